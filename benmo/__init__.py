@@ -1,0 +1,3 @@
+"""Benmo: a public ledger kept by five nodes that agree through Paxos."""
+
+__version__ = "0.1.0"
