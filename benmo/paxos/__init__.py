@@ -1,0 +1,181 @@
+"""Paxos, as Benmo speaks it: how five nodes that may crash keep one chain.
+
+The problem
+-----------
+
+Five nodes keep the same chain of blocks. Any of them may propose the next one, any may crash at any
+moment and come back, messages may be lost, doubled, delayed and reordered. Two things are asked:
+that no two nodes ever have different blocks in the same slot (safety, always), and that blocks are
+decided while a majority is up and connected (liveness, when things go well).
+
+One slot
+--------
+
+Take one slot, say the seventh, and let everyone know the first six. A *ballot* is a number that
+belongs to one node, `(round, node)`. A block is *decided* (the paper says: chosen) when a majority
+of the acceptors has accepted it in the same ballot. Whoever wants to lead does two things:
+
+1. *Prepare.* It takes a ballot higher than any it has seen, and asks the acceptors to promise to
+   accept nothing in a lower ballot from now on. Each that does reports what it has accepted for
+   the slot, if anything. A majority must answer.
+2. *Accept.* If something was reported, it proposes, of that, what has the highest ballot; only if
+   nothing was reported may it propose a block of its own. When a majority has accepted, the block
+   is decided, and everyone is told.
+
+Why is there never a second block? Say block X was decided in ballot b, and look at the lowest
+ballot c above b in which anything else, Y, is proposed. Its leader heard promises for c from a
+majority. Two majorities share a node, so one of those who promised had also accepted X in b.
+It accepted X before it promised c (afterwards it would have refused b), so it reported X, or
+something that it accepted in a ballot between b and c. But all that was proposed between b and c
+is X, by the choice of c. Nobody could report anything from c on, since nothing had been proposed
+there yet; so the highest ballot reported was between b and c, its block was X, and the leader
+proposed X, not Y. (*Paxos Made Simple*, section 2.2, the step from P2b to P2c.)
+
+The argument uses three things that an implementation can break, and each has its place here:
+
+- Promises and accepted blocks are never forgotten. Hence `Step.records` is durable before
+  `Step.messages` leaves.
+- No ballot is used for two different blocks. A ballot names its node, and `Leader.campaign` has
+  its node's own promise on disk before anybody hears of the ballot: after a crash, the next ballot
+  is higher.
+- A majority means distinct nodes, and what each said in the ballot that is counted. Hence votes
+  are sets of nodes, and every message bears its ballot and slot.
+
+Many slots, one at a time
+-------------------------
+
+Slot h+1 is agreed when slots 1 to h are decided, never before. An acceptor accepts only for the
+slot right above its own chain, so it needs to remember only one accepted block: when it learns
+that a slot is decided, what it accepted for that slot is history.
+
+A promise, however, is about the ballot and not about a slot: it holds for all later slots. So a
+leader's one round of prepare serves more than one slot, if two questions have an answer.
+
+*Reports come from nodes of different heights: which count?* Each promise tells its sender's height
+h and what it accepted for slot h+1. Let H be the greatest height in the majority that answered.
+The leader first fetches the decided blocks up to H. For slot H+1, only reports from nodes at
+height H can speak of it. A node further behind reported something about a slot up to H, which is
+decided: its report may be ignored, and must be, or an old slot's block would be proposed again in
+a new slot. And nobody in the majority is hiding anything about slot H+1: those behind could not
+accept for it, when they promised, and accept nothing in a lower ballot since.
+
+*Why may a stable leader go on with slot H+2 without asking again?* For the same reason. When the
+majority made its promises, none of it was above height H, so none of it had accepted anything for
+slot H+2 or any later one; since then it refuses every lower ballot. So in no ballot below the
+leader's can anything be decided for those slots, now or later. There is nothing to find out: the
+second phase alone is safe, for as many slots as the leader lives to see. If a higher ballot
+appears, a majority has promised it, the leader's accept requests are refused by one node at least
+in every majority, and it learns so from a `Nack`.
+
+This is why one slot at a time is worth its price. With several slots in flight, a new leader finds
+some decided, some half decided, and gaps between; it must ask about each and fill the gaps. Here
+there is one slot in question, ever. Throughput comes from large blocks instead.
+
+`Accept` for slot s thus says two things: please accept; and all slots below s are decided. A node
+that is behind answers by asking for what it lacks (`Behind`); one that is ahead sends the leader
+what that one lacks.
+
+Learning
+--------
+
+`Decide(slot, ballot, hash)` bears no block: most nodes have it already. A node that accepted for
+that slot in that very ballot decides what it holds. One that accepted in another ballot must not:
+it may hold another block. It fetches the block, as does everyone who is behind; decided blocks
+don't change, so it matters little from whom. A node that misses a `Decide` learns from the next
+heartbeat, which tells heights, that it is behind.
+
+Liveness
+--------
+
+Two nodes that keep outbidding each other decide nothing, and no protocol can rule that out for
+certain (Fischer, Lynch and Paterson, 1985). Chance can: every wait before a campaign is random and
+grows with each failure, and a node leaves an instance that is under way alone for a while
+(`election.py`). All of this is about time, and whatever goes wrong with time, clocks or delays
+costs time only; in `acceptor.py`, where safety lives, there is no clock.
+
+The parts
+---------
+
+=================  ==================================================================
+`types.py`         ballots, proposals, settings
+`messages.py`      what nodes say, with a sequence diagram
+`acceptor.py`      promises and accepts: safety
+`leader.py`        prepares, catches up, proposes, counts
+`learner.py`       the chain, and catching up
+`election.py`      when to campaign: liveness
+`peers.py`         who can be reached, and how far they are
+`step.py`          the effects that a call gives back
+`replica.py`       one node: routes to the roles and merges their effects
+=================  ==================================================================
+
+Sources: Lamport, *The Part-Time Parliament* (1998) and *Paxos Made Simple* (2001); van Renesse and
+Altinbuken, *Paxos Made Moderately Complex* (2015), for the words about practice.
+"""
+
+from benmo.paxos.messages import (
+    Accept,
+    Accepted,
+    Behind,
+    Blocks,
+    Decide,
+    Forward,
+    Heartbeat,
+    Message,
+    Nack,
+    Prepare,
+    Promise,
+)
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import (
+    AcceptRecord,
+    BlocksWanted,
+    DecideRecord,
+    Notice,
+    NoticeKind,
+    PromiseRecord,
+    Step,
+)
+from benmo.paxos.types import (
+    GENESIS_HASH,
+    Application,
+    Ballot,
+    Block,
+    Durable,
+    NodeId,
+    Proposal,
+    ProtocolError,
+    Settings,
+    Tenure,
+)
+
+__all__ = [
+    "GENESIS_HASH",
+    "Accept",
+    "AcceptRecord",
+    "Accepted",
+    "Application",
+    "Ballot",
+    "Behind",
+    "Block",
+    "Blocks",
+    "BlocksWanted",
+    "Decide",
+    "DecideRecord",
+    "Durable",
+    "Forward",
+    "Heartbeat",
+    "Message",
+    "Nack",
+    "NodeId",
+    "Notice",
+    "NoticeKind",
+    "Prepare",
+    "Promise",
+    "PromiseRecord",
+    "Proposal",
+    "ProtocolError",
+    "Replica",
+    "Settings",
+    "Step",
+    "Tenure",
+]

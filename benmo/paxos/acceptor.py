@@ -1,0 +1,87 @@
+"""The acceptor: the memory of the protocol, and all of its safety.
+
+*Paxos Made Simple* (Lamport, 2001), section 2.2:
+
+    P1a.  An acceptor can accept a proposal numbered n iff it has not responded to a prepare
+          request having a number greater than n.
+
+    Phase 1 (b)  If an acceptor receives a prepare request with number n greater than that of any
+          prepare request to which it has already responded, then it responds to the request with a
+          promise not to accept any more proposals numbered less than n and with the
+          highest-numbered proposal (if any) that it has accepted.
+
+    Phase 2 (b)  If an acceptor receives an accept request for a proposal numbered n, it accepts
+          the proposal unless it has already responded to a prepare request having a number
+          greater than n.
+
+What is added to the paper: a promise holds for every later slot too, a proposal is accepted only
+for the slot right above the chain, and a refusal is said aloud.
+"""
+
+from __future__ import annotations
+
+from benmo.paxos.messages import Accepted, Behind, Nack, Promise
+from benmo.paxos.step import AcceptRecord, PromiseRecord, Step
+from benmo.paxos.types import Ballot, Proposal, ProtocolError
+
+
+class Acceptor:
+    """Answers prepare and accept requests. Both fields are durable.
+
+    Invariants, asserted by `check`:
+
+    A1. `promised` never goes back.
+    A2. What is accepted was accepted in no higher ballot than the promised one.
+    A3. What is accepted is for the slot right above the chain.
+    """
+
+    def __init__(self, promised: Ballot, accepted: Proposal | None) -> None:
+        self.promised = promised
+        self.accepted = accepted
+
+    def check(self, height: int, promised_before: Ballot) -> None:
+        assert self.promised >= promised_before, "A1"
+        if self.accepted is not None:
+            assert self.accepted.ballot <= self.promised, "A2"
+            assert self.accepted.slot == height + 1, "A3"
+
+    def on_prepare(self, ballot: Ballot, height: int, step: Step) -> Promise | Nack:
+        """Phase 1b. The answer may leave once the step's records are durable."""
+        if ballot <= self.promised:
+            return Nack(ballot, self.promised)
+        self._promise(ballot, step)
+        return Promise(ballot, height, self.accepted)
+
+    def on_accept(
+        self, proposal: Proposal, height: int, step: Step
+    ) -> Accepted | Nack | Behind | int:
+        """Phase 2b. The answer may leave once the step's records are durable.
+
+        `Behind` says that this node lacks blocks below the proposal's slot; a number is the first
+        slot of the blocks that the leader lacks.
+        """
+        if proposal.ballot < self.promised:
+            return Nack(proposal.ballot, self.promised)
+        if proposal.slot > height + 1:
+            return Behind(height)
+        if proposal.slot <= height:
+            return proposal.slot
+        if not proposal.is_same_as(self.accepted):
+            self._accept(proposal, step)
+        return Accepted(proposal.ballot, proposal.slot)
+
+    def on_decided(self, height: int) -> None:
+        """The slots up to `height` are decided: what was accepted for one of them is history."""
+        if self.accepted is not None and self.accepted.slot <= height:
+            self.accepted = None
+
+    def _promise(self, ballot: Ballot, step: Step) -> None:
+        self.promised = ballot
+        step.records.append(PromiseRecord(ballot))
+
+    def _accept(self, proposal: Proposal, step: Step) -> None:
+        if self.accepted is not None and self.accepted.ballot == proposal.ballot:
+            raise ProtocolError(f"two blocks were proposed in ballot {proposal.ballot}")
+        self.promised = proposal.ballot
+        self.accepted = proposal
+        step.records.append(AcceptRecord(proposal))

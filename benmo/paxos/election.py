@@ -1,0 +1,89 @@
+"""When this node campaigns, and to whom it leaves the leading otherwise.
+
+A node campaigns when it has wanted something decided for its election delay, and no other leader
+is at work on it. Time only: whatever this module does, safety holds.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
+
+_FAILURES_MAX = 6
+
+
+class Election:
+    """Two times: `_campaign_at`, drawn at random, and `_hold_until`, while a leader is at work."""
+
+    def __init__(self, settings: Settings, random: Random) -> None:
+        self.leader = Ballot.ZERO
+        """The ballot of the other node that leads, as far as this one knows; ZERO if none."""
+        self._settings = settings
+        self._random = random
+        self._campaign_at = inf
+        self._hold_until = -inf
+        self._failures = 0
+
+    @property
+    def deadline(self) -> float:
+        """When to campaign; infinite while there is no reason to."""
+        return max(self._campaign_at, self._hold_until) if self._campaign_at != inf else inf
+
+    def settle(self, wants: bool, is_active: bool, now: float) -> None:
+        """Start or drop the election delay, as this node has a reason to campaign or not.
+
+        A node that campaigns or leads already has none.
+        """
+        if not wants or is_active:
+            self._campaign_at = inf
+        elif self._campaign_at == inf:
+            self._campaign_at = now + self._delay() + self._jitter()
+            if self.leader != Ballot.ZERO:
+                self._hold_until = max(self._hold_until, now + self._settings.round_timeout_s)
+
+    def on_leader(self, ballot: Ballot, now: float) -> None:
+        """Another node is at work in this ballot: leave it to that one, for a round's time."""
+        self.leader = ballot
+        self._hold_until = now + self._settings.round_timeout_s
+
+    def on_decided(self, now: float) -> None:
+        """A block was decided: the instance ended (tenure `block`), or the leader is alive."""
+        self._failures = 0
+        if self._settings.tenure is Tenure.STABLE:
+            if self.leader != Ballot.ZERO:
+                self._hold_until = now + self._settings.round_timeout_s
+            return
+        self.leader = Ballot.ZERO
+        self._hold_until = -inf
+        if self._campaign_at != inf:
+            self._campaign_at = max(self._campaign_at, now + self._jitter())
+
+    def on_own_decided(self, was_own_block: bool, now: float) -> None:
+        """This node's campaign ended in a decision; if it was for another's block, try again."""
+        self._failures = 0
+        self.leader = Ballot.ZERO
+        if not was_own_block:
+            self._campaign_at = now + self._jitter()
+
+    def on_failed(self, now: float) -> None:
+        """A campaign of this node failed, or couldn't start: a new random delay, and longer."""
+        self._campaign_at = now + self._delay() + self._jitter()
+        self._failures = min(self._failures + 1, _FAILURES_MAX)
+
+    def on_gone(self, peer: NodeId) -> bool:
+        """The peer is unreachable; True if it was the leader."""
+        if self.leader == Ballot.ZERO or self.leader.node != peer:
+            return False
+        self.leader = Ballot.ZERO
+        self._hold_until = -inf
+        return True
+
+    def _delay(self) -> float:
+        return self._random.uniform(*self._settings.election_delay_s)
+
+    def _jitter(self) -> float:
+        """Never zero, so that nodes that start together don't campaign together for ever."""
+        backoff_s = self._settings.backoff_s * (1 << self._failures)
+        return self._random.uniform(0.1, 1.0) * backoff_s

@@ -1,0 +1,202 @@
+"""The leader: asks for promises, catches up, proposes, counts.
+
+    IDLE ──campaign──> PREPARE ──quorum of promises──> CATCH_UP ──at their height──> ACCEPT
+      ^                                                                                │
+      └──nack, time limit, higher ballot, or tenure `block` after its one block────────┤
+                                                    tenure `stable`: LEAD <──decided───┘
+
+*Paxos Made Simple*, section 2.2, phases 1 (a) and 2 (a). The rule that keeps a decided block
+decided is in `_reported`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import inf
+
+from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
+from benmo.paxos.step import NoticeKind, Step
+from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
+
+
+class Phase(StrEnum):
+    """Where the leader stands."""
+
+    IDLE = "idle"
+    PREPARE = "prepare"
+    CATCH_UP = "catch up"
+    ACCEPT = "accept"
+    LEAD = "lead"
+
+
+class Leader:
+    """Volatile: after a crash the node is an acceptor, and takes a higher ballot when it leads.
+
+    Invariants, asserted by `check`:
+
+    P1. Whoever campaigns or leads does so with a ballot of its own that its own acceptor has
+        promised, and with none higher promised.
+    P2. What is proposed is proposed in the leader's ballot, for the slot right above the chain.
+    P3. Beyond PREPARE, a quorum of distinct nodes has promised the ballot.
+    """
+
+    def __init__(self, settings: Settings, application: Application) -> None:
+        self.ballot = Ballot.ZERO
+        self.phase = Phase.IDLE
+        self.deadline = inf
+        """When the current round counts as failed."""
+        self.proposal: Proposal | None = None
+        self.proposed_own = False
+        """Whether the last proposal was made here, rather than taken over from a promise."""
+        self.promises: dict[NodeId, Promise] = {}
+        self._settings = settings
+        self._application = application
+        self._accepted_by: set[NodeId] = set()
+        self._left_out: set[NodeId] = set()
+
+    def check(self, height: int, promised: Ballot) -> None:
+        if self.phase is Phase.IDLE:
+            return
+        assert self.ballot.node == self._settings.node, "P1"
+        assert self.ballot == promised, "P1"
+        if self.proposal is not None:
+            assert self.proposal.ballot == self.ballot, "P2"
+            assert self.proposal.slot == height + 1, "P2"
+        if self.phase is not Phase.PREPARE:
+            assert len(self.promises) >= self._settings.quorum, "P3"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this node campaigns or leads."""
+        return self.phase is not Phase.IDLE
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether a quorum has promised this node's ballot."""
+        return self.phase not in (Phase.IDLE, Phase.PREPARE)
+
+    @property
+    def target_height(self) -> int:
+        """The greatest height that a promise reported."""
+        return max(promise.height for promise in self.promises.values())
+
+    def can_propose(self, height: int) -> bool:
+        """Whether `propose` has something to do at this height."""
+        if self.phase is Phase.CATCH_UP:
+            return height >= self.target_height
+        return self.phase is Phase.LEAD and self._application.ready()
+
+    def campaign(self, ballot: Ballot, now: float, step: Step) -> None:
+        """Phase 1a. The caller has this node's own acceptor promise in the same step.
+
+        So the ballot is durable before any message that bears it leaves, and no ballot is ever
+        used twice, whatever crashes come between.
+        """
+        self.resign()
+        self.ballot = ballot
+        self._enter(Phase.PREPARE, now)
+        step.notice(NoticeKind.CAMPAIGN, f"wants to lead: asks for promises for ballot {ballot}")
+        step.send_all(self._settings.peers, Prepare(ballot))
+
+    def on_promise(self, sender: NodeId, message: Promise, now: float, step: Step) -> None:
+        """Count a promise for the ballot that is being prepared; any other is late or stale."""
+        if self.phase is not Phase.PREPARE or message.ballot != self.ballot:
+            return
+        self.promises[sender] = message
+        if len(self.promises) >= self._settings.quorum:
+            self._enter(Phase.CATCH_UP, now)
+            nodes = ", ".join(map(str, sorted(self.promises)))
+            step.notice(NoticeKind.LEADER, f"leads with ballot {self.ballot}: promised by {nodes}")
+
+    def propose(self, height: int, head: str, now: float, step: Step) -> None:
+        """Phase 2a, once the application has every block up to `height`.
+
+        In tenure `block`, a leader that finds nothing to propose is an acceptor again.
+        """
+        assert self.can_propose(height)
+        block = self._reported(height)
+        self.proposed_own = block is None
+        if block is None and self._application.ready():
+            block = self._application.block(height + 1, self.ballot, head, now)
+        if block is None:
+            self._rest(now)
+            return
+        self.proposal = Proposal(self.ballot, block)
+        self._accepted_by = set()
+        self._enter(Phase.ACCEPT, now)
+        whose = "" if self.proposed_own else ", taken over from a promise"
+        step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
+        everyone = [node for node in self._settings.nodes if node not in self._left_out]
+        step.send_all(everyone, Accept(self.proposal))
+
+    def on_accepted(
+        self, sender: NodeId, message: Accepted, now: float, step: Step
+    ) -> Proposal | None:
+        """Count an accept vote; the proposal if that decides it."""
+        proposal = self.proposal
+        if proposal is None or (message.ballot, message.slot) != (self.ballot, proposal.slot):
+            return None
+        self._accepted_by.add(sender)
+        if len(self._accepted_by) < self._settings.quorum:
+            return None
+        reachable = [node for node in self._settings.peers if node not in self._left_out]
+        step.send_all(reachable, Decide(proposal.slot, proposal.ballot, proposal.block.hash))
+        self._rest(now)
+        return proposal
+
+    def accept_for(self, peer: NodeId, height: int) -> Accept | None:
+        """The Accept in flight, if the peer, at this height, can take it and hasn't yet."""
+        proposal = self.proposal
+        if proposal is None or proposal.slot != height + 1 or peer in self._accepted_by:
+            return None
+        return Accept(proposal)
+
+    def on_progress(self, height: int, now: float) -> None:
+        """The chain grew: catching up gets more time, and what was decided is not proposed on."""
+        if self.phase is Phase.CATCH_UP:
+            self._enter(Phase.CATCH_UP, now)
+        elif self.proposal is not None and self.proposal.slot <= height:
+            self._rest(now)
+
+    def on_link(self, peer: NodeId, up: bool) -> None:
+        """A peer that became unreachable is left out until the instance ends."""
+        if not up:
+            self._left_out.add(peer)
+
+    def resign(self) -> None:
+        """Be an acceptor again."""
+        self.phase = Phase.IDLE
+        self.deadline = inf
+        self.proposal = None
+        self.promises = {}
+        self._left_out = set()
+        self._application.drop_forwarded()
+
+    def _reported(self, height: int) -> Block | None:
+        """What must be proposed, if anything: P2c of the paper.
+
+        Of what the nodes at this height accepted for the next slot, that with the highest ballot.
+        A node below this height reported a slot that is decided; above the height that the
+        promises reported, nobody in the quorum had accepted anything.
+        """
+        reported = [
+            promise.accepted
+            for promise in self.promises.values()
+            if promise.height == height and promise.accepted is not None
+        ]
+        if not reported:
+            return None
+        return max(reported, key=lambda proposal: proposal.ballot).block
+
+    def _rest(self, now: float) -> None:
+        """The instance ended: lead on, or be an acceptor again."""
+        if self._settings.tenure is Tenure.BLOCK:
+            self.resign()
+            return
+        self.proposal = None
+        self._left_out = set()
+        self._enter(Phase.LEAD, now)
+
+    def _enter(self, phase: Phase, now: float) -> None:
+        self.phase = phase
+        self.deadline = inf if phase is Phase.LEAD else now + self._settings.round_timeout_s

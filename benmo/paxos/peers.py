@@ -1,0 +1,81 @@
+"""What a replica knows of its peers: which it can reach, and how far their chains are.
+
+A hint for speed and for people. No decision about safety rests on it.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from benmo.paxos.types import NodeId, Settings
+
+
+class Peers:
+    """Links are down until `on_link` says otherwise; a silent peer counts as down too."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._heard_at = dict.fromkeys(settings.peers, -inf)
+        self._linked: set[NodeId] = set()
+        self._reachable: set[NodeId] = set()
+        self._heights = dict.fromkeys(settings.peers, 0)
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._heights
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether this node and those that it can reach are a majority."""
+        return self.reached >= self._settings.quorum
+
+    @property
+    def reached(self) -> int:
+        """How many nodes this one can reach, itself included."""
+        return 1 + len(self._reachable)
+
+    @property
+    def deadline(self) -> float:
+        """When the next peer will have been silent for too long."""
+        oldest = min((self._heard_at[peer] for peer in self._reachable), default=inf)
+        return oldest + self._settings.silence_s
+
+    def is_reachable(self, peer: NodeId) -> bool:
+        return peer in self._reachable
+
+    def height(self, peer: NodeId) -> int:
+        """The greatest height that the peer is known to have."""
+        return self._heights[peer]
+
+    def highest_reachable(self) -> NodeId | None:
+        """The reachable peer with the greatest height, the lowest id among equals."""
+        return max(sorted(self._reachable), key=self.height, default=None)
+
+    def on_heard(self, peer: NodeId, now: float) -> bool:
+        """A message came; True if the peer is reachable again."""
+        self._heard_at[peer] = now
+        if peer not in self._linked or peer in self._reachable:
+            return False
+        self._reachable.add(peer)
+        return True
+
+    def on_link(self, peer: NodeId, up: bool, now: float) -> bool:
+        """The link came up or went down; True if that changes whether the peer is reachable."""
+        before = peer in self._reachable
+        if up:
+            self._linked.add(peer)
+            self._reachable.add(peer)
+            self._heard_at[peer] = now
+        else:
+            self._linked.discard(peer)
+            self._reachable.discard(peer)
+        return before != up
+
+    def on_height(self, peer: NodeId, height: int) -> None:
+        self._heights[peer] = max(self._heights[peer], height)
+
+    def silent(self, now: float) -> list[NodeId]:
+        """Those that have just been silent for too long; they count as unreachable from now on."""
+        silence_s = self._settings.silence_s
+        gone = sorted(peer for peer in self._reachable if self._heard_at[peer] + silence_s <= now)
+        self._reachable.difference_update(gone)
+        return gone

@@ -1,0 +1,367 @@
+"""One node's part in the protocol: routes what happens to its roles, and merges what they ask.
+
+It decides nothing itself. One call in, one `Step` out; no I/O, no clock, no lock.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+from typing import assert_never
+
+from benmo.paxos.acceptor import Acceptor
+from benmo.paxos.election import Election
+from benmo.paxos.leader import Leader
+from benmo.paxos.learner import Learner
+from benmo.paxos.messages import (
+    Accept,
+    Accepted,
+    Behind,
+    Blocks,
+    Decide,
+    Forward,
+    Heartbeat,
+    Message,
+    Nack,
+    Prepare,
+    Promise,
+)
+from benmo.paxos.peers import Peers
+from benmo.paxos.step import BlocksWanted, NoticeKind, Step
+from benmo.paxos.types import (
+    Application,
+    Ballot,
+    Durable,
+    NodeId,
+    Proposal,
+    ProtocolError,
+    Settings,
+    Tenure,
+)
+
+
+class Replica:
+    """The acceptor, leader and learner of one node.
+
+    The caller's duties, in this order, for each `Step` that a call returns: make its records
+    durable (a decision's alone may wait), send its messages, apply its decided blocks to the
+    application; all before the next call, except that messages and durability of several steps
+    may be gathered as long as no message leaves before the records of its own step and of all
+    earlier ones are durable. `on_timer` is to be called when `deadline` has come, which may be at
+    once. `now` is in seconds and never goes back.
+
+    Invariant, asserted before and after each call, besides those of the roles:
+
+    R1. What was accepted continues this node's own chain.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        durable: Durable,
+        application: Application,
+        random: Random,
+        now: float,
+    ) -> None:
+        self.settings = settings
+        self.peers = Peers(settings)
+        self.acceptor = Acceptor(durable.promised, durable.accepted)
+        self.learner = Learner(settings, self.peers, durable.height, durable.head)
+        self.leader = Leader(settings, application)
+        self.election = Election(settings, random)
+        self._application = application
+        self._highest_round = durable.promised.round
+        self._heartbeat_at = now
+        self._was_without_quorum = False
+        self._must_settle = True
+
+    # What an observer may ask.
+
+    @property
+    def durable(self) -> Durable:
+        """What must survive a crash, as it stands."""
+        return Durable(
+            self.acceptor.promised, self.acceptor.accepted, self.learner.height, self.learner.head
+        )
+
+    @property
+    def deadline(self) -> float:
+        """When `on_timer` is to be called next; minus infinity for at once."""
+        if self._must_settle or self.leader.can_propose(self.learner.height):
+            return -inf
+        return min(
+            self._heartbeat_at,
+            self.leader.deadline,
+            self.learner.deadline,
+            self.election.deadline,
+            self.peers.deadline,
+        )
+
+    @property
+    def known_leader(self) -> Ballot:
+        """The ballot of the leader that this node knows, perhaps its own; ZERO if none."""
+        return self.leader.ballot if self.leader.is_leading else self.election.leader
+
+    def why_undecided(self) -> str:
+        """In a few words, why what is queued is not decided yet."""
+        if not self.peers.has_quorum:
+            return (
+                f"node {self.settings.node} reaches {self.peers.reached} of "
+                f"{len(self.settings.nodes)}, needs {self.settings.quorum}"
+            )
+        if self.leader.is_active:
+            return f"node {self.settings.node} asks for ballot {self.leader.ballot}"
+        if self.election.leader != Ballot.ZERO:
+            return f"node {self.election.leader.node} leads with ballot {self.election.leader}"
+        return "waiting for the election delay"
+
+    # What happens to a node.
+
+    def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
+        """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
+        step = Step()
+        self._require_sender(sender, message)
+        before = self._check_before()
+        if sender in self.peers and self.peers.on_heard(sender, now):
+            self._reachability_changed(sender, True, now, step)
+        self._route(sender, message, now, step)
+        return self._finish(before, now, step)
+
+    def on_request(self, now: float) -> Step:
+        """Something was added to the application's queue, and is or will be durable."""
+        return self._finish(self._check_before(), now, Step())
+
+    def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
+        """The link to a peer came up or went down."""
+        step = Step()
+        before = self._check_before()
+        if self.peers.on_link(peer, up, now):
+            self._reachability_changed(peer, up, now, step)
+        if up:
+            step.send(peer, self._heartbeat())
+        return self._finish(before, now, step)
+
+    def on_timer(self, now: float) -> Step:
+        """Do whatever is due."""
+        step = Step()
+        before = self._check_before()
+        if self._must_settle:
+            self._settle(now, step)
+        for peer in self.peers.silent(now):
+            self._reachability_changed(peer, False, now, step)
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + self.settings.heartbeat_s
+            step.send_all(self.settings.peers, self._heartbeat())
+            self._forward(step, again=True)
+        if now >= self.leader.deadline:
+            self._give_up("no quorum answered in time", now, step)
+        self.learner.on_timer(now, step)
+        if self.leader.can_propose(self.learner.height):
+            self.leader.propose(self.learner.height, self.learner.head, now, step)
+        if now >= self.election.deadline:
+            self._campaign(now, step)
+        return self._finish(before, now, step)
+
+    # Messages.
+
+    def _route(self, sender: NodeId, message: Message, now: float, step: Step) -> None:
+        match message:
+            case Prepare():
+                self._on_prepare(sender, message.ballot, now, step)
+            case Promise():
+                self.leader.on_promise(sender, message, now, step)
+                self._on_height(sender, message.height, now, step)
+            case Accept():
+                self._on_accept(sender, message.proposal, now, step)
+            case Accepted():
+                self._on_accepted(sender, message, now, step)
+            case Nack():
+                self._on_nack(sender, message, now, step)
+            case Decide():
+                self.learner.on_decide(sender, message, self.acceptor.accepted, now, step)
+            case Behind():
+                self._on_behind(sender, message.height, step)
+            case Blocks():
+                self.learner.on_blocks(sender, message, now, step)
+            case Heartbeat():
+                self._on_heartbeat(sender, message, now, step)
+            case Forward():
+                if self.leader.is_leading:
+                    self._application.take_forwarded(sender, message.payload)
+            case _:
+                assert_never(message)
+
+    def _on_prepare(self, sender: NodeId, ballot: Ballot, now: float, step: Step) -> None:
+        answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
+        if isinstance(answer, Promise):
+            step.notice(NoticeKind.PROMISED, f"promised ballot {ballot} to node {sender}")
+            self._follow(ballot, now, step)
+        step.send(sender, answer)
+
+    def _on_accept(self, sender: NodeId, proposal: Proposal, now: float, step: Step) -> None:
+        is_next = proposal.slot == self.learner.height + 1
+        if is_next and proposal.block.previous != self.learner.head:
+            raise ProtocolError(f"the proposal of node {sender} continues another chain")
+        answer = self.acceptor.on_accept(proposal, self.learner.height, step)
+        match answer:
+            case Accepted():
+                step.notice(
+                    NoticeKind.ACCEPTED,
+                    f"accepted slot {proposal.slot} from node {sender} in ballot {proposal.ballot}",
+                )
+                self._follow(proposal.ballot, now, step)
+                step.send(sender, answer)
+            case Behind():
+                self._follow(proposal.ballot, now, step)
+                self.learner.ask(sender, proposal.slot - 1, now, step)
+            case Nack():
+                step.send(sender, answer)
+            case int():
+                self._send_blocks(sender, answer, step)
+            case _:
+                assert_never(answer)
+
+    def _on_accepted(self, sender: NodeId, message: Accepted, now: float, step: Step) -> None:
+        proposal = self.leader.on_accepted(sender, message, now, step)
+        if proposal is None:
+            return
+        was_accepted_here = proposal.is_same_as(self.acceptor.accepted)
+        self.learner.append(
+            proposal.block, proposal.ballot if was_accepted_here else Ballot.ZERO, step
+        )
+        self.election.on_own_decided(self.leader.proposed_own, now)
+
+    def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:
+        self._see(message.promised)
+        if self.leader.is_active and message.ballot == self.leader.ballot:
+            self._give_up(f"node {sender} has promised ballot {message.promised}", now, step)
+
+    def _on_behind(self, sender: NodeId, height: int, step: Step) -> None:
+        self.peers.on_height(sender, height)
+        accept = self.leader.accept_for(sender, height)
+        if height < self.learner.height:
+            self._send_blocks(sender, height + 1, step)
+        elif accept is not None:
+            step.send(sender, accept)
+
+    def _on_heartbeat(self, sender: NodeId, message: Heartbeat, now: float, step: Step) -> None:
+        self._see(message.ballot)
+        leads = message.ballot.node == sender
+        if leads and message.ballot >= self.acceptor.promised:
+            if self.election.leader != message.ballot:
+                self._follow(message.ballot, now, step)
+        elif not leads and self.election.leader.node == sender:
+            self.election.on_gone(sender)
+        self._on_height(sender, message.height, now, step)
+
+    # Effects that several handlers share.
+
+    def _on_height(self, sender: NodeId, height: int, now: float, step: Step) -> None:
+        if sender in self.peers:
+            self.learner.ask(sender, height, now, step)
+
+    def _send_blocks(self, to: NodeId, first_slot: int, step: Step) -> None:
+        if to != self.settings.node:
+            step.reads.append(BlocksWanted(to, first_slot))
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.learner.height, self.known_leader)
+
+    def _see(self, ballot: Ballot) -> None:
+        self._highest_round = max(self._highest_round, ballot.round)
+
+    def _follow(self, ballot: Ballot, now: float, step: Step) -> None:
+        """Another node's ballot is the highest promised: it leads, or tries to."""
+        self._see(ballot)
+        if ballot.node == self.settings.node:
+            return
+        if self.leader.is_active and ballot > self.leader.ballot:
+            self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
+        self.election.on_leader(ballot, now)
+
+    def _forward(self, step: Step, again: bool = False) -> None:
+        ballot = self.election.leader
+        if self.settings.tenure is not Tenure.STABLE or ballot == Ballot.ZERO:
+            return
+        if self.leader.is_active:
+            return
+        payload = self._application.forward(ballot, again)
+        if payload is not None:
+            step.send(ballot.node, Forward(payload))
+
+    def _give_up(self, reason: str, now: float, step: Step) -> None:
+        step.notice(NoticeKind.CAMPAIGN, f"gives ballot {self.leader.ballot} up: {reason}")
+        self.leader.resign()
+        self.election.on_failed(now)
+
+    def _campaign(self, now: float, step: Step) -> None:
+        if not self.peers.has_quorum:
+            self.election.on_failed(now)
+            self._notice_no_quorum(step)
+            return
+        self._highest_round += 1
+        ballot = Ballot(self._highest_round, self.settings.node)
+        answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
+        assert isinstance(answer, Promise)
+        self.leader.campaign(ballot, now, step)
+        step.send(self.settings.node, answer)
+
+    def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
+        step.notice(NoticeKind.LINK, f"node {peer} is {'reachable' if up else 'unreachable'}")
+        self.leader.on_link(peer, up)
+        if not up and self.election.on_gone(peer):
+            step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
+        if up:
+            self._was_without_quorum = self._was_without_quorum and not self.peers.has_quorum
+
+    def _notice_no_quorum(self, step: Step) -> None:
+        if self._application.waiting() and not self._was_without_quorum:
+            step.notice(NoticeKind.NO_QUORUM, f"queued, not decided: {self.why_undecided()}")
+            self._was_without_quorum = True
+
+    def _settle(self, now: float, step: Step) -> None:
+        """What depends on the application: only once it has applied what was decided."""
+        self._must_settle = False
+        wants = self._application.waiting() or self.acceptor.accepted is not None
+        self.election.settle(wants, self.leader.is_active, now)
+        self._forward(step)
+        if not self.peers.has_quorum:
+            self._notice_no_quorum(step)
+
+    # Invariants and the sender's right to speak.
+
+    def _check_before(self) -> tuple[Ballot, int]:
+        before = (self.acceptor.promised, self.learner.height)
+        self._check(before)
+        return before
+
+    def _check(self, before: tuple[Ballot, int]) -> None:
+        promised, height = before
+        self.acceptor.check(self.learner.height, promised)
+        self.learner.check(height)
+        self.leader.check(self.learner.height, self.acceptor.promised)
+        accepted = self.acceptor.accepted
+        assert accepted is None or accepted.block.previous == self.learner.head, "R1"
+
+    def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
+        if step.decided:
+            self.acceptor.on_decided(self.learner.height)
+            self.leader.on_progress(self.learner.height, now)
+            self.election.on_decided(now)
+            self._must_settle = True
+        else:
+            self._settle(now, step)
+        self._check(before)
+        return step
+
+    def _require_sender(self, sender: NodeId, message: Message) -> None:
+        """Only whose ballot it is may prepare, accept or decide in it."""
+        match message:
+            case Prepare() | Decide():
+                owner = message.ballot.node
+            case Accept():
+                owner = message.proposal.ballot.node
+            case _:
+                owner = sender
+        if owner != sender or sender not in self.settings.nodes:
+            raise ProtocolError(f"node {sender} speaks in the name of node {owner}")
