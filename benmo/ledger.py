@@ -1,0 +1,226 @@
+"""Transfers, blocks and balances: what the chain means. Pure, and the same on every node.
+
+A node spends only its own money, so a queue is one run, and a block is the runs of one or more
+nodes, as columns: the checks of a whole run are a few calls, and only a run that fails one of them
+is walked transfer by transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
+
+
+class Outcome(StrEnum):
+    """What became of a transfer in a decided block."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Debit node `debit_node`'s `number`-th transfer pays `amount` to `credit_node`."""
+
+    debit_node: NodeId
+    number: int
+    credit_node: NodeId
+    amount: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.debit_node}-{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.amount} from node {self.debit_node} to node {self.credit_node})"
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Consecutive transfers of one debit node: number `first`, `first + 1`, … as columns."""
+
+    debit: NodeId
+    first: int
+    credit: tuple[NodeId, ...]
+    amount: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.amount)
+
+    @property
+    def end(self) -> int:
+        """The number after the last."""
+        return self.first + len(self.amount)
+
+    def since(self, number: int) -> Run:
+        """The part from this number on."""
+        start = max(0, number - self.first)
+        if start == 0:
+            return self
+        return Run(self.debit, self.first + start, self.credit[start:], self.amount[start:])
+
+    def upto(self, length: int) -> Run:
+        """The first `length` transfers."""
+        if length >= len(self):
+            return self
+        return Run(self.debit, self.first, self.credit[:length], self.amount[:length])
+
+    def joined(self, later: Run) -> Run:
+        """This run, continued by one that begins no later than where this one ends."""
+        assert self.debit == later.debit
+        assert self.first <= later.first <= self.end
+        new = later.since(self.end)
+        return Run(self.debit, self.first, self.credit + new.credit, self.amount + new.amount)
+
+    def transfers(self) -> Iterator[Transfer]:
+        columns = zip(self.credit, self.amount, strict=True)
+        for number, (credit, amount) in enumerate(columns, self.first):
+            yield Transfer(self.debit, number, credit, amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An ordered, non-empty list of runs in a slot.
+
+    `data` is its one encoding, of which `hash` is the SHA-256; `ballot` is that in which it was
+    first proposed; `time` is the proposer's, in seconds since 1970, and decides nothing.
+    """
+
+    slot: int
+    ballot: Ballot
+    previous: str
+    time: float
+    runs: tuple[Run, ...]
+    data: bytes
+    hash: str
+
+    def __len__(self) -> int:
+        """How many transfers it holds."""
+        return sum(map(len, self.runs))
+
+    def transfers(self) -> Iterator[Transfer]:
+        for run in self.runs:
+            yield from run.transfers()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBlock:
+    """A decided block and what became of its transfers.
+
+    `refused` and `skipped` hold positions in the block, from 0; all others were applied.
+    """
+
+    block: Block
+    refused: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+
+    def outcomes(self) -> Iterator[tuple[Transfer, Outcome]]:
+        refused, skipped = set(self.refused), set(self.skipped)
+        for position, transfer in enumerate(self.block.transfers()):
+            if position in refused:
+                yield transfer, Outcome.REFUSED
+            elif position in skipped:
+                yield transfer, Outcome.SKIPPED
+            else:
+                yield transfer, Outcome.APPLIED
+
+
+class Ledger:
+    """The balances that a chain leads to.
+
+    Invariants, asserted by `check`:
+
+    M1. The sum of the balances is constant.
+    M2. No balance is below zero.
+    """
+
+    def __init__(
+        self,
+        balances: Mapping[NodeId, int],
+        last: Mapping[NodeId, int] | None = None,
+        height: int = 0,
+        head: str = GENESIS_HASH,
+    ) -> None:
+        self.balances = dict(balances)
+        self.last = dict(last) if last is not None else dict.fromkeys(self.balances, 0)
+        """The number of each node's last decided transfer, 0 if it has none."""
+        self.height = height
+        self.head = head
+        self.total = sum(self.balances.values())
+        self.check()
+
+    def check(self) -> None:
+        assert sum(self.balances.values()) == self.total, "M1"
+        assert min(self.balances.values()) >= 0, "M2"
+
+    def apply(self, block: Block) -> AppliedBlock:
+        """Apply the next decided block; the same block has the same outcomes on every node."""
+        assert block.slot == self.height + 1, f"slot {block.slot} at height {self.height}"
+        assert block.previous == self.head, f"slot {block.slot} belongs to another chain"
+        refused: list[int] = []
+        skipped: list[int] = []
+        position = 0
+        for run in block.runs:
+            if not self._apply_whole(run):
+                self._apply_each(run, position, refused, skipped)
+            position += len(run)
+        self.height = block.slot
+        self.head = block.hash
+        self.check()
+        return AppliedBlock(block, tuple(refused), tuple(skipped))
+
+    def _apply_whole(self, run: Run) -> bool:
+        """Apply a run in which nothing is to be refused or skipped; False if it isn't one."""
+        if run.first != self.last.get(run.debit, -1) + 1 or min(run.amount) < 1:
+            return False
+        credits = set(run.credit)
+        if run.debit in credits or not credits <= self.balances.keys():
+            return False
+        spent = sum(run.amount)
+        if spent > self.balances[run.debit]:
+            return False
+        if len(credits) == 1:
+            self.balances[run.credit[0]] += spent
+        else:
+            for credit, amount in zip(run.credit, run.amount, strict=True):
+                self.balances[credit] += amount
+        self.balances[run.debit] -= spent
+        self.last[run.debit] = run.end - 1
+        return True
+
+    def _apply_each(self, run: Run, position: int, refused: list[int], skipped: list[int]) -> None:
+        for offset, transfer in enumerate(run.transfers(), position):
+            if transfer.debit_node not in self.last:
+                refused.append(offset)
+                continue
+            if transfer.number != self.last[transfer.debit_node] + 1:
+                skipped.append(offset)
+                continue
+            self.last[transfer.debit_node] = transfer.number
+            if self.why_void(transfer) is not None:
+                refused.append(offset)
+                continue
+            self.balances[transfer.debit_node] -= transfer.amount
+            self.balances[transfer.credit_node] += transfer.amount
+
+    def why_void(self, transfer: Transfer, reserved: int = 0) -> str | None:
+        """Why a transfer can't be applied now; `reserved` of the debit node's balance is spent."""
+        debit, credit, amount = transfer.debit_node, transfer.credit_node, transfer.amount
+        known = f"nodes are {min(self.balances)} to {max(self.balances)}"
+        if debit not in self.balances or credit not in self.balances:
+            unknown = credit if debit in self.balances else debit
+            return f"there is no node {unknown}: {known}"
+        if debit == credit:
+            return f"node {debit} can't pay itself"
+        if amount < 1:
+            return f"the amount must be a whole number of 1 or more, not {amount}"
+        available = self.balances[debit] - reserved
+        if amount > available:
+            waiting = f" ({reserved} more wait in the queue)" if reserved else ""
+            return f"node {debit} has {available} to spend{waiting}, not {amount}"
+        return None

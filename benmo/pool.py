@@ -1,0 +1,146 @@
+"""What this node would propose: its own queue, and what others forwarded to it.
+
+It is the `Application` that the protocol sees. Its own queue is durable: whatever it returns from
+`add` must be on disk before any of it leaves the node. What was forwarded is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from benmo.ledger import Block, Ledger, Run, Transfer
+from benmo.paxos.types import Ballot, NodeId, ProtocolError
+
+MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
+"""Slot, ballot, previous hash, time and runs to an encoded block."""
+
+
+class Pool:
+    """The queue of `node`, and the queues that others forwarded while it leads.
+
+    Invariants, asserted by `check`:
+
+    Q1. The queue continues this node's decided transfers without a gap.
+    Q2. What waits in the queue is covered by the balance.
+    """
+
+    def __init__(
+        self,
+        node: NodeId,
+        ledger: Ledger,
+        make_block: MakeBlock,
+        log_limit: int,
+        block_transfers_max: int,
+        queue: Run | None = None,
+    ) -> None:
+        self.node = node
+        self._ledger = ledger
+        self._make_block = make_block
+        self._log_limit = log_limit
+        self._block_transfers_max = block_transfers_max
+        self._queue = queue if queue is not None else self._empty()
+        self._reserved = sum(self._queue.amount)
+        self._forwarded: dict[NodeId, Run] = {}
+        self._sent_in = Ballot.ZERO
+        self._sent_end = 0
+        self._first_at_last_tick = 0
+        self.on_applied()
+
+    def check(self) -> None:
+        assert self._queue.first == self._ledger.last[self.node] + 1, "Q1"
+        assert self.reserved <= self._ledger.balances[self.node], "Q2"
+
+    @property
+    def queue(self) -> Run:
+        """This node's undecided transfers, perhaps none."""
+        return self._queue
+
+    @property
+    def reserved(self) -> int:
+        """How much of the balance waits in the queue."""
+        return self._reserved
+
+    @property
+    def available(self) -> int:
+        """How much this node can still spend."""
+        return self._ledger.balances[self.node] - self.reserved
+
+    def add(self, credits_and_amounts: Sequence[tuple[NodeId, int]]) -> Run | str:
+        """Queue transfers of this node, all or none; the run to make durable, or why not."""
+        number = self._queue.end
+        reserved = self.reserved
+        for offset, (credit, amount) in enumerate(credits_and_amounts):
+            if len(self._queue) + offset >= self._log_limit:
+                return "log is full, wait for consensus"
+            transfer = Transfer(self.node, number + offset, credit, amount)
+            reason = self._ledger.why_void(transfer, reserved)
+            if reason is not None:
+                return reason
+            reserved += amount
+        credits = tuple(credit for credit, _ in credits_and_amounts)
+        run = Run(self.node, number, credits, tuple(amount for _, amount in credits_and_amounts))
+        self._queue = self._queue.joined(run)
+        self._reserved = reserved
+        return run
+
+    def on_applied(self) -> None:
+        """The ledger applied a block: what was decided waits no more."""
+        last = self._ledger.last
+        decided = self._queue.upto(max(0, last[self.node] + 1 - self._queue.first))
+        self._queue = self._queue.since(last[self.node] + 1) if len(decided) else self._queue
+        self._reserved -= sum(decided.amount)
+        pending = {node: run.since(last[node] + 1) for node, run in self._forwarded.items()}
+        self._forwarded = {node: run for node, run in pending.items() if len(run)}
+        self.check()
+
+    # The protocol's side.
+
+    def waiting(self) -> bool:
+        return len(self._queue) > 0
+
+    def ready(self) -> bool:
+        return len(self._queue) > 0 or bool(self._forwarded)
+
+    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
+        room = self._block_transfers_max
+        runs: list[Run] = []
+        for run in (self._queue, *self._forwarded.values()):
+            if len(run) and room:
+                runs.append(run.upto(room))
+                room -= len(runs[-1])
+        return self._make_block(slot, ballot, previous, now, tuple(runs))
+
+    def forward(self, ballot: Ballot, again: bool) -> Run | None:
+        if ballot != self._sent_in or (again and self._queue.first == self._first_at_last_tick):
+            self._sent_in = ballot
+            self._sent_end = self._queue.first
+        if again:
+            self._first_at_last_tick = self._queue.first
+        run = self._queue.since(self._sent_end).upto(self._block_transfers_max)
+        if len(run) == 0:
+            return None
+        self._sent_end = run.end
+        return run
+
+    def take_forwarded(self, sender: NodeId, payload: object) -> None:
+        if not isinstance(payload, Run) or payload.debit != sender:
+            raise ProtocolError(f"node {sender} forwards what isn't its own")
+        if sender not in self._ledger.last:
+            raise ProtocolError(f"node {sender} has no account")
+        run = payload.since(self._ledger.last[sender] + 1)
+        known = self._forwarded.get(sender)
+        if known is not None and known.first <= run.first <= known.end:
+            self._forwarded[sender] = known.joined(run)
+        elif len(run) and run.first == self._ledger.last[sender] + 1:
+            self._forwarded[sender] = run
+
+    def drop_forwarded(self) -> None:
+        self._forwarded = {}
+
+    def first_waiting(self, count: int) -> list[Transfer]:
+        """The first `count` transfers of the queue."""
+        return list(islice(self._queue.transfers(), count))
+
+    def _empty(self) -> Run:
+        return Run(self.node, self._ledger.last[self.node] + 1, (), ())
