@@ -1,0 +1,146 @@
+"""The chain file: decided blocks, one a line, for people, tools and peers that are behind.
+
+Line s is slot s. There is no index: lines are sorted by slot, so a slot is found by bisecting the
+file, and what follows it by reading on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.disk import Disk
+from benmo.errors import ProtocolError, StateError
+from benmo.ledger import AppliedBlock
+
+_READ_BYTES = 1 << 16
+_HINTS_MAX = 64
+_START = re.compile(rb'\{"crc":"[0-9a-f]{8}","slot":(\d+),')
+
+
+class _BlockLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    slot: int
+    hash: str
+    block: msgspec.Raw
+    refused: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+
+
+_decoder = msgspec.json.Decoder(_BlockLine)
+
+
+class ChainFile:
+    """The first `length` bytes of a file: slots 1 to `height`. What follows them is no part of it.
+
+    Raises `StateError`, with the file and line, where a line read isn't what was written.
+    """
+
+    def __init__(self, disk: Disk, name: str, length: int, height: int) -> None:
+        self.length = length
+        self.height = height
+        self._disk = disk
+        self._name = name
+        self._offsets: dict[int, int] = {1: 0}
+
+    def append(self, blocks: Iterable[AppliedBlock]) -> None:
+        """Write the next blocks; they are durable after `sync`."""
+        lines = []
+        for applied in blocks:
+            block = applied.block
+            assert block.slot == self.height + 1
+            raw = raw_block(block)
+            lines.append(
+                seal(_BlockLine(block.slot, block.hash, raw, applied.refused, applied.skipped))
+            )
+            self.height = block.slot
+        data = b"".join(lines)
+        self._disk.append(self._name, data)
+        self.length += len(data)
+
+    def sync(self) -> None:
+        self._disk.sync(self._name)
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
+        """Blocks from a slot on, of together at most so many bytes; one at least."""
+        assert 1 <= first_slot <= self.height
+        offset = self._offset_of(first_slot)
+        lines = self._lines(offset, first_slot, bytes_max)
+        blocks = [self._decode(line, slot) for slot, line in enumerate(lines, first_slot)]
+        self._remember(first_slot + len(lines), offset + sum(map(len, lines)) + len(lines))
+        return blocks
+
+    def _lines(self, start: int, slot: int, bytes_max: int) -> list[bytes]:
+        """The whole lines among so many bytes; one at least."""
+        length = min(bytes_max, self.length - start)
+        data = self._disk.read_at(self._name, start, length)
+        if b"\n" not in data:
+            length = self._line_end(start, slot) + 1 - start
+            data = self._disk.read_at(self._name, start, length)
+        return data[: data.rindex(b"\n")].split(b"\n")
+
+    def _decode(self, line: bytes, slot: int) -> AppliedBlock:
+        try:
+            parsed = unseal(line, _decoder)
+            block = decode_block(bytes(parsed.block))
+        except (DamagedLine, ProtocolError) as error:
+            raise self._damaged(slot, str(error)) from error
+        if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
+            raise self._damaged(slot, "it isn't the block of this slot")
+        return AppliedBlock(block, parsed.refused, parsed.skipped)
+
+    def _remember(self, slot: int, offset: int) -> None:
+        if len(self._offsets) >= _HINTS_MAX:
+            self._offsets = {1: 0}
+        self._offsets[slot] = offset
+
+    def _offset_of(self, slot: int) -> int:
+        if slot in self._offsets:
+            return self._offsets[slot]
+        low, high = 0, self.length
+        while True:
+            middle = self._line_start(low + (high - low) // 2, low)
+            found = self._slot_at(middle, slot)
+            if found == slot:
+                return middle
+            if found < slot:
+                low = self._line_end(middle, slot) + 1
+            elif middle == low:
+                raise self._damaged(slot, "it isn't where it should be")
+            else:
+                high = middle
+
+    def _line_start(self, offset: int, low: int) -> int:
+        """The start of the line that holds this offset; `low` is known to start a line."""
+        while offset > low:
+            begin = max(low, offset - _READ_BYTES)
+            newline = self._disk.read_at(self._name, begin, offset - begin).rfind(b"\n")
+            if newline >= 0:
+                return begin + newline + 1
+            offset = begin
+        return low
+
+    def _line_end(self, start: int, slot: int) -> int:
+        """Where the newline of the line at `start` is."""
+        offset = start
+        while offset < self.length:
+            chunk = self._disk.read_at(self._name, offset, min(_READ_BYTES, self.length - offset))
+            newline = chunk.find(b"\n")
+            if newline >= 0:
+                return offset + newline
+            if not chunk:
+                break
+            offset += len(chunk)
+        raise self._damaged(slot, "it has no end")
+
+    def _slot_at(self, start: int, slot: int) -> int:
+        match = _START.match(self._disk.read_at(self._name, start, 64))
+        if match is None:
+            raise self._damaged(slot, f"byte {start} doesn't begin a line")
+        return int(match[1])
+
+    def _damaged(self, slot: int, what: str) -> StateError:
+        path = self._disk.path / self._name
+        return StateError(f"{path}, line {slot}, is damaged: {what}")

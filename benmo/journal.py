@@ -1,0 +1,178 @@
+"""The journal: what one node promised, accepted, decided and queued, one JSON line each.
+
+    {"crc":"…","type":"open","cluster":"…","node":1,"generation":3}
+    {"crc":"…","type":"queue","run":{"debit":1,"first":17,"credit":[2],"amount":[10]}}
+    {"crc":"…","type":"promise","ballot":[3,1]}
+    {"crc":"…","type":"accept","ballot":[3,1],"block":{"slot":7,…}}
+    {"crc":"…","type":"decide","slot":7,"ballot":[3,1],"hash":"…"}     what was accepted last
+    {"crc":"…","type":"learn","block":{"slot":8,…}}                    decided, sent by a peer
+
+`State` is the fold over those lines: a node's durable state at any moment is its checkpoint's
+state with the journal's lines applied to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.errors import ProtocolError
+from benmo.ledger import AppliedBlock, Block, Ledger, Run
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """The node queued these transfers of its own."""
+
+    run: Run
+
+
+Record = PromiseRecord | AcceptRecord | DecideRecord | QueueRecord
+
+
+class OpenLine(msgspec.Struct, frozen=True, tag="open", tag_field="type"):
+    """The first line: whose journal it is, and which checkpoint it continues."""
+
+    cluster: str
+    node: NodeId
+    generation: int
+
+
+class _PromiseLine(msgspec.Struct, frozen=True, tag="promise", tag_field="type"):
+    ballot: Ballot
+
+
+class _AcceptLine(msgspec.Struct, frozen=True, tag="accept", tag_field="type"):
+    ballot: Ballot
+    block: msgspec.Raw
+
+
+class _DecideLine(msgspec.Struct, frozen=True, tag="decide", tag_field="type"):
+    slot: int
+    ballot: Ballot
+    hash: str
+
+
+class _LearnLine(msgspec.Struct, frozen=True, tag="learn", tag_field="type"):
+    block: msgspec.Raw
+
+
+class _QueueLine(msgspec.Struct, frozen=True, tag="queue", tag_field="type"):
+    run: Run
+
+
+Line = OpenLine | _PromiseLine | _AcceptLine | _DecideLine | _LearnLine | _QueueLine
+
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+
+def encode_record(record: Record) -> bytes:
+    """The line of a record, newline and all."""
+    match record:
+        case PromiseRecord(ballot):
+            return seal(_PromiseLine(ballot))
+        case AcceptRecord(proposal):
+            return seal(_AcceptLine(proposal.ballot, raw_block(proposal.block)))
+        case DecideRecord(block, ballot) if ballot != Ballot.ZERO:
+            return seal(_DecideLine(block.slot, ballot, block.hash))
+        case DecideRecord(block, _):
+            return seal(_LearnLine(raw_block(block)))
+        case QueueRecord(run):
+            return seal(_QueueLine(run))
+
+
+@dataclass(slots=True)
+class State:
+    """A node's durable state. `recent` are the blocks since the checkpoint, in order."""
+
+    promised: Ballot
+    accepted: Proposal | None
+    ledger: Ledger
+    queue: Run
+    recent: list[AppliedBlock] = field(default_factory=list)
+
+    @property
+    def durable(self) -> Durable:
+        """What the protocol needs of it."""
+        return Durable(self.promised, self.accepted, self.ledger.height, self.ledger.head)
+
+    def apply(self, line: Line) -> None:
+        """One line further. Raises `DamagedLine` if it can't follow what went before it."""
+        match line:
+            case _PromiseLine(ballot):
+                _require(ballot > self.promised, "a promise goes back")
+                self.promised = ballot
+            case _AcceptLine(ballot, raw):
+                self._accept(Proposal(ballot, _block(raw)))
+            case _DecideLine(slot, ballot, block_hash):
+                self._decide(slot, ballot, block_hash)
+            case _LearnLine(raw):
+                self._append(_block(raw))
+            case _QueueLine(run):
+                is_next = run.debit == self.queue.debit and run.first == self.queue.end
+                _require(is_next, "the queue has a gap")
+                self.queue = self.queue.joined(run)
+            case _:
+                raise DamagedLine("it is the second line that opens the journal")
+
+    def _accept(self, proposal: Proposal) -> None:
+        _require(proposal.ballot >= self.promised, "it accepts below the promised ballot")
+        self._require_next(proposal.block)
+        self.promised = proposal.ballot
+        self.accepted = proposal
+
+    def _decide(self, slot: int, ballot: Ballot, block_hash: str) -> None:
+        accepted = self.accepted
+        if accepted is None or (slot, ballot) != (accepted.slot, accepted.ballot):
+            raise DamagedLine("it decides what was not accepted")
+        _require(accepted.block.hash == block_hash, "it decides another block than was accepted")
+        self._append(accepted.block)
+
+    def _append(self, block: object) -> None:
+        assert isinstance(block, Block)
+        self._require_next(block)
+        self.recent.append(self.ledger.apply(block))
+        self.accepted = None
+        last = self.ledger.last[self.queue.debit]
+        self.queue = self.queue.since(last + 1)
+
+    def _require_next(self, block: object) -> None:
+        assert isinstance(block, Block)
+        is_next = (block.slot, block.previous) == (self.ledger.height + 1, self.ledger.head)
+        _require(is_next, f"its block doesn't follow height {self.ledger.height}")
+
+
+def split_lines(data: bytes) -> tuple[list[bytes], int]:
+    """The journal's whole lines, and the length in bytes of a torn one after them.
+
+    Raises `DamagedLine` for a last line that is whole but for its newline: no write ends so.
+    """
+    *lines, rest = data.split(b"\n")
+    if rest:
+        try:
+            unseal(rest[:-1], _decoder)
+        except DamagedLine:
+            return lines, len(rest)
+        raise DamagedLine("the newline at its end is wrong")
+    return lines, 0
+
+
+def decode_line(line: bytes) -> Line:
+    """What a line, given without its newline, says. Raises `DamagedLine`."""
+    return unseal(line, _decoder)
+
+
+def _block(raw: msgspec.Raw) -> Block:
+    try:
+        return decode_block(bytes(raw))
+    except ProtocolError as error:
+        raise DamagedLine(str(error)) from error
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise DamagedLine(what)

@@ -1,0 +1,286 @@
+"""A node's directory: journal, chain file and checkpoint, and what a crash may leave of them.
+
+Appends go to the journal. At a size limit, and at a clean stop, a checkpoint moves the decided
+blocks on, in an order in which a crash between any two steps loses nothing:
+
+    1. chain.jsonl gets the blocks decided since the last checkpoint, and is synced;
+    2. checkpoint.json.new is written and synced: height, balances, queue, promise, accepted block,
+       how long the chain file is, and the generation of the journal that will continue it;
+    3. it is renamed to checkpoint.json, and the directory synced;
+    4. journal.jsonl.new, with the new generation in its first line, is written and synced;
+    5. it is renamed to journal.jsonl, and the directory synced.
+
+After a crash before 3, the old checkpoint and journal hold everything, and what the chain file has
+beyond the checkpoint's length is cut off. Between 3 and 5, the journal's generation is one too
+old: everything in it is in the checkpoint, and step 4 is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from benmo.chain import ChainFile
+from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.disk import Disk
+from benmo.errors import ProtocolError, StateError
+from benmo.journal import OpenLine, Record, State, decode_line, encode_record, split_lines
+from benmo.ledger import AppliedBlock, Ledger, Run
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+
+JOURNAL = "journal.jsonl"
+CHAIN = "chain.jsonl"
+CHECKPOINT = "checkpoint.json"
+_NEW = ".new"
+
+REMEDY = (
+    "This node does not vote with a damaged directory: it could break a promise. "
+    "The others go on while a majority of them is up; docs/state.md says what can be done"
+)
+
+
+class _AcceptedPart(msgspec.Struct, frozen=True):
+    ballot: Ballot
+    block: msgspec.Raw
+
+
+class _CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
+    cluster: str
+    node: NodeId
+    generation: int
+    promised: Ballot
+    accepted: _AcceptedPart | None
+    height: int
+    head: str
+    chain_bytes: int
+    balances: dict[NodeId, int]
+    last: dict[NodeId, int]
+    queue: Run
+
+
+_checkpoint_decoder = msgspec.json.Decoder(_CheckpointLine)
+_open_decoder = msgspec.json.Decoder(OpenLine)
+
+
+class Storage:
+    """The durable state of one node. `open` it, or `create` it once.
+
+    Nothing appended is durable before `sync` (or `checkpoint`) has returned. An `OSError` of the
+    disk passes through: the process is to end, and nothing is to be tried again.
+    """
+
+    def __init__(
+        self, disk: Disk, cluster: str, node: NodeId, generation: int, chain: ChainFile
+    ) -> None:
+        self._disk = disk
+        self._cluster = cluster
+        self._node = node
+        self._generation = generation
+        self._chain = chain
+        self._recent: list[AppliedBlock] = []
+        self._journal_bytes = 0
+        self._is_synced = True
+
+    @classmethod
+    def create(cls, disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]) -> Storage:
+        """Make the files of a new node at height 0, durably. Only the initialize script may."""
+        storage = cls(disk, cluster, node, 0, ChainFile(disk, CHAIN, 0, 0))
+        disk.append(CHAIN, b"")
+        storage.checkpoint(Durable(), Ledger(balances), Run(node, 1, (), ()))
+        return storage
+
+    @classmethod
+    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
+        """Read the checkpoint and the journal's tail. Time and memory don't grow with the chain.
+
+        Raises `StateError` for what is missing, damaged or another node's.
+        """
+        for name in (CHECKPOINT, JOURNAL, CHAIN):
+            if not disk.exists(name):
+                raise StateError(f"{disk.path / name} is missing. {REMEDY}")
+        checkpoint = _read_checkpoint(disk)
+        _require_same(disk, CHECKPOINT, checkpoint, cluster, node)
+        chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
+        storage = cls(disk, cluster, node, checkpoint.generation, chain)
+        storage._check_chain(checkpoint)
+        state = _state_of(disk, checkpoint)
+        storage._replay(state)
+        storage._recent = list(state.recent)
+        return storage, state
+
+    @property
+    def journal_bytes(self) -> int:
+        """How long the journal is."""
+        return self._journal_bytes
+
+    @property
+    def height(self) -> int:
+        """The slot of the last block that can be read."""
+        return self._chain.height + len(self._recent)
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether a promise, an accepted block or a queued transfer isn't durable yet.
+
+        A decision alone needn't be: a quorum has what it is about.
+        """
+        return not self._is_synced
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write to the journal's end."""
+        if not records:
+            return
+        data = b"".join(map(encode_record, records))
+        self._disk.append(JOURNAL, data)
+        self._journal_bytes += len(data)
+        if any(not isinstance(record, DecideRecord) for record in records):
+            self._is_synced = False
+
+    def sync(self) -> None:
+        """Make durable what was appended."""
+        self._disk.sync(JOURNAL)
+        self._is_synced = True
+
+    def applied(self, block: AppliedBlock) -> None:
+        """The ledger applied a block whose decision was appended: it can be read from now on."""
+        self._recent.append(block)
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
+        """Decided blocks from a slot on, of together about so many bytes; one at least."""
+        assert 1 <= first_slot <= self.height
+        if first_slot <= self._chain.height:
+            return self._chain.read(first_slot, bytes_max)
+        blocks: list[AppliedBlock] = []
+        total = 0
+        for index in range(first_slot - self._chain.height - 1, len(self._recent)):
+            blocks.append(self._recent[index])
+            total += len(self._recent[index].block.data)
+            if total >= bytes_max:
+                break
+        return blocks
+
+    def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None:
+        """Move the decided blocks to the chain file and start the journal anew."""
+        self._chain.append(self._recent)
+        self._chain.sync()
+        self._recent = []
+        self._generation += 1
+        assert self._chain.height == ledger.height == durable.height
+        self._replace(CHECKPOINT, seal(self._checkpoint_line(durable, ledger, queue)))
+        self._start_journal()
+
+    def _checkpoint_line(self, durable: Durable, ledger: Ledger, queue: Run) -> _CheckpointLine:
+        accepted = None
+        if durable.accepted is not None:
+            accepted = _AcceptedPart(durable.accepted.ballot, raw_block(durable.accepted.block))
+        return _CheckpointLine(
+            cluster=self._cluster,
+            node=self._node,
+            generation=self._generation,
+            promised=durable.promised,
+            accepted=accepted,
+            height=ledger.height,
+            head=ledger.head,
+            chain_bytes=self._chain.length,
+            balances=ledger.balances,
+            last=ledger.last,
+            queue=queue,
+        )
+
+    def _start_journal(self) -> None:
+        line = seal(OpenLine(self._cluster, self._node, self._generation))
+        self._replace(JOURNAL, line)
+        self._journal_bytes = len(line)
+        self._is_synced = True
+
+    def _replace(self, name: str, data: bytes) -> None:
+        new = name + _NEW
+        if self._disk.exists(new):
+            self._disk.remove(new)
+        self._disk.append(new, data)
+        self._disk.sync(new)
+        self._disk.rename(new, name)
+        self._disk.sync_directory()
+
+    def _check_chain(self, checkpoint: _CheckpointLine) -> None:
+        size = self._disk.size(CHAIN)
+        path = self._disk.path / CHAIN
+        if size < checkpoint.chain_bytes:
+            raise StateError(
+                f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing"
+            )
+        if size > checkpoint.chain_bytes:
+            self._disk.truncate(CHAIN, checkpoint.chain_bytes)
+        if checkpoint.height > 0:
+            last = self._chain.read(checkpoint.height, 1)[0].block
+            if last.hash != checkpoint.head:
+                raise StateError(f"{path} is damaged: its last block isn't the checkpoint's")
+
+    def _replay(self, state: State) -> None:
+        """Apply the journal to the checkpoint's state, cutting off a torn last line."""
+        data = self._disk.read(JOURNAL)
+        number = 1 + data.count(b"\n")
+        try:
+            lines, torn_bytes = split_lines(data)
+            number = 1
+            if not lines:
+                raise DamagedLine("it doesn't say whose journal it is")
+            if self._is_stale(unseal(lines[0], _open_decoder)):
+                self._start_journal()
+                return
+            for line in lines[1:]:
+                number += 1
+                state.apply(decode_line(line))
+        except (DamagedLine, AssertionError) as error:
+            path = self._disk.path / JOURNAL
+            raise StateError(f"{path}, line {number}, is damaged: {error}. {REMEDY}") from error
+        self._journal_bytes = len(data) - torn_bytes
+        if torn_bytes:
+            self._disk.truncate(JOURNAL, self._journal_bytes)
+        self._disk.sync(JOURNAL)
+
+    def _is_stale(self, line: OpenLine) -> bool:
+        """Whether the journal is the one before the checkpoint, all of which is in it."""
+        _require_same(self._disk, JOURNAL, line, self._cluster, self._node)
+        if line.generation == self._generation - 1:
+            return True
+        if line.generation != self._generation:
+            raise DamagedLine(
+                f"it is generation {line.generation}, the checkpoint's is {self._generation}"
+            )
+        return False
+
+
+def _read_checkpoint(disk: Disk) -> _CheckpointLine:
+    data = disk.read(CHECKPOINT)
+    try:
+        if not data.endswith(b"\n"):
+            raise DamagedLine("it has no end")
+        return unseal(data[:-1], _checkpoint_decoder)
+    except DamagedLine as error:
+        path = disk.path / CHECKPOINT
+        raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
+
+
+def _require_same(
+    disk: Disk, name: str, line: OpenLine | _CheckpointLine, cluster: str, node: NodeId
+) -> None:
+    if line.cluster != cluster:
+        raise StateError(f"{disk.path / name} belongs to another cluster, {line.cluster[:8]}")
+    if line.node != node:
+        raise StateError(f"{disk.path / name} is node {line.node}'s, not node {node}'s")
+
+
+def _state_of(disk: Disk, checkpoint: _CheckpointLine) -> State:
+    accepted = None
+    if checkpoint.accepted is not None:
+        try:
+            block = decode_block(bytes(checkpoint.accepted.block))
+        except ProtocolError as error:
+            path = disk.path / CHECKPOINT
+            raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
+        accepted = Proposal(checkpoint.accepted.ballot, block)
+    ledger = Ledger(checkpoint.balances, checkpoint.last, checkpoint.height, checkpoint.head)
+    return State(checkpoint.promised, accepted, ledger, checkpoint.queue)
