@@ -1,0 +1,263 @@
+"""One turn of the node: event → step → durable → send → apply → answer.
+
+The engine knows no sockets, no files, no clock: it is given a `Storage`, a `Transport` and the
+time. It runs in whatever owns it, in one thread; a turn doesn't wait for anything but the disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol, assert_never
+
+from benmo.codec import encode_block
+from benmo.journal import QueueRecord, Record, State
+from benmo.ledger import AppliedBlock, Ledger, Outcome, Run
+from benmo.ledger import Block as LedgerBlock
+from benmo.paxos import (
+    Block,
+    Blocks,
+    BlocksWanted,
+    Durable,
+    Message,
+    NodeId,
+    Notice,
+    NoticeKind,
+    ProtocolError,
+    Replica,
+    Settings,
+    Step,
+)
+from benmo.pool import Pool
+
+
+class Transport(Protocol):
+    """Carries messages; may lose, double, delay and reorder them, but not alter them."""
+
+    def send(self, to: NodeId, message: Message) -> None:
+        """Send to another node if that is possible now; else the message is lost."""
+
+
+class Storage(Protocol):
+    """The durable state of one node: see `benmo.storage.Storage`."""
+
+    @property
+    def journal_bytes(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def needs_sync(self) -> bool: ...
+
+    def append(self, records: Sequence[Record]) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def applied(self, block: AppliedBlock) -> None: ...
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
+
+    def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message came from a node that the transport has made sure of."""
+
+    sender: NodeId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The link to a peer came up or went down."""
+
+    peer: NodeId
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The user of this node wants to pay: credit nodes and amounts, all or none of them.
+
+    The answer comes back under the same ticket.
+    """
+
+    ticket: int
+    payments: tuple[tuple[NodeId, int], ...]
+
+
+Event = Received | LinkChanged | Submitted
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused."""
+
+    ticket: int
+    run: Run | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a turn led to, for whoever watches: all of it is durable."""
+
+    notices: list[Notice] = field(default_factory=list)
+    applied: list[AppliedBlock] = field(default_factory=list)
+    admissions: list[Admission] = field(default_factory=list)
+    misbehaved: list[tuple[NodeId, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes that bound memory and messages."""
+
+    log_limit: int = 10
+    journal_bytes_max: int = 4 << 20
+    blocks_bytes_max: int = 1 << 20
+    block_transfers_max: int = 20_000
+
+
+class Engine:
+    """A replica, a ledger and a queue over a storage and a transport.
+
+    An `OSError` or `StateError` of the storage passes through: the owner is to end at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: Limits,
+        state: State,
+        storage: Storage,
+        transport: Transport,
+        random: Random,
+        now: float,
+    ) -> None:
+        self.settings = settings
+        self.ledger = state.ledger
+        self.pool = Pool(
+            settings.node,
+            state.ledger,
+            encode_block,
+            limits.log_limit,
+            limits.block_transfers_max,
+            state.queue,
+        )
+        self.replica = Replica(settings, state.durable, self.pool, random, now)
+        self._limits = limits
+        self._storage = storage
+        self._transport = transport
+
+    @property
+    def deadline(self) -> float:
+        """When the next turn is due, if no event comes before; in seconds."""
+        return self.replica.deadline
+
+    def turn(self, events: Iterable[Event], now: float) -> Report:
+        """Let these events happen, and all that is due, until nothing is left to do."""
+        report = Report()
+        inbox = deque(events)
+        while True:
+            outbox: list[tuple[NodeId, Message]] = []
+            while inbox:
+                self._happen(inbox.popleft(), now, outbox, report)
+            while self.replica.deadline <= now:
+                self._carry_out(self.replica.on_timer(now), outbox, report)
+            if self._storage.needs_sync:
+                self._storage.sync()
+            if not outbox:
+                break
+            inbox.extend(self._send(outbox))
+        if self._storage.journal_bytes > self._limits.journal_bytes_max:
+            self.checkpoint()
+        return report
+
+    def checkpoint(self) -> None:
+        """Make the state durable in its short form: at a size limit, and at a clean stop."""
+        self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
+
+    def _happen(
+        self, event: Event, now: float, outbox: list[tuple[NodeId, Message]], report: Report
+    ) -> None:
+        match event:
+            case Received(sender, message):
+                try:
+                    step = self.replica.on_message(sender, message, now)
+                except ProtocolError as error:
+                    if sender == self.settings.node:
+                        raise
+                    report.misbehaved.append((sender, str(error)))
+                    return
+            case LinkChanged(peer, up):
+                step = self.replica.on_link(peer, up, now)
+            case Submitted():
+                if not self._submit(event, report):
+                    return
+                step = self.replica.on_request(now)
+            case _:
+                assert_never(event)
+        self._carry_out(step, outbox, report)
+
+    def _submit(self, event: Submitted, report: Report) -> bool:
+        run = self.pool.add(event.payments)
+        if isinstance(run, str):
+            report.admissions.append(Admission(event.ticket, None, run))
+            return False
+        self._storage.append((QueueRecord(run),))
+        report.admissions.append(Admission(event.ticket, run))
+        return True
+
+    def _carry_out(self, step: Step, outbox: list[tuple[NodeId, Message]], report: Report) -> None:
+        """Everything of a step but durability and sending, which the turn does for many at once."""
+        self._storage.append(step.records)
+        outbox.extend(step.messages)
+        report.notices.extend(step.notices)
+        for block in step.decided:
+            report.applied.append(self._apply(block))
+        for wanted in step.reads:
+            outbox.append((wanted.to, self._read(wanted)))
+
+    def _apply(self, block: Block) -> AppliedBlock:
+        assert isinstance(block, LedgerBlock)
+        applied = self.ledger.apply(block)
+        self._storage.applied(applied)
+        self.pool.on_applied()
+        return applied
+
+    def _read(self, wanted: BlocksWanted) -> Blocks:
+        read = self._storage.read(wanted.first_slot, self._limits.blocks_bytes_max)
+        return Blocks(tuple(applied.block for applied in read), self.ledger.height)
+
+    def _send(self, outbox: list[tuple[NodeId, Message]]) -> list[Received]:
+        """Send to the others; what is for this node itself happens next."""
+        own: list[Received] = []
+        for to, message in outbox:
+            if to == self.settings.node:
+                own.append(Received(to, message))
+            else:
+                self._transport.send(to, message)
+        return own
+
+
+def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:
+    """A sentence for a decided block, and one for each of this node's transfers in it."""
+    block = applied.block
+    count = len(block)
+    notices = [
+        Notice(
+            NoticeKind.DECIDED,
+            f"slot {block.slot} is decided: {count} transfer{'s' if count != 1 else ''} "
+            f"in ballot {block.ballot}",
+        )
+    ]
+    for transfer, outcome in applied.outcomes():
+        if transfer.debit_node == node and outcome is Outcome.APPLIED:
+            notices.append(Notice(NoticeKind.DECIDED, f"decided {transfer}"))
+        elif transfer.debit_node == node and outcome is Outcome.REFUSED:
+            notices.append(Notice(NoticeKind.REFUSED, f"refused {transfer}"))
+    return notices
