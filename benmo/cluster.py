@@ -1,0 +1,143 @@
+"""The state directory: who is in the cluster, where its files are, and its settings.
+
+Every file name outside a node's own storage is known here alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from benmo.codec import from_json
+from benmo.errors import StateError
+from benmo.paxos import NodeId, Settings, Tenure
+
+INITIALIZE = "python3 scripts/initialize.py"
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Whole = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a node listens."""
+
+    node: _Whole
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the operator may set; the same on every node. Times are in seconds."""
+
+    balance: Annotated[int, msgspec.Meta(ge=0)] = 100
+    election_delay_s: tuple[_Seconds, _Seconds] = (20.0, 60.0)
+    tenure: Tenure = Tenure.BLOCK
+    log_limit: _Whole = 10
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    round_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+
+
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`cluster.json`."""
+
+    cluster: str
+    nodes: tuple[NodeAddress, ...]
+    settings: ClusterSettings
+
+    @property
+    def ids(self) -> tuple[NodeId, ...]:
+        return tuple(address.node for address in self.nodes)
+
+    def address(self, node: NodeId) -> NodeAddress:
+        """Where a node listens. Raises `KeyError` for one that isn't of the cluster."""
+        for address in self.nodes:
+            if address.node == node:
+                return address
+        raise KeyError(node)
+
+    def protocol_settings(self, node: NodeId) -> Settings:
+        """What the protocol needs. Raises `ValueError` where the settings make no sense."""
+        return Settings(
+            node=node,
+            nodes=self.ids,
+            tenure=self.settings.tenure,
+            election_delay_s=self.settings.election_delay_s,
+            round_timeout_s=self.settings.round_timeout_s,
+            heartbeat_s=self.settings.heartbeat_s,
+        )
+
+
+class StateDirectory:
+    """The layout of `state/`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def cluster_file(self) -> Path:
+        return self.path / "cluster.json"
+
+    @property
+    def authority(self) -> Path:
+        return self.path / "ca"
+
+    def node(self, node: NodeId) -> Path:
+        return self.path / f"node-{node}"
+
+    def tls(self, node: NodeId) -> Path:
+        return self.node(node) / "tls"
+
+    def history(self, node: NodeId) -> Path:
+        return self.node(node) / "history"
+
+    def node_directories(self) -> list[Path]:
+        return sorted(self.path.glob("node-*"))
+
+    def load(self) -> Cluster:
+        """Read and check `cluster.json`. Raises `StateError`, naming the remedy."""
+        try:
+            data = self.cluster_file.read_bytes()
+        except FileNotFoundError:
+            raise StateError(
+                f"{self.path} holds no cluster: make one with {INITIALIZE}"
+                f"{'' if self.path.name == 'state' else f' --state-dir {self.path}'}"
+            ) from None
+        except OSError as error:
+            raise StateError(f"{self.cluster_file} can't be read: {error.strerror}") from error
+        try:
+            cluster = from_json(data, Cluster)
+            cluster.protocol_settings(cluster.ids[0] if cluster.ids else 0)
+        except ValueError as error:
+            raise StateError(f"{self.cluster_file} is damaged: {error}") from error
+        return cluster
+
+    def load_node(self, node: NodeId) -> Cluster:
+        """As `load`, for a node whose files are to be here too."""
+        cluster = self.load()
+        if node not in cluster.ids:
+            raise StateError(
+                f"there is no node {node} in this cluster: nodes are "
+                f"{min(cluster.ids)} to {max(cluster.ids)}"
+            )
+        if not self.node(node).is_dir():
+            raise StateError(
+                f"{self.node(node)} is missing: node {node} has no state here. A node never "
+                f"starts from nothing, it could break a promise. A new cluster is made with "
+                f"{INITIALIZE}"
+            )
+        return cluster
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, durably."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,220 @@
+"""Make a new cluster's state: what `scripts/initialize.py` runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import uuid
+from pathlib import Path
+
+import click
+import msgspec
+
+from benmo.certificates import Authority
+from benmo.cluster import (
+    Cluster,
+    ClusterSettings,
+    NodeAddress,
+    StateDirectory,
+    write_private,
+)
+from benmo.disk import DirectoryLock, RealDisk
+from benmo.errors import StateError
+from benmo.paxos import Tenure
+from benmo.process import die, state_dir_option
+from benmo.storage import Storage
+
+NODES_MAX = 99
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, NODES_MAX),
+    default=5,
+    show_default=True,
+    help="How many nodes; an odd number.",
+)
+@click.option(
+    "--balance",
+    type=click.IntRange(0, 2**40),
+    default=100,
+    show_default=True,
+    help="What each node has at first.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=9001,
+    show_default=True,
+    help="The first node's port; the others' follow it, where all are on one host.",
+)
+@click.option(
+    "--hosts",
+    default="",
+    metavar="H1,H2,…",
+    help="A host for each node, all with the same port. [default: all on 127.0.0.1]",
+)
+@click.option(
+    "--election-delay",
+    default="20-60",
+    show_default=True,
+    metavar="LOW-HIGH",
+    help="The range of the random wait before a node tries to lead, in seconds.",
+)
+@click.option(
+    "--tenure",
+    type=click.Choice([str(tenure) for tenure in Tenure]),
+    default="block",
+    show_default=True,
+    help="How long a leader leads: one block, or until it is gone.",
+)
+@click.option(
+    "--log-limit",
+    type=click.IntRange(1, 10**9),
+    default=10,
+    show_default=True,
+    help="How many transfers may wait at a node.",
+)
+@state_dir_option
+@click.option("--yes", is_flag=True, help="Wipe what is there without asking.")
+def main(
+    nodes: int,
+    balance: int,
+    port: int,
+    hosts: str,
+    election_delay: str,
+    tenure: str,
+    log_limit: int,
+    state_dir: Path,
+    yes: bool,
+) -> None:
+    """Make the state of a new cluster, and wipe the one that is there.
+
+    It asks before it wipes blocks. Without a terminal to ask on, it refuses, unless --yes is given.
+    """
+    settings = ClusterSettings(
+        balance=balance,
+        election_delay_s=_delay(election_delay),
+        tenure=Tenure(tenure),
+        log_limit=log_limit,
+    )
+    cluster = Cluster(uuid.uuid4().hex, _addresses(nodes, port, hosts), settings)
+    state = StateDirectory(state_dir)
+    try:
+        locks = _lock_all(state)
+        _ask(state, yes)
+        _wipe(state)
+        _write(state, cluster)
+        for lock in locks:
+            lock.release()
+    except StateError as error:
+        die(error)
+    except OSError as error:
+        die(StateError(f"{error.filename or state_dir}: {error.strerror}"))
+    _explain(state, cluster)
+
+
+def _delay(text: str) -> tuple[float, float]:
+    number = r"([0-9]+(?:\.[0-9]+)?)"
+    match = re.fullmatch(rf"{number}(?:-{number})?", text)
+    low = float(match[1]) if match else -1.0
+    high = float(match[2] or match[1]) if match else -1.0
+    if not 0 <= low <= high:
+        raise click.UsageError(f"--election-delay is a range of seconds like 20-60, not {text!r}")
+    return low, high
+
+
+def _addresses(nodes: int, port: int, hosts: str) -> tuple[NodeAddress, ...]:
+    names = [name.strip() for name in hosts.split(",") if name.strip()]
+    count = len(names) or nodes
+    if count % 2 == 0:
+        raise click.UsageError(f"a cluster has an odd number of nodes, not {count}")
+    if names and nodes not in (count, 5):
+        raise click.UsageError(f"--nodes says {nodes}, but --hosts names {count}")
+    if not names and port + count - 1 > 65535:
+        raise click.UsageError(f"there are no {count} ports from {port} on")
+    return tuple(
+        NodeAddress(node, names[node - 1], port)
+        if names
+        else NodeAddress(node, "127.0.0.1", port + node - 1)
+        for node in range(1, count + 1)
+    )
+
+
+def _lock_all(state: StateDirectory) -> list[DirectoryLock]:
+    """Make sure that no node runs here. Raises `StateError` if one does."""
+    return [DirectoryLock(path) for path in state.node_directories() if path.is_dir()]
+
+
+def _ask(state: StateDirectory, yes: bool) -> None:
+    loss = _what_would_be_lost(state)
+    if not loss or yes:
+        return
+    if not sys.stdin.isatty():
+        raise StateError(f"{state.path} holds {loss}: --yes wipes it")
+    click.confirm(f"{state.path} holds {loss}. Wipe it?", abort=True)
+
+
+def _what_would_be_lost(state: StateDirectory) -> str:
+    """In words, what is in the state directory besides a cluster that was never used."""
+    height = waiting = promises = 0
+    try:
+        paths = state.node_directories()
+        cluster = state.load() if paths else None
+        for path in paths:
+            assert cluster is not None
+            number = int(path.name.removeprefix("node-"))
+            disk = RealDisk(path)
+            _, found = Storage.open(disk, cluster.cluster, number)
+            disk.close()
+            height = max(height, found.ledger.height)
+            waiting += len(found.queue)
+            promises += found.promised.round > 0
+    except (StateError, ValueError) as error:
+        return f"a state that can't be read ({error})"
+    if height or waiting:
+        return f"a chain of {height} blocks and {waiting} waiting transfers"
+    return f"promises of {promises} nodes" if promises else ""
+
+
+def _wipe(state: StateDirectory) -> None:
+    state.cluster_file.unlink(missing_ok=True)
+    for path in (*state.node_directories(), state.authority):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def _write(state: StateDirectory, cluster: Cluster) -> None:
+    """Write everything; `cluster.json` last, for without it no node starts."""
+    state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state.path.chmod(0o700)
+    state.authority.mkdir(mode=0o700)
+    authority = Authority(cluster.cluster)
+    authority.write(state.authority)
+    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+    for address in cluster.nodes:
+        state.tls(address.node).mkdir(mode=0o700, parents=True)
+        state.node(address.node).chmod(0o700)
+        authority.write_node(address.node, address.host, state.tls(address.node))
+        disk = RealDisk(state.node(address.node))
+        Storage.create(disk, cluster.cluster, address.node, balances)
+        disk.close()
+    document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
+    write_private(state.cluster_file, document + b"\n")
+    RealDisk(state.path).sync_directory()
+
+
+def _explain(state: StateDirectory, cluster: Cluster) -> None:
+    where = "" if state.path == Path("state") else f" --state-dir {state.path}"
+    low, high = cluster.settings.election_delay_s
+    click.echo(
+        f"{state.path}: a cluster of {len(cluster.nodes)} nodes at "
+        f"{cluster.nodes[0]} … {cluster.nodes[-1]}, each with {cluster.settings.balance}; "
+        f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
+    )
+    click.echo("Start each node in a terminal of its own:")
+    click.echo("    source .venv/bin/activate")
+    for address in cluster.nodes:
+        click.echo(f"    python -m benmo.node {address.node}{where}")

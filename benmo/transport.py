@@ -1,0 +1,373 @@
+"""The listener's sockets: TLS, frames, and links that can be severed.
+
+Each node dials every peer. What it dials it writes, what it accepts it reads; a link is up while
+both connections are. A frame is a 4-byte length, big-endian, and that many bytes of msgpack.
+A connection under this node's own certificate is somebody who may command it: it is handed to
+`on_control`. All of it runs in one asyncio loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import cast
+
+from benmo.certificates import client_context, peer_identity, server_context
+from benmo.cluster import Cluster, NodeAddress
+from benmo.codec import decode_message, encode_message
+from benmo.errors import ProtocolError
+from benmo.paxos import Message, NodeId
+
+FRAME_BYTES_MAX = 64 << 20
+SEND_BYTES_MAX = 128 << 20
+HANDSHAKE_TIMEOUT_S = 5.0
+FRAME_TIMEOUT_S = 30.0
+_LENGTH_BYTES = 4
+_DIAL_PAUSE_MIN_S = 0.05
+_DIAL_PAUSE_MAX_S = 1.0
+
+
+class Link(StrEnum):
+    """The state of a link, as this node sees it."""
+
+    UP = "up"
+    DOWN = "down"
+    SEVERED = "severed"
+
+
+def frame(payload: bytes) -> bytes:
+    """A payload with its length before it."""
+    if len(payload) > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {len(payload)} bytes is too long")
+    return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
+
+
+class FrameReader(asyncio.Protocol):
+    """Cuts what arrives into frames; drops the connection on whatever is none.
+
+    Subclasses say what a frame means, and may raise `ProtocolError`.
+    """
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._stop_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            self._take_frames()
+        except ProtocolError as error:
+            self.abort()
+            self.on_misbehaviour(str(error))
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def on_frame(self, payload: bytes) -> None:
+        raise NotImplementedError
+
+    def on_misbehaviour(self, reason: str) -> None:
+        raise NotImplementedError
+
+    def _take_frames(self) -> None:
+        start = 0
+        while len(self._buffer) - start >= _LENGTH_BYTES:
+            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
+            if length > FRAME_BYTES_MAX:
+                raise ProtocolError(f"a frame of {length} bytes is too long")
+            end = start + _LENGTH_BYTES + length
+            if len(self._buffer) < end:
+                break
+            payload = bytes(memoryview(self._buffer)[start + _LENGTH_BYTES : end])
+            start = end
+            self._stop_deadline()
+            self.on_frame(payload)
+        del self._buffer[:start]
+        if self._buffer and self._deadline is None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(FRAME_TIMEOUT_S, self.abort)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Accepted(FrameReader):
+    """A connection that this node accepted: a peer's, or a commander's, or it is dropped."""
+
+    def __init__(self, owner: PeerTransport) -> None:
+        super().__init__()
+        self._owner = owner
+        self.peer: NodeId | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        try:
+            self.peer = self._owner.admit(self)
+        except ProtocolError as error:
+            self.abort()
+            self._owner.on_warning(f"a connection was dropped: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._owner.accepted_lost(self)
+
+    def on_frame(self, payload: bytes) -> None:
+        if self.peer is not None and self.transport is not None:
+            self._owner.on_message(self.peer, decode_message(payload))
+
+    def on_misbehaviour(self, reason: str) -> None:
+        self._owner.on_warning(f"the connection from node {self.peer} was dropped: {reason}")
+
+
+class _Dialled(asyncio.Protocol):
+    """A connection that this node dialled; it only writes there."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class _Peer:
+    """Both directions of one link, and what the user has cut of it."""
+
+    def __init__(self, address: NodeAddress) -> None:
+        self.address = address
+        self.outgoing: _Dialled | None = None
+        self.incoming: _Accepted | None = None
+        self.sends = True
+        self.takes = True
+        self.was_up = False
+        self.wake = asyncio.Event()
+
+    @property
+    def link(self) -> Link:
+        if not (self.sends and self.takes):
+            return Link.SEVERED
+        is_up = self.outgoing is not None and self.incoming is not None
+        return Link.UP if is_up else Link.DOWN
+
+
+class PeerTransport:
+    """The sockets of one node. Its callbacks run in the loop's thread and must not block."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        node: NodeId,
+        tls: Path,
+        on_message: Callable[[NodeId, Message], None],
+        on_link: Callable[[NodeId, bool], None],
+        on_warning: Callable[[str], None],
+        control: Callable[[], FrameReader],
+    ) -> None:
+        self.on_message = on_message
+        self.on_warning = on_warning
+        self._on_link = on_link
+        self._control = control
+        self._cluster = cluster
+        self._node = node
+        self._server_context = server_context(tls)
+        self._client_context = client_context(tls)
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._accepted: set[_Accepted] = set()
+        self._encoded: tuple[Message | None, bytes] = (None, b"")
+        self._peers = {
+            address.node: _Peer(address) for address in cluster.nodes if address.node != node
+        }
+
+    async def start(self) -> None:
+        """Listen and dial. Raises `OSError` where the address can't be listened on."""
+        loop = asyncio.get_running_loop()
+        address = self._cluster.address(self._node)
+        self._server = await loop.create_server(
+            lambda: _Accepted(self),
+            address.host,
+            address.port,
+            ssl=self._server_context,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+            backlog=128,
+        )
+        self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
+
+    async def close(self) -> None:
+        """Close everything, giving what was written a moment to leave."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for peer in self._peers.values():
+            if peer.outgoing is not None and peer.outgoing.transport is not None:
+                peer.outgoing.transport.close()
+        for accepted in list(self._accepted):
+            accepted.abort()
+
+    def send(self, to: NodeId, message: Message) -> None:
+        """Send, if the link can take it; else the message is lost. A message is encoded once."""
+        peer = self._peers[to]
+        if peer.outgoing is None or peer.outgoing.transport is None or not peer.sends:
+            return
+        if self._encoded[0] is not message:
+            self._encoded = (message, frame(encode_message(message)))
+        transport = peer.outgoing.transport
+        transport.write(self._encoded[1])
+        if transport.get_write_buffer_size() > SEND_BYTES_MAX:
+            self.on_warning(f"node {to} takes nothing: its connection was dropped")
+            transport.abort()
+
+    # Links.
+
+    def link(self, peer: NodeId) -> Link:
+        return self._peers[peer].link
+
+    def sever(self, node: NodeId, one_way: bool) -> None:
+        """Send nothing to the peer and, unless one way, take nothing from it."""
+        peer = self._peers[node]
+        peer.sends = False
+        peer.takes = one_way
+        if peer.outgoing is not None:
+            peer.outgoing.abort()
+        if peer.incoming is not None and not one_way:
+            peer.incoming.abort()
+        self._link_may_have_changed(node)
+
+    def restore(self, node: NodeId) -> None:
+        """Undo `sever`."""
+        peer = self._peers[node]
+        peer.sends = peer.takes = True
+        peer.wake.set()
+        self._link_may_have_changed(node)
+
+    def drop(self, node: NodeId, reason: str) -> None:
+        """The peer misbehaved: close what it writes on."""
+        self.on_warning(f"the connection from node {node} was dropped: {reason}")
+        incoming = self._peers[node].incoming
+        if incoming is not None:
+            incoming.abort()
+
+    def _link_may_have_changed(self, node: NodeId) -> None:
+        peer = self._peers[node]
+        is_up = peer.link is Link.UP
+        if is_up != peer.was_up:
+            peer.was_up = is_up
+            self._on_link(node, is_up)
+
+    # Connections that were accepted.
+
+    def admit(self, accepted: _Accepted) -> NodeId | None:
+        """Who is it? None for a commander, who is handed on. Raises `ProtocolError`."""
+        transport = accepted.transport
+        assert transport is not None
+        identity = peer_identity(transport.get_extra_info("peercert"))
+        if identity.cluster != self._cluster.cluster:
+            raise ProtocolError(f"it belongs to cluster {identity.cluster[:8]}")
+        self._accepted.add(accepted)
+        if identity.node == self._node:
+            self._hand_on(transport)
+            return None
+        peer = self._peers.get(identity.node)
+        if peer is None:
+            raise ProtocolError(f"there is no node {identity.node}")
+        if not peer.takes:
+            accepted.abort()
+            return None
+        if peer.incoming is not None:
+            old, peer.incoming = peer.incoming, None
+            old.abort()
+            self._link_may_have_changed(identity.node)
+        peer.incoming = accepted
+        peer.wake.set()
+        self._link_may_have_changed(identity.node)
+        return identity.node
+
+    def accepted_lost(self, accepted: _Accepted) -> None:
+        self._accepted.discard(accepted)
+        peer = self._peers.get(accepted.peer or 0)
+        if peer is not None and peer.incoming is accepted:
+            peer.incoming = None
+            self._link_may_have_changed(peer.address.node)
+
+    def _hand_on(self, transport: asyncio.Transport) -> None:
+        protocol = self._control()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+    # Connections that are dialled.
+
+    async def _dial(self, node: NodeId) -> None:
+        peer = self._peers[node]
+        loop = asyncio.get_running_loop()
+        pause_s = _DIAL_PAUSE_MIN_S
+        while True:
+            peer.wake.clear()
+            began = loop.time()
+            if peer.sends:
+                await self._connect(peer)
+            if loop.time() - began > _DIAL_PAUSE_MAX_S:
+                pause_s = _DIAL_PAUSE_MIN_S
+            try:
+                await asyncio.wait_for(peer.wake.wait(), pause_s * random.uniform(0.5, 1.0))
+            except TimeoutError:
+                pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
+
+    async def _connect(self, peer: _Peer) -> None:
+        """Dial once, and stay until the connection is lost."""
+        node, address = peer.address.node, peer.address
+        loop = asyncio.get_running_loop()
+        dialled: _Dialled | None = None
+        try:
+            async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
+                transport, dialled = await loop.create_connection(
+                    _Dialled,
+                    address.host,
+                    address.port,
+                    ssl=self._client_context,
+                    server_hostname="",
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+                )
+            identity = peer_identity(transport.get_extra_info("peercert"))
+            if (identity.cluster, identity.node) != (self._cluster.cluster, node):
+                raise ProtocolError(f"{address} is not node {node}, but {identity.uri}")
+            if not peer.sends:
+                return
+            peer.outgoing = dialled
+            self._link_may_have_changed(node)
+            await dialled.closed
+        except (OSError, TimeoutError, ssl.SSLError):
+            return
+        except ProtocolError as error:
+            self.on_warning(f"node {node} can't be dialled: {error}")
+        finally:
+            if dialled is not None:
+                dialled.abort()
+            peer.outgoing = None
+            self._link_may_have_changed(node)
