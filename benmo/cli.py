@@ -1,0 +1,58 @@
+"""The `benmo` program."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from benmo import __version__
+from benmo.attach import AttachedNode
+from benmo.cluster import StateDirectory
+from benmo.errors import StateError
+from benmo.process import die, format_option, node, state_dir_option
+from benmo.shell import run_lines
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """A public ledger kept by five nodes that agree through Paxos."""
+
+
+@main.command()
+@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@click.option(
+    "-e",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Carry this out and leave; may be given several times.",
+)
+@format_option
+@state_dir_option
+def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_dir: Path) -> None:
+    """Command node N, which is running, from here.
+
+    With -e, carries the commands out in order, up to the first that fails. Without, it shows a
+    prompt on a terminal, and elsewhere reads commands from standard input.
+    """
+    state = StateDirectory(state_dir)
+    try:
+        attached = AttachedNode(state, node_id)
+        try:
+            if not commands and sys.stdin.isatty():
+                from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
+
+                status = run_prompt(attached, output_format, state.history(node_id))
+            else:
+                status = run_lines(attached, commands or sys.stdin, output_format)
+        finally:
+            attached.close()
+    except StateError as error:
+        die(error)
+    sys.exit(status)
+
+
+main.add_command(node)

@@ -1,0 +1,45 @@
+"""One node, one process: `python -m benmo.node 1`.
+
+This module loads on any Python 3 and without any package, so that it can say what is missing.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+_PYTHON_MIN = (3, 11)
+_PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich")
+
+
+def why_not():
+    # type: () -> str
+    """One line about what this Python lacks; empty if it lacks nothing."""
+    if sys.version_info < _PYTHON_MIN:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return "Benmo needs Python 3.11 or newer; this is Python " + version
+    if not __debug__:
+        return "Benmo checks its invariants while it runs: start it without python -O"
+    if all(importlib.util.find_spec(package) for package in _PACKAGES):
+        return ""
+    root = Path(__file__).resolve().parent.parent
+    if (root / ".venv" / "bin" / "python").exists():
+        return (
+            "this Python lacks Benmo's packages: source .venv/bin/activate first, "
+            "or run .venv/bin/python -m benmo.node"
+        )
+    return "this Python lacks Benmo's packages: run python3 scripts/initialize.py first"
+
+
+def main():
+    # type: () -> None
+    """Run a node, or say in one line why that can't be; leave with a status."""
+    reason = why_not()
+    if reason:
+        sys.exit("benmo: " + reason)
+    from benmo.process import node  # noqa: PLC0415 - only once its packages are there
+
+    node(prog_name="python -m benmo.node")
+
+
+if __name__ == "__main__":
+    main()

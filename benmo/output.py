@@ -1,0 +1,95 @@
+"""What a command answers, and how it is shown: tables for people, JSON or TSV for programs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from benmo.codec import to_json
+
+Cell = str | int
+
+FORMATS = ("table", "json", "tsv")
+
+
+class Status(IntEnum):
+    """What became of a command; the worst one is the exit status of a program."""
+
+    DONE = 0
+    REFUSED = 1
+    NOT_UNDERSTOOD = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells. One that isn't `is_shown` to people is there for TSV alone."""
+
+    headers: tuple[str, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    is_shown: bool = True
+    has_headers: bool = True
+
+    def as_text(self) -> str:
+        """Aligned columns, numbers to the right."""
+        from rich.console import Console  # noqa: PLC0415 - takes a while to load
+        from rich.table import Table as RichTable  # noqa: PLC0415
+
+        table = RichTable(box=None, show_header=self.has_headers, header_style="", padding=(0, 1))
+        for index, header in enumerate(self.headers):
+            is_number = all(isinstance(row[index], int) for row in self.rows)
+            table.add_column(header, justify="right" if is_number else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*map(str, row))
+        out = io.StringIO()
+        Console(file=out, width=1000, color_system=None, markup=False, highlight=False).print(table)
+        return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+    def as_tsv(self) -> str:
+        lines = [self.headers, *self.rows] if self.has_headers else list(self.rows)
+        return "\n".join("\t".join(map(str, line)) for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer as it is to be shown. `output` is whole lines, without the last newline."""
+
+    status: Status
+    output: str
+    leaves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`value` is its JSON form, None for nothing; `text` and `table` are for people."""
+
+    status: Status
+    value: object
+    text: str
+    table: Table | None = None
+    leaves: bool = False
+
+    def rendered(self, output_format: str) -> Rendered:
+        """In one of `FORMATS`."""
+        return Rendered(self.status, self._output(output_format), self.leaves)
+
+    def _output(self, output_format: str) -> str:
+        if self.value is None:
+            return ""
+        if output_format == "json":
+            return to_json(self.value)
+        if output_format == "tsv" and self.table is not None:
+            return self.table.as_tsv()
+        parts = [self.table.as_text()] if self._shows_table() and self.table is not None else []
+        return "\n".join([*parts, self.text] if self.text else parts)
+
+    def _shows_table(self) -> bool:
+        return self.table is not None and self.table.is_shown and len(self.table.rows) > 0
+
+
+def refusal(status: Status, reason: str) -> Answer:
+    """A command that could not be carried out."""
+    outcome = "refused" if status is Status.REFUSED else "not understood"
+    return Answer(status, {"outcome": outcome, "reason": reason}, reason)

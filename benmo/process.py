@@ -1,0 +1,141 @@
+"""A node's process: read state, start the listener thread, run a prompt, leave with a status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from benmo.cluster import StateDirectory
+from benmo.control import ControlServer
+from benmo.errors import StateError
+from benmo.output import FORMATS, Status
+from benmo.service import Service
+from benmo.shell import NodeGone, OwnNode, run_lines
+
+FAILED = 4
+"""The exit status of a node that had to stop: its disk failed, or its own check did."""
+
+_UNWIND_S = 5.0
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("state"),
+    show_default=True,
+    help="Where scripts/initialize.py wrote the cluster's state.",
+)
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How answers are shown.",
+)
+
+
+@click.command()
+@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@state_dir_option
+@click.option("--headless", is_flag=True, help="No prompt and no standard input: until SIGTERM.")
+@format_option
+def node(node_id: int, state_dir: Path, headless: bool, output_format: str) -> None:
+    """Run node N of the cluster.
+
+    On a terminal it shows a prompt. Elsewhere it carries out commands from standard input, line by
+    line, and leaves at its end or at the first that fails.
+    """
+    sys.exit(_Process(StateDirectory(state_dir), node_id, output_format).run(headless))
+
+
+def die(error: StateError) -> NoReturn:
+    """One line to standard error, and a non-zero exit status."""
+    click.echo(f"benmo: {error}", err=True)
+    sys.exit(Status.REFUSED)
+
+
+class _Left(BaseException):
+    """A signal, or the node's failure, ends the main thread's work."""
+
+
+class _Process:
+    def __init__(self, state: StateDirectory, node_id: int, output_format: str) -> None:
+        self._state = state
+        self._node = node_id
+        self._format = output_format
+        self._failure: BaseException | None = None
+
+    def run(self, headless: bool) -> int:
+        """Run the node until it is to end; the exit status."""
+        try:
+            service = Service(self._state, self._node, self._on_failure)
+            service.control = ControlServer
+            self._catch_signals()
+            try:
+                service.start()
+                status = self._work(service, headless)
+            finally:
+                self._ignore_signals()
+                service.stop()
+        except StateError as error:
+            die(error)
+        except OSError as error:
+            die(StateError(f"{self._state.node(self._node)}: {error.strerror or error}"))
+        except _Left:
+            status = Status.DONE
+        return self._report_failure() if self._failure is not None else status
+
+    def _work(self, service: Service, headless: bool) -> int:
+        if headless:
+            while True:
+                signal.pause()
+        own = OwnNode(service)
+        try:
+            if sys.stdin.isatty():
+                from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
+
+                return run_prompt(own, self._format, self._state.history(self._node))
+            return run_lines(own, sys.stdin, self._format)
+        except (NodeGone, KeyboardInterrupt):
+            return Status.UNKNOWN
+
+    def _on_failure(self, error: BaseException) -> None:
+        """In the loop's thread: bring the main thread down, wherever it is."""
+        self._failure = error
+        last_resort = threading.Timer(_UNWIND_S, os._exit, (FAILED,))
+        last_resort.daemon = True
+        last_resort.start()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def _report_failure(self) -> int:
+        error = self._failure
+        assert error is not None
+        what = f"node {self._node} stopped, since it can't keep its promises: "
+        if isinstance(error, OSError):
+            what += f"{self._state.node(self._node)}: {error.strerror or error}"
+        elif isinstance(error, StateError):
+            what += str(error)
+        else:
+            traceback.print_exception(error)
+            what += f"a check of its own failed: {error!r}"
+        click.echo(f"benmo: {what}", err=True)
+        return FAILED
+
+    def _catch_signals(self) -> None:
+        def leave(_signal: int, _frame: FrameType | None) -> None:
+            raise _Left
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, leave)
+
+    def _ignore_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,205 @@
+"""The prompt on a terminal: prompt_toolkit around the table of commands.
+
+Everything that is shown goes through `print` under `patch_stdout`, so that notices of other
+threads appear above the line that is being typed and leave it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from benmo.commands import COMMANDS, find
+from benmo.errors import NotUnderstood
+from benmo.output import Status
+from benmo.paxos import Notice, NoticeKind
+from benmo.service import Toolbar
+from benmo.shell import Commander
+from benmo.transport import Link
+
+_REFRESH_S = 0.5
+_LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
+_COLOURS = {
+    NoticeKind.DECIDED: "32",
+    NoticeKind.REFUSED: "31",
+    NoticeKind.NO_QUORUM: "33",
+    NoticeKind.WARNING: "31",
+    NoticeKind.LEADER: "35",
+    NoticeKind.PROPOSED: "35",
+    NoticeKind.CAMPAIGN: "35",
+    NoticeKind.LINK: "36",
+    NoticeKind.CAUGHT_UP: "32",
+}
+_DIM = "2"
+
+
+def run_prompt(commander: Commander, output_format: str, history_file: Path) -> Status:
+    """Ask for commands until the user leaves: `exit`, Ctrl-D or the end of input."""
+    session: PromptSession[str] = PromptSession(
+        history=_history(history_file),
+        auto_suggest=AutoSuggestFromHistory(),
+        completer=CommandCompleter(commander),
+        complete_while_typing=True,
+        bottom_toolbar=lambda: toolbar_text(commander.toolbar),
+        refresh_interval=_REFRESH_S,
+        color_depth=ColorDepth.DEPTH_1_BIT if _has_no_colour() else None,
+        reserve_space_for_menu=4,
+    )
+    with patch_stdout(raw=True):
+        commander.watch(NoticePrinter(has_colour=not _has_no_colour()))
+        print(f"Node {commander.node}. help lists the commands, Tab completes, Ctrl-D leaves.")
+        while True:
+            try:
+                line = _with_arguments(session, session.prompt(f"benmo {commander.node}> "))
+                rendered = commander.run(line, output_format) if line else None
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return Status.DONE
+            if rendered is None:
+                continue
+            if rendered.output:
+                print(rendered.output)
+            if rendered.leaves:
+                return Status.DONE
+
+
+def _with_arguments(session: PromptSession[str], text: str) -> str:
+    """The line; with what is asked for, where a command that needs arguments was typed bare."""
+    line = text.partition("#")[0].strip()
+    words = line.split()
+    if len(words) != 1:
+        return line
+    try:
+        command = find(words[0])
+    except NotUnderstood:
+        return line
+    if not command.question:
+        return line
+    asker: PromptSession[str] = PromptSession(
+        history=InMemoryHistory(), output=session.output, input=session.input
+    )
+    answer = asker.prompt(
+        command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=_REFRESH_S
+    ).strip()
+    return f"{line} {answer}" if answer else ""
+
+
+class CommandCompleter(Completer):
+    """Commands with their meaning, and nodes where a command takes one."""
+
+    def __init__(self, commander: Commander) -> None:
+        self._commander = commander
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        words = document.text_before_cursor.lstrip().split(" ")
+        if len(words) == 1:
+            yield from self._commands(words[0])
+        elif len(words) == 2:
+            yield from self._nodes(words[0], words[1])
+
+    def _commands(self, typed: str) -> Iterator[Completion]:
+        for command in COMMANDS:
+            if command.name.lower().startswith(typed.lower()):
+                yield Completion(
+                    command.name, start_position=-len(typed), display_meta=command.meaning
+                )
+
+    def _nodes(self, name: str, typed: str) -> Iterator[Completion]:
+        toolbar = self._commander.toolbar
+        try:
+            command = find(name)
+        except NotUnderstood:
+            return
+        if toolbar is None or not command.offers:
+            return
+        wants_severed = command.offers == "severed"
+        offered = [
+            (str(node), f"{link}")
+            for node, link in toolbar.links
+            if (link is Link.SEVERED) == wants_severed
+        ]
+        if wants_severed and offered:
+            offered.append(("all", "every severed link"))
+        for text, meaning in offered:
+            if text.startswith(typed):
+                yield Completion(text, start_position=-len(typed), display_meta=meaning)
+
+
+def toolbar_text(toolbar: Toolbar | None) -> str:
+    """The bottom lines: what this node is, has and reaches."""
+    if toolbar is None:
+        return "…"
+    links = " ".join(f"{node}{_LINK_SIGNS[link]}" for node, link in toolbar.links)
+    money = f"balance {toolbar.balance}"
+    if toolbar.available != toolbar.balance:
+        money += f" ({toolbar.available} available)"
+    parts = [
+        f"node {toolbar.node}: {toolbar.role}",
+        f"ballot {toolbar.ballot}",
+        f"height {toolbar.height}",
+        money,
+        f"queue {toolbar.queue}",
+    ]
+    below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
+    if toolbar.countdown_s is not None:
+        below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
+    return f" {' · '.join(parts)}\n {' · '.join(below)}"
+
+
+class NoticePrinter:
+    """Prints notices as they come, but no more than people can read: of a burst, a count."""
+
+    _PER_SECOND_MAX = 25
+    _ALWAYS = (NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING)
+
+    def __init__(self, has_colour: bool) -> None:
+        self._has_colour = has_colour
+        self._second = 0
+        self._printed = 0
+        self._left_out = 0
+
+    def __call__(self, notice: Notice) -> None:
+        if self._admits(notice):
+            self._print(notice.kind, notice.text)
+
+    def _admits(self, notice: Notice) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            if self._left_out:
+                self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
+            self._second, self._printed, self._left_out = second, 0, 0
+        self._printed += 1
+        if self._printed > self._PER_SECOND_MAX and notice.kind not in self._ALWAYS:
+            self._left_out += 1
+            return False
+        return True
+
+    def _print(self, kind: NoticeKind, text: str) -> None:
+        line = f"{time.strftime('%H:%M:%S')} {text}"
+        colour = _COLOURS.get(kind, _DIM)
+        print(f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line)
+
+
+def _history(path: Path) -> History:
+    try:
+        path.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(path))
+
+
+def _has_no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR"))

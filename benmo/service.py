@@ -1,0 +1,325 @@
+"""A running node: one thread with one asyncio loop that owns sockets, protocol and ledger.
+
+Whatever else wants something of the node calls in through `call`, which hands a coroutine to the
+loop and returns its future. There is no lock, since nothing is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from benmo.cluster import StateDirectory
+from benmo.disk import DirectoryLock, RealDisk
+from benmo.engine import (
+    Admission,
+    Engine,
+    Event,
+    Limits,
+    LinkChanged,
+    Received,
+    Report,
+    Submitted,
+    decided_notices,
+)
+from benmo.errors import Refused, StateError
+from benmo.ledger import AppliedBlock
+from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
+from benmo.ports import holder_of
+from benmo.storage import Storage
+from benmo.transport import FrameReader, Link, PeerTransport
+
+T = TypeVar("T")
+_LOG = logging.getLogger("benmo")
+_READ_BYTES = 1 << 20
+_TOOLBAR_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbar:
+    """What the prompt's bottom line shows; made in the loop, read by anyone."""
+
+    node: NodeId
+    role: str
+    ballot: Ballot
+    height: int
+    balance: int
+    available: int
+    queue: int
+    links: tuple[tuple[NodeId, Link], ...]
+    has_quorum: bool
+    countdown_s: float | None
+
+
+def clock() -> Callable[[], float]:
+    """Seconds since 1970 as of now, and from now on a count that never goes back."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
+
+
+class Service:
+    """One node. `start` it, `call` it from any thread, `stop` it.
+
+    `failed` is called, once, from the loop's thread, when the node can't go on: nothing leaves it
+    any more, and the process is to end.
+    """
+
+    def __init__(
+        self, state: StateDirectory, node: NodeId, failed: Callable[[BaseException], None]
+    ) -> None:
+        self.node = node
+        self.cluster = state.load_node(node)
+        self.toolbar: Toolbar | None = None
+        self._failed = failed
+        self._directory_lock = DirectoryLock(state.node(node))
+        self._disk = RealDisk(state.node(node))
+        self._storage, recovered = Storage.open(self._disk, self.cluster.cluster, node)
+        if tuple(recovered.ledger.balances) != self.cluster.ids:
+            raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
+        self._now = clock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._events: list[Event] = []
+        self._is_scheduled = False
+        self._is_stopped = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticket = 0
+        self._admissions: dict[int, asyncio.Future[Admission]] = {}
+        self._changed: asyncio.Future[None] = self._loop.create_future()
+        self._watchers: set[Callable[[Notice], None]] = set()
+        self.control: Callable[[Service], FrameReader] | None = None
+        """Makes the protocol of a connection that may command this node."""
+        self._transport = PeerTransport(
+            self.cluster,
+            node,
+            state.tls(node),
+            on_message=lambda sender, message: self._happened(Received(sender, message)),
+            on_link=lambda peer, up: self._happened(LinkChanged(peer, up)),
+            on_warning=lambda text: self._notice(Notice(NoticeKind.WARNING, text)),
+            control=self._make_control,
+        )
+        self.engine = Engine(
+            self.cluster.protocol_settings(node),
+            Limits(log_limit=self.cluster.settings.log_limit),
+            recovered,
+            self._storage,
+            self._transport,
+            Random(),
+            self._now(),
+        )
+
+    # From any thread.
+
+    def start(self) -> None:
+        """Listen, dial, take part. Raises `StateError` where that can't be."""
+        self._thread.start()
+        self.call(self._start()).result()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine in the loop; it may use everything below."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def stop(self) -> None:
+        """Checkpoint, close, end the thread. After a failure, nothing is written any more."""
+        if self._thread.is_alive():
+            with suppress(Exception):
+                self.call(self._stop()).result(timeout=10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=10)
+        self._disk.close()
+        self._directory_lock.release()
+
+    # In the loop's thread.
+
+    async def submit(self, payments: tuple[tuple[NodeId, int], ...]) -> Admission:
+        """Queue transfers of this node's, all or none; they are durable when this returns."""
+        self._ticket += 1
+        future: asyncio.Future[Admission] = self._loop.create_future()
+        self._admissions[self._ticket] = future
+        self._happened(Submitted(self._ticket, payments))
+        return await future
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait for a condition on this node's state; False if the time was up before."""
+        end = self._loop.time() + timeout_s
+        while not condition():
+            left_s = end - self._loop.time()
+            if left_s <= 0:
+                return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._changed), left_s)
+        return True
+
+    async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:
+        """Decided blocks, slots `first` to `last`; the loop does other work between chunks."""
+        slot = first
+        while slot <= last:
+            for applied in self._storage.read(slot, _READ_BYTES):
+                if applied.block.slot <= last:
+                    yield applied
+                slot = applied.block.slot + 1
+            await asyncio.sleep(0)
+
+    @property
+    def role(self) -> str:
+        leader = self.engine.replica.leader
+        if leader.is_leading:
+            return "leader"
+        return "candidate" if leader.is_active else "acceptor"
+
+    def link(self, peer: NodeId) -> Link:
+        """The link to a peer; one that is up but silent counts as down."""
+        link = self._transport.link(peer)
+        if link is Link.UP and not self.engine.replica.peers.is_reachable(peer):
+            return Link.DOWN
+        return link
+
+    def severed(self) -> list[NodeId]:
+        return [node for node in self.peers if self._transport.link(node) is Link.SEVERED]
+
+    @property
+    def peers(self) -> list[NodeId]:
+        return [node for node in self.cluster.ids if node != self.node]
+
+    def sever(self, peer: NodeId, one_way: bool) -> None:
+        self._transport.sever(peer, one_way)
+
+    def restore(self, peer: NodeId) -> None:
+        self._transport.restore(peer)
+
+    def watch(self, watcher: Callable[[Notice], None]) -> Callable[[], None]:
+        """Let `watcher` have every notice from now on; what is returned ends that."""
+        self._watchers.add(watcher)
+        return lambda: self._watchers.discard(watcher)
+
+    # The loop.
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _start(self) -> None:
+        try:
+            await self._transport.start()
+        except OSError as error:
+            address = self.cluster.address(self.node)
+            raise StateError(
+                f"node {self.node} can't listen on {address}: {os.strerror(error.errno or 0)}"
+                f"{holder_of(address.port)}"
+            ) from error
+        self._is_stopped = False
+        self._happened(None)
+        self._update_toolbar()
+
+    async def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._is_stopped:
+            self._is_stopped = True
+            self.engine.checkpoint()
+        await self._transport.close()
+
+    def _make_control(self) -> FrameReader:
+        assert self.control is not None
+        return self.control(self)
+
+    def _happened(self, event: Event | None) -> None:
+        """Gather what happens in one pass of the loop into one turn, so one fsync."""
+        if event is not None:
+            self._events.append(event)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_scheduled = False
+        if self._is_stopped:
+            return
+        events, self._events = self._events, []
+        try:
+            report = self.engine.turn(events, self._now())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
+            self._fail(error)
+            return
+        self._publish(report)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        wait_s = self.engine.deadline - self._now()
+        if not math.isinf(wait_s):
+            self._timer = self._loop.call_later(max(0.0, wait_s), self._happened, None)
+
+    def _publish(self, report: Report) -> None:
+        for sender, reason in report.misbehaved:
+            self._transport.drop(sender, reason)
+        for admission in report.admissions:
+            future = self._admissions.pop(admission.ticket)
+            if not future.done():
+                future.set_result(admission)
+        for notice in report.notices:
+            self._notice(notice)
+        if self._watchers:
+            for applied in report.applied:
+                for notice in decided_notices(applied, self.node):
+                    self._notice(notice)
+        changed, self._changed = self._changed, self._loop.create_future()
+        changed.set_result(None)
+
+    def _notice(self, notice: Notice) -> None:
+        _LOG.debug("%s: %s", notice.kind, notice.text)
+        for watcher in list(self._watchers):
+            watcher(notice)
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop taking part at once: what could not be made durable must not be answered."""
+        self._is_stopped = True
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._failed(error)
+
+    def _update_toolbar(self) -> None:
+        if self._is_stopped:
+            return
+        replica, pool = self.engine.replica, self.engine.pool
+        due = replica.election.deadline
+        self.toolbar = Toolbar(
+            self.node,
+            self.role,
+            replica.acceptor.promised,
+            self.engine.ledger.height,
+            self.engine.ledger.balances[self.node],
+            pool.available,
+            len(pool.queue),
+            tuple((peer, self.link(peer)) for peer in self.peers),
+            replica.peers.has_quorum,
+            None if math.isinf(due) else max(0.0, due - self._now()),
+        )
+        self._loop.call_later(_TOOLBAR_EVERY_S, self._update_toolbar)
+
+
+def require_peer(service: Service, node: NodeId) -> None:
+    """Raises `Refused` unless `node` is one of the other nodes."""
+    if node == service.node:
+        raise Refused(f"this is node {node}: it has no link to itself")
+    if node not in service.cluster.ids:
+        raise Refused(f"there is no node {node}: the others are {_listed(service)}")
+
+
+def _listed(service: Service) -> str:
+    return ", ".join(map(str, service.peers))

@@ -1,0 +1,86 @@
+"""Commands one after the other, from a pipe or from options: whoever runs Benmo unattended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from benmo.commands import execute
+from benmo.errors import StateError
+from benmo.output import Rendered, Status
+from benmo.paxos import NodeId, Notice
+from benmo.service import Service, Toolbar
+
+
+class Commander(Protocol):
+    """A node that takes commands: this process's own, or one attached to."""
+
+    @property
+    def node(self) -> NodeId: ...
+
+    @property
+    def toolbar(self) -> Toolbar | None:
+        """Its state as of a moment ago; None if unknown."""
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        """Let `watcher`, which must not block, have every notice; called in another thread."""
+
+
+class NodeGone(StateError):
+    """The node ended, or its connection did, before it answered."""
+
+
+class OwnNode:
+    """The node of this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @property
+    def node(self) -> NodeId:
+        return self._service.node
+
+    @property
+    def toolbar(self) -> Toolbar | None:
+        return self._service.toolbar
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        future = self._service.call(execute(self._service, line, output_format))
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        async def begin() -> None:
+            self._service.watch(watcher)
+
+        self._service.call(begin()).result()
+
+
+def run_lines(commander: Commander, lines: Iterable[str], output_format: str) -> Status:
+    """Carry out line by line, up to the first that fails; its status.
+
+    What follows a `#` is a comment.
+    """
+    for raw in lines:
+        line = raw.partition("#")[0].strip()
+        if not line:
+            continue
+        rendered = commander.run(line, output_format)
+        show(rendered, output_format)
+        if rendered.status is not Status.DONE or rendered.leaves:
+            return rendered.status
+    return Status.DONE
+
+
+def show(rendered: Rendered, output_format: str) -> None:
+    """Print an answer: to standard output, or to standard error a failure that is for people."""
+    if rendered.output:
+        is_failure = rendered.status is not Status.DONE and output_format != "json"
+        print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
