@@ -16,11 +16,12 @@ from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
 from benmo.codec import pack, unpack
 from benmo.errors import ProtocolError, StateError
+from benmo.frames import FrameReader, frame
 from benmo.output import Rendered, Status
 from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.service import Toolbar
 from benmo.shell import NodeGone
-from benmo.transport import HANDSHAKE_TIMEOUT_S, FrameReader, frame
+from benmo.transport import HANDSHAKE_TIMEOUT_S
 
 
 class AttachedNode:

@@ -16,6 +16,11 @@ from benmo.disk import Disk
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger import AppliedBlock
 
+REMEDY = (
+    "This node does not vote with a damaged directory: it could break a promise. "
+    "The others go on while a majority of them is up; docs/state.md says what can be done"
+)
+
 _READ_BYTES = 1 << 16
 _HINTS_MAX = 64
 _START = re.compile(rb'\{"crc":"[0-9a-f]{8}","slot":(\d+),')
@@ -143,4 +148,4 @@ class ChainFile:
 
     def _damaged(self, slot: int, what: str) -> StateError:
         path = self._disk.path / self._name
-        return StateError(f"{path}, line {slot}, is damaged: {what}")
+        return StateError(f"{path}, line {slot}, is damaged: {what}. {REMEDY}")

@@ -72,6 +72,7 @@ def decode_block(data: bytes) -> Block:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"not a block: {error}") from error
     _require(b"\n" not in data, "a block is one line")
+    _require(data[:1] == b"{" and data[-1:] == b"}", "a block is nothing but an object")
     _require(0 < body.slot < _INTEGER_MAX, "a block's slot is a number from 1")
     _require_ballot(body.ballot)
     _require(_is_hash(body.previous), "a block names the previous block's hash")
@@ -158,6 +159,7 @@ def decode_message(data: bytes) -> Message:
     flat = _FLAT.get(kind)
     if flat is not None:
         message = _convert(fields, flat)
+        _require(len(fields) == len(flat.__dataclass_fields__), f"unknown fields in a {kind}")
         _require_fields(message)
         return message
     build = _NESTED.get(kind)
@@ -207,7 +209,7 @@ def _data(block: object) -> bytes:
 
 def _convert(fields: object, kind: type[T]) -> T:
     try:
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(fields, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise ProtocolError(f"a malformed {kind.__name__.strip('_').lower()}: {error}") from error
 

@@ -24,9 +24,9 @@ from dataclasses import asdict
 from benmo.codec import pack, unpack
 from benmo.commands import execute
 from benmo.errors import ProtocolError
+from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
 from benmo.paxos import Notice
 from benmo.service import Service
-from benmo.transport import FRAME_BYTES_MAX, FrameReader, frame
 
 _TOOLBAR_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20

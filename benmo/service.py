@@ -33,11 +33,12 @@ from benmo.engine import (
     decided_notices,
 )
 from benmo.errors import Refused, StateError
+from benmo.frames import FrameReader
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
 from benmo.storage import Storage
-from benmo.transport import FrameReader, Link, PeerTransport
+from benmo.transport import Link, PeerTransport
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
@@ -184,6 +185,19 @@ class Service:
             return Link.DOWN
         return link
 
+    def why_undecided(self) -> str:
+        """In a few words, why what is queued is not decided yet."""
+        replica = self.engine.replica
+        if not replica.peers.has_quorum:
+            return f"node {self.node} {replica.peers.why_no_quorum}"
+        if replica.leader.is_active:
+            return f"node {self.node} is at it with ballot {replica.leader.ballot}"
+        if replica.election.leader != Ballot.ZERO:
+            ballot = replica.election.leader
+            return f"node {ballot.node} is at it with ballot {ballot}"
+        wait_s = max(0.0, replica.election.deadline - self._now())
+        return f"node {self.node} tries to lead in {wait_s:.0f} s"
+
     def severed(self) -> list[NodeId]:
         return [node for node in self.peers if self._transport.link(node) is Link.SEVERED]
 
@@ -253,7 +267,7 @@ class Service:
         try:
             report = self.engine.turn(events, self._now())
         except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
-            self._fail(error)
+            self.fail(error)
             return
         self._publish(report)
         self._arm()
@@ -286,7 +300,7 @@ class Service:
         for watcher in list(self._watchers):
             watcher(notice)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Stop taking part at once: what could not be made durable must not be answered."""
         self._is_stopped = True
         for task in asyncio.all_tasks(self._loop):

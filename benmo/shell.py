@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
 from typing import Protocol
 
 from benmo.commands import execute
@@ -55,6 +56,8 @@ class OwnNode:
         except KeyboardInterrupt:
             future.cancel()
             raise
+        except CancelledError:
+            raise NodeGone(f"node {self.node} stopped before it answered") from None
 
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         async def begin() -> None:

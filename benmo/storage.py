@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benmo.chain import ChainFile
+from benmo.chain import REMEDY, ChainFile
 from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
 from benmo.disk import Disk
 from benmo.errors import ProtocolError, StateError
@@ -35,10 +35,7 @@ CHAIN = "chain.jsonl"
 CHECKPOINT = "checkpoint.json"
 _NEW = ".new"
 
-REMEDY = (
-    "This node does not vote with a damaged directory: it could break a promise. "
-    "The others go on while a majority of them is up; docs/state.md says what can be done"
-)
+FOREIGN_REMEDY = "Put back the directory that belongs here"
 
 
 class _AcceptedPart(msgspec.Struct, frozen=True):
@@ -97,6 +94,7 @@ class Storage:
 
         Raises `StateError` for what is missing, damaged or another node's.
         """
+        disk.sync_directory()  # the names that this start builds on must outlast a power cut
         for name in (CHECKPOINT, JOURNAL, CHAIN):
             if not disk.exists(name):
                 raise StateError(f"{disk.path / name} is missing. {REMEDY}")
@@ -209,14 +207,16 @@ class Storage:
         path = self._disk.path / CHAIN
         if size < checkpoint.chain_bytes:
             raise StateError(
-                f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing"
+                f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing. {REMEDY}"
             )
         if size > checkpoint.chain_bytes:
             self._disk.truncate(CHAIN, checkpoint.chain_bytes)
         if checkpoint.height > 0:
             last = self._chain.read(checkpoint.height, 1)[0].block
             if last.hash != checkpoint.head:
-                raise StateError(f"{path} is damaged: its last block isn't the checkpoint's")
+                raise StateError(
+                    f"{path} is damaged: its last block isn't the checkpoint's. {REMEDY}"
+                )
 
     def _replay(self, state: State) -> None:
         """Apply the journal to the checkpoint's state, cutting off a torn last line."""
@@ -268,9 +268,13 @@ def _require_same(
     disk: Disk, name: str, line: OpenLine | _CheckpointLine, cluster: str, node: NodeId
 ) -> None:
     if line.cluster != cluster:
-        raise StateError(f"{disk.path / name} belongs to another cluster, {line.cluster[:8]}")
+        raise StateError(
+            f"{disk.path / name} belongs to another cluster, {line.cluster[:8]}. {FOREIGN_REMEDY}"
+        )
     if line.node != node:
-        raise StateError(f"{disk.path / name} is node {line.node}'s, not node {node}'s")
+        raise StateError(
+            f"{disk.path / name} is node {line.node}'s, not node {node}'s. {FOREIGN_REMEDY}"
+        )
 
 
 def _state_of(disk: Disk, checkpoint: _CheckpointLine) -> State:

@@ -1,7 +1,7 @@
 """The listener's sockets: TLS, frames, and links that can be severed.
 
 Each node dials every peer. What it dials it writes, what it accepts it reads; a link is up while
-both connections are. A frame is a 4-byte length, big-endian, and that many bytes of msgpack.
+both connections are.
 A connection under this node's own certificate is somebody who may command it: it is handed to
 `on_control`. All of it runs in one asyncio loop.
 """
@@ -20,13 +20,11 @@ from benmo.certificates import client_context, peer_identity, server_context
 from benmo.cluster import Cluster, NodeAddress
 from benmo.codec import decode_message, encode_message
 from benmo.errors import ProtocolError
+from benmo.frames import FrameReader, frame
 from benmo.paxos import Message, NodeId
 
-FRAME_BYTES_MAX = 64 << 20
 SEND_BYTES_MAX = 128 << 20
 HANDSHAKE_TIMEOUT_S = 5.0
-FRAME_TIMEOUT_S = 30.0
-_LENGTH_BYTES = 4
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 
@@ -37,74 +35,6 @@ class Link(StrEnum):
     UP = "up"
     DOWN = "down"
     SEVERED = "severed"
-
-
-def frame(payload: bytes) -> bytes:
-    """A payload with its length before it."""
-    if len(payload) > FRAME_BYTES_MAX:
-        raise ValueError(f"a frame of {len(payload)} bytes is too long")
-    return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
-
-
-class FrameReader(asyncio.Protocol):
-    """Cuts what arrives into frames; drops the connection on whatever is none.
-
-    Subclasses say what a frame means, and may raise `ProtocolError`.
-    """
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        self._stop_deadline()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        try:
-            self._take_frames()
-        except ProtocolError as error:
-            self.abort()
-            self.on_misbehaviour(str(error))
-
-    def abort(self) -> None:
-        """Close the connection at once."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def on_frame(self, payload: bytes) -> None:
-        raise NotImplementedError
-
-    def on_misbehaviour(self, reason: str) -> None:
-        raise NotImplementedError
-
-    def _take_frames(self) -> None:
-        start = 0
-        while len(self._buffer) - start >= _LENGTH_BYTES:
-            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
-            if length > FRAME_BYTES_MAX:
-                raise ProtocolError(f"a frame of {length} bytes is too long")
-            end = start + _LENGTH_BYTES + length
-            if len(self._buffer) < end:
-                break
-            payload = bytes(memoryview(self._buffer)[start + _LENGTH_BYTES : end])
-            start = end
-            self._stop_deadline()
-            self.on_frame(payload)
-        del self._buffer[:start]
-        if self._buffer and self._deadline is None:
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(FRAME_TIMEOUT_S, self.abort)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class _Accepted(FrameReader):

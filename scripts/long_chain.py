@@ -11,6 +11,6 @@ from _bootstrap import enter
 
 if __name__ == "__main__":
     enter("runtime")
-    from benmo.long_chain import main
+    from benmo.trials.long_chain import main
 
     main()

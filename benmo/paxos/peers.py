@@ -34,6 +34,12 @@ class Peers:
         return 1 + len(self._reachable)
 
     @property
+    def why_no_quorum(self) -> str:
+        """What to say of a node without a quorum."""
+        nodes = len(self._settings.nodes)
+        return f"reaches {self.reached} of {nodes}, needs {self._settings.quorum}"
+
+    @property
     def deadline(self) -> float:
         """When the next peer will have been silent for too long."""
         oldest = min((self._heard_at[peer] for peer in self._reachable), default=inf)

@@ -25,6 +25,7 @@ from benmo.paxos.messages import (
     Nack,
     Prepare,
     Promise,
+    speaks_for,
 )
 from benmo.paxos.peers import Peers
 from benmo.paxos.step import BlocksWanted, NoticeKind, Step
@@ -102,25 +103,13 @@ class Replica:
         """The ballot of the leader that this node knows, perhaps its own; ZERO if none."""
         return self.leader.ballot if self.leader.is_leading else self.election.leader
 
-    def why_undecided(self) -> str:
-        """In a few words, why what is queued is not decided yet."""
-        if not self.peers.has_quorum:
-            return (
-                f"node {self.settings.node} reaches {self.peers.reached} of "
-                f"{len(self.settings.nodes)}, needs {self.settings.quorum}"
-            )
-        if self.leader.is_active:
-            return f"node {self.settings.node} asks for ballot {self.leader.ballot}"
-        if self.election.leader != Ballot.ZERO:
-            return f"node {self.election.leader.node} leads with ballot {self.election.leader}"
-        return "waiting for the election delay"
-
     # What happens to a node.
 
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
-        self._require_sender(sender, message)
+        if sender not in self.settings.nodes or speaks_for(message) not in (None, sender):
+            raise ProtocolError(f"node {sender} speaks in the name of node {speaks_for(message)}")
         before = self._check_before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
@@ -316,7 +305,8 @@ class Replica:
 
     def _notice_no_quorum(self, step: Step) -> None:
         if self._application.waiting() and not self._was_without_quorum:
-            step.notice(NoticeKind.NO_QUORUM, f"queued, not decided: {self.why_undecided()}")
+            text = f"queued, not decided: node {self.settings.node} {self.peers.why_no_quorum}"
+            step.notice(NoticeKind.NO_QUORUM, text)
             self._was_without_quorum = True
 
     def _settle(self, now: float, step: Step) -> None:
@@ -328,7 +318,7 @@ class Replica:
         if not self.peers.has_quorum:
             self._notice_no_quorum(step)
 
-    # Invariants and the sender's right to speak.
+    # Invariants.
 
     def _check_before(self) -> tuple[Ballot, int]:
         before = (self.acceptor.promised, self.learner.height)
@@ -353,15 +343,3 @@ class Replica:
             self._settle(now, step)
         self._check(before)
         return step
-
-    def _require_sender(self, sender: NodeId, message: Message) -> None:
-        """Only whose ballot it is may prepare, accept or decide in it."""
-        match message:
-            case Prepare() | Decide():
-                owner = message.ballot.node
-            case Accept():
-                owner = message.proposal.ballot.node
-            case _:
-                owner = sender
-        if owner != sender or sender not in self.settings.nodes:
-            raise ProtocolError(f"node {sender} speaks in the name of node {owner}")

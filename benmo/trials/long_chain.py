@@ -21,7 +21,7 @@ from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Submitted
 from benmo.errors import StateError
 from benmo.paxos import Message, NodeId
 from benmo.storage import Storage
-from benmo.torture import initialize
+from benmo.trials.torture import initialize
 
 _DEADLINE_S = 600.0
 _WRITERS = (1, 2, 3, 4)

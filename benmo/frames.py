@@ -1,0 +1,80 @@
+"""Frames: a 4-byte length, big-endian, and that many bytes of msgpack."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from benmo.errors import ProtocolError
+
+FRAME_BYTES_MAX = 64 << 20
+FRAME_TIMEOUT_S = 30.0
+_LENGTH_BYTES = 4
+
+
+def frame(payload: bytes) -> bytes:
+    """A payload with its length before it."""
+    if len(payload) > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {len(payload)} bytes is too long")
+    return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
+
+
+class FrameReader(asyncio.Protocol):
+    """Cuts what arrives into frames; drops the connection on whatever is none.
+
+    Subclasses say what a frame means, and may raise `ProtocolError`.
+    """
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        self._stop_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            self._take_frames()
+        except ProtocolError as error:
+            self.abort()
+            self.on_misbehaviour(str(error))
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def on_frame(self, payload: bytes) -> None:
+        raise NotImplementedError
+
+    def on_misbehaviour(self, reason: str) -> None:
+        raise NotImplementedError
+
+    def _take_frames(self) -> None:
+        start = 0
+        while len(self._buffer) - start >= _LENGTH_BYTES:
+            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
+            if length > FRAME_BYTES_MAX:
+                raise ProtocolError(f"a frame of {length} bytes is too long")
+            end = start + _LENGTH_BYTES + length
+            if len(self._buffer) < end:
+                break
+            payload = bytes(memoryview(self._buffer)[start + _LENGTH_BYTES : end])
+            start = end
+            self._stop_deadline()
+            self.on_frame(payload)
+        del self._buffer[:start]
+        if self._buffer and self._deadline is None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(FRAME_TIMEOUT_S, self.abort)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

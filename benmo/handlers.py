@@ -1,0 +1,295 @@
+"""What each command does to a node. `benmo.commands` says how they are called."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Sequence
+from typing import NoReturn
+
+from benmo.errors import NotUnderstood, Refused
+from benmo.ledger import AppliedBlock
+from benmo.output import Answer, Cell, Status, Table
+from benmo.service import Service, require_peer
+from benmo.transport import Link
+
+BLOCKS_SHOWN_MAX = 1000
+WAIT_S = 300.0
+
+
+class Misused(NotUnderstood):
+    """A command with arguments that it doesn't take; whoever catches it adds the usage."""
+
+
+async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
+    if len(arguments) != 3:
+        _misused("it takes amount, debit node and credit node")
+    amount, debit, credit = (
+        _integer(text, what)
+        for text, what in zip(arguments, ("amount", "debit node", "credit node"), strict=True)
+    )
+    if debit != service.node:
+        return _transfer_refused(
+            f"this is node {service.node}, which pays with its own money only: "
+            f"type that at node {debit}"
+            if debit in service.cluster.ids
+            else f"there is no node {debit}: nodes are {_node_range(service)}"
+        )
+    admission = await service.submit(((credit, amount),))
+    if admission.run is None:
+        return _transfer_refused(admission.reason)
+    (transfer,) = admission.run.transfers()
+    text = f"queued {transfer}"
+    if not service.engine.replica.peers.has_quorum:
+        text += f"; not decided: {service.why_undecided()}"
+    return Answer(Status.DONE, {"id": transfer.id, "outcome": "queued"}, text)
+
+
+def _transfer_refused(reason: str) -> Answer:
+    return Answer(Status.REFUSED, {"outcome": "refused", "reason": reason}, f"refused: {reason}")
+
+
+async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer:
+    height = service.engine.ledger.height
+    first, last = _slots(arguments, height)
+    if last - first >= BLOCKS_SHOWN_MAX:
+        raise Refused(
+            f"that is {last - first + 1} blocks, {BLOCKS_SHOWN_MAX} can be shown at a time: "
+            f"printBlockchain {max(first, last - 99)} {last}"
+        )
+    blocks = [applied async for applied in service.blocks(first, last)]
+    rows = [row for applied in blocks for row in _block_rows(applied)]
+    headers = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome")
+    text = "" if blocks else "the chain is empty"
+    return Answer(
+        Status.DONE, [_block_json(applied) for applied in blocks], text, Table(headers, rows)
+    )
+
+
+def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
+    if len(arguments) > 2:
+        _misused("it takes the first and the last slot")
+    numbers = [_integer(text, "slot") for text in arguments]
+    first = numbers[0] if numbers else 1
+    last = min(numbers[1], height) if len(numbers) > 1 else height
+    if first < 1:
+        raise Refused(f"slots are numbered from 1, not {first}")
+    return first, last
+
+
+def _block_json(applied: AppliedBlock) -> dict[str, object]:
+    block = applied.block
+    return {
+        "slot": block.slot,
+        "ballot": list(block.ballot),
+        "previous": block.previous,
+        "hash": block.hash,
+        "transfers": [
+            {
+                "id": transfer.id,
+                "amount": transfer.amount,
+                "debit_node": transfer.debit_node,
+                "credit_node": transfer.credit_node,
+                "outcome": str(outcome),
+            }
+            for transfer, outcome in applied.outcomes()
+        ],
+    }
+
+
+def _block_rows(applied: AppliedBlock) -> list[tuple[Cell, ...]]:
+    block = applied.block
+    return [
+        (
+            block.slot,
+            str(block.ballot),
+            block.hash[:12],
+            transfer.id,
+            transfer.amount,
+            transfer.debit_node,
+            transfer.credit_node,
+            str(outcome),
+        )
+        for transfer, outcome in applied.outcomes()
+    ]
+
+
+async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
+    ledger, pool = service.engine.ledger, service.engine.pool
+    doubt = _doubt(service)
+    if [argument.lower() for argument in arguments] == ["all"]:
+        balances = {str(node): balance for node, balance in ledger.balances.items()}
+        rows: list[tuple[Cell, ...]] = list(ledger.balances.items())
+        table = Table(("node", "balance"), rows)
+        text = f"at height {ledger.height}{doubt}"
+        return Answer(Status.DONE, {"balances": balances, "height": ledger.height}, text, table)
+    if arguments:
+        _misused(f"it takes nothing, or all, not {' '.join(arguments)}")
+    balance = ledger.balances[service.node]
+    value = {
+        "node": service.node,
+        "balance": balance,
+        "available": pool.available,
+        "height": ledger.height,
+    }
+    waiting = f", {pool.available} of it available" if pool.available != balance else ""
+    text = f"node {service.node} has {balance}{waiting}, at height {ledger.height}{doubt}"
+    return Answer(Status.DONE, value, text, Table(tuple(value), [tuple(value.values())], False))
+
+
+def _doubt(service: Service) -> str:
+    """Why what this node shows may be old, if it may be."""
+    replica = service.engine.replica
+    ahead = max((replica.peers.height(peer) for peer in service.peers), default=0)
+    if ahead > replica.learner.height:
+        return f" (behind: others are at height {ahead})"
+    if not replica.peers.has_quorum:
+        return f" (may be old: {service.why_undecided()})"
+    return ""
+
+
+async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
+    no_arguments(arguments)
+    queue = service.engine.pool.queue
+    transfers = list(queue.transfers())
+    value = [
+        {
+            "id": transfer.id,
+            "amount": transfer.amount,
+            "debit_node": transfer.debit_node,
+            "credit_node": transfer.credit_node,
+        }
+        for transfer in transfers
+    ]
+    rows: list[tuple[Cell, ...]] = [
+        (transfer.id, transfer.amount, transfer.debit_node, transfer.credit_node)
+        for transfer in transfers
+    ]
+    table = Table(("id", "amount", "debit_node", "credit_node"), rows)
+    why = service.why_undecided()
+    text = f"queued, not decided: {why}" if transfers else "the queue is empty"
+    return Answer(Status.DONE, value, text, table)
+
+
+async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
+    no_arguments(arguments)
+    replica = service.engine.replica
+    accepted = replica.acceptor.accepted
+    leader = replica.known_leader
+    value: dict[str, object] = {
+        "node": service.node,
+        "role": service.role,
+        "leader": leader.node or None,
+        "ballot": list(replica.leader.ballot if replica.leader.is_active else leader),
+        "promised": list(replica.acceptor.promised),
+        "accepted": accepted and {"slot": accepted.slot, "ballot": list(accepted.ballot)},
+        "height": replica.learner.height,
+        "head": replica.learner.head,
+        "queue": len(service.engine.pool.queue),
+        "quorum": replica.peers.has_quorum,
+    }
+    rows: list[tuple[Cell, ...]] = [(name, _shown(item)) for name, item in value.items()]
+    peers = [
+        {"node": peer, "link": str(service.link(peer)), "height": replica.peers.height(peer)}
+        for peer in service.peers
+    ]
+    for peer in peers:
+        rows.append((f"link to node {peer['node']}", f"{peer['link']}, height {peer['height']}"))
+    table = Table(("", ""), rows, has_headers=False)
+    return Answer(Status.DONE, {**value, "peers": peers}, "", table)
+
+
+def _shown(item: object) -> str:
+    match item:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if item else "no"
+        case [number, node]:
+            return f"({number}, {node})"
+        case {"slot": slot, "ballot": [number, node]}:
+            return f"slot {slot} in ballot ({number}, {node})"
+        case _:
+            return str(item)
+
+
+async def sever_link(service: Service, arguments: Sequence[str]) -> Answer:
+    flags = [argument for argument in arguments if argument.startswith("--")]
+    numbers = [argument for argument in arguments if not argument.startswith("--")]
+    if len(numbers) != 1 or flags not in ([], ["--one-way"]):
+        _misused("it takes one node, and perhaps --one-way")
+    peer = _integer(numbers[0], "node")
+    require_peer(service, peer)
+    service.sever(peer, one_way=bool(flags))
+    how = "this node sends nothing to it" if flags else "nothing is sent to it or taken from it"
+    return Answer(
+        Status.DONE,
+        {"node": peer, "link": str(Link.SEVERED), "one_way": bool(flags)},
+        f"the link to node {peer} is severed: {how}",
+    )
+
+
+async def restore_link(service: Service, arguments: Sequence[str]) -> Answer:
+    if len(arguments) != 1:
+        _misused("it takes one node, or all")
+    if arguments[0].lower() == "all":
+        peers = service.severed()
+    else:
+        peers = [_integer(arguments[0], "node")]
+        require_peer(service, peers[0])
+        if peers[0] not in service.severed():
+            raise Refused(f"the link to node {peers[0]} is not severed here")
+    for peer in peers:
+        service.restore(peer)
+    restored = ", ".join(f"node {peer}" for peer in peers)
+    text = f"restored the link to {restored}" if peers else "no link is severed here"
+    return Answer(Status.DONE, {"restored": peers}, text)
+
+
+async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
+    no_arguments(arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("SIGKILL returned")
+
+
+async def wait(service: Service, arguments: Sequence[str]) -> Answer:
+    if len(arguments) > 1:
+        _misused("it takes the longest time to wait, in seconds")
+    timeout_s = _seconds(arguments[0]) if arguments else WAIT_S
+    pool = service.engine.pool
+    if await service.until(lambda: not pool.waiting(), timeout_s):
+        height = service.engine.ledger.height
+        value = {"outcome": "decided", "height": height}
+        return Answer(Status.DONE, value, f"nothing waits in the queue, at height {height}")
+    reason = service.why_undecided()
+    count = len(pool.queue)
+    value = {"outcome": "unknown", "queue": count, "reason": reason}
+    text = f"queued, not decided: {count} in the queue after {timeout_s:g} s: {reason}"
+    return Answer(Status.UNKNOWN, value, text)
+
+
+def no_arguments(arguments: Sequence[str]) -> None:
+    """For a command that takes none. Raises `Misused` if there are some."""
+    if arguments:
+        _misused(f"it takes nothing, not {' '.join(arguments)}")
+
+
+def _misused(what: str) -> NoReturn:
+    raise Misused(what)
+
+
+def _integer(text: str, what: str) -> int:
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", text) is None:
+        raise NotUnderstood(f"{what} must be a whole number, not {text[:40]!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) is None:
+        raise NotUnderstood(f"a time is a number of seconds, not {text[:40]!r}")
+    return float(text)
+
+
+def _node_range(service: Service) -> str:
+    return f"{min(service.cluster.ids)} to {max(service.cluster.ids)}"
