@@ -275,16 +275,24 @@ class DamagedLine(ValueError):
     """A line is not what was written."""
 
 
-def seal(value: object) -> bytes:
-    """A value (a Struct that is an object in JSON) as a line with its checksum, newline and all."""
+def seal(value: object, previous: int = 0) -> bytes:
+    """A value (a Struct that is an object in JSON) as a line with its checksum, newline and all.
+
+    `previous` is the checksum of the line before, where no line may go missing unnoticed.
+    """
     rest = _encoder.encode(value)[1:]
-    return b'{"crc":"%08x",%b\n' % (zlib.crc32(rest), rest)
+    return b'{"crc":"%08x",%b\n' % (zlib.crc32(rest, previous), rest)
 
 
-def unseal(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def checksum(line: bytes) -> int:
+    """The checksum with which a whole line begins."""
+    return int(line[_PREFIX_BYTES - 10 : _PREFIX_BYTES - 2], 16)
+
+
+def unseal(line: bytes, decoder: msgspec.json.Decoder[T], previous: int = 0) -> T:
     """The value of a line, given without its newline. Raises `DamagedLine` if it isn't whole."""
     rest = line[_PREFIX_BYTES:]
-    if line[:_PREFIX_BYTES] != b'{"crc":"%08x",' % zlib.crc32(rest):
+    if line[:_PREFIX_BYTES] != b'{"crc":"%08x",' % zlib.crc32(rest, previous):
         raise DamagedLine("its checksum is wrong")
     try:
         return decoder.decode(b"{" + rest)

@@ -7,6 +7,8 @@
     {"crc":"…","type":"decide","slot":7,"ballot":[3,1],"hash":"…"}     what was accepted last
     {"crc":"…","type":"learn","block":{"slot":8,…}}                    decided, sent by a peer
 
+A line's checksum goes on from that of the line before, so none can go missing in the middle.
+
 `State` is the fold over those lines: a node's durable state at any moment is its checkpoint's
 state with the journal's lines applied to it.
 """
@@ -70,19 +72,23 @@ Line = OpenLine | _PromiseLine | _AcceptLine | _DecideLine | _LearnLine | _Queue
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
-def encode_record(record: Record) -> bytes:
-    """The line of a record, newline and all."""
+def encode_record(record: Record, previous: int) -> bytes:
+    """The line of a record, newline and all, after a line with the checksum `previous`."""
+    return seal(_line_of(record), previous)
+
+
+def _line_of(record: Record) -> Line:
     match record:
         case PromiseRecord(ballot):
-            return seal(_PromiseLine(ballot))
+            return _PromiseLine(ballot)
         case AcceptRecord(proposal):
-            return seal(_AcceptLine(proposal.ballot, raw_block(proposal.block)))
+            return _AcceptLine(proposal.ballot, raw_block(proposal.block))
         case DecideRecord(block, ballot) if ballot != Ballot.ZERO:
-            return seal(_DecideLine(block.slot, ballot, block.hash))
+            return _DecideLine(block.slot, ballot, block.hash)
         case DecideRecord(block, _):
-            return seal(_LearnLine(raw_block(block)))
+            return _LearnLine(raw_block(block))
         case QueueRecord(run):
-            return seal(_QueueLine(run))
+            return _QueueLine(run)
 
 
 @dataclass(slots=True)
@@ -121,6 +127,8 @@ class State:
 
     def _accept(self, proposal: Proposal) -> None:
         _require(proposal.ballot >= self.promised, "it accepts below the promised ballot")
+        is_new = self.accepted is None or proposal.ballot > self.accepted.ballot
+        _require(is_new, "it accepts two blocks in one ballot")
         self._require_next(proposal.block)
         self.promised = proposal.ballot
         self.accepted = proposal
@@ -146,24 +154,21 @@ class State:
         _require(is_next, f"its block doesn't follow height {self.ledger.height}")
 
 
-def split_lines(data: bytes) -> tuple[list[bytes], int]:
-    """The journal's whole lines, and the length in bytes of a torn one after them.
-
-    Raises `DamagedLine` for a last line that is whole but for its newline: no write ends so.
-    """
-    *lines, rest = data.split(b"\n")
-    if rest:
-        try:
-            unseal(rest[:-1], _decoder)
-        except DamagedLine:
-            return lines, len(rest)
-        raise DamagedLine("the newline at its end is wrong")
-    return lines, 0
-
-
-def decode_line(line: bytes) -> Line:
+def decode_line(line: bytes, previous: int) -> Line:
     """What a line, given without its newline, says. Raises `DamagedLine`."""
-    return unseal(line, _decoder)
+    return unseal(line, _decoder, previous)
+
+
+def require_torn(rest: bytes, previous: int) -> None:
+    """Raises `DamagedLine` unless what follows the last newline may be a line torn off.
+
+    It may not be one that is whole but for its newline: no write ends so.
+    """
+    try:
+        unseal(rest[:-1], _decoder, previous)
+    except DamagedLine:
+        return
+    raise DamagedLine("the newline at its end is wrong")
 
 
 def _block(raw: msgspec.Raw) -> Block:

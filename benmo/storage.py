@@ -22,10 +22,10 @@ from collections.abc import Sequence
 import msgspec
 
 from benmo.chain import REMEDY, ChainFile
-from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.codec import DamagedLine, checksum, decode_block, raw_block, seal, unseal
 from benmo.disk import Disk
 from benmo.errors import ProtocolError, StateError
-from benmo.journal import OpenLine, Record, State, decode_line, encode_record, split_lines
+from benmo.journal import OpenLine, Record, State, decode_line, encode_record, require_torn
 from benmo.ledger import AppliedBlock, Ledger, Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
@@ -78,6 +78,7 @@ class Storage:
         self._chain = chain
         self._recent: list[AppliedBlock] = []
         self._journal_bytes = 0
+        self._checksum = 0
         self._is_synced = True
 
     @classmethod
@@ -130,7 +131,11 @@ class Storage:
         """Write to the journal's end."""
         if not records:
             return
-        data = b"".join(map(encode_record, records))
+        lines = []
+        for record in records:
+            lines.append(encode_record(record, self._checksum))
+            self._checksum = checksum(lines[-1])
+        data = b"".join(lines)
         self._disk.append(JOURNAL, data)
         self._journal_bytes += len(data)
         if any(not isinstance(record, DecideRecord) for record in records):
@@ -191,6 +196,7 @@ class Storage:
         line = seal(OpenLine(self._cluster, self._node, self._generation))
         self._replace(JOURNAL, line)
         self._journal_bytes = len(line)
+        self._checksum = checksum(line)
         self._is_synced = True
 
     def _replace(self, name: str, data: bytes) -> None:
@@ -209,35 +215,39 @@ class Storage:
             raise StateError(
                 f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing. {REMEDY}"
             )
-        if size > checkpoint.chain_bytes:
-            self._disk.truncate(CHAIN, checkpoint.chain_bytes)
         if checkpoint.height > 0:
             last = self._chain.read(checkpoint.height, 1)[0].block
             if last.hash != checkpoint.head:
                 raise StateError(
                     f"{path} is damaged: its last block isn't the checkpoint's. {REMEDY}"
                 )
+        if size > checkpoint.chain_bytes:
+            self._disk.truncate(CHAIN, checkpoint.chain_bytes)
 
     def _replay(self, state: State) -> None:
         """Apply the journal to the checkpoint's state, cutting off a torn last line."""
         data = self._disk.read(JOURNAL)
-        number = 1 + data.count(b"\n")
+        *lines, rest = data.split(b"\n")
+        number = 1
         try:
-            lines, torn_bytes = split_lines(data)
-            number = 1
             if not lines:
                 raise DamagedLine("it doesn't say whose journal it is")
             if self._is_stale(unseal(lines[0], _open_decoder)):
                 self._start_journal()
                 return
+            self._checksum = checksum(lines[0])
             for line in lines[1:]:
                 number += 1
-                state.apply(decode_line(line))
+                state.apply(decode_line(line, self._checksum))
+                self._checksum = checksum(line)
+            if rest:
+                number += 1
+                require_torn(rest, self._checksum)
         except (DamagedLine, AssertionError) as error:
             path = self._disk.path / JOURNAL
             raise StateError(f"{path}, line {number}, is damaged: {error}. {REMEDY}") from error
-        self._journal_bytes = len(data) - torn_bytes
-        if torn_bytes:
+        self._journal_bytes = len(data) - len(rest)
+        if rest:
             self._disk.truncate(JOURNAL, self._journal_bytes)
         self._disk.sync(JOURNAL)
 

@@ -45,10 +45,15 @@ class Acceptor:
             assert self.accepted.ballot <= self.promised, "A2"
             assert self.accepted.slot == height + 1, "A3"
 
-    def on_prepare(self, ballot: Ballot, height: int, step: Step) -> Promise | Nack:
-        """Phase 1b. The answer may leave once the step's records are durable."""
-        if ballot <= self.promised:
+    def on_prepare(self, ballot: Ballot, height: int, step: Step) -> Promise | Nack | None:
+        """Phase 1b. The answer may leave once the step's records are durable.
+
+        None for a request that was answered before: it came twice, or late.
+        """
+        if ballot < self.promised:
             return Nack(ballot, self.promised)
+        if ballot == self.promised:
+            return None
         self._promise(ballot, step)
         return Promise(ballot, height, self.accepted)
 

@@ -159,8 +159,8 @@ class Leader:
             self._rest(now)
 
     def on_link(self, peer: NodeId, up: bool) -> None:
-        """A peer that became unreachable is left out until the instance ends."""
-        if not up:
+        """A peer that became unreachable is left out until the instance ends, if there is one."""
+        if not up and self.phase is not Phase.LEAD:
             self._left_out.add(peer)
 
     def resign(self) -> None:

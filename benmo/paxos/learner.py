@@ -31,6 +31,8 @@ class Learner:
         """When to ask another peer for the blocks that were asked for."""
         self._settings = settings
         self._peers = peers
+        self._asked: set[NodeId] = set()
+        """Those that were asked since the chain last grew."""
 
     def check(self, height_before: int) -> None:
         assert self.height >= height_before, "L1"
@@ -75,25 +77,30 @@ class Learner:
             step.send(sender, Behind(self.height))
 
     def ask(self, peer: NodeId, height: int, now: float, step: Step) -> None:
-        """`peer` is known to be at `height` at least: ask for blocks, unless that is under way."""
+        """`peer` is at `height`: ask it for blocks, if need be and unless that is under way."""
         self._peers.on_height(peer, height)
         is_under_way = self.deadline != inf and now < self.deadline
         if height > self.height and not is_under_way:
+            self._asked.add(peer)
             step.send(peer, Behind(self.height))
             self.deadline = now + self._settings.round_timeout_s
 
     def on_timer(self, now: float, step: Step) -> None:
-        """The peer that was asked is silent: ask another one."""
+        """The peer that was asked is silent: ask another one, and any again once all were."""
         if now < self.deadline:
             return
         self.deadline = inf
-        peer = self._peers.highest_reachable()
-        if peer is not None and self._peers.height(peer) > self.height:
+        peer = self._peers.highest_reachable(but=self._asked)
+        if peer is None or self._peers.height(peer) <= self.height:
+            self._asked.clear()
+            peer = self._peers.highest_reachable(but=self._asked)
+        if peer is not None:
             self.ask(peer, self._peers.height(peer), now, step)
 
     def _append(self, block: Block, accepted_in: Ballot, step: Step) -> None:
         self.height = block.slot
         self.head = block.hash
+        self._asked.clear()
         step.records.append(DecideRecord(block, accepted_in))
         step.decided.append(block)
 

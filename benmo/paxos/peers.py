@@ -5,6 +5,7 @@ A hint for speed and for people. No decision about safety rests on it.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from math import inf
 
 from benmo.paxos.types import NodeId, Settings
@@ -49,12 +50,12 @@ class Peers:
         return peer in self._reachable
 
     def height(self, peer: NodeId) -> int:
-        """The greatest height that the peer is known to have."""
+        """The height that the peer told last."""
         return self._heights[peer]
 
-    def highest_reachable(self) -> NodeId | None:
+    def highest_reachable(self, but: Set[NodeId]) -> NodeId | None:
         """The reachable peer with the greatest height, the lowest id among equals."""
-        return max(sorted(self._reachable), key=self.height, default=None)
+        return max(sorted(self._reachable - but), key=self.height, default=None)
 
     def on_heard(self, peer: NodeId, now: float) -> bool:
         """A message came; True if the peer is reachable again."""
@@ -77,7 +78,7 @@ class Peers:
         return before != up
 
     def on_height(self, peer: NodeId, height: int) -> None:
-        self._heights[peer] = max(self._heights[peer], height)
+        self._heights[peer] = height
 
     def silent(self, now: float) -> list[NodeId]:
         """Those that have just been silent for too long; they count as unreachable from now on."""

@@ -108,7 +108,9 @@ class Replica:
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
-        if sender not in self.settings.nodes or speaks_for(message) not in (None, sender):
+        if sender not in self.settings.nodes:
+            raise ProtocolError(f"node {sender} is not of this cluster")
+        if speaks_for(message) not in (None, sender):
             raise ProtocolError(f"node {sender} speaks in the name of node {speaks_for(message)}")
         before = self._check_before()
         if sender in self.peers and self.peers.on_heard(sender, now):
@@ -185,7 +187,8 @@ class Replica:
         if isinstance(answer, Promise):
             step.notice(NoticeKind.PROMISED, f"promised ballot {ballot} to node {sender}")
             self._follow(ballot, now, step)
-        step.send(sender, answer)
+        if answer is not None:
+            step.send(sender, answer)
 
     def _on_accept(self, sender: NodeId, proposal: Proposal, now: float, step: Step) -> None:
         is_next = proposal.slot == self.learner.height + 1
@@ -222,7 +225,8 @@ class Replica:
 
     def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:
         self._see(message.promised)
-        if self.leader.is_active and message.ballot == self.leader.ballot:
+        is_refused = message.ballot == self.leader.ballot < message.promised
+        if self.leader.is_active and is_refused:
             self._give_up(f"node {sender} has promised ballot {message.promised}", now, step)
 
     def _on_behind(self, sender: NodeId, height: int, step: Step) -> None:

@@ -85,9 +85,13 @@ class MemoryDisk:
     def copy(self) -> MemoryDisk:
         """The disk as a reader finds it now; what happens to the copy happens to it alone."""
         twin = MemoryDisk()
-        for name, file in self._files.items():
-            twin._files[name] = _File(bytearray(file.data), bytes(file.data))
-        twin._durable_names = dict(twin._files)
+        copies = {
+            id(file): _File(bytearray(file.data), file.durable)
+            for names in (self._files, self._durable_names)
+            for file in names.values()
+        }
+        twin._files = {name: copies[id(file)] for name, file in self._files.items()}
+        twin._durable_names = {name: copies[id(file)] for name, file in self._durable_names.items()}
         return twin
 
     def after_power_cut(self, random: Random | None = None) -> MemoryDisk:

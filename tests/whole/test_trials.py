@@ -1,0 +1,42 @@
+"""The long trials, in short: they must run, and find nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(script: str, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(360)
+@pytest.mark.parametrize("tenure", ["block", "stable"])
+def test_no_money_is_lost_or_doubled_by_kills_under_load(tenure: str) -> None:
+    out = _run("torture.py", "--kills", "12", "--tenure", tenure, "--seconds", "240")
+    assert "5 chains equal" in out
+    assert "each once in the chain" in out
+
+
+@pytest.mark.timeout(360)
+def test_a_node_with_an_empty_chain_catches_up_while_the_others_go_on_deciding() -> None:
+    found = json.loads(_run("long_chain.py", "--transfers", "60000", "--block-transfers", "20"))
+    assert found["blocks"] == 3000
+    assert found["height_at_end"] >= 3000
+    assert found["memory_mib"] < 150
+    assert found["memory_after_mib"] < 150
