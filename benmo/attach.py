@@ -36,9 +36,13 @@ class AttachedNode:
         self._answers: dict[int, Future[Rendered]] = {}
         self._watcher: Callable[[Notice], None] | None = None
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="attach", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
         self._thread.start()
-        self._client = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        try:
+            self._client = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        except BaseException:
+            self._end()
+            raise
 
     @property
     def node(self) -> NodeId:
@@ -61,10 +65,19 @@ class AttachedNode:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._client.abort)
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        self._thread.join()
 
     # In the loop's thread.
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+            self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
     def on_frame(self, payload: bytes) -> None:
         match unpack(payload):
@@ -108,6 +121,7 @@ class AttachedNode:
             ) from error
         identity = peer_identity(transport.get_extra_info("peercert"))
         if (identity.cluster, identity.node) != (self._cluster.cluster, self._node):
+            transport.abort()
             raise StateError(f"{address} is not node {self._node} of this cluster")
         return client
 

@@ -98,30 +98,28 @@ COMMANDS = (
     Command(
         "moneyTransfer",
         "AMOUNT,DEBIT,CREDIT",
-        "pay from this node's account to another's; it waits in the queue until it is decided",
+        "pay another node; queued until it is decided",
         handlers.money_transfer,
         question="amount,debit_node,credit_node: ",
     ),
     Command(
         "printBlockchain",
         "[FIRST [LAST]]",
-        "the decided blocks and what became of their transfers",
+        "the decided blocks and their transfers",
         handlers.print_blockchain,
     ),
     Command("printBalance", "[all]", "this node's balance, or everyone's", handlers.print_balance),
-    Command(
-        "printQueue", "", "this node's transfers that are not decided yet", handlers.print_queue
-    ),
+    Command("printQueue", "", "its transfers that are not decided yet", handlers.print_queue),
     Command(
         "printStatus",
         "",
-        "role, ballots, height, quorum and links of this node",
+        "role, ballots, height, quorum and links",
         handlers.print_status,
     ),
     Command(
         "severLink",
         "N [--one-way]",
-        "cut this node's link to node N; one way: only what this node sends",
+        "cut the link to node N, or only what is sent",
         handlers.sever_link,
         question="node: ",
         offers="peers",
@@ -134,15 +132,13 @@ COMMANDS = (
         question="node, or all: ",
         offers="severed",
     ),
-    Command(
-        "crashNode", "", "kill this node on the spot, as a power cut would", handlers.crash_node
-    ),
+    Command("crashNode", "", "kill this node on the spot", handlers.crash_node),
     Command(
         "wait",
         "[SECONDS]",
-        f"until the queue is empty, {handlers.WAIT_S:g} seconds at most if not said otherwise",
+        f"until the queue is empty; {handlers.WAIT_S:g} s if not said",
         handlers.wait,
     ),
     Command("help", "[COMMAND]", "what the commands mean", _help),
-    Command("exit", "", "leave; at a node's own prompt, stop the node", _exit),
+    Command("exit", "", "leave; a node's own prompt stops the node", _exit),
 )

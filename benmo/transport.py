@@ -44,6 +44,8 @@ class _Accepted(FrameReader):
         super().__init__()
         self._owner = owner
         self.peer: NodeId | None = None
+        self.commander: FrameReader | None = None
+        """Who takes what arrives, if it is from somebody who commands this node."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -56,6 +58,14 @@ class _Accepted(FrameReader):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._owner.accepted_lost(self)
+        if self.commander is not None:
+            self.commander.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.commander is not None:
+            self.commander.data_received(data)
+        else:
+            super().data_received(data)
 
     def on_frame(self, payload: bytes) -> None:
         if self.peer is not None and self.transport is not None:
@@ -222,7 +232,8 @@ class PeerTransport:
             raise ProtocolError(f"it belongs to cluster {identity.cluster[:8]}")
         self._accepted.add(accepted)
         if identity.node == self._node:
-            self._hand_on(transport)
+            accepted.commander = self._control()
+            accepted.commander.connection_made(transport)
             return None
         peer = self._peers.get(identity.node)
         if peer is None:
@@ -245,11 +256,6 @@ class PeerTransport:
         if peer is not None and peer.incoming is accepted:
             peer.incoming = None
             self._link_may_have_changed(peer.address.node)
-
-    def _hand_on(self, transport: asyncio.Transport) -> None:
-        protocol = self._control()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
 
     # Connections that are dialled.
 
