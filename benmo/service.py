@@ -158,7 +158,8 @@ class Service:
             if left_s <= 0:
                 return False
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._changed), left_s)
+                async with asyncio.timeout(left_s):
+                    await asyncio.shield(self._changed)
         return True
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:

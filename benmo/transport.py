@@ -271,7 +271,8 @@ class PeerTransport:
             if loop.time() - began > _DIAL_PAUSE_MAX_S:
                 pause_s = _DIAL_PAUSE_MIN_S
             try:
-                await asyncio.wait_for(peer.wake.wait(), pause_s * random.uniform(0.5, 1.0))
+                async with asyncio.timeout(pause_s * random.uniform(0.5, 1.0)):
+                    await peer.wake.wait()
             except TimeoutError:
                 pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
 
