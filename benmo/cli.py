@@ -12,7 +12,7 @@ from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
 from benmo.process import die, format_option, node, state_dir_option
-from benmo.shell import run_lines
+from benmo.shell import run_lines, standard_input
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +47,7 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
 
                 status = run_prompt(attached, output_format, state.history(node_id))
             else:
-                status = run_lines(attached, commands or sys.stdin, output_format)
+                status = run_lines(attached, commands or standard_input(), output_format)
         finally:
             attached.close()
     except StateError as error:

@@ -18,7 +18,7 @@ from benmo.control import ControlServer
 from benmo.errors import StateError
 from benmo.output import FORMATS, Status
 from benmo.service import Service
-from benmo.shell import NodeGone, OwnNode, run_lines
+from benmo.shell import NodeGone, OwnNode, run_lines, standard_input
 
 FAILED = 4
 """The exit status of a node that had to stop: its disk failed, or its own check did."""
@@ -103,7 +103,7 @@ class _Process:
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
                 return run_prompt(own, self._format, self._state.history(self._node))
-            return run_lines(own, sys.stdin, self._format)
+            return run_lines(own, standard_input(), self._format)
         except (NodeGone, KeyboardInterrupt):
             return Status.UNKNOWN
 

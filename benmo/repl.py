@@ -1,12 +1,13 @@
 """The prompt on a terminal: prompt_toolkit around the table of commands.
 
-Everything that is shown goes through `print` under `patch_stdout`, so that notices of other
-threads appear above the line that is being typed and leave it alone.
+Notices of other threads are printed under `patch_stdout`: they appear above the line that is being
+typed and leave it alone. Answers are printed while nothing is being typed.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from benmo.errors import NotUnderstood
 from benmo.output import Status
 from benmo.paxos import Notice, NoticeKind
 from benmo.service import Toolbar
-from benmo.shell import Commander
+from benmo.shell import Commander, cleaned
 from benmo.transport import Link
 
 _REFRESH_S = 0.5
@@ -55,6 +56,7 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
         color_depth=ColorDepth.DEPTH_1_BIT if _has_no_colour() else None,
         reserve_space_for_menu=4,
     )
+    terminal = sys.stdout
     with patch_stdout(raw=True):
         commander.watch(NoticePrinter(has_colour=not _has_no_colour()))
         print(f"Node {commander.node}. help lists the commands, Tab completes, Ctrl-D leaves.")
@@ -69,14 +71,14 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
             if rendered is None:
                 continue
             if rendered.output:
-                print(rendered.output)
+                print(rendered.output, file=terminal, flush=True)
             if rendered.leaves:
                 return Status.DONE
 
 
 def _with_arguments(session: PromptSession[str], text: str) -> str:
     """The line; with what is asked for, where a command that needs arguments was typed bare."""
-    line = text.partition("#")[0].strip()
+    line = cleaned(text)
     words = line.split()
     if len(words) != 1:
         return line
@@ -91,7 +93,8 @@ def _with_arguments(session: PromptSession[str], text: str) -> str:
     )
     answer = asker.prompt(
         command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=_REFRESH_S
-    ).strip()
+    )
+    answer = cleaned(answer)
     return f"{line} {answer}" if answer else ""
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import os
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -233,7 +234,7 @@ class Service:
         except OSError as error:
             address = self.cluster.address(self.node)
             raise StateError(
-                f"node {self.node} can't listen on {address}: {os.strerror(error.errno or 0)}"
+                f"node {self.node} can't listen on {address}: {_reason(error)}"
                 f"{holder_of(address.port)}"
             ) from error
         self._is_stopped = False
@@ -326,6 +327,12 @@ class Service:
             None if math.isinf(due) else max(0.0, due - self._now()),
         )
         self._loop.call_later(_TOOLBAR_EVERY_S, self._update_toolbar)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def require_peer(service: Service, node: NodeId) -> None:

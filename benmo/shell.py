@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
@@ -72,7 +73,7 @@ def run_lines(commander: Commander, lines: Iterable[str], output_format: str) ->
     What follows a `#` is a comment.
     """
     for raw in lines:
-        line = raw.partition("#")[0].strip()
+        line = cleaned(raw)
         if not line:
             continue
         rendered = commander.run(line, output_format)
@@ -80,6 +81,18 @@ def run_lines(commander: Commander, lines: Iterable[str], output_format: str) ->
         if rendered.status is not Status.DONE or rendered.leaves:
             return rendered.status
     return Status.DONE
+
+
+def cleaned(line: str) -> str:
+    """A line without its comment; what isn't text in it becomes a question mark."""
+    return line.partition("#")[0].strip().encode(errors="replace").decode()
+
+
+def standard_input() -> Iterable[str]:
+    """The lines of standard input; bytes that aren't UTF-8 don't stop it."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    return sys.stdin
 
 
 def show(rendered: Rendered, output_format: str) -> None:
