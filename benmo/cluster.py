@@ -17,6 +17,9 @@ from benmo.paxos import NodeId, Settings, Tenure
 
 INITIALIZE = "python3 scripts/initialize.py"
 
+BALANCE_MAX = 2**40
+"""So all the money of 99 nodes is a number that every JSON reader holds exactly."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -35,7 +38,7 @@ class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the operator may set; the same on every node. Times are in seconds."""
 
-    balance: Annotated[int, msgspec.Meta(ge=0)] = 100
+    balance: Annotated[int, msgspec.Meta(ge=0, le=BALANCE_MAX)] = 100
     election_delay_s: tuple[_Seconds, _Seconds] = (20.0, 60.0)
     tenure: Tenure = Tenure.BLOCK
     log_limit: _Whole = 10

@@ -13,6 +13,7 @@ import msgspec
 
 from benmo.certificates import Authority
 from benmo.cluster import (
+    BALANCE_MAX,
     Cluster,
     ClusterSettings,
     NodeAddress,
@@ -38,7 +39,7 @@ NODES_MAX = 99
 )
 @click.option(
     "--balance",
-    type=click.IntRange(0, 2**40),
+    type=click.IntRange(0, BALANCE_MAX),
     default=100,
     show_default=True,
     help="What each node has at first.",
