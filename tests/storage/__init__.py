@@ -1,0 +1,1 @@
+"""Journal, checkpoint, chain file and disk: nothing durable is lost, nothing damaged is served."""

@@ -1,0 +1,171 @@
+"""The pool: a node's own queue, and the blocks that it makes of what waits."""
+
+import pytest
+
+from benmo.codec import encode_block
+from benmo.ledger import Ledger, Run
+from benmo.pool import Pool
+from tests.support.storage_tests_pool import FIRST, NODES, PoolNode, numbers
+
+FULL = "log is full, wait for consensus"
+
+
+# The queue.
+
+
+def test_transfers_are_numbered_from_one_without_gaps() -> None:
+    node = PoolNode()
+    assert node.pay((2, 10)) == Run(1, 1, (2,), (10,))
+    assert node.pay((3, 5), (2, 1)) == Run(1, 2, (3, 2), (5, 1))
+    assert node.pool.queue == Run(1, 1, (2, 3, 2), (10, 5, 1))
+    assert (node.pool.reserved, node.pool.available) == (16, 84)
+
+
+def test_numbers_go_on_after_a_decision_and_a_restart() -> None:
+    node = PoolNode()
+    node.pay((2, 10), (3, 5))
+    node.decide(Run(1, 1, (2,), (10,)))
+    again = Pool(1, node.ledger, encode_block, 10, 100, node.pool.queue)
+    for pool in (node.pool, again):
+        assert pool.add([(2, 1)]) == Run(1, 3, (2,), (1,))
+        assert (numbers(pool.queue), pool.reserved, pool.available) == ([2, 3], 6, 84)
+
+
+def test_what_waits_is_counted_against_the_balance() -> None:
+    node = PoolNode()
+    assert isinstance(node.pay((2, 60)), Run)
+    text = "node 1 has 40 to spend (60 more wait in the queue), not 41"
+    assert node.pay((3, 41)) == text
+    assert isinstance(node.pay((3, 40)), Run)
+    assert node.pool.available == 0
+    assert node.pay((3, 1)) == "node 1 has 0 to spend (100 more wait in the queue), not 1"
+
+
+def test_a_decision_frees_what_it_spent_and_a_credit_can_be_spent() -> None:
+    node = PoolNode()
+    node.pay((2, 60), (2, 40))
+    node.decide(Run(1, 1, (2,), (60,)), Run(3, 1, (1,), (25,)))
+    assert (node.pool.reserved, node.pool.available) == (40, 25)
+    assert isinstance(node.pay((3, 25)), Run)
+    node.pool.check()
+
+
+@pytest.mark.parametrize(
+    ("payments", "reason"),
+    [
+        ([(2, 50), (3, 51)], "node 1 has 50 to spend (50 more wait in the queue), not 51"),
+        ([(2, 50), (1, 1)], "node 1 can't pay itself"),
+        ([(2, 50), (4, 1)], "there is no node 4: nodes are 1 to 3"),
+        ([(2, 50), (0, 1)], "there is no node 0: nodes are 1 to 3"),
+        ([(2, 50), (3, 0)], "the amount must be a whole number of 1 or more, not 0"),
+        ([(2, 50), (3, -50)], "the amount must be a whole number of 1 or more, not -50"),
+        ([(2, 10**30)], f"node 1 has 100 to spend, not {10**30}"),
+        ([(2, 1)] * 11, FULL),
+    ],
+)
+def test_of_several_transfers_all_are_queued_or_none(
+    payments: list[tuple[int, int]], reason: str
+) -> None:
+    node = PoolNode()
+    assert node.pay(*payments) == reason
+    assert (len(node.pool.queue), node.pool.reserved, node.pool.waiting()) == (0, 0, False)
+    assert node.pay((2, 100)) == Run(1, 1, (2,), (100,))
+
+
+def test_the_log_has_a_limit_until_something_is_decided() -> None:
+    node = PoolNode(log_limit=3)
+    assert isinstance(node.pay((2, 1), (2, 1)), Run)
+    assert node.pay((2, 1), (2, 1)) == FULL
+    assert isinstance(node.pay((2, 1)), Run)
+    assert node.pay((2, 1)) == FULL
+    node.decide(Run(1, 1, (2, 2), (1, 1)))
+    assert node.pay((2, 1), (2, 1)) == Run(1, 4, (2, 2), (1, 1))
+    assert node.pay((2, 1)) == FULL
+
+
+def test_adding_nothing_changes_nothing() -> None:
+    node = PoolNode()
+    assert node.pay() == Run(1, 1, (), ())
+    assert not node.pool.waiting() and not node.pool.ready()
+
+
+def test_another_nodes_decision_leaves_the_queue_as_it_is() -> None:
+    node = PoolNode()
+    node.pay((2, 60))
+    node.decide(Run(2, 1, (3,), (5,)))
+    assert node.pool.queue == Run(1, 1, (2,), (60,)) and node.pool.reserved == 60
+
+
+def test_a_decided_queue_is_empty_and_waits_no_more() -> None:
+    node = PoolNode()
+    node.pay((2, 60), (3, 40))
+    assert node.pool.waiting() and node.pool.ready()
+    node.decide(*node.block().runs)
+    assert not node.pool.waiting() and not node.pool.ready()
+    assert (node.pool.reserved, node.pool.available, node.pool.queue.first) == (0, 0, 3)
+
+
+def test_a_queue_with_a_gap_or_without_cover_is_a_bug() -> None:
+    ledger = Ledger(dict.fromkeys(NODES, 100))
+    with pytest.raises(AssertionError, match="Q1"):
+        Pool(1, ledger, encode_block, 10, 100, Run(1, 2, (2,), (1,)))
+    with pytest.raises(AssertionError, match="Q2"):
+        Pool(1, ledger, encode_block, 10, 100, Run(1, 1, (2,), (101,)))
+
+
+def test_the_first_that_wait_can_be_listed() -> None:
+    node = PoolNode()
+    node.pay((2, 1), (3, 2), (2, 3))
+    assert [transfer.id for transfer in node.pool.first_waiting(2)] == ["1-1", "1-2"]
+    assert len(node.pool.first_waiting(9)) == 3
+
+
+# Blocks.
+
+
+def test_a_block_holds_the_own_queue_and_what_was_forwarded() -> None:
+    node = PoolNode()
+    node.pay((2, 1))
+    node.pool.take_forwarded(3, Run(3, 1, (1,), (4,)))
+    node.pool.take_forwarded(2, Run(2, 1, (1, 3), (5, 6)))
+    block = node.block()
+    assert block.runs == (Run(1, 1, (2,), (1,)), Run(3, 1, (1,), (4,)), Run(2, 1, (1, 3), (5, 6)))
+    assert (block.slot, block.ballot, block.previous) == (1, FIRST, node.ledger.head)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "expected"),
+    [(1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [1]]), (5, [[1, 2], [1, 2], [1]]), (9, None)],
+)
+def test_a_block_holds_no_more_than_its_limit(
+    maximum: int, expected: list[list[int]] | None
+) -> None:
+    node = PoolNode(block_transfers_max=maximum)
+    node.pay((2, 1), (3, 2))
+    node.pool.take_forwarded(2, Run(2, 1, (1, 3), (5, 6)))
+    node.pool.take_forwarded(3, Run(3, 1, (1, 2), (5, 6)))
+    block = node.block()
+    assert [numbers(run) for run in block.runs] == (expected or [[1, 2], [1, 2], [1, 2]])
+    assert len(block) <= maximum
+    assert all(len(run) > 0 for run in block.runs)
+
+
+def test_what_has_no_room_in_a_block_is_in_the_next() -> None:
+    node = PoolNode(block_transfers_max=2)
+    node.pay((2, 1), (2, 2), (2, 3))
+    node.pool.take_forwarded(2, Run(2, 1, (1, 3), (5, 6)))
+    seen = []
+    while node.pool.ready():
+        block = node.block()
+        seen.append([(run.debit, numbers(run)) for run in block.runs])
+        node.decide(*block.runs)
+    assert seen == [[(1, [1, 2])], [(1, [3]), (2, [1])], [(2, [2])]]
+
+
+def test_a_proposed_block_is_not_changed_by_what_is_queued_later() -> None:
+    node = PoolNode()
+    node.pay((2, 1))
+    block = node.block()
+    data, runs = block.data, block.runs
+    node.pay((3, 2))
+    assert (block.data, block.runs, len(block)) == (data, runs, 1)
