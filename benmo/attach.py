@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
 from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
 from benmo.codec import pack, unpack
+from benmo.commands import is_crash
 from benmo.errors import ProtocolError, StateError
 from benmo.frames import FrameReader, frame
 from benmo.output import Rendered, Status
@@ -30,6 +31,7 @@ class AttachedNode:
     def __init__(self, state: StateDirectory, node: NodeId) -> None:
         self._cluster = state.load_node(node)
         self._node = node
+        self._option = "" if state.path == Path("state") else f" --state-dir {state.path}"
         self.toolbar: Toolbar | None = None
         self._context = client_context(state.tls(node))
         self._numbers = itertools.count(1)
@@ -55,7 +57,7 @@ class AttachedNode:
         try:
             return future.result()
         except NodeGone:
-            if line.strip().lower() == "crashnode":
+            if is_crash(line):
                 return Rendered(Status.DONE, f"node {self._node} crashed", leaves=True)
             raise
 
@@ -114,10 +116,16 @@ class AttachedNode:
                     ssl=self._context,
                     server_hostname="",
                 )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except ConnectionRefusedError as error:
             raise StateError(
                 f"node {self._node} is not running at {address}: "
-                f"start it with python -m benmo.node {self._node}"
+                f"start it with python -m benmo.node {self._node}{self._option}"
+            ) from error
+        except TimeoutError as error:
+            raise StateError(f"node {self._node} at {address} does not answer") from error
+        except OSError as error:
+            raise StateError(
+                f"what listens at {address} is not node {self._node} of this cluster: {error}"
             ) from error
         identity = peer_identity(transport.get_extra_info("peercert"))
         if (identity.cluster, identity.node) != (self._cluster.cluster, self._node):

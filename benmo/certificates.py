@@ -110,11 +110,16 @@ def _context(protocol: int, directory: Path) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     if protocol == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
+    for name in (KEY, CERTIFICATE, AUTHORITY):
+        try:
+            (directory / name).read_bytes()
+        except OSError as error:
+            raise StateError(f"{directory / name} can't be read: {error.strerror}") from error
     try:
         context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
         context.load_verify_locations(directory / AUTHORITY)
-    except (OSError, ssl.SSLError) as error:
-        raise StateError(f"{directory}: its key or certificates can't be read: {error}") from error
+    except ssl.SSLError as error:
+        raise StateError(f"{directory}: its key or certificates are damaged: {error}") from error
     return context
 
 

@@ -64,6 +64,14 @@ def parse(line: str) -> tuple[Command, list[str]]:
     return find(name), arguments
 
 
+def is_crash(line: str) -> bool:
+    """Whether this line kills the node that carries it out."""
+    try:
+        return parse(line)[0].handler is handlers.crash_node
+    except NotUnderstood:
+        return False
+
+
 def find(name: str) -> Command:
     """The command of that name, in any case, or of which it is the only one's beginning."""
     wanted = name.lower()
@@ -76,10 +84,21 @@ def find(name: str) -> Command:
     if found:
         names = " or ".join(command.name for command in found)
         raise NotUnderstood(f"{name!r} could be {names}")
-    names_by_lower = {command.name.lower(): command.name for command in COMMANDS}
-    close = difflib.get_close_matches(wanted, names_by_lower, n=1, cutoff=0.4)
-    hint = f"did you mean {names_by_lower[close[0]]}?" if close else "help lists the commands"
+    guess = _guess(wanted)
+    hint = f"did you mean {guess}?" if guess else "help lists the commands"
     raise NotUnderstood(f"there is no command {name!r}: {hint}")
+
+
+def _guess(wanted: str) -> str:
+    """The one command that somebody who typed this may have meant; empty if none is near."""
+    if len(wanted) < 3:
+        return ""
+    holders = [command.name for command in COMMANDS if wanted in command.name.lower()]
+    if len(holders) == 1:
+        return holders[0]
+    beginnings = {command.name.lower()[: len(wanted) + 1]: command.name for command in COMMANDS}
+    close = difflib.get_close_matches(wanted, beginnings, n=1, cutoff=0.7)
+    return beginnings[close[0]] if close else ""
 
 
 async def _help(_service: Service, arguments: Sequence[str]) -> Answer:

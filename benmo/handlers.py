@@ -11,7 +11,8 @@ from typing import NoReturn
 from benmo.errors import NotUnderstood, Refused
 from benmo.ledger import AppliedBlock
 from benmo.output import Answer, Cell, Status, Table
-from benmo.service import Service, require_peer
+from benmo.paxos import NodeId
+from benmo.service import Service
 from benmo.transport import Link
 
 BLOCKS_SHOWN_MAX = 1000
@@ -61,10 +62,14 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
     blocks = [applied async for applied in service.blocks(first, last)]
     rows = [row for applied in blocks for row in _block_rows(applied)]
     headers = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome")
-    text = "" if blocks else "the chain is empty"
+    text = "" if blocks else _no_blocks(height)
     return Answer(
         Status.DONE, [_block_json(applied) for applied in blocks], text, Table(headers, rows)
     )
+
+
+def _no_blocks(height: int) -> str:
+    return f"the chain has {height} blocks, none of them there" if height else "the chain is empty"
 
 
 def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
@@ -195,7 +200,7 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         for peer in service.peers
     ]
     for peer in peers:
-        rows.append((f"link to node {peer['node']}", f"{peer['link']}, height {peer['height']}"))
+        rows.append((f"link to {peer['node']}", f"{peer['link']}, height {peer['height']}"))
     table = Table(("", ""), rows, has_headers=False)
     return Answer(Status.DONE, {**value, "peers": peers}, "", table)
 
@@ -206,6 +211,8 @@ def _shown(item: object) -> str:
             return "none"
         case bool():
             return "yes" if item else "no"
+        case [0, 0]:
+            return "none"
         case [number, node]:
             return f"({number}, {node})"
         case {"slot": slot, "ballot": [number, node]}:
@@ -220,7 +227,7 @@ async def sever_link(service: Service, arguments: Sequence[str]) -> Answer:
     if len(numbers) != 1 or flags not in ([], ["--one-way"]):
         _misused("it takes one node, and perhaps --one-way")
     peer = _integer(numbers[0], "node")
-    require_peer(service, peer)
+    _require_peer(service, peer)
     service.sever(peer, one_way=bool(flags))
     how = "this node sends nothing to it" if flags else "nothing is sent to it or taken from it"
     return Answer(
@@ -237,7 +244,7 @@ async def restore_link(service: Service, arguments: Sequence[str]) -> Answer:
         peers = service.severed()
     else:
         peers = [_integer(arguments[0], "node")]
-        require_peer(service, peers[0])
+        _require_peer(service, peers[0])
         if peers[0] not in service.severed():
             raise Refused(f"the link to node {peers[0]} is not severed here")
     for peer in peers:
@@ -293,3 +300,15 @@ def _seconds(text: str) -> float:
 
 def _node_range(service: Service) -> str:
     return f"{min(service.cluster.ids)} to {max(service.cluster.ids)}"
+
+
+def _require_peer(service: Service, node: NodeId) -> None:
+    """Raises `Refused` unless `node` is one of the other nodes."""
+    if node == service.node:
+        raise Refused(f"this is node {node}: it has no link to itself")
+    if node not in service.cluster.ids:
+        raise Refused(f"there is no node {node}: the others are {_listed(service)}")
+
+
+def _listed(service: Service) -> str:
+    return ", ".join(map(str, service.peers))

@@ -216,6 +216,7 @@ def _explain(state: StateDirectory, cluster: Cluster) -> None:
         f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
     )
     click.echo("Start each node in a terminal of its own:")
-    click.echo("    source .venv/bin/activate")
+    if Path(sys.prefix).name == ".venv":
+        click.echo("    source .venv/bin/activate")
     for address in cluster.nodes:
         click.echo(f"    python -m benmo.node {address.node}{where}")

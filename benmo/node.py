@@ -18,7 +18,7 @@ def why_not():
         version = ".".join(map(str, sys.version_info[:2]))
         return "Benmo needs Python 3.11 or newer; this is Python " + version
     if not __debug__:
-        return "Benmo checks its invariants while it runs: start it without python -O"
+        return "Benmo checks its invariants as it runs: start it without python -O (PYTHONOPTIMIZE)"
     if all(importlib.util.find_spec(package) for package in _PACKAGES):
         return ""
     root = Path(__file__).resolve().parent.parent

@@ -88,13 +88,15 @@ class _Process:
         except StateError as error:
             die(error)
         except OSError as error:
-            die(StateError(f"{self._state.node(self._node)}: {error.strerror or error}"))
+            die(StateError(self._what_failed(error)))
         except _Left:
             status = Status.DONE
         return self._report_failure() if self._failure is not None else status
 
     def _work(self, service: Service, headless: bool) -> int:
         if headless:
+            signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+            click.echo(f"node {self._node} listens on {service.address}", err=True)
             while True:
                 signal.pause()
         own = OwnNode(service)
@@ -120,7 +122,7 @@ class _Process:
         assert error is not None
         what = f"node {self._node} stopped, since it can't keep its promises: "
         if isinstance(error, OSError):
-            what += f"{self._state.node(self._node)}: {error.strerror or error}"
+            what += self._what_failed(error)
         elif isinstance(error, StateError):
             what += str(error)
         else:
@@ -128,6 +130,9 @@ class _Process:
             what += f"a check of its own failed: {error!r}"
         click.echo(f"benmo: {what}", err=True)
         return FAILED
+
+    def _what_failed(self, error: OSError) -> str:
+        return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
 
     def _catch_signals(self) -> None:
         def leave(_signal: int, _frame: FrameType | None) -> None:

@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.patch_stdout import patch_stdout
 
@@ -51,7 +53,8 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
         auto_suggest=AutoSuggestFromHistory(),
         completer=CommandCompleter(commander),
         complete_while_typing=True,
-        bottom_toolbar=lambda: toolbar_text(commander.toolbar),
+        bottom_toolbar=lambda: toolbar_text(commander.toolbar, session.output.get_size().columns),
+        key_bindings=_key_bindings(),
         refresh_interval=_REFRESH_S,
         color_depth=ColorDepth.DEPTH_1_BIT if _has_no_colour() else None,
         reserve_space_for_menu=4,
@@ -59,21 +62,31 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
     terminal = sys.stdout
     with patch_stdout(raw=True):
         commander.watch(NoticePrinter(has_colour=not _has_no_colour()))
-        print(f"Node {commander.node}. help lists the commands, Tab completes, Ctrl-D leaves.")
+        print(f"Node {commander.node}. help lists commands, Tab completes, Ctrl-D leaves.")
         while True:
             try:
-                line = _with_arguments(session, session.prompt(f"benmo {commander.node}> "))
-                rendered = commander.run(line, output_format) if line else None
+                typed = session.prompt(f"benmo {commander.node}> ")
+                lines = [_with_arguments(session, line) for line in typed.splitlines()]
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return Status.DONE
-            if rendered is None:
-                continue
+            if _run_all(commander, lines, output_format, terminal):
+                return Status.DONE
+
+
+def _run_all(commander: Commander, lines: list[str], output_format: str, terminal: TextIO) -> bool:
+    """Carry out what was typed or pasted, up to what fails; True if the user leaves."""
+    try:
+        for line in filter(None, lines):
+            rendered = commander.run(line, output_format)
             if rendered.output:
                 print(rendered.output, file=terminal, flush=True)
-            if rendered.leaves:
-                return Status.DONE
+            if rendered.leaves or rendered.status is not Status.DONE:
+                return rendered.leaves
+    except KeyboardInterrupt:
+        print(file=terminal)
+    return False
 
 
 def _with_arguments(session: PromptSession[str], text: str) -> str:
@@ -141,8 +154,23 @@ class CommandCompleter(Completer):
                 yield Completion(text, start_position=-len(typed), display_meta=meaning)
 
 
-def toolbar_text(toolbar: Toolbar | None) -> str:
-    """The bottom lines: what this node is, has and reaches."""
+def _key_bindings() -> KeyBindings:
+    """Tab takes the first completion, whatever its case, and then the next."""
+    bindings = KeyBindings()
+
+    @bindings.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state is not None:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(select_first=True)
+
+    return bindings
+
+
+def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
+    """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
     if toolbar is None:
         return "…"
     links = " ".join(f"{node}{_LINK_SIGNS[link]}" for node, link in toolbar.links)
@@ -151,7 +179,7 @@ def toolbar_text(toolbar: Toolbar | None) -> str:
         money += f" ({toolbar.available} available)"
     parts = [
         f"node {toolbar.node}: {toolbar.role}",
-        f"ballot {toolbar.ballot}",
+        f"ballot {toolbar.promised}",
         f"height {toolbar.height}",
         money,
         f"queue {toolbar.queue}",
@@ -159,7 +187,18 @@ def toolbar_text(toolbar: Toolbar | None) -> str:
     below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
     if toolbar.countdown_s is not None:
         below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
-    return f" {' · '.join(parts)}\n {' · '.join(below)}"
+    return "\n".join([*_lines(parts, columns), *_lines(below, columns)])
+
+
+def _lines(parts: list[str], columns: int) -> list[str]:
+    lines = [f" {parts[0]}"]
+    for part in parts[1:]:
+        longer = f"{lines[-1]} · {part}"
+        if len(longer) < columns:
+            lines[-1] = longer
+        else:
+            lines.append(f" {part}")
+    return lines
 
 
 class NoticePrinter:

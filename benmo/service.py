@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from benmo.cluster import StateDirectory
+from benmo.cluster import NodeAddress, StateDirectory
 from benmo.disk import DirectoryLock, RealDisk
 from benmo.engine import (
     Admission,
@@ -33,7 +33,7 @@ from benmo.engine import (
     Submitted,
     decided_notices,
 )
-from benmo.errors import Refused, StateError
+from benmo.errors import StateError
 from benmo.frames import FrameReader
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
@@ -53,7 +53,7 @@ class Toolbar:
 
     node: NodeId
     role: str
-    ballot: Ballot
+    promised: Ballot
     height: int
     balance: int
     available: int
@@ -119,6 +119,11 @@ class Service:
             Random(),
             self._now(),
         )
+
+    @property
+    def address(self) -> NodeAddress:
+        """Where this node listens."""
+        return self.cluster.address(self.node)
 
     # From any thread.
 
@@ -232,10 +237,9 @@ class Service:
         try:
             await self._transport.start()
         except OSError as error:
-            address = self.cluster.address(self.node)
             raise StateError(
-                f"node {self.node} can't listen on {address}: {_reason(error)}"
-                f"{holder_of(address.port)}"
+                f"node {self.node} can't listen on {self.address}: {_reason(error)}"
+                f"{holder_of(self.address.port)}"
             ) from error
         self._is_stopped = False
         self._happened(None)
@@ -333,15 +337,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, socket.gaierror) or not error.errno:
         return error.strerror or str(error)
     return os.strerror(error.errno)
-
-
-def require_peer(service: Service, node: NodeId) -> None:
-    """Raises `Refused` unless `node` is one of the other nodes."""
-    if node == service.node:
-        raise Refused(f"this is node {node}: it has no link to itself")
-    if node not in service.cluster.ids:
-        raise Refused(f"there is no node {node}: the others are {_listed(service)}")
-
-
-def _listed(service: Service) -> str:
-    return ", ".join(map(str, service.peers))
