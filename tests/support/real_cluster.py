@@ -1,0 +1,188 @@
+"""What a user has: several nodes of one machine, each a process with its port and directory."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.support.processes import (
+    BENMO,
+    INITIALIZE,
+    NODE,
+    Attached,
+    Finished,
+    end_process,
+    environment,
+    eventually,
+    run,
+)
+from tests.support.terminals import Terminal
+
+
+@contextmanager
+def free_ports(count: int) -> Iterator[int]:
+    """The first of `count` consecutive ports that nobody else has, or takes while this lasts.
+
+    Below the range from which the system gives out ports of its own accord: a node that is down
+    shall find its port free when it comes back. A datagram socket on each keeps off other tests.
+    """
+    while True:
+        first = random.randrange(10_000, _ephemeral_low() - count)
+        with ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                        bound = held.enter_context(socket.socket(socket.AF_INET, kind))
+                        bound.bind(("127.0.0.1", port))
+                        if kind == socket.SOCK_STREAM:
+                            bound.close()
+            except OSError:
+                continue
+            yield first
+            return
+
+
+def _ephemeral_low() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 32_768
+
+
+class RealCluster:
+    """Several nodes of one machine, each a process. A context: its end is the processes' end."""
+
+    def __init__(self, directory: Path, nodes: int = 5, **options: str) -> None:
+        """Options are the initialize script's: `tenure="stable"` and so on."""
+        self.directory = directory
+        self.state = directory / "state"
+        self.nodes = tuple(range(1, nodes + 1))
+        self._held = ExitStack()
+        self.port = self._held.enter_context(free_ports(nodes))
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._attached: dict[int, Attached] = {}
+        self._terminals: list[Terminal] = []
+        settings = {"election_delay": "0-0.3", **options, "nodes": str(nodes)}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+        made = run(*INITIALIZE, *self.state_option, f"--port={self.port}", *flags)
+        assert made.status == 0, made
+
+    def __enter__(self) -> RealCluster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._held.close()
+
+    @property
+    def state_option(self) -> tuple[str, str]:
+        return ("--state-dir", str(self.state))
+
+    def node_directory(self, node: int) -> Path:
+        return self.state / f"node-{node}"
+
+    # Processes.
+
+    def start(self, *nodes: int) -> None:
+        """Start these, or all, without a prompt, and wait until they listen."""
+        for node in nodes or self.nodes:
+            with open(self.log(node), "ab") as log:
+                self._running[node] = subprocess.Popen(
+                    [*NODE, str(node), "--headless", *self.state_option],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment(),
+                )
+            self._held.callback(end_process, self._running[node])
+        for node in nodes or self.nodes:
+            self._until_listening(node)
+
+    def _until_listening(self, node: int) -> None:
+        eventually(lambda: self.listens(node), f"node {node} listens", self._logs)
+
+    def listens(self, node: int) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port + node - 1)) == 0
+
+    def log(self, node: int) -> Path:
+        """Where a node without a prompt says what goes wrong."""
+        return self.directory / f"node-{node}.log"
+
+    def signal(self, node: int, number: signal.Signals) -> None:
+        os.kill(self._running[node].pid, number)
+
+    def ended(self, node: int) -> int:
+        """Wait until a node's process ended; its exit status, or minus the signal."""
+        process = self._running[node]
+        eventually(lambda: process.poll() is not None, f"node {node} ended", self._logs)
+        self._drop_attached(node)
+        return process.returncode
+
+    def kill(self, *nodes: int) -> None:
+        for node in nodes:
+            self.signal(node, signal.SIGKILL)
+        for node in nodes:
+            assert self.ended(node) == -signal.SIGKILL
+
+    def terminal(self, *command: str, **options: Any) -> Terminal:
+        """Run a command with this state directory in a terminal."""
+        if not self._terminals:
+            self._held.callback(self.close_terminals)
+        self._terminals.append(Terminal(*command, *self.state_option, **options))
+        return self._terminals[-1]
+
+    def close_terminals(self) -> None:
+        """Close all that are open; what runs in them is killed."""
+        while self._terminals:
+            self._terminals.pop().close()
+
+    # Commands.
+
+    def attach(self, node: int, *lines: str, form: str = "json") -> Finished:
+        """`benmo attach N -e LINE …`, run to its end."""
+        flags = [flag for line in lines for flag in ("-e", line)]
+        words = ("attach", str(node), *flags, "--format", form)
+        return run(*BENMO, *words, *self.state_option)
+
+    def ask(self, node: int, line: str) -> Any:
+        """One command through an attach that stays; its answer in JSON."""
+        if node not in self._attached:
+            self._attached[node] = Attached(node, self.state)
+            self._held.callback(self._drop_attached, node)
+        answer = self._attached[node].ask(line)
+        if isinstance(answer, dict) and answer.get("outcome") not in (None, "queued", "decided"):
+            self._drop_attached(node)
+        return answer
+
+    def until(self, node: int, line: str, wanted: Callable[[Any], object]) -> Any:
+        """Ask until the answer is as wanted; that answer."""
+        last: list[Any] = []
+
+        def look() -> bool:
+            last[:] = [self.ask(node, line)]
+            return bool(wanted(last[0]))
+
+        eventually(look, f"node {node}: {line}", lambda: f"{last}\n{self._logs()}")
+        return last[0]
+
+    def _drop_attached(self, node: int) -> None:
+        attached = self._attached.pop(node, None)
+        if attached is not None:
+            attached.close()
+
+    def _logs(self) -> str:
+        logs = [(node, self.log(node)) for node in self.nodes if self.log(node).exists()]
+        return "\n".join(f"node {node}: {log.read_text()}" for node, log in logs)
