@@ -21,7 +21,7 @@ from tests.support.schedule import run as run_schedule
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 SEEDS = range(10)
-SEEDS_FOR_MUTATIONS = range(40)
+SEEDS_FOR_MUTATIONS = range(100)
 
 FOUND_BY_CHANCE: list[tuple[Mutation, str]] = [
     (mutations.a_promise_that_goes_back, "A1"),

@@ -72,12 +72,12 @@ class Election:
         self._campaign_at = now + self._delay() + self._jitter()
         self._failures = min(self._failures + 1, _FAILURES_MAX)
 
-    def on_gone(self, peer: NodeId) -> bool:
+    def on_gone(self, peer: NodeId, now: float) -> bool:
         """The peer is unreachable; True if it was the leader."""
         if self.leader == Ballot.ZERO or self.leader.node != peer:
             return False
         self.leader = Ballot.ZERO
-        self._hold_until = -inf
+        self._hold_until = now + self._jitter()
         return True
 
     def _delay(self) -> float:

@@ -244,7 +244,7 @@ class Replica:
             if self.election.leader != message.ballot:
                 self._follow(message.ballot, now, step)
         elif not leads and self.election.leader.node == sender:
-            self.election.on_gone(sender)
+            self.election.on_gone(sender, now)
         self._on_height(sender, message.height, now, step)
 
     # Effects that several handlers share.
@@ -302,7 +302,7 @@ class Replica:
     def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
         step.notice(NoticeKind.LINK, f"node {peer} is {'reachable' if up else 'unreachable'}")
         self.leader.on_link(peer, up)
-        if not up and self.election.on_gone(peer):
+        if not up and self.election.on_gone(peer, now):
             step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
         if up:
             self._was_without_quorum = self._was_without_quorum and not self.peers.has_quorum
