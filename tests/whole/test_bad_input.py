@@ -1,0 +1,349 @@
+"""What is wrong is told in one line, with a status that is not zero, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import (
+    BENMO,
+    INITIALIZE,
+    NODE,
+    ROOT,
+    Finished,
+    environment,
+    eventually,
+    run,
+)
+from tests.support.real_cluster import RealCluster
+from tests.support.terminals import Terminal
+
+# Root may read and write whatever it likes, unless it gave that right up before.
+WITHOUT_PRIVILEGE = (
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys\n"
+    "for capability in (1, 2): ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """Give three stopped nodes with a block in their chain and journals that hold lines."""
+    with RealCluster(tmp_path_factory.mktemp("used"), 3) as cluster:
+        cluster.start()
+        made = cluster.attach(1, "moneyTransfer 10,1,2", "wait 60")
+        assert made.status == 0, made
+        cluster.kill(*cluster.nodes)
+        yield cluster
+
+
+@pytest.fixture
+def state(used: RealCluster, tmp_path: Path) -> Path:
+    """Give a copy of those nodes' state, to be damaged."""
+    return Path(shutil.copytree(used.state, tmp_path / "state"))
+
+
+def content(state: Path) -> dict[Path, bytes]:
+    """Every file's bytes, but for the lock's, which names who last had it."""
+    files = (path for path in state.rglob("*") if path.is_file() and path.name != "lock")
+    return {path: path.read_bytes() for path in files}
+
+
+def require_one_line(finished: Finished, *parts: str) -> None:
+    """Check for one line on standard error that says all that, and nothing on standard output."""
+    assert finished.status > 0, finished
+    assert finished.out == "", finished
+    assert finished.err.count("\n") == 1 and finished.err.endswith("\n"), finished.err
+    for part in parts:
+        assert part in finished.err, finished.err
+
+
+def require_usage(finished: Finished, *parts: str) -> None:
+    """Check for a misused option's few lines: usage, a hint, an empty line, the error."""
+    assert finished.status == 2, finished
+    assert finished.out == ""
+    lines = finished.err.splitlines()
+    assert len(lines) <= 4 and lines[-1].startswith("Error: "), finished.err
+    for part in parts:
+        assert part in lines[-1], finished.err
+
+
+def run_node(state: Path, *command: str, node: str = "1") -> Finished:
+    return run(*(command or NODE), node, "--state-dir", str(state), typed="printBalance\n")
+
+
+def initialize(state: Path, *options: str) -> Finished:
+    return run(*INITIALIZE, "--state-dir", str(state), *options)
+
+
+# Which node?
+
+
+@pytest.mark.parametrize("program", [NODE, (*BENMO, "attach")], ids=["node", "attach"])
+def test_a_number_of_no_node_is_refused(state: Path, program: tuple[str, ...]) -> None:
+    before = content(state)
+    finished = run_node(state, *program, node="6")
+    require_one_line(finished, "there is no node 6", "nodes are 1 to 3")
+    for wrong in ("0", "abc", "1.5"):
+        require_usage(run_node(state, *program, node=wrong), wrong)
+    require_usage(run_node(state, *program, node="-1"), "-1")
+    require_usage(run(*program, "--state-dir", str(state)), "N")
+    assert content(state) == before
+
+
+def test_a_node_that_is_not_running_can_not_be_attached(used: RealCluster) -> None:
+    finished = used.attach(2, "printBalance")
+    where = f"127.0.0.1:{used.port + 1}"
+    require_one_line(finished, "node 2 is not running at", where, "python -m benmo.node 2")
+
+
+# What state?
+
+
+@pytest.mark.parametrize("program", [NODE, (*BENMO, "attach")], ids=["node", "attach"])
+def test_missing_state_is_answered_with_the_way_to_make_some(
+    tmp_path: Path, program: tuple[str, ...]
+) -> None:
+    wanted = tmp_path / "state"
+    require_one_line(run_node(wanted, *program), str(wanted), "scripts/initialize.py")
+    assert not wanted.exists()
+
+
+def damage(state: Path, how: str, name: str) -> None:
+    """Damage a file, or node 1's directory, in one of the ways of the table below."""
+    path = state / name
+    match how:
+        case "remove" if path.is_dir():
+            shutil.rmtree(path)
+        case "remove":
+            path.unlink()
+        case "replace by node 2's" if path.is_dir():
+            shutil.rmtree(path)
+            shutil.copytree(state / "node-2", path)
+        case "replace by node 2's":
+            shutil.copy(state / name.replace("node-1", "node-2"), path)
+        case "halve":
+            os.truncate(path, path.stat().st_size // 2)
+        case "alter a byte":
+            data = bytearray(path.read_bytes())
+            data[len(data) // 3] ^= 1
+            path.write_bytes(data)
+        case text:
+            path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("how", "name", "parts"),
+    [
+        ("remove", "cluster.json", ("holds no cluster", "scripts/initialize.py")),
+        ("", "cluster.json", ("cluster.json is damaged",)),
+        ("{}", "cluster.json", ("cluster.json is damaged",)),
+        ("[1, 2", "cluster.json", ("cluster.json is damaged",)),
+        ("halve", "cluster.json", ("cluster.json is damaged",)),
+        ("remove", "node-1", ("node-1 is missing", "scripts/initialize.py")),
+        ("replace by node 2's", "node-1", ("checkpoint.json is node 2's, not node 1's",)),
+        ("replace by node 2's", "node-1/checkpoint.json", ("checkpoint.json is node 2's",)),
+        ("replace by node 2's", "node-1/journal.jsonl", ("journal.jsonl is node 2's",)),
+        ("remove", "node-1/journal.jsonl", ("journal.jsonl is missing",)),
+        ("remove", "node-1/checkpoint.json", ("checkpoint.json is missing",)),
+        ("remove", "node-1/chain.jsonl", ("chain.jsonl is missing",)),
+        ("alter a byte", "node-1/journal.jsonl", ("journal.jsonl, line ", "is damaged")),
+        ("alter a byte", "node-1/checkpoint.json", ("checkpoint.json, line 1, is damaged",)),
+        ("", "node-1/journal.jsonl", ("journal.jsonl, line 1, is damaged",)),
+        ("halve", "node-1/checkpoint.json", ("checkpoint.json, line 1, is damaged",)),
+        ("no key\n", "node-1/tls/key.pem", ("node-1/tls", "key")),
+        ("remove", "node-1/tls/key.pem", ("node-1/tls/key.pem",)),
+        ("remove", "node-1/tls/authority.pem", ("node-1/tls/authority.pem",)),
+        ("replace by node 2's", "node-1/tls/key.pem", ("node-1/tls", "key")),
+    ],
+)
+def test_damaged_state_is_told_with_its_file_and_left_as_it_is(
+    state: Path, how: str, name: str, parts: tuple[str, ...]
+) -> None:
+    damage(state, how, name)
+    before = content(state)
+    require_one_line(run_node(state), *parts)
+    assert content(state) == before
+
+
+def test_another_clusters_state_is_not_taken(state: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert initialize(other, "--nodes=3").status == 0
+    shutil.copy(other / "cluster.json", state / "cluster.json")
+    before = content(state)
+    require_one_line(run_node(state), "node-1/checkpoint.json belongs to another cluster")
+    assert content(state) == before
+
+
+def test_another_clusters_key_does_not_attach(used: RealCluster, tmp_path: Path) -> None:
+    with RealCluster(tmp_path, 1) as cluster:
+        cluster.start()
+        other = tmp_path / "other"
+        assert initialize(other, "--nodes=1", f"--port={cluster.port}").status == 0
+        command = (*BENMO, "attach", "1", "-e", "printBalance", "--state-dir", str(other))
+        require_one_line(run(*command), "node 1", f"127.0.0.1:{cluster.port}", "cluster")
+        assert cluster.attach(1, "printBalance").status == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cluster.json", "node-1/tls/key.pem", "node-1/journal.jsonl", "node-1/checkpoint.json"],
+)
+def test_what_may_not_be_read_is_named(state: Path, name: str) -> None:
+    before = content(state)
+    (state / name).chmod(0o000)
+    finished = run_node(state, *WITHOUT_PRIVILEGE, *NODE)
+    (state / name).chmod(0o600)
+    require_one_line(finished, name, "ermission denied")
+    assert content(state) == before
+
+
+def test_a_directory_that_may_not_be_written_is_named(state: Path) -> None:
+    directory = state / "node-1"
+    (directory / "lock").unlink()
+    before = content(state)
+    directory.chmod(0o500)
+    finished = run_node(state, *WITHOUT_PRIVILEGE, *NODE)
+    directory.chmod(0o700)
+    require_one_line(finished, "node-1", "ermission denied")
+    assert content(state) == before
+
+
+# Is it free?
+
+
+def test_a_port_in_use_is_named_with_its_holder(used: RealCluster) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(used.port), "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    try:
+        eventually(lambda: used.listens(1), "the port is in use")
+        before = content(used.state)
+        where = f"127.0.0.1:{used.port}"
+        require_one_line(run_node(used.state), where, f"rocess {holder.pid}", "http.server")
+        journal = used.node_directory(1) / "journal.jsonl"
+        assert content(used.state)[journal] == before[journal]
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_second_process_for_a_node_is_refused(tmp_path: Path) -> None:
+    with RealCluster(tmp_path, 1) as cluster:
+        cluster.start()
+        first = (cluster.node_directory(1) / "lock").read_text().strip()
+        require_one_line(run_node(cluster.state), "node-1 is in use", f"process {first}")
+        assert cluster.attach(1, "printBalance").status == 0
+        cluster.signal(1, signal.SIGTERM)
+        assert cluster.ended(1) == 0
+        assert run_node(cluster.state).status == 0
+
+
+# Making a cluster.
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--nodes", "4"), ("odd number of nodes, not 4",)),
+        (("--nodes", "0"), ("--nodes", "0")),
+        (("--nodes", "-1"), ("--nodes", "-1")),
+        (("--nodes", "101"), ("--nodes", "101")),
+        (("--hosts", "a,b"), ("odd number of nodes, not 2",)),
+        (("--nodes", "3", "--hosts", "a"), ("--nodes says 3", "--hosts names 1")),
+        (("--election-delay", "soon"), ("--election-delay", "20-60", "soon")),
+        (("--election-delay", "60-20"), ("--election-delay", "60-20")),
+        (("--election-delay", "1-2-3"), ("--election-delay", "1-2-3")),
+        (("--port", "0"), ("--port", "0")),
+        (("--port", "65536"), ("--port", "65536")),
+        (("--port", "65533"), ("5 ports from 65533",)),
+        (("--balance", "-5"), ("--balance", "-5")),
+        (("--log-limit", "0"), ("--log-limit",)),
+        (("--tenure", "forever"), ("--tenure", "forever")),
+        (("--colour", "blue"), ("--colour",)),
+        (("extra",), ("extra",)),
+    ],
+)
+def test_a_setting_without_sense_makes_no_cluster(
+    tmp_path: Path, options: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    wanted = tmp_path / "state"
+    require_usage(initialize(wanted, *options), *parts)
+    assert not wanted.exists()
+
+
+def test_blocks_are_not_wiped_without_a_word(state: Path) -> None:
+    before = content(state)
+    finished = initialize(state, "--nodes=3")
+    require_one_line(finished, str(state), "a chain of 1 block", "--yes")
+    assert content(state) == before
+    assert initialize(state, "--nodes=3", "--yes").status == 0
+    assert content(state) != before
+
+
+@pytest.mark.parametrize(("answer", "wiped"), [("n", False), ("y", True), ("\x03", False)])
+def test_on_a_terminal_it_asks_before_it_wipes(state: Path, answer: str, wiped: bool) -> None:
+    before = content(state)
+    terminal = Terminal(*INITIALIZE, "--nodes=3", "--state-dir", str(state))
+    try:
+        terminal.wait_for("a chain of 1 block")
+        terminal.wait_for("Wipe it? [y/N]:")
+        terminal.type(answer if answer == "\x03" else answer + "\r")
+        assert (terminal.wait_exit() == 0) is wiped
+        assert (content(state) != before) is wiped
+    finally:
+        terminal.close()
+
+
+def test_damaged_state_is_not_wiped_without_a_word_either(state: Path) -> None:
+    damage(state, "{", "cluster.json")
+    before = content(state)
+    require_one_line(initialize(state, "--nodes=3"), "cluster.json is damaged", "--yes")
+    assert content(state) == before
+
+
+def test_a_running_nodes_state_is_not_wiped_even_with_yes(tmp_path: Path) -> None:
+    with RealCluster(tmp_path, 3) as cluster:
+        cluster.start(2)
+        before = content(cluster.state)
+        finished = initialize(cluster.state, "--nodes=3", "--yes")
+        require_one_line(finished, "node-2 is in use by process ")
+        assert content(cluster.state) == before
+
+
+# Which Python?
+
+
+def test_an_optimizing_python_is_refused(state: Path) -> None:
+    before = content(state)
+    finished = run_node(state, sys.executable, "-O", "-m", "benmo.node")
+    require_one_line(finished, "without python -O")
+    by_environment = run(*NODE, "1", "--state-dir", str(state), PYTHONOPTIMIZE="1")
+    require_one_line(by_environment, "without python -O")
+    assert content(state) == before
+
+
+def test_a_python_without_packages_says_how_to_get_them(tmp_path: Path) -> None:
+    shutil.copytree(
+        ROOT / "benmo", tmp_path / "benmo", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    bare = (sys.executable, "-S", "-m", "benmo.node", "1")
+    finished = run(*bare, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    require_one_line(finished, "packages", "python3 scripts/initialize.py")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    finished = run(*bare, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    require_one_line(finished, "packages", "source .venv/bin/activate")
