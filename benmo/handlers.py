@@ -186,7 +186,7 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         "node": service.node,
         "role": service.role,
         "leader": leader.node or None,
-        "ballot": list(replica.leader.ballot if replica.leader.is_active else leader),
+        "ballot": list(service.ballot),
         "promised": list(replica.acceptor.promised),
         "accepted": accepted and {"slot": accepted.slot, "ballot": list(accepted.ballot)},
         "height": replica.learner.height,

@@ -155,13 +155,17 @@ class CommandCompleter(Completer):
 
 
 def _key_bindings() -> KeyBindings:
-    """Tab takes the first completion, whatever its case, and then the next."""
+    """Tab takes the only completion, whatever its case, or the first of several, then the next."""
     bindings = KeyBindings()
 
     @bindings.add("tab")
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        if buffer.complete_state is not None:
+        wanted = CompleteEvent(completion_requested=True)
+        found = list(buffer.completer.get_completions(buffer.document, wanted))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        elif buffer.complete_state is not None:
             buffer.complete_next()
         else:
             buffer.start_completion(select_first=True)
@@ -179,7 +183,7 @@ def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
         money += f" ({toolbar.available} available)"
     parts = [
         f"node {toolbar.node}: {toolbar.role}",
-        f"ballot {toolbar.promised}",
+        f"ballot {toolbar.ballot}",
         f"height {toolbar.height}",
         money,
         f"queue {toolbar.queue}",

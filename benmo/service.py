@@ -53,7 +53,7 @@ class Toolbar:
 
     node: NodeId
     role: str
-    promised: Ballot
+    ballot: Ballot
     height: int
     balance: int
     available: int
@@ -184,6 +184,14 @@ class Service:
         if leader.is_leading:
             return "leader"
         return "candidate" if leader.is_active else "acceptor"
+
+    @property
+    def ballot(self) -> Ballot:
+        """The ballot that this node acts in: its own, the leader's, or else the promised one."""
+        replica = self.engine.replica
+        if replica.leader.is_active:
+            return replica.leader.ballot
+        return replica.known_leader if replica.known_leader.round else replica.acceptor.promised
 
     def link(self, peer: NodeId) -> Link:
         """The link to a peer; one that is up but silent counts as down."""
@@ -321,7 +329,7 @@ class Service:
         self.toolbar = Toolbar(
             self.node,
             self.role,
-            replica.acceptor.promised,
+            self.ballot,
             self.engine.ledger.height,
             self.engine.ledger.balances[self.node],
             pool.available,
