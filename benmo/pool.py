@@ -16,6 +16,10 @@ MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 """Slot, ballot, previous hash, time and runs to an encoded block."""
 
 
+_FORWARDED_BLOCKS = 4
+"""How many blocks full of one node's forwarded transfers are kept; it forwards the rest again."""
+
+
 class Pool:
     """The queue of `node`, and the queues that others forwarded while it leads.
 
@@ -88,7 +92,7 @@ class Pool:
         """The ledger applied a block: what was decided waits no more."""
         last = self._ledger.last
         decided = self._queue.upto(max(0, last[self.node] + 1 - self._queue.first))
-        self._queue = self._queue.since(last[self.node] + 1) if len(decided) else self._queue
+        self._queue = self._queue.since(last[self.node] + 1)
         self._reserved -= sum(decided.amount)
         pending = {node: run.since(last[node] + 1) for node, run in self._forwarded.items()}
         self._forwarded = {node: run for node, run in pending.items() if len(run)}
@@ -99,17 +103,30 @@ class Pool:
     def waiting(self) -> bool:
         return len(self._queue) > 0
 
+    def front(self) -> int:
+        return self._queue.first if len(self._queue) else 0
+
     def ready(self) -> bool:
         return len(self._queue) > 0 or bool(self._forwarded)
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
+        runs = [run for run in (self._queue, *self._forwarded.values()) if len(run)]
+        return self._make_block(slot, ballot, previous, now, self._shared(runs, slot))
+
+    def _shared(self, runs: list[Run], slot: int) -> tuple[Run, ...]:
+        """As much of each as fits into a block, the room shared out evenly.
+
+        Where there is less room than runs, others come first in each slot.
+        """
         room = self._block_transfers_max
-        runs: list[Run] = []
-        for run in (self._queue, *self._forwarded.values()):
-            if len(run) and room:
-                runs.append(run.upto(room))
-                room -= len(runs[-1])
-        return self._make_block(slot, ballot, previous, now, tuple(runs))
+        shared: list[Run] = []
+        turned = runs[slot % len(runs) :] + runs[: slot % len(runs)]
+        for index, run in enumerate(sorted(turned, key=len)):
+            share = max(1, room // (len(runs) - index)) if room else 0
+            if share:
+                shared.append(run.upto(share))
+                room -= len(shared[-1])
+        return tuple(sorted(shared, key=lambda run: run.debit))
 
     def forward(self, ballot: Ballot, again: bool) -> Run | None:
         if ballot != self._sent_in or (again and self._queue.first == self._first_at_last_tick):
@@ -128,12 +145,13 @@ class Pool:
             raise ProtocolError(f"node {sender} forwards what isn't its own")
         if sender not in self._ledger.last:
             raise ProtocolError(f"node {sender} has no account")
+        room = self._block_transfers_max
         run = payload.since(self._ledger.last[sender] + 1)
         known = self._forwarded.get(sender)
         if known is not None and known.first <= run.first <= known.end:
-            self._forwarded[sender] = known.joined(run)
+            self._forwarded[sender] = known.joined(run).upto(_FORWARDED_BLOCKS * room)
         elif len(run) and run.first == self._ledger.last[sender] + 1:
-            self._forwarded[sender] = run
+            self._forwarded[sender] = run.upto(_FORWARDED_BLOCKS * room)
 
     def drop_forwarded(self) -> None:
         self._forwarded = {}

@@ -129,13 +129,13 @@ def test_a_block_holds_the_own_queue_and_what_was_forwarded() -> None:
     node.pool.take_forwarded(3, Run(3, 1, (1,), (4,)))
     node.pool.take_forwarded(2, Run(2, 1, (1, 3), (5, 6)))
     block = node.block()
-    assert block.runs == (Run(1, 1, (2,), (1,)), Run(3, 1, (1,), (4,)), Run(2, 1, (1, 3), (5, 6)))
+    assert block.runs == (Run(1, 1, (2,), (1,)), Run(2, 1, (1, 3), (5, 6)), Run(3, 1, (1,), (4,)))
     assert (block.slot, block.ballot, block.previous) == (1, FIRST, node.ledger.head)
 
 
 @pytest.mark.parametrize(
     ("maximum", "expected"),
-    [(1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [1]]), (5, [[1, 2], [1, 2], [1]]), (9, None)],
+    [(1, [[1]]), (2, [[1], [1]]), (3, [[1], [1], [1]]), (5, [[1, 2], [1], [1, 2]]), (9, None)],
 )
 def test_a_block_holds_no_more_than_its_limit(
     maximum: int, expected: list[list[int]] | None
@@ -159,7 +159,17 @@ def test_what_has_no_room_in_a_block_is_in_the_next() -> None:
         block = node.block()
         seen.append([(run.debit, numbers(run)) for run in block.runs])
         node.decide(*block.runs)
-    assert seen == [[(1, [1, 2])], [(1, [3]), (2, [1])], [(2, [2])]]
+    assert seen == [[(1, [1]), (2, [1])], [(1, [2]), (2, [2])], [(1, [3])]]
+
+
+def test_a_long_queue_does_not_keep_the_others_out_of_the_blocks() -> None:
+    node = PoolNode(block_transfers_max=1, log_limit=100)
+    node.pay(*[(2, 1)] * 30)
+    node.pool.take_forwarded(2, Run(2, 1, (1,), (5,)))
+    node.pool.take_forwarded(3, Run(3, 1, (1,), (5,)))
+    for _ in range(3):
+        node.decide(*node.block().runs)
+    assert (node.ledger.last[2], node.ledger.last[3]) == (1, 1)
 
 
 def test_a_proposed_block_is_not_changed_by_what_is_queued_later() -> None:

@@ -25,6 +25,7 @@ class Election:
         self._campaign_at = inf
         self._hold_until = -inf
         self._failures = 0
+        self._front = 0
 
     @property
     def deadline(self) -> float:
@@ -44,21 +45,33 @@ class Election:
                 self._hold_until = max(self._hold_until, now + self._settings.round_timeout_s)
 
     def on_leader(self, ballot: Ballot, now: float) -> None:
-        """Another node is at work in this ballot: leave it to that one, for a round's time."""
+        """Another node is at work in this ballot: leave it to that one, for a round's time.
+
+        A stable leader gets no more time by being busy, only by what `on_front` sees of it.
+        """
+        if self._settings.tenure is Tenure.BLOCK or self.leader != ballot:
+            self._hold_until = now + self._settings.round_timeout_s
         self.leader = ballot
-        self._hold_until = now + self._settings.round_timeout_s
 
     def on_decided(self, now: float) -> None:
-        """A block was decided: the instance ended (tenure `block`), or the leader is alive."""
+        """A block was decided: in tenure `block`, that ends the instance."""
         self._failures = 0
         if self._settings.tenure is Tenure.STABLE:
-            if self.leader != Ballot.ZERO:
-                self._hold_until = now + self._settings.round_timeout_s
             return
         self.leader = Ballot.ZERO
         self._hold_until = -inf
         if self._campaign_at != inf:
             self._campaign_at = max(self._campaign_at, now + self._jitter())
+
+    def on_front(self, front: int, now: float) -> None:
+        """`front` stands for what this node wants decided first: as it moves, a stable leader
+        serves this node too, and is left alone.
+        """
+        has_moved = front != self._front
+        self._front = front
+        is_stable = self._settings.tenure is Tenure.STABLE
+        if has_moved and is_stable and self.leader != Ballot.ZERO:
+            self._hold_until = now + self._settings.round_timeout_s
 
     def on_own_decided(self, was_own_block: bool, now: float) -> None:
         """This node's campaign ended in a decision; if it was for another's block, try again."""

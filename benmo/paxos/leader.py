@@ -114,6 +114,9 @@ class Leader:
         In tenure `block`, a leader that finds nothing to propose is an acceptor again.
         """
         assert self.can_propose(height)
+        if self._is_misled(height, head, step):
+            self.resign()
+            return
         block = self._reported(height)
         self.proposed_own = block is None
         if block is None and self._application.ready():
@@ -171,6 +174,15 @@ class Leader:
         self.promises = {}
         self._left_out = set()
         self._application.drop_forwarded()
+
+    def _is_misled(self, height: int, head: str, step: Step) -> bool:
+        """Whether a promise reported what can't be: a block that doesn't continue the chain."""
+        for node, promise in self.promises.items():
+            accepted = promise.accepted if promise.height == height else None
+            if accepted is not None and accepted.block.previous != head:
+                step.notice(NoticeKind.WARNING, f"node {node} reports a block of another chain")
+                return True
+        return False
 
     def _reported(self, height: int) -> Block | None:
         """What must be proposed, if anything: P2c of the paper.

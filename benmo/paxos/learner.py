@@ -67,7 +67,6 @@ class Learner:
         if not new or new[0].slot != self.height + 1:
             return
         self._require_linked(new)
-        self.deadline = inf
         for block in new:
             self._append(block, Ballot.ZERO, step)
         if self.height < message.height:
@@ -101,6 +100,7 @@ class Learner:
         self.height = block.slot
         self.head = block.hash
         self._asked.clear()
+        self.deadline = inf
         step.records.append(DecideRecord(block, accepted_in))
         step.decided.append(block)
 

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.paxos.types import Ballot, Block, NodeId, Proposal
+from benmo.paxos.types import Ballot, Block, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,3 @@ class Forward:
 Message = (
     Prepare | Promise | Accept | Accepted | Nack | Decide | Behind | Blocks | Heartbeat | Forward
 )
-
-
-def speaks_for(message: Message) -> NodeId | None:
-    """Whose ballot a message uses, where only that node may; None for any other message."""
-    match message:
-        case Prepare() | Decide():
-            return message.ballot.node
-        case Accept():
-            return message.proposal.ballot.node
-        case _:
-            return None

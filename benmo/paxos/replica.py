@@ -10,6 +10,7 @@ from random import Random
 from typing import assert_never
 
 from benmo.paxos.acceptor import Acceptor
+from benmo.paxos.admission import ballot_of, require_admissible
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
@@ -25,7 +26,6 @@ from benmo.paxos.messages import (
     Nack,
     Prepare,
     Promise,
-    speaks_for,
 )
 from benmo.paxos.peers import Peers
 from benmo.paxos.step import BlocksWanted, NoticeKind, Step
@@ -108,10 +108,8 @@ class Replica:
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
-        if sender not in self.settings.nodes:
-            raise ProtocolError(f"node {sender} is not of this cluster")
-        if speaks_for(message) not in (None, sender):
-            raise ProtocolError(f"node {sender} speaks in the name of node {speaks_for(message)}")
+        require_admissible(sender, message, self.settings, self._highest_round)
+        self._see(ballot_of(message))
         before = self._check_before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
@@ -224,7 +222,6 @@ class Replica:
         self.election.on_own_decided(self.leader.proposed_own, now)
 
     def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:
-        self._see(message.promised)
         is_refused = message.ballot == self.leader.ballot < message.promised
         if self.leader.is_active and is_refused:
             self._give_up(f"node {sender} has promised ballot {message.promised}", now, step)
@@ -238,7 +235,6 @@ class Replica:
             step.send(sender, accept)
 
     def _on_heartbeat(self, sender: NodeId, message: Heartbeat, now: float, step: Step) -> None:
-        self._see(message.ballot)
         leads = message.ballot.node == sender
         if leads and message.ballot >= self.acceptor.promised:
             if self.election.leader != message.ballot:
@@ -265,12 +261,12 @@ class Replica:
 
     def _follow(self, ballot: Ballot, now: float, step: Step) -> None:
         """Another node's ballot is the highest promised: it leads, or tries to."""
-        self._see(ballot)
         if ballot.node == self.settings.node:
             return
         if self.leader.is_active and ballot > self.leader.ballot:
             self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
-        self.election.on_leader(ballot, now)
+        if self.peers.is_reachable(ballot.node):
+            self.election.on_leader(ballot, now)
 
     def _forward(self, step: Step, again: bool = False) -> None:
         ballot = self.election.leader
@@ -316,6 +312,7 @@ class Replica:
     def _settle(self, now: float, step: Step) -> None:
         """What depends on the application: only once it has applied what was decided."""
         self._must_settle = False
+        self.election.on_front(self._application.front() or -self.learner.height, now)
         wants = self._application.waiting() or self.acceptor.accepted is not None
         self.election.settle(wants, self.leader.is_active, now)
         self._forward(step)
@@ -339,6 +336,7 @@ class Replica:
 
     def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
         if step.decided:
+            self._see(max(block.ballot for block in step.decided))
             self.acceptor.on_decided(self.learner.height)
             self.leader.on_progress(self.learner.height, now)
             self.election.on_decided(now)

@@ -48,6 +48,10 @@ class Block(Protocol):
         """Its place in the chain, from 1."""
 
     @property
+    def ballot(self) -> Ballot:
+        """The ballot in which it was first proposed."""
+
+    @property
     def previous(self) -> str:
         """The hash of the block in slot - 1."""
 
@@ -141,6 +145,9 @@ class Application(Protocol):
 
     def waiting(self) -> bool:
         """Whether something of this node's own is queued and undecided."""
+
+    def front(self) -> int:
+        """The number of the first of those, 0 if there is none: it moves as they are decided."""
 
     def ready(self) -> bool:
         """Whether `block` would return a block: something own or forwarded is undecided."""

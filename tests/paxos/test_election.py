@@ -84,7 +84,7 @@ def test_a_node_holds_while_another_is_at_work(tenure: Tenure) -> None:
     it.on_leader(THEIRS, 100.0)
     assert it.deadline == 102.0, "a round's time limit"
     it.on_leader(THEIRS, 101.5)
-    assert it.deadline == 103.5
+    assert it.deadline == (103.5 if tenure is Tenure.BLOCK else 102.0), "busy is not enough"
 
 
 def test_holding_does_not_shorten_the_delay() -> None:
@@ -125,12 +125,24 @@ def test_in_tenure_block_a_decision_ends_the_hold_and_the_leader() -> None:
     assert 100.5 < it.deadline < 101.0, "with a jitter, as others begin at this moment too"
 
 
-def test_in_tenure_stable_a_decision_is_a_sign_of_life_of_the_leader() -> None:
+def test_in_tenure_stable_the_leader_is_left_alone_while_what_waits_here_moves_on() -> None:
     it = wanting((0.0, 0.0), Tenure.STABLE)
     it.on_leader(THEIRS, 100.0)
-    it.on_decided(101.5)
+    it.on_front(7, 101.5)
     assert it.leader == THEIRS
     assert it.deadline == 103.5
+    it.on_front(8, 103.0)
+    assert it.deadline == 105.0
+
+
+def test_in_tenure_stable_decisions_of_others_transfers_are_no_reason_to_wait_on() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    it.on_leader(THEIRS, 100.0)
+    it.on_front(7, 100.0)
+    for now in (100.5, 101.0, 101.5):
+        it.on_decided(now)
+        it.on_front(7, now)
+    assert it.deadline == 102.0
 
 
 def test_a_decision_leaves_a_longer_delay_as_it_is() -> None:

@@ -107,6 +107,7 @@ class Cluster:
         self.machines[node].engine = Engine(
             settings, self.limits, state, storage, port, seeded, self.now
         )
+        self.engine(node).start()
         for peer in self.up:
             if peer != node:
                 self.turn(node, [LinkChanged(peer, True)])

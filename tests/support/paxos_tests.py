@@ -38,6 +38,7 @@ class NamedBlock:
     slot: int
     previous: str
     hash: str
+    ballot: Ballot = Ballot.ZERO
 
 
 def block(slot: int, name: str = "a", previous: str | None = None) -> NamedBlock:
@@ -83,6 +84,9 @@ class FakeApplication:
 
     def waiting(self) -> bool:
         return bool(self.queue)
+
+    def front(self) -> int:
+        return int(self.waiting())
 
     def ready(self) -> bool:
         return bool(self.queue or self.forwarded)
