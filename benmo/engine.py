@@ -19,7 +19,6 @@ from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import (
     Block,
     Blocks,
-    BlocksWanted,
     Durable,
     Message,
     NodeId,
@@ -152,6 +151,17 @@ class Engine:
         self._limits = limits
         self._storage = storage
         self._transport = transport
+        self._wanted: dict[NodeId, int] = {}
+        """The first slot of the blocks that a peer asked for last."""
+
+    def start(self) -> None:
+        """Write anew what was recovered, before the first turn.
+
+        After a failed fsync the operating system may hold as clean what never reached the disk: a
+        later fsync of the same file succeeds and writes nothing. So a process does not build on
+        bytes that another one wrote, whatever that one ended of.
+        """
+        self.checkpoint()
 
     @property
     def deadline(self) -> float:
@@ -164,12 +174,14 @@ class Engine:
         inbox = deque(events)
         while True:
             outbox: list[tuple[NodeId, Message]] = []
+            self._wanted.clear()
             while inbox:
                 self._happen(inbox.popleft(), now, outbox, report)
             while self.replica.deadline <= now:
                 self._carry_out(self.replica.on_timer(now), outbox, report)
             if self._storage.needs_sync:
                 self._storage.sync()
+            outbox.extend((to, self._read(first)) for to, first in self._wanted.items())
             if not outbox:
                 break
             inbox.extend(self._send(outbox))
@@ -220,7 +232,7 @@ class Engine:
         for block in step.decided:
             report.applied.append(self._apply(block))
         for wanted in step.reads:
-            outbox.append((wanted.to, self._read(wanted)))
+            self._wanted[wanted.to] = wanted.first_slot
 
     def _apply(self, block: Block) -> AppliedBlock:
         assert isinstance(block, LedgerBlock)
@@ -229,8 +241,8 @@ class Engine:
         self.pool.on_applied()
         return applied
 
-    def _read(self, wanted: BlocksWanted) -> Blocks:
-        read = self._storage.read(wanted.first_slot, self._limits.blocks_bytes_max)
+    def _read(self, first_slot: int) -> Blocks:
+        read = self._storage.read(first_slot, self._limits.blocks_bytes_max)
         return Blocks(tuple(applied.block for applied in read), self.ledger.height)
 
     def _send(self, outbox: list[tuple[NodeId, Message]]) -> list[Received]:

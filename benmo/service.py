@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
@@ -39,28 +38,13 @@ from benmo.ledger import AppliedBlock
 from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
 from benmo.storage import Storage
+from benmo.toolbar import Toolbar
 from benmo.transport import Link, PeerTransport
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
 _READ_BYTES = 1 << 20
 _TOOLBAR_EVERY_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Toolbar:
-    """What the prompt's bottom line shows; made in the loop, read by anyone."""
-
-    node: NodeId
-    role: str
-    ballot: Ballot
-    height: int
-    balance: int
-    available: int
-    queue: int
-    links: tuple[tuple[NodeId, Link], ...]
-    has_quorum: bool
-    countdown_s: float | None
 
 
 def clock() -> Callable[[], float]:
@@ -213,6 +197,14 @@ class Service:
         wait_s = max(0.0, replica.election.deadline - self._now())
         return f"node {self.node} tries to lead in {wait_s:.0f} s"
 
+    def is_one_way(self, peer: NodeId) -> bool:
+        """Whether the link is severed in one direction only: nothing is sent."""
+        return self._transport.is_one_way(peer)
+
+    def has_quorum(self) -> bool:
+        """Whether this node and those that it reaches are a majority."""
+        return self.engine.replica.peers.has_quorum
+
     def severed(self) -> list[NodeId]:
         return [node for node in self.peers if self._transport.link(node) is Link.SEVERED]
 
@@ -242,6 +234,7 @@ class Service:
         self._loop.close()
 
     async def _start(self) -> None:
+        self.engine.start()
         try:
             await self._transport.start()
         except OSError as error:

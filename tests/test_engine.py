@@ -154,9 +154,18 @@ def test_blocks_are_sent_in_chunks() -> None:
     node = TapedNode(delay_s=60.0, limits=Limits(blocks_bytes_max=1))
     node.turn(Received(2, Blocks((FIRST, SECOND), 2)), Received(3, Behind(0)))
     node.engine.checkpoint()
-    node.turn(Received(3, Behind(0)), Received(3, Behind(1)))
+    node.turn(Received(3, Behind(0)))
+    node.turn(Received(3, Behind(1)))
     chunks = [message for _, message in node.tape.sent if isinstance(message, Blocks)]
     assert chunks == [Blocks((FIRST,), 2), Blocks((FIRST,), 2), Blocks((SECOND,), 2)]
+
+
+def test_a_peer_that_asks_often_in_one_turn_is_answered_once() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Blocks((FIRST, SECOND), 2)))
+    node.turn(*[Received(3, Behind(0)) for _ in range(100)], Received(3, Behind(1)))
+    chunks = [message for _, message in node.tape.sent if isinstance(message, Blocks)]
+    assert chunks == [Blocks((SECOND,), 2)]
 
 
 # Admissions.
