@@ -15,14 +15,14 @@ import msgspec
 from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
 from benmo.codec import pack, unpack
-from benmo.commands import is_crash
+from benmo.commands import is_crash, patience_s
 from benmo.errors import ProtocolError, StateError
 from benmo.frames import FrameReader, frame
+from benmo.listener import HANDSHAKE_TIMEOUT_S
 from benmo.output import Rendered, Status
 from benmo.paxos import NodeId, Notice, NoticeKind
-from benmo.service import Toolbar
 from benmo.shell import NodeGone
-from benmo.transport import HANDSHAKE_TIMEOUT_S
+from benmo.toolbar import Toolbar
 
 
 class AttachedNode:
@@ -55,7 +55,9 @@ class AttachedNode:
         future: Future[Rendered] = Future()
         self._loop.call_soon_threadsafe(self._ask, number, future, line, output_format)
         try:
-            return future.result()
+            return future.result(timeout=patience_s(line))
+        except TimeoutError:
+            raise NodeGone(f"node {self._node} does not answer") from None
         except NodeGone:
             if is_crash(line):
                 return Rendered(Status.DONE, f"node {self._node} crashed", leaves=True)
@@ -84,7 +86,8 @@ class AttachedNode:
     def on_frame(self, payload: bytes) -> None:
         match unpack(payload):
             case ["answer", int(number), int(status), str(output), bool(leaves)]:
-                self._answers.pop(number).set_result(Rendered(Status(status), output, leaves))
+                future = self._answers.pop(number)
+                future.set_result(Rendered(Status(status), output, leaves))
             case ["notice", str(kind), str(text)]:
                 if self._watcher is not None:
                     self._watcher(Notice(NoticeKind(kind), text))

@@ -36,6 +36,12 @@ from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 _INTEGER_MAX = 2**53
 """Slots, heights and rounds stay below what every JSON reader holds exactly."""
 
+BLOCK_BYTES_MAX = 8 << 20
+"""Well below a frame's length, so that a block that was accepted can also be reported."""
+
+_ARRAY_LENGTH_MAX = 1 << 17
+_MAP_LENGTH_MAX = 16
+
 T = TypeVar("T")
 
 
@@ -67,6 +73,7 @@ def decode_block(data: bytes) -> Block:
 
     What a ledger finds void (an amount of 0, a node that isn't there) is a block all the same.
     """
+    _require(len(data) <= BLOCK_BYTES_MAX, f"a block of {len(data)} bytes is too long")
     try:
         body = _block_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -171,7 +178,13 @@ def decode_message(data: bytes) -> Message:
 def unpack(data: bytes) -> Any:
     """msgpack to plain objects. Raises `ProtocolError` if it isn't msgpack."""
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=True)
+        return msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=_ARRAY_LENGTH_MAX,
+            max_map_len=_MAP_LENGTH_MAX,
+        )
     except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise ProtocolError(f"not msgpack: {error}") from error
 

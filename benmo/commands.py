@@ -13,6 +13,8 @@ from benmo.handlers import Misused, no_arguments
 from benmo.output import Answer, Cell, Rendered, Status, Table, refusal
 from benmo.service import Service
 
+_PATIENCE_S = 30.0
+
 Handler = Callable[[Service, Sequence[str]], Awaitable[Answer]]
 
 
@@ -45,9 +47,9 @@ async def execute(service: Service, line: str, output_format: str) -> Rendered:
         answer = refusal(Status.NOT_UNDERSTOOD, str(error))
     except Refused as error:
         answer = refusal(Status.REFUSED, str(error))
-    except StateError as error:
+    except (StateError, OSError, AssertionError) as error:
         service.fail(error)
-        answer = refusal(Status.UNKNOWN, str(error))
+        answer = refusal(Status.UNKNOWN, f"node {service.node} had to stop: {error}")
     return answer.rendered(output_format)
 
 
@@ -62,6 +64,16 @@ def parse(line: str) -> tuple[Command, list[str]]:
     """The command of a line, and its arguments. Raises `NotUnderstood`."""
     name, *arguments = re.split(r"[,\s]+", line.strip().strip(","))
     return find(name), arguments
+
+
+def patience_s(line: str) -> float:
+    """How long a node may take to answer a line, before it counts as gone; in seconds."""
+    try:
+        command, arguments = parse(line)
+        is_wait = command.handler is handlers.wait
+        return _PATIENCE_S + (handlers.waiting_time_s(arguments) if is_wait else 0.0)
+    except NotUnderstood:
+        return _PATIENCE_S
 
 
 def is_crash(line: str) -> bool:

@@ -7,7 +7,7 @@ from typing import cast
 
 from benmo.errors import ProtocolError
 
-FRAME_BYTES_MAX = 64 << 20
+FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
 _LENGTH_BYTES = 4
 

@@ -77,6 +77,8 @@ def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
         _misused("it takes the first and the last slot")
     numbers = [_integer(text, "slot") for text in arguments]
     first = numbers[0] if numbers else 1
+    if len(numbers) > 1 and numbers[1] < first:
+        raise Refused(f"slot {first} comes after slot {numbers[1]}")
     last = min(numbers[1], height) if len(numbers) > 1 else height
     if first < 1:
         raise Refused(f"slots are numbered from 1, not {first}")
@@ -194,13 +196,17 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         "queue": len(service.engine.pool.queue),
         "quorum": replica.peers.has_quorum,
     }
-    rows: list[tuple[Cell, ...]] = [(name, _shown(item)) for name, item in value.items()]
+    rows: list[tuple[Cell, ...]] = [
+        ("undecided" if name == "accepted" else name, _shown(item)) for name, item in value.items()
+    ]
     peers = [
         {"node": peer, "link": str(service.link(peer)), "height": replica.peers.height(peer)}
         for peer in service.peers
     ]
     for peer in peers:
-        rows.append((f"link to {peer['node']}", f"{peer['link']}, height {peer['height']}"))
+        how = " one way" if service.is_one_way(int(str(peer["node"]))) else ""
+        heard = f"height {peer['height']} when last heard"
+        rows.append((f"link to {peer['node']}", f"{peer['link']}{how}, {heard}"))
     table = Table(("", ""), rows, has_headers=False)
     return Answer(Status.DONE, {**value, "peers": peers}, "", table)
 
@@ -261,9 +267,7 @@ async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
 
 
 async def wait(service: Service, arguments: Sequence[str]) -> Answer:
-    if len(arguments) > 1:
-        _misused("it takes the longest time to wait, in seconds")
-    timeout_s = _seconds(arguments[0]) if arguments else WAIT_S
+    timeout_s = waiting_time_s(arguments)
     pool = service.engine.pool
     if await service.until(lambda: not pool.waiting(), timeout_s):
         height = service.engine.ledger.height
@@ -274,6 +278,13 @@ async def wait(service: Service, arguments: Sequence[str]) -> Answer:
     value = {"outcome": "unknown", "queue": count, "reason": reason}
     text = f"queued, not decided: {count} in the queue after {timeout_s:g} s: {reason}"
     return Answer(Status.UNKNOWN, value, text)
+
+
+def waiting_time_s(arguments: Sequence[str]) -> float:
+    """How long `wait` is to wait, in seconds."""
+    if len(arguments) > 1:
+        _misused("it takes the longest time to wait, in seconds")
+    return _seconds(arguments[0]) if arguments else WAIT_S
 
 
 def no_arguments(arguments: Sequence[str]) -> None:

@@ -176,8 +176,12 @@ def _what_would_be_lost(state: StateDirectory) -> str:
     except (StateError, ValueError) as error:
         return f"a state that can't be read ({error})"
     if height or waiting:
-        return f"a chain of {height} blocks and {waiting} waiting transfers"
+        return f"a chain of {_count(height, 'block')} and {_count(waiting, 'waiting transfer')}"
     return f"promises of {promises} nodes" if promises else ""
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _wipe(state: StateDirectory) -> None:
@@ -204,15 +208,18 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
         disk.close()
     document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
     write_private(state.cluster_file, document + b"\n")
-    RealDisk(state.path).sync_directory()
+    for path in (state.path, state.path.resolve().parent):
+        RealDisk(path).sync_directory()
 
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
     where = "" if state.path == Path("state") else f" --state-dir {state.path}"
     low, high = cluster.settings.election_delay_s
+    addresses = [str(address) for address in cluster.nodes]
+    ends = " … ".join(dict.fromkeys((addresses[0], addresses[-1])))
     click.echo(
-        f"{state.path}: a cluster of {len(cluster.nodes)} nodes at "
-        f"{cluster.nodes[0]} … {cluster.nodes[-1]}, each with {cluster.settings.balance}; "
+        f"{state.path}: a cluster of {_count(len(addresses), 'node')} at {ends}, "
+        f"each with {cluster.settings.balance}; "
         f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
     )
     click.echo("Start each node in a terminal of its own:")

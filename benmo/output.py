@@ -82,6 +82,8 @@ class Answer:
             return to_json(self.value)
         if output_format == "tsv" and self.table is not None:
             return self.table.as_tsv()
+        if output_format == "tsv" and isinstance(self.value, dict):
+            return "\t".join(str(field) for field in self.value.values())
         parts = [self.table.as_text()] if self._shows_table() and self.table is not None else []
         return "\n".join([*parts, self.text] if self.text else parts)
 

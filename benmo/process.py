@@ -16,6 +16,7 @@ import click
 from benmo.cluster import StateDirectory
 from benmo.control import ControlServer
 from benmo.errors import StateError
+from benmo.listener import raise_descriptor_limit
 from benmo.output import FORMATS, Status
 from benmo.service import Service
 from benmo.shell import NodeGone, OwnNode, run_lines, standard_input
@@ -24,13 +25,15 @@ FAILED = 4
 """The exit status of a node that had to stop: its disk failed, or its own check did."""
 
 _UNWIND_S = 5.0
+_LINKS_S = 1.0
+"""How long a node that is fed by a pipe gives its links to come up, before it answers."""
 
 state_dir_option = click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("state"),
     show_default=True,
-    help="Where scripts/initialize.py wrote the cluster's state.",
+    help="The directory of the cluster's state.",
 )
 format_option = click.option(
     "--format",
@@ -42,7 +45,7 @@ format_option = click.option(
 )
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("node_id", metavar="N", type=click.IntRange(min=1))
 @state_dir_option
 @click.option("--headless", is_flag=True, help="No prompt and no standard input: until SIGTERM.")
@@ -79,6 +82,7 @@ class _Process:
             service = Service(self._state, self._node, self._on_failure)
             service.control = ControlServer
             self._catch_signals()
+            raise_descriptor_limit()
             try:
                 service.start()
                 status = self._work(service, headless)
@@ -105,6 +109,7 @@ class _Process:
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
                 return run_prompt(own, self._format, self._state.history(self._node))
+            service.call(service.until(service.has_quorum, _LINKS_S)).result()
             return run_lines(own, standard_input(), self._format)
         except (NodeGone, KeyboardInterrupt):
             return Status.UNKNOWN

@@ -26,12 +26,11 @@ from benmo.commands import COMMANDS, find
 from benmo.errors import NotUnderstood
 from benmo.output import Status
 from benmo.paxos import Notice, NoticeKind
-from benmo.service import Toolbar
-from benmo.shell import Commander, cleaned
+from benmo.shell import Commander, cleaned, outcome_of
+from benmo.toolbar import toolbar_text
 from benmo.transport import Link
 
 _REFRESH_S = 0.5
-_LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 _COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
@@ -79,7 +78,7 @@ def _run_all(commander: Commander, lines: list[str], output_format: str, termina
     """Carry out what was typed or pasted, up to what fails; True if the user leaves."""
     try:
         for line in filter(None, lines):
-            rendered = commander.run(line, output_format)
+            rendered = outcome_of(commander, line, output_format)
             if rendered.output:
                 print(rendered.output, file=terminal, flush=True)
             if rendered.leaves or rendered.status is not Status.DONE:
@@ -171,38 +170,6 @@ def _key_bindings() -> KeyBindings:
             buffer.start_completion(select_first=True)
 
     return bindings
-
-
-def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
-    """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
-    if toolbar is None:
-        return "…"
-    links = " ".join(f"{node}{_LINK_SIGNS[link]}" for node, link in toolbar.links)
-    money = f"balance {toolbar.balance}"
-    if toolbar.available != toolbar.balance:
-        money += f" ({toolbar.available} available)"
-    parts = [
-        f"node {toolbar.node}: {toolbar.role}",
-        f"ballot {toolbar.ballot}",
-        f"height {toolbar.height}",
-        money,
-        f"queue {toolbar.queue}",
-    ]
-    below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
-    if toolbar.countdown_s is not None:
-        below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
-    return "\n".join([*_lines(parts, columns), *_lines(below, columns)])
-
-
-def _lines(parts: list[str], columns: int) -> list[str]:
-    lines = [f" {parts[0]}"]
-    for part in parts[1:]:
-        longer = f"{lines[-1]} · {part}"
-        if len(longer) < columns:
-            lines[-1] = longer
-        else:
-            lines.append(f" {part}")
-    return lines
 
 
 class NoticePrinter:

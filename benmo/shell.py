@@ -10,9 +10,10 @@ from typing import Protocol
 
 from benmo.commands import execute
 from benmo.errors import StateError
-from benmo.output import Rendered, Status
+from benmo.output import Answer, Rendered, Status
 from benmo.paxos import NodeId, Notice
-from benmo.service import Service, Toolbar
+from benmo.service import Service
+from benmo.toolbar import Toolbar
 
 
 class Commander(Protocol):
@@ -76,11 +77,21 @@ def run_lines(commander: Commander, lines: Iterable[str], output_format: str) ->
         line = cleaned(raw)
         if not line:
             continue
-        rendered = commander.run(line, output_format)
+        rendered = outcome_of(commander, line, output_format)
         show(rendered, output_format)
         if rendered.status is not Status.DONE or rendered.leaves:
             return rendered.status
     return Status.DONE
+
+
+def outcome_of(commander: Commander, line: str, output_format: str) -> Rendered:
+    """The answer to a line; if the node went before it answered, that the outcome is unknown."""
+    try:
+        return commander.run(line, output_format)
+    except NodeGone as error:
+        value = {"outcome": "unknown", "reason": str(error)}
+        answer = Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)
+        return answer.rendered(output_format)
 
 
 def cleaned(line: str) -> str:

@@ -21,10 +21,10 @@ from benmo.cluster import Cluster, NodeAddress
 from benmo.codec import decode_message, encode_message
 from benmo.errors import ProtocolError
 from benmo.frames import FrameReader, frame
+from benmo.listener import HANDSHAKE_TIMEOUT_S, Listener, listen
 from benmo.paxos import Message, NodeId
 
 SEND_BYTES_MAX = 128 << 20
-HANDSHAKE_TIMEOUT_S = 5.0
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 
@@ -136,7 +136,7 @@ class PeerTransport:
         self._node = node
         self._server_context = server_context(tls)
         self._client_context = client_context(tls)
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._accepted: set[_Accepted] = set()
         self._encoded: tuple[Message | None, bytes] = (None, b"")
@@ -148,13 +148,8 @@ class PeerTransport:
         """Listen and dial. Raises `OSError` where the address can't be listened on."""
         loop = asyncio.get_running_loop()
         address = self._cluster.address(self._node)
-        self._server = await loop.create_server(
-            lambda: _Accepted(self),
-            address.host,
-            address.port,
-            ssl=self._server_context,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
-            backlog=128,
+        self._listener = await listen(
+            address.host, address.port, self._server_context, lambda: _Accepted(self)
         )
         self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
 
@@ -163,8 +158,8 @@ class PeerTransport:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            await self._listener.close()
         for peer in self._peers.values():
             if peer.outgoing is not None and peer.outgoing.transport is not None:
                 peer.outgoing.transport.close()
@@ -188,6 +183,10 @@ class PeerTransport:
 
     def link(self, peer: NodeId) -> Link:
         return self._peers[peer].link
+
+    def is_one_way(self, node: NodeId) -> bool:
+        """Whether nothing is sent to the peer, but what it sends is taken."""
+        return self._peers[node].takes and not self._peers[node].sends
 
     def sever(self, node: NodeId, one_way: bool) -> None:
         """Send nothing to the peer and, unless one way, take nothing from it."""
@@ -244,6 +243,8 @@ class PeerTransport:
         if peer.incoming is not None:
             old, peer.incoming = peer.incoming, None
             old.abort()
+            if peer.outgoing is not None:
+                peer.outgoing.abort()  # it began anew, and may not have been able to say so
             self._link_may_have_changed(identity.node)
         peer.incoming = accepted
         peer.wake.set()

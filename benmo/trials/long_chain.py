@@ -100,7 +100,9 @@ class Running:
     def __init__(self, state: StateDirectory, node: NodeId) -> None:
         command = [sys.executable, "-m", "benmo.node", str(node), "--headless", "--state-dir"]
         self._began = time.monotonic()
-        self._process = subprocess.Popen([*command, str(state.path)], stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [*command, str(state.path)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self.client = self._attach(state, node)
         self.started_s = time.monotonic() - self._began
 
@@ -178,11 +180,16 @@ def _require_time(began: float) -> None:
         raise StateError("the deadline is over")
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--transfers", type=click.IntRange(min=1), default=1_000_000, show_default=True)
 @click.option("--block-transfers", type=click.IntRange(1, 20_000), default=100, show_default=True)
 def main(transfers: int, block_transfers: int) -> None:
-    """Make a long chain and measure what it costs."""
+    """Make a long chain and measure what it costs.
+
+    Prints one JSON object: how long writing took, a start until the first answer (started_s), the
+    memory of a node then and at the end, and how long the empty node 5 took to catch up while node
+    1 went on paying; times in seconds, memory in MiB.
+    """
     with tempfile.TemporaryDirectory(prefix="benmo-long-chain-") as directory:
         state = StateDirectory(Path(directory) / "state")
         initialize(state.path, "stable", 5, "--balance", "10000000", "--log-limit", "1000000")

@@ -295,7 +295,7 @@ def free_ports(count: int) -> int:
                 listener.close()
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--kills", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--tenure", type=click.Choice([str(tenure) for tenure in Tenure]), default="block")
 @click.option("--nodes", type=click.IntRange(min=3), default=5, show_default=True)
@@ -310,10 +310,11 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
         torture = Torture(Path(directory), tenure, nodes, seed)
         try:
             torture.start(deadline)
-            with click.progressbar(length=kills, label="kills") as bar:
+            with click.progressbar(length=kills, label="kills", file=sys.stderr) as bar:
                 torture.kill(kills, deadline, lambda: bar.update(1))
             torture.settle(deadline)
-            click.echo(f"{dict(torture.kills)} kills. {torture.check()}")
+            leaders = torture.kills["leader"]
+            click.echo(f"{kills} kills, {leaders} of them of a leader. {torture.check()}")
         except (Violation, StateError) as error:
             click.echo(f"FAILED (seed {seed}): {error}", err=True)
             sys.exit(1)

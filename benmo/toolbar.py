@@ -1,0 +1,58 @@
+"""The prompt's bottom lines: a node's state at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benmo.paxos import Ballot, NodeId
+from benmo.transport import Link
+
+_LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbar:
+    """What the prompt's bottom line shows; made in the loop, read by anyone."""
+
+    node: NodeId
+    role: str
+    ballot: Ballot
+    height: int
+    balance: int
+    available: int
+    queue: int
+    links: tuple[tuple[NodeId, Link], ...]
+    has_quorum: bool
+    countdown_s: float | None
+
+
+def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
+    """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
+    if toolbar is None:
+        return "…"
+    links = " ".join(f"{node}{_LINK_SIGNS[link]}" for node, link in toolbar.links)
+    money = f"balance {toolbar.balance}"
+    if toolbar.available != toolbar.balance:
+        money += f" ({toolbar.available} available)"
+    parts = [
+        f"node {toolbar.node}: {toolbar.role}",
+        f"ballot {toolbar.ballot}",
+        f"height {toolbar.height}",
+        money,
+        f"queue {toolbar.queue}",
+    ]
+    below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
+    if toolbar.countdown_s is not None:
+        below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
+    return "\n".join([*_lines(parts, columns), *_lines(below, columns)])
+
+
+def _lines(parts: list[str], columns: int) -> list[str]:
+    lines = [f" {parts[0]}"]
+    for part in parts[1:]:
+        longer = f"{lines[-1]} · {part}"
+        if len(longer) < columns:
+            lines[-1] = longer
+        else:
+            lines.append(f" {part}")
+    return lines
