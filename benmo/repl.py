@@ -24,7 +24,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from benmo.commands import COMMANDS, find
 from benmo.errors import NotUnderstood
-from benmo.output import Status
+from benmo.output import Rendered, Status
 from benmo.paxos import Notice, NoticeKind
 from benmo.shell import Commander, cleaned, outcome_of
 from benmo.toolbar import toolbar_text
@@ -70,22 +70,26 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
                 continue
             except EOFError:
                 return Status.DONE
-            if _run_all(commander, lines, output_format, terminal):
-                return Status.DONE
+            last = _run_all(commander, lines, output_format, terminal)
+            if last is not None and last.leaves:
+                return last.status
 
 
-def _run_all(commander: Commander, lines: list[str], output_format: str, terminal: TextIO) -> bool:
-    """Carry out what was typed or pasted, up to what fails; True if the user leaves."""
+def _run_all(
+    commander: Commander, lines: list[str], output_format: str, terminal: TextIO
+) -> Rendered | None:
+    """Carry out what was typed or pasted, up to what fails or leaves; the last answer."""
+    rendered = None
     try:
         for line in filter(None, lines):
             rendered = outcome_of(commander, line, output_format)
             if rendered.output:
                 print(rendered.output, file=terminal, flush=True)
             if rendered.leaves or rendered.status is not Status.DONE:
-                return rendered.leaves
+                break
     except KeyboardInterrupt:
         print(file=terminal)
-    return False
+    return rendered
 
 
 def _with_arguments(session: PromptSession[str], text: str) -> str:

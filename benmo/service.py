@@ -234,7 +234,6 @@ class Service:
         self._loop.close()
 
     async def _start(self) -> None:
-        self.engine.start()
         try:
             await self._transport.start()
         except OSError as error:
@@ -242,6 +241,7 @@ class Service:
                 f"node {self.node} can't listen on {self.address}: {_reason(error)}"
                 f"{holder_of(self.address.port)}"
             ) from error
+        self.engine.start()
         self._is_stopped = False
         self._happened(None)
         self._update_toolbar()

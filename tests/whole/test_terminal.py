@@ -301,10 +301,10 @@ def test_an_attached_prompt_says_in_one_line_that_its_node_died(tmp_path: Path) 
         terminal.wait_for("quorum: yes")
         cluster.kill(1)
         terminal.enter("printBalance")
-        assert terminal.wait_exit() == 1
+        assert terminal.wait_exit() == 3
         terminal.wait_for("node 1 is gone")
         lines = terminal.all_text().rstrip().splitlines()
-        assert lines[-1].startswith("benmo: node 1 is gone"), lines
+        assert lines[-1].startswith("outcome unknown: node 1 is gone"), lines
         assert "printBalance" in lines[-2], lines
         assert terminal.is_cooked
 
