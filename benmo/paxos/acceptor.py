@@ -20,9 +20,18 @@ for the slot right above the chain, and a refusal is said aloud.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from benmo.paxos.messages import Accepted, Behind, Nack, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord, Step
 from benmo.paxos.types import Ballot, Proposal, ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Not a message: this node is to send the leader the blocks from `first_slot` on."""
+
+    first_slot: int
 
 
 class Acceptor:
@@ -59,18 +68,17 @@ class Acceptor:
 
     def on_accept(
         self, proposal: Proposal, height: int, step: Step
-    ) -> Accepted | Nack | Behind | int:
+    ) -> Accepted | Nack | Behind | Ahead:
         """Phase 2b. The answer may leave once the step's records are durable.
 
-        `Behind` says that this node lacks blocks below the proposal's slot; a number is the first
-        slot of the blocks that the leader lacks.
+        `Behind` if this node lacks blocks below the proposal's slot, `Ahead` if the leader does.
         """
         if proposal.ballot < self.promised:
             return Nack(proposal.ballot, self.promised)
         if proposal.slot > height + 1:
             return Behind(height)
         if proposal.slot <= height:
-            return proposal.slot
+            return Ahead(proposal.slot)
         if not proposal.is_same_as(self.accepted):
             self._accept(proposal, step)
         return Accepted(proposal.ballot, proposal.slot)

@@ -9,7 +9,7 @@ from math import inf
 from random import Random
 from typing import assert_never
 
-from benmo.paxos.acceptor import Acceptor
+from benmo.paxos.acceptor import Acceptor, Ahead
 from benmo.paxos.admission import ballot_of, require_admissible
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
@@ -206,8 +206,8 @@ class Replica:
                 self.learner.ask(sender, proposal.slot - 1, now, step)
             case Nack():
                 step.send(sender, answer)
-            case int():
-                self._send_blocks(sender, answer, step)
+            case Ahead(first_slot):
+                self._send_blocks(sender, first_slot, step)
             case _:
                 assert_never(answer)
 

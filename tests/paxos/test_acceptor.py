@@ -16,7 +16,7 @@ from benmo.paxos import (
     ProtocolError,
     Step,
 )
-from benmo.paxos.acceptor import Acceptor
+from benmo.paxos.acceptor import Acceptor, Ahead
 from tests.support.paxos_tests import proposal
 
 B11, B12, B13, B21, B22, B31 = (
@@ -115,8 +115,8 @@ def test_an_accept_above_the_accepted_but_below_the_promised_ballot_is_refused()
         (4, 3, Accepted(B11, 4)),
         (2, 0, Behind(0)),
         (9, 3, Behind(3)),
-        (1, 1, 1),
-        (2, 7, 2),
+        (1, 1, Ahead(1)),
+        (2, 7, Ahead(2)),
     ],
 )
 def test_only_the_slot_right_above_the_chain_is_accepted(
