@@ -104,6 +104,7 @@ The parts
 `learner.py`       the chain, and catching up
 `election.py`      when to campaign: liveness
 `peers.py`         who can be reached, and how far they are
+`admission.py`     which messages are taken at all
 `step.py`          the effects that a call gives back
 `replica.py`       one node: routes to the roles and merges their effects
 =================  ==================================================================
