@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import cast
 
 from benmo.errors import ProtocolError
@@ -19,7 +20,7 @@ def frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
 
 
-class FrameReader(asyncio.Protocol):
+class FrameReader(asyncio.Protocol, ABC):
     """Cuts what arrives into frames; drops the connection on whatever is none.
 
     Subclasses say what a frame means, and may raise `ProtocolError`.
@@ -50,11 +51,13 @@ class FrameReader(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    @abstractmethod
     def on_frame(self, payload: bytes) -> None:
-        raise NotImplementedError
+        """A whole frame came. May raise `ProtocolError`."""
 
+    @abstractmethod
     def on_misbehaviour(self, reason: str) -> None:
-        raise NotImplementedError
+        """What came was no frame, or one that it mustn't be: the connection is being dropped."""
 
     def _take_frames(self) -> None:
         start = 0
