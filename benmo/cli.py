@@ -11,6 +11,7 @@ from benmo import __version__
 from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
+from benmo.output import Status
 from benmo.process import die, format_option, node, state_dir_option
 from benmo.shell import run_lines, standard_input
 
@@ -48,6 +49,8 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
                 status = run_prompt(attached, output_format, state.history(node_id))
             else:
                 status = run_lines(attached, commands or standard_input(), output_format)
+        except KeyboardInterrupt:
+            status = Status.UNKNOWN
         finally:
             attached.close()
     except StateError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgpack
@@ -329,13 +329,3 @@ def from_json(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
-
-
-def blocks_within(blocks: Sequence[Block], bytes_max: int) -> tuple[Block, ...]:
-    """The first of these that together have at most so many bytes; one at least."""
-    total = 0
-    for count, block in enumerate(blocks):
-        total += len(block.data)
-        if total > bytes_max and count > 0:
-            return tuple(blocks[:count])
-    return tuple(blocks)

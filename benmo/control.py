@@ -25,6 +25,7 @@ from benmo.codec import pack, unpack
 from benmo.commands import execute
 from benmo.errors import ProtocolError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
+from benmo.output import Status
 from benmo.paxos import Notice
 from benmo.service import Service
 
@@ -71,7 +72,8 @@ class ControlServer(FrameReader):
         answer = await execute(self._service, line, output_format)
         payload = pack(["answer", number, answer.status, answer.output, answer.leaves])
         if len(payload) > FRAME_BYTES_MAX:
-            payload = pack(["answer", number, 1, "that is too much for one answer", False])
+            refused = (Status.REFUSED, "that is too much for one answer", False)
+            payload = pack(["answer", number, *refused])
         self._write(payload)
 
     async def _show_toolbar(self) -> None:

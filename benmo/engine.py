@@ -159,7 +159,7 @@ class Engine:
 
         After a failed fsync the operating system may hold as clean what never reached the disk: a
         later fsync of the same file succeeds and writes nothing. So a process does not build on
-        bytes that another one wrote, whatever that one ended of.
+        bytes that another one wrote, however that one ended.
         """
         self.checkpoint()
 

@@ -7,7 +7,6 @@ It is the `Application` that the protocol sees. Its own queue is durable: whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from benmo.ledger import Block, Ledger, Run, Transfer
 from benmo.paxos.types import Ballot, NodeId, ProtocolError
@@ -155,10 +154,6 @@ class Pool:
 
     def drop_forwarded(self) -> None:
         self._forwarded = {}
-
-    def first_waiting(self, count: int) -> list[Transfer]:
-        """The first `count` transfers of the queue."""
-        return list(islice(self._queue.transfers(), count))
 
     def _empty(self) -> Run:
         return Run(self.node, self._ledger.last[self.node] + 1, (), ())

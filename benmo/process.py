@@ -109,7 +109,7 @@ class _Process:
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
                 return run_prompt(own, self._format, self._state.history(self._node))
-            service.call(service.until(service.has_quorum, _LINKS_S)).result()
+            own.wait_for_quorum(_LINKS_S)
             return run_lines(own, standard_input(), self._format)
         except (NodeGone, KeyboardInterrupt):
             return Status.UNKNOWN

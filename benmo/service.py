@@ -251,7 +251,10 @@ class Service:
             self._timer.cancel()
         if not self._is_stopped:
             self._is_stopped = True
-            self.engine.checkpoint()
+            try:
+                self.engine.checkpoint()
+            except (OSError, StateError) as error:
+                self._failed(error)
         await self._transport.close()
 
     def _make_control(self) -> FrameReader:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from benmo.commands import execute
 from benmo.errors import StateError
@@ -14,6 +14,8 @@ from benmo.output import Answer, Rendered, Status
 from benmo.paxos import NodeId, Notice
 from benmo.service import Service
 from benmo.toolbar import Toolbar
+
+T = TypeVar("T")
 
 
 class Commander(Protocol):
@@ -52,7 +54,21 @@ class OwnNode:
         return self._service.toolbar
 
     def run(self, line: str, output_format: str) -> Rendered:
-        future = self._service.call(execute(self._service, line, output_format))
+        return self._result(execute(self._service, line, output_format))
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        async def begin() -> None:
+            self._service.watch(watcher)
+
+        self._result(begin())
+
+    def wait_for_quorum(self, timeout_s: float) -> bool:
+        """Give the links so long to come up; whether they are a majority."""
+        return self._result(self._service.until(self._service.has_quorum, timeout_s))
+
+    def _result(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""
+        future = self._service.call(coroutine)
         try:
             return future.result()
         except KeyboardInterrupt:
@@ -60,12 +76,6 @@ class OwnNode:
             raise
         except CancelledError:
             raise NodeGone(f"node {self.node} stopped before it answered") from None
-
-    def watch(self, watcher: Callable[[Notice], None]) -> None:
-        async def begin() -> None:
-            self._service.watch(watcher)
-
-        self._service.call(begin()).result()
 
 
 def run_lines(commander: Commander, lines: Iterable[str], output_format: str) -> Status:

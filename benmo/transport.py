@@ -1,9 +1,8 @@
 """The listener's sockets: TLS, frames, and links that can be severed.
 
 Each node dials every peer. What it dials it writes, what it accepts it reads; a link is up while
-both connections are.
-A connection under this node's own certificate is somebody who may command it: it is handed to
-`on_control`. All of it runs in one asyncio loop.
+both connections are. A connection under this node's own certificate is somebody who may command it:
+what `control` makes takes what arrives there. All of it runs in one asyncio loop.
 """
 
 from __future__ import annotations

@@ -113,11 +113,16 @@ def test_a_queue_with_a_gap_or_without_cover_is_a_bug() -> None:
         Pool(1, ledger, encode_block, 10, 100, Run(1, 1, (2,), (101,)))
 
 
-def test_the_first_that_wait_can_be_listed() -> None:
+def test_the_front_of_the_queue_moves_as_transfers_are_decided() -> None:
     node = PoolNode()
+    assert node.pool.front() == 0
     node.pay((2, 1), (3, 2), (2, 3))
-    assert [transfer.id for transfer in node.pool.first_waiting(2)] == ["1-1", "1-2"]
-    assert len(node.pool.first_waiting(9)) == 3
+    assert [transfer.id for transfer in node.pool.queue.transfers()] == ["1-1", "1-2", "1-3"]
+    assert node.pool.front() == 1
+    node.decide(node.pool.queue.upto(2))
+    assert node.pool.front() == 3
+    node.decide(node.pool.queue)
+    assert node.pool.front() == 0
 
 
 # Blocks.
