@@ -36,7 +36,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
-from tests.support.memory_disk import MemoryDisk
+from benmo.sim.disk import MemoryDisk
 from tests.support.storage_tests_strategies import (
     MESSAGES,
     RECORDS,

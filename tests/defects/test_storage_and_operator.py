@@ -26,6 +26,7 @@ from benmo.paxos import (
     Settings,
 )
 from benmo.service import Service
+from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.defects import (
@@ -41,7 +42,6 @@ from tests.support.defects import (
     until,
 )
 from tests.support.defects_script import CountingDisk, NoTransport, node_with_blocks
-from tests.support.memory_disk import MemoryDisk, PowerCut
 
 
 def _with_old_and_new_blocks() -> tuple[MemoryDisk, State]:

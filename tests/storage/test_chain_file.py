@@ -13,9 +13,9 @@ from benmo.codec import encode_block
 from benmo.errors import StateError
 from benmo.ledger import AppliedBlock, Ledger, Run
 from benmo.paxos import GENESIS_HASH, Ballot, DecideRecord, Durable
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
-from tests.support.memory_disk import MemoryDisk
 from tests.support.storage_tests import BALANCES, NODE, Writer, read_chain
 
 NAME = "chain"

@@ -10,9 +10,9 @@ from benmo.engine import Limits
 from benmo.errors import StateError
 from benmo.ledger import Run
 from benmo.paxos import Ballot, PromiseRecord, Tenure
+from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
-from tests.support.memory_disk import MemoryDisk, PowerCut
 from tests.support.storage_tests import (
     BALANCES,
     NODE,

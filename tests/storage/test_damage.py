@@ -12,9 +12,9 @@ import pytest
 from benmo.chain import REMEDY
 from benmo.errors import StateError
 from benmo.paxos import Ballot, PromiseRecord
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
-from tests.support.memory_disk import MemoryDisk
 from tests.support.storage_tests import (
     BALANCES,
     NODE,

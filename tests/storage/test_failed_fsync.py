@@ -7,9 +7,9 @@ import pytest
 from benmo.journal import QueueRecord, State
 from benmo.ledger import Ledger, Run
 from benmo.paxos import Ballot, PromiseRecord
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
-from tests.support.memory_disk import MemoryDisk
 
 
 class ForgetfulCache(MemoryDisk):

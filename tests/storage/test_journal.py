@@ -14,9 +14,9 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
-from tests.support.memory_disk import MemoryDisk
 from tests.support.storage_tests import (
     NODE,
     Writer,

@@ -13,8 +13,8 @@ from benmo.codec import decode_message, encode_message
 from benmo.engine import Engine, Limits, LinkChanged, Received, Report, Submitted
 from benmo.ledger import AppliedBlock, Block
 from benmo.paxos import Message, Settings, Tenure
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
-from tests.support.memory_disk import MemoryDisk
 
 CLUSTER = "c" * 32
 

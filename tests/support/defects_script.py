@@ -23,9 +23,9 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER, Cluster, Envelope
-from tests.support.memory_disk import MemoryDisk
 
 
 def at_once(nodes: int = 3, **options: Any) -> Cluster:

@@ -29,8 +29,9 @@ from collections.abc import Callable
 
 from benmo.engine import LinkChanged
 from benmo.paxos import Ballot, Heartbeat, Tenure
+from benmo.sim.trace import accepted_text, outcomes
 from tests.support.cluster import Envelope
-from tests.support.trace import TracedCluster, accepted_text, line, outcomes
+from tests.support.trace import TracedCluster, line
 
 SEPARATOR = "----"
 

@@ -24,9 +24,9 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER
-from tests.support.memory_disk import MemoryDisk, PowerCut, _File
 
 NODE = 1
 BALANCES = {1: 100, 2: 100, 3: 100}
@@ -187,14 +187,7 @@ class CrashingDisk(MemoryDisk):
 
 def crashing_copy(disk: MemoryDisk) -> CrashingDisk:
     """The disk as a process finds it now, with what isn't durable yet still not durable."""
-    twin = CrashingDisk()
-    copies = {
-        id(file): _File(bytearray(file.data), file.durable)
-        for file in (*disk._files.values(), *disk._durable_names.values())
-    }
-    twin._files = {name: copies[id(file)] for name, file in disk._files.items()}
-    twin._durable_names = {name: copies[id(file)] for name, file in disk._durable_names.items()}
-    return twin
+    return disk.copy_to(CrashingDisk())
 
 
 @contextmanager

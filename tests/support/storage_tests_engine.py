@@ -10,9 +10,9 @@ from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Report, S
 from benmo.journal import Record
 from benmo.ledger import AppliedBlock, Ledger, Run
 from benmo.paxos import Ballot, DecideRecord, Durable, Message, Prepare, Promise, Settings, Tenure
+from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER
-from tests.support.memory_disk import MemoryDisk
 from tests.support.storage_tests import BALANCES
 
 NOW = 1000.0

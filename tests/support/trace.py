@@ -16,70 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benmo.engine import Admission, Engine, LinkChanged, Received, Report, Submitted
-from benmo.ledger import AppliedBlock, Block, Outcome, Run
-from benmo.paxos import (
-    Accept,
-    Accepted,
-    Ballot,
-    Behind,
-    Blocks,
-    Decide,
-    Forward,
-    Heartbeat,
-    Message,
-    Nack,
-    Prepare,
-    Promise,
-    Proposal,
-    Tenure,
-)
+from benmo.paxos import Ballot, Heartbeat, Proposal, Tenure
+from benmo.sim.trace import accepted_text, outcomes, text_of
 from tests.support.cluster import Cluster, Envelope
-
-
-def text_of(message: Message) -> str:
-    """A message in the words of its type."""
-    match message:
-        case Prepare(ballot):
-            return f"Prepare {ballot}"
-        case Promise(ballot, height, None):
-            return f"Promise {ballot} height {height}"
-        case Promise(ballot, height, Proposal() as accepted):
-            return f"Promise {ballot} height {height}, accepted {accepted_text(accepted)}"
-        case Accept(proposal):
-            return f"Accept {accepted_text(proposal)}"
-        case Accepted(ballot, slot):
-            return f"Accepted slot {slot} in {ballot}"
-        case Nack(ballot, promised):
-            return f"Nack {ballot}, promised {promised}"
-        case Decide(slot, ballot, _):
-            return f"Decide slot {slot} in {ballot}"
-        case Behind(height):
-            return f"Behind at height {height}"
-        case Blocks(blocks, height):
-            return f"Blocks {' '.join(str(block.slot) for block in blocks)}, height {height}"
-        case Heartbeat(height, ballot):
-            return f"Heartbeat height {height}, leader {ballot}"
-        case Forward(run):
-            assert isinstance(run, Run)
-            return f"Forward {' '.join(transfer.id for transfer in run.transfers())}"
-    raise AssertionError(message)
-
-
-def accepted_text(proposal: Proposal) -> str:
-    return f"slot {proposal.slot} in {proposal.ballot}: {ids(proposal.block)}"
-
-
-def ids(block: object) -> str:
-    assert isinstance(block, Block)
-    return " ".join(transfer.id for transfer in block.transfers())
-
-
-def outcomes(applied: AppliedBlock) -> str:
-    """The transfers of a decided block, with what became of those that weren't applied."""
-    return " ".join(
-        transfer.id if outcome is Outcome.APPLIED else f"{transfer.id} ({outcome})"
-        for transfer, outcome in applied.outcomes()
-    )
 
 
 def line(sign: str, envelope: Envelope) -> str:

@@ -1,0 +1,50 @@
+"""What is going to happen, and when.
+
+One queue, sorted by time and, among equals, by the order in which things were put there. Nothing
+else decides what comes next, so a plan has one outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from benmo.sim.checkers.checker import Violation
+
+_EVENTS_MAX_PER_S = 1_000
+"""Several times what any run has, so that a storm of messages ends, as a violation."""
+
+_LOOK_EVERY_S = 0.25
+
+
+class Agenda:
+    """`now` is the true time, in seconds; it moves from one thing that happens to the next."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._order = 0
+
+    def at(self, when: float, what: Callable[..., None], *arguments: Any) -> None:
+        """Let something happen at a time, or now if that is past."""
+        self._order += 1
+        heappush(self._queue, (max(when, self.now), self._order, what, arguments))
+
+    def after(self, wait_s: float, what: Callable[..., None], *arguments: Any) -> None:
+        """Let something happen so many seconds from now."""
+        self.at(self.now + wait_s, what, *arguments)
+
+    def run_until(self, end: float, is_done: Callable[[], bool] | None = None) -> None:
+        """Let things happen up to a time, or until `is_done`, which is asked now and then."""
+        next_look = self.now
+        while self._queue and self._queue[0][0] <= end:
+            self.now, _, what, arguments = heappop(self._queue)
+            what(*arguments)
+            if self._order > _EVENTS_MAX_PER_S * (self.now + 10.0):
+                raise Violation("chatter", f"{self._order} events in {self.now:.0f} seconds")
+            if is_done is not None and self.now >= next_look:
+                if is_done():
+                    return
+                next_look = self.now + _LOOK_EVERY_S
+        self.now = max(self.now, end)

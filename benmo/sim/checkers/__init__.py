@@ -1,0 +1,114 @@
+"""What must hold in every run. One file each, told of every step.
+
+| checker | what it holds |
+| --- | --- |
+| agreement | of any two chains, one is a prefix of the other, at every moment |
+| one value | one block per slot and ballot |
+| promises | what an acceptor told others binds it, across crashes too |
+| durable answers | a block shown as decided is on the disks of a quorum at that moment |
+| exactly once | what was ordered is paid at most once; what was refused, never |
+| refusals | every order is answered; what is queued is never refused |
+| order | each node's transfers are decided in their order, without a gap |
+| money | the sum is constant, no balance is below zero, all nodes reckon alike |
+| hash chain | a block's hash is that of its bytes, which name the block before |
+| replay | a node's state is what its files lead to |
+| bounded | journal, queue and what is kept for others stay within their limits |
+| told refusals | a ballot that is too low is answered |
+| liveness | a majority without faults decides all that it has queued |
+
+Besides these, the world itself stops at any exception of the product's (`program`), at damage that
+nobody did (`damage`), and at messages that never end (`chatter`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from benmo.journal import State
+from benmo.sim.checkers.agreement import Agreement
+from benmo.sim.checkers.bounded import Bounded
+from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.durable_answers import DurableAnswers
+from benmo.sim.checkers.exactly_once import ExactlyOnce
+from benmo.sim.checkers.hash_chain import HashChain
+from benmo.sim.checkers.liveness import Liveness
+from benmo.sim.checkers.money import Money
+from benmo.sim.checkers.one_value import OneValue
+from benmo.sim.checkers.order import Order
+from benmo.sim.checkers.promises import Promises
+from benmo.sim.checkers.refusals import Refusals
+from benmo.sim.checkers.replay import Replay
+from benmo.sim.checkers.told_refusals import ToldRefusals
+from benmo.sim.machine import Machine, Turn
+
+__all__ = ["Checker", "Facts", "Violation", "Watchers"]
+
+_OTHERS: tuple[type[Checker], ...] = (
+    OneValue,
+    Promises,
+    DurableAnswers,
+    ExactlyOnce,
+    Refusals,
+    Order,
+    Money,
+    HashChain,
+    Replay,
+    Bounded,
+    ToldRefusals,
+)
+
+
+class Watchers:
+    """All checkers of a run; each is told only of what it overrides."""
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        self.agreement = Agreement(facts, machines)
+        self.liveness = Liveness(facts, machines)
+        others = [kind(facts, machines) for kind in _OTHERS]
+        self._checkers: list[Checker] = [self.agreement, *others, self.liveness]
+        self._shown = 0
+        self.on_death = self._telling("on_death")
+        self.on_submitted = self._telling("on_submitted")
+        self.on_sent = self._telling("on_sent")
+        self.at_end = self._telling("at_end")
+        self._on_start = self._telling("on_start")
+        self._on_decided = self._telling("on_decided")
+        self._on_turn = self._telling("on_turn")
+
+    def on_start(self, machine: Machine, state: State) -> None:
+        self._on_start(machine, state)
+        self._tell_decided(machine)
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        """What is decided is told first: others look at a turn in the light of that."""
+        self.agreement.on_turn(machine, turn)
+        self._tell_decided(machine)
+        self._on_turn(machine, turn)
+
+    def _tell_decided(self, machine: Machine) -> None:
+        for applied in self.agreement.chain[self._shown :]:
+            self._shown += 1
+            self._on_decided(machine, applied)
+
+    def counts(self) -> Counter[str]:
+        """How much was decided."""
+        decided = {
+            "blocks decided": len(self.agreement.chain),
+            "transfers decided": self.liveness.decided,
+        }
+        return Counter(decided)
+
+    def _telling(self, what: str) -> Callable[..., None]:
+        told = [
+            getattr(checker, what)
+            for checker in self._checkers
+            if getattr(type(checker), what) is not getattr(Checker, what)
+        ]
+
+        def tell(*arguments: Any) -> None:
+            for each in told:
+                each(*arguments)
+
+        return tell

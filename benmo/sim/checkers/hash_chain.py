@@ -1,0 +1,33 @@
+"""Each block names the hash of the one before, and its own is the SHA-256 of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+
+from benmo.codec import decode_block
+from benmo.ledger import AppliedBlock, Block
+from benmo.paxos import GENESIS_HASH
+from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.machine import Machine
+
+
+class HashChain(Checker):
+    """Takes each decided block apart once, from its bytes."""
+
+    name = "hash chain"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._head = GENESIS_HASH
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        self._check(applied.block)
+        self._head = applied.block.hash
+
+    def _check(self, block: Block) -> None:
+        slot = block.slot
+        self.require(block.previous == self._head, f"slot {slot} doesn't name the block before it")
+        digest = hashlib.sha256(block.data).hexdigest()
+        self.require(block.hash == digest, f"slot {slot}'s hash isn't that of its bytes")
+        self.require(decode_block(block.data) == block, f"slot {slot}'s bytes say something else")
+        self.require(len(block) > 0, f"slot {slot} is empty")

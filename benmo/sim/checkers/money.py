@@ -1,0 +1,49 @@
+"""Promise 5: the sum is constant, and no balance goes below zero.
+
+Balances are reckoned here once more, from the blocks alone, transfer by transfer.
+"""
+
+from __future__ import annotations
+
+from benmo.ledger import AppliedBlock, Outcome
+from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.machine import Machine, Turn
+
+
+class Money(Checker):
+    """The balances after each slot."""
+
+    name = "money"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._balances = [dict.fromkeys(facts.nodes, facts.balance)]
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        self._balances.append(self._after(applied))
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        assert machine.engine is not None
+        ledger = machine.engine.ledger
+        if ledger.height < len(self._balances):
+            self.require(
+                ledger.balances == self._balances[ledger.height],
+                f"node {machine.node} shows the balances {ledger.balances} at height "
+                f"{ledger.height}, the blocks lead to {self._balances[ledger.height]}",
+            )
+
+    def _after(self, applied: AppliedBlock) -> dict[int, int]:
+        balances = dict(self._balances[-1])
+        for transfer, outcome in applied.outcomes():
+            if outcome is Outcome.APPLIED:
+                debit, credit = transfer.debit_node, transfer.credit_node
+                known = debit in balances and credit in balances
+                self.require(known, f"{transfer} is from or to nobody")
+                is_sound = transfer.amount >= 1 and debit != credit
+                self.require(is_sound, f"{transfer} is applied, and moves no money")
+                balances[debit] -= transfer.amount
+                balances[credit] += transfer.amount
+                self.require(balances[debit] >= 0, f"{transfer} spends what isn't there")
+        total = self.facts.balance * len(self.facts.nodes)
+        self.require(sum(balances.values()) == total, "money was made or lost")
+        return balances

@@ -1,0 +1,24 @@
+"""Each node's transfers are decided in the order of their numbers, without a gap."""
+
+from __future__ import annotations
+
+from benmo.ledger import AppliedBlock, Outcome
+from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.machine import Machine
+
+
+class Order(Checker):
+    """Knows the number of each node's last decided transfer."""
+
+    name = "order"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._last = dict.fromkeys(facts.nodes, 0)
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        for transfer, outcome in applied.outcomes():
+            if outcome is not Outcome.SKIPPED:
+                last = self._last[transfer.debit_node]
+                self.require(transfer.number == last + 1, f"{transfer} comes after number {last}")
+                self._last[transfer.debit_node] = transfer.number

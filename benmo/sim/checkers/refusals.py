@@ -1,0 +1,38 @@
+"""Promise 4: `refused` is for ever, and what a node has queued is never refused.
+
+A node queues only what its balance covers, counting what waits before it; so a block's own
+transfers are applied, or skipped as doubled.
+"""
+
+from __future__ import annotations
+
+from benmo.ledger import AppliedBlock, Outcome
+from benmo.sim.checkers.checker import Checker
+from benmo.sim.machine import Machine, Turn, submitted
+
+
+class Refusals(Checker):
+    """Looks at every answer, and at the outcomes of every block."""
+
+    name = "refusals"
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        for transfer, outcome in applied.outcomes():
+            if transfer.debit_node not in self.facts.rogues:
+                is_refused = outcome is Outcome.REFUSED
+                self.require(not is_refused, f"{transfer} was queued and then refused")
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        asked = [event.ticket for event in submitted(turn.events)]
+        answered = [admission.ticket for admission in turn.report.admissions]
+        self.require(asked == answered, f"node {machine.node} leaves somebody without an answer")
+        payments = {event.ticket: event.payments for event in submitted(turn.events)}
+        for admission in turn.report.admissions:
+            if admission.run is None:
+                self.require(bool(admission.reason), f"node {machine.node} refuses without reason")
+                continue
+            queued = tuple(zip(admission.run.credit, admission.run.amount, strict=True))
+            self.require(
+                queued == payments[admission.ticket],
+                f"node {machine.node} queued something else than it was told to",
+            )

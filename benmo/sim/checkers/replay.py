@@ -1,0 +1,85 @@
+"""A node's state is what a fresh replay of its files would lead to.
+
+Looked at every few turns of a node, since it takes reading all of them, and when a run ends.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from benmo.engine import Engine
+from benmo.errors import StateError
+from benmo.journal import State
+from benmo.ledger import Ledger, Run
+from benmo.paxos import Durable, NodeId
+from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.storage import Storage
+
+_EVERY_TURNS = 32
+
+
+class Replay(Checker):
+    """Opens a copy of the disk, as the next start would."""
+
+    name = "replay"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._turns = 0
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        self._turns += 1
+        if self._turns % _EVERY_TURNS == 0:
+            self._check(machine)
+
+    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+        for node in survivors:
+            self._check(self.machines[node])
+            self._read_whole_chain(self.machines[node])
+
+    def _check(self, machine: Machine) -> None:
+        if machine.is_damaged or machine.engine is None:
+            return
+        try:
+            _, state = Storage.open(machine.disk.copy(), CLUSTER, machine.node)
+        except StateError as error:
+            raise Violation(
+                self.name, f"node {machine.node}'s files can't be read: {error}"
+            ) from error
+        found, held = _of_state(state), _of_engine(machine.engine)
+        self.require(
+            found == held, f"node {machine.node}'s files lead to {found}, it itself is at {held}"
+        )
+
+    def _read_whole_chain(self, machine: Machine) -> None:
+        if machine.is_damaged or machine.engine is None:
+            return
+        blocks = [applied.block for applied in machine.whole_chain()]
+        slots = [block.slot for block in blocks]
+        self.require(
+            slots == list(range(1, machine.engine.ledger.height + 1)),
+            f"node {machine.node}'s files hold the slots {slots}",
+        )
+        for earlier, later in pairwise(blocks):
+            self.require(
+                earlier.hash == later.previous, f"node {machine.node}'s chain breaks on disk"
+            )
+
+
+def _of_state(state: State) -> str:
+    return _text(state.durable, state.ledger, state.queue)
+
+
+def _of_engine(engine: Engine) -> str:
+    return _text(engine.replica.durable, engine.ledger, engine.pool.queue)
+
+
+def _text(durable: Durable, ledger: Ledger, queue: Run) -> str:
+    accepted = durable.accepted
+    block = "nothing" if accepted is None else f"{accepted.block.hash[:8]} in {accepted.ballot}"
+    waiting = list(zip(range(queue.first, queue.end), queue.credit, queue.amount, strict=True))
+    return (
+        f"promised {durable.promised}, accepted {block}, height {durable.height}, "
+        f"head {durable.head[:8]}, balances {ledger.balances}, last {ledger.last}, queue {waiting}"
+    )

@@ -1,0 +1,47 @@
+"""Whoever asks with too low a ballot is told the higher one: a refusal is never silent."""
+
+from __future__ import annotations
+
+from benmo.engine import Received
+from benmo.journal import State
+from benmo.paxos import Accept, Ballot, Message, Nack, NodeId, Prepare
+from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.machine import Machine, Turn
+
+
+class ToldRefusals(Checker):
+    """Compares what came below a node's promise with the nacks that left in the same turn."""
+
+    name = "told refusals"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._promised = dict.fromkeys(facts.nodes, Ballot.ZERO)
+        self._nacks: set[tuple[NodeId, NodeId, Ballot]] = set()
+
+    def on_start(self, machine: Machine, state: State) -> None:
+        self._promised[machine.node] = state.promised
+
+    def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
+        if isinstance(message, Nack):
+            self._nacks.add((machine.node, to, message.ballot))
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        node = machine.node
+        promised = self._promised[node]
+        for event in turn.events:
+            match event:
+                case Received(sender, Prepare(ballot)) if ballot < promised:
+                    self._require_nack(node, sender, ballot)
+                case Received(sender, Accept(proposal)) if proposal.ballot < promised:
+                    self._require_nack(node, sender, proposal.ballot)
+        self._nacks.clear()
+        assert machine.engine is not None
+        self._promised[node] = machine.engine.replica.acceptor.promised
+
+    def _require_nack(self, node: NodeId, sender: NodeId, ballot: Ballot) -> None:
+        if sender not in self.machines[node].sends_not:
+            self.require(
+                (node, sender, ballot) in self._nacks,
+                f"node {node} doesn't tell node {sender} that ballot {ballot} is too low",
+            )

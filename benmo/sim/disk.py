@@ -1,0 +1,204 @@
+"""A disk in memory that forgets, at a power cut, what was not synced.
+
+What it knows of real disks: bytes that were not synced may be lost wholly or from some point on,
+and so may what was done to names. Those who kill only the process lose nothing. A failed fsync
+leaves the kernel believing that the bytes are written: a later fsync of the file succeeds and
+leaves a hole where they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+D = TypeVar("D", bound="MemoryDisk")
+
+
+class PowerCut(Exception):
+    """The process or the machine ended in the middle of an operation.
+
+    `share`, from 0 to 1, is how much of a write had been done.
+    """
+
+    def __init__(self, share: float = 0.0) -> None:
+        super().__init__()
+        self.share = share
+
+
+class DiskFailed(OSError):
+    """The disk reports a failure. `share`, from 0 to 1, is how much of a write had been done."""
+
+    def __init__(self, number: int, text: str, share: float = 0.0) -> None:
+        super().__init__(number, text)
+        self.share = share
+
+
+@dataclass(slots=True)
+class _File:
+    """`durable` is what a power cut leaves for certain: the content at the last sync."""
+
+    data: bytearray = field(default_factory=bytearray)
+    durable: bytes = b""
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    """Where bytes are that a failed sync left unwritten: no later sync writes them."""
+
+    def sync(self) -> None:
+        durable = bytes(self.data)
+        for start, end in self.holes:
+            durable = durable[:start] + bytes(max(0, len(durable[start:end]))) + durable[end:]
+        self.durable = durable
+
+    def fail_to_sync(self) -> None:
+        self.holes.append((min(len(self.durable), len(self.data)), len(self.data)))
+
+    def truncate(self, size: int) -> None:
+        """What is written after that is new to the kernel: no hole is left there."""
+        del self.data[size:]
+        self.holes = [(start, min(end, size)) for start, end in self.holes if start < size]
+
+    def kept(self, random: Random | None) -> bytes:
+        """What a power cut leaves: of what was not synced nothing, all, or up to some point."""
+        if random is None or not self.data.startswith(self.durable):
+            return self.durable
+        length = len(self.data) - len(self.durable)
+        share = random.random() * 2 - 0.5
+        extra = min(length, max(0, int(share * (length + 1))))
+        return bytes(self.data[: len(self.durable) + extra])
+
+
+class MemoryDisk:
+    """One directory. `before` is called with each operation that changes it, and may raise."""
+
+    def __init__(self, before: Callable[[str, str], None] | None = None) -> None:
+        self.before = before if before is not None else _allow
+        self.syncs = 0
+        self._files: dict[str, _File] = {}
+        self._names: list[dict[str, _File]] = [{}]
+        """The directory at its last sync, and after each change since."""
+
+    @property
+    def path(self) -> Path:
+        return Path("memory")
+
+    def exists(self, name: str) -> bool:
+        return name in self._files
+
+    def size(self, name: str) -> int:
+        return len(self._files[name].data)
+
+    def read(self, name: str) -> bytes:
+        return bytes(self._files[name].data)
+
+    def read_at(self, name: str, offset: int, length: int) -> bytes:
+        return bytes(self._files[name].data[offset : offset + length])
+
+    def append(self, name: str, data: bytes) -> None:
+        try:
+            self.before("append", name)
+        except (PowerCut, DiskFailed) as error:
+            if error.share > 0:
+                self._write(name, data[: int(error.share * len(data))])
+            raise
+        self._write(name, data)
+
+    def sync(self, name: str) -> None:
+        try:
+            self.before("sync", name)
+        except DiskFailed:
+            self._files[name].fail_to_sync()
+            raise
+        self.syncs += 1
+        self._files[name].sync()
+
+    def truncate(self, name: str, size: int) -> None:
+        self.before("truncate", name)
+        self._files[name].truncate(size)
+
+    def rename(self, name: str, new_name: str) -> None:
+        self.before("rename", name)
+        self._files[new_name] = self._files.pop(name)
+        self._names.append(dict(self._files))
+
+    def remove(self, name: str) -> None:
+        self.before("remove", name)
+        del self._files[name]
+        self._names.append(dict(self._files))
+
+    def sync_directory(self) -> None:
+        self.before("sync_directory", "")
+        self._names = [dict(self._files)]
+
+    # What a simulation or a test does to it, and asks.
+
+    def overwrite(self, name: str, data: bytes) -> None:
+        """Replace a file's content, durably: damage."""
+        file = self._files[name]
+        file.data = bytearray(data)
+        file.durable = data
+
+    def flip_bit(self, name: str, position: int) -> None:
+        """Turn one bit of a file over, durably; `position` counts bits."""
+        data = bytearray(self._files[name].data)
+        data[position // 8] ^= 1 << position % 8
+        self.overwrite(name, bytes(data))
+
+    def wipe(self) -> None:
+        """Lose every file, durably."""
+        self._files.clear()
+        self._names = [{}]
+
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def surely_holds(self, data: bytes) -> bool:
+        """Whether some file that no power cut can lose has these bytes in its durable part."""
+        first, *others = self._names
+        return any(
+            data in file.durable and all(file in names.values() for names in others)
+            for file in first.values()
+        )
+
+    def copy(self) -> MemoryDisk:
+        """The disk as a reader finds it now; what happens to the copy happens to it alone."""
+        return self.copy_to(MemoryDisk())
+
+    def copy_to(self, twin: D) -> D:
+        """As `copy`, into an empty disk of another kind."""
+        copies = {
+            id(file): _File(bytearray(file.data), file.durable, list(file.holes))
+            for names in (self._files, *self._names)
+            for file in names.values()
+        }
+        twin._files = {name: copies[id(file)] for name, file in self._files.items()}
+        twin._names = [
+            {name: copies[id(file)] for name, file in names.items()} for names in self._names
+        ]
+        return twin
+
+    def after_power_cut(self, random: Random | None = None) -> MemoryDisk:
+        """The disk as the next start finds it.
+
+        Changes of names since the last sync of the directory are lost from some point on, and
+        unsynced bytes of each file likewise: at random, or all lost without one.
+        """
+        survivor = MemoryDisk()
+        kept_names = 0 if random is None else int(random.random() * len(self._names))
+        for name, file in self._names[kept_names].items():
+            kept = file.kept(random)
+            survivor._files[name] = _File(bytearray(kept), kept)
+        survivor._names = [dict(survivor._files)]
+        return survivor
+
+    def _write(self, name: str, data: bytes) -> None:
+        file = self._files.get(name)
+        if file is None:
+            file = self._files[name] = _File()
+            self._names.append(dict(self._files))
+        file.data += data
+
+
+def _allow(_operation: str, _name: str) -> None:
+    return None

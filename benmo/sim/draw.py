@@ -1,0 +1,304 @@
+"""Draws a plan from a seed.
+
+Each kind of happening has its own stream of chance, and no draw depends on the number of nodes, so
+the same seed with fewer nodes, or without one kind of fault, is much the same plan. Whether a kind
+happens at all, and how often, is drawn too: a run with a few kinds of fault goes further than one
+in which everything fails at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+from typing import TypeVar
+
+from benmo.paxos import NodeId, Tenure
+from benmo.sim.plan import (
+    SENDER,
+    Crash,
+    Cut,
+    Damage,
+    FailDisk,
+    FillDisk,
+    Happening,
+    Jump,
+    Mute,
+    Pause,
+    Pay,
+    Plan,
+    Rogue,
+    Sever,
+    Weather,
+)
+
+T = TypeVar("T")
+BALANCE = 100
+"""What each node has at the start, in the unit of the amounts."""
+
+NODES_MAX = 9
+FAULTS_S = 30.0
+"""For how long faults happen by default."""
+
+
+class Dice:
+    """Chance, from one stream. Only `Random.random` is used: it is the same on every Python."""
+
+    def __init__(self, seed: int, stream: str) -> None:
+        self._random = Random(f"{seed}/{stream}")
+
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self._random.random()
+
+    def chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self._random.random()
+
+    def small(self, low: float, high: float) -> float:
+        """Mostly near the low end, now and then near the high one."""
+        return low + (high - low) * self._random.random() ** 4
+
+    def whole(self, low: int, high: int) -> int:
+        """Both ends included."""
+        return low + int(self._random.random() * (high - low + 1))
+
+    def pick(self, things: Sequence[T]) -> T:
+        return things[int(self._random.random() * 2520) % len(things)]
+
+
+def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S) -> Plan:
+    """The plan of a seed; `nodes` is odd, and at most 9."""
+    ids = tuple(range(1, nodes + 1))
+    dice = Dice(seed, "cluster")
+    order = sorted(range(1, NODES_MAX + 1), key=lambda _: dice.share())
+    order = [node for node in order if node <= nodes]
+    fragile = order[: (nodes - 1) // 2]
+    survivors = order[(nodes - 1) // 2 - dice.whole(0, 840) % ((nodes + 1) // 2) :]
+    return Plan(
+        seed=seed,
+        nodes=ids,
+        tenure=tenure,
+        faults_s=faults_s,
+        election_delay_s=dice.pick([(0, 0), (0, 0.1), (0, 0.5), (0, 0.5), (0.5, 2), (20, 60)]),
+        round_timeout_s=dice.pick([2.0, 0.5, 0.2, 0.1]),
+        heartbeat_s=dice.pick([1.0, 3.0, 10.0]),
+        weather=_weather(Dice(seed, "weather")),
+        work_s=dice.pick([0.0, 0.0, 0.002, 0.02]),
+        clock_rates=tuple(_rate(dice) for _ in range(NODES_MAX))[:nodes],
+        log_limit=dice.pick([3, 10, 50]),
+        journal_bytes_max=dice.pick([1500, 3000, 10_000, 100_000]),
+        blocks_bytes_max=dice.pick([1, 600, 1 << 20]),
+        block_transfers_max=dice.pick([1, 5, 20_000]),
+        survivors=tuple(sorted(survivors)),
+        is_rest_down=dice.chance(0.5),
+        pays_at_end=dice.chance(0.5),
+        happenings=_happenings(seed, ids, fragile, faults_s),
+    )
+
+
+def _rate(dice: Dice) -> float:
+    return dice.between(0.5, 2.0) if dice.chance(0.1) else dice.between(0.98, 1.02)
+
+
+def _weather(dice: Dice) -> Weather:
+    return Weather(
+        loss=dice.pick([0.0, 0.0, dice.small(0.0, 0.2), dice.between(0.2, 0.6)]),
+        doubled=_some(dice, 0.4, 0.3),
+        doubled_late=_some(dice, 0.4, 0.1),
+        late_s=dice.between(1.0, 60.0),
+        slow=_some(dice, 0.4, 0.2),
+        slow_s=dice.small(0.05, 10.0),
+        delay_s=dice.pick([(0.0005, 0.002), (0.0005, 0.02), (0.005, 0.05)]),
+        is_ordered=dice.chance(0.5),
+    )
+
+
+def _some(dice: Dice, probability: float, most: float) -> float:
+    share = dice.small(0.0, most)
+    return share if dice.chance(probability) else 0.0
+
+
+_TRIGGERS = ("Prepare", "Promise", "Accept", "Accepted", "Decide")
+_MUTED = (
+    ("Prepare", "Accept"),
+    ("Prepare", "Accept", "Decide"),
+    ("Prepare", "Accept", "Decide", "Heartbeat"),
+    ("Decide",),
+    ("Decide", "Heartbeat"),
+    ("Decide", "Blocks"),
+    ("Accepted",),
+    ("Promise",),
+    ("Nack",),
+    ("Blocks", "Behind"),
+    ("Heartbeat",),
+    ("Forward",),
+)
+
+_Draw = Callable[[Dice, float], Happening]
+
+# How often each kind happens in a minute, at most, where it happens at all, and how likely that is.
+_KINDS: dict[str, tuple[float, float]] = {
+    "pay": (240.0, 1.0),
+    "crash": (40.0, 0.5),
+    "pause": (6.0, 0.2),
+    "jump": (6.0, 0.2),
+    "cut": (60.0, 0.6),
+    "mute": (40.0, 0.5),
+    "rogue": (10.0, 0.15),
+    "sever": (10.0, 0.2),
+    "fail": (16.0, 0.3),
+    "fill": (5.0, 0.15),
+    "damage": (6.0, 0.3),
+}
+
+
+def _happenings(
+    seed: int, ids: tuple[NodeId, ...], fragile: list[NodeId], faults_s: float
+) -> tuple[Happening, ...]:
+    draws: dict[str, _Draw] = {
+        "pay": partial(_pay, ids),
+        "crash": partial(_crash, ids),
+        "pause": partial(_pause, ids),
+        "jump": partial(_jump, ids),
+        "cut": partial(_cut, ids),
+        "mute": _mute,
+        "rogue": partial(_rogue, ids, fragile[0]),
+        "sever": partial(_sever, ids),
+        "fail": partial(_fail, ids),
+        "fill": partial(_fill, ids),
+        "damage": partial(_damage, fragile),
+    }
+    happenings: list[Happening] = []
+    for kind, (most, probability) in _KINDS.items():
+        dice = Dice(seed, kind)
+        is_there = dice.chance(probability)
+        count = int(dice.between(0.1, 1.0) * most * faults_s / 60.0 + 0.5)
+        if is_there:
+            happenings += [draws[kind](dice, at) for at in _times(dice, count, faults_s)]
+    return tuple(sorted(happenings, key=lambda happening: happening.at))
+
+
+def _times(dice: Dice, count: int, faults_s: float) -> list[float]:
+    """When each happens: some of them close together, so that nodes get into each other's way."""
+    times = [dice.between(0.0, faults_s) for _ in range(count)]
+    for later in range(1, count):
+        if dice.chance(0.3):
+            times[later] = times[later - 1] + dice.small(0.0, 0.5)
+    return times
+
+
+def _pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
+    node = dice.pick(ids)
+    count = dice.whole(2, 15) if dice.chance(0.05) else 1
+    payments = tuple(_payment(ids, node, dice) for _ in range(count))
+    return Pay(at, node, payments)
+
+
+def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId, int]:
+    """One in twenty is nonsense: to itself or nobody, of nothing or less, of more than there is."""
+    others = [each for each in ids if each != node]
+    credit, amount = dice.pick(others), int(dice.small(1, BALANCE / 2))
+    if dice.chance(0.05):
+        return dice.pick([(node, amount), (0, amount), (99, 5), (credit, 0), (credit, -5)])
+    return credit, amount * 10 if dice.chance(0.03) else amount
+
+
+def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:
+    return Crash(
+        at,
+        dice.pick(ids),
+        is_power_cut=dice.chance(0.6),
+        after=dice.whole(1, 12) if dice.chance(0.7) else 0,
+        share=dice.share(),
+        down_s=dice.small(0.05, 20.0),
+        again_after=dice.whole(1, 14) if dice.chance(0.2) else 0,
+        clock_shift_s=dice.between(-3600, 3600) if dice.chance(0.1) else 0.0,
+        trigger=dice.pick(_TRIGGERS) if dice.chance(0.4) else "",
+    )
+
+
+def _pause(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pause:
+    return Pause(at, dice.pick(ids), dice.small(0.5, 120.0))
+
+
+def _jump(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Jump:
+    return Jump(at, dice.pick(ids), dice.small(0.1, 600.0))
+
+
+def _cut(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Cut:
+    shape, pairs = _shape(ids, dice)
+    flaps = dice.whole(2, 12) if dice.chance(0.2) else 1
+    trigger = dice.pick(_TRIGGERS) if dice.chance(0.6) else ""
+    if trigger:
+        shape, pairs = _around_sender(ids, dice)
+    period_s = dice.small(0.05, 5.0 if trigger else 20.0) / (flaps**0.5)
+    return Cut(at, shape, pairs, period_s, flaps, dice.chance(0.6), trigger)
+
+
+def _shape(ids: tuple[NodeId, ...], dice: Dice) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
+    """Which pairs are cut. The number of draws is always the same."""
+    sides = {node: dice.chance(0.5) for node in range(1, NODES_MAX + 1)}
+    one, step, kind = dice.pick(ids), dice.share(), dice.share()
+    other = ids[(one + int(step * (len(ids) - 1))) % len(ids)]
+    every = [(a, b) for a in ids for b in ids if a != b]
+    across = [(a, b) for a, b in every if sides[a] != sides[b]]
+    if kind < 0.2:
+        return "one way", ((one, other),)
+    if kind < 0.35:
+        return "both ways", ((one, other), (other, one))
+    if kind < 0.6:
+        return "a partition", tuple(across)
+    if kind < 0.75:
+        return f"node {one} is the only bridge", tuple(
+            (a, b) for a, b in across if one not in (a, b)
+        )
+    if kind < 0.9:
+        return f"node {one} is alone", tuple((a, b) for a, b in every if one in (a, b))
+    return "a partition, one way", tuple((a, b) for a, b in across if sides[a])
+
+
+def _around_sender(
+    ids: tuple[NodeId, ...], dice: Dice
+) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
+    """Whoever sends what the cut waits for reaches only some nodes, perhaps none."""
+    share = dice.pick([0.5, 0.5, 0.8, 1.0])
+    lost = [dice.chance(share) for _ in range(NODES_MAX)]
+    away = [(SENDER, node) for node in ids if lost[node - 1]]
+    back = [] if dice.chance(0.3) else [(node, SENDER) for _, node in away]
+    return "around the sender", (*away, *back)
+
+
+def _mute(dice: Dice, at: float) -> Mute:
+    return Mute(at, dice.pick(_MUTED), dice.pick([0.3, 0.6, 0.6, 1.0]), dice.small(0.2, 20.0))
+
+
+def _rogue(ids: tuple[NodeId, ...], node: NodeId, dice: Dice, at: float) -> Rogue:
+    count = dice.whole(1, 3)
+    return Rogue(at, node, tuple(_void(ids, node, dice) for _ in range(count)))
+
+
+def _void(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId, int]:
+    credit = dice.pick([each for each in ids if each != node])
+    return dice.pick([(node, 5), (0, 5), (credit, 0), (credit, -50), (credit, 10**6), (credit, 3)])
+
+
+def _sever(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Sever:
+    node, step = dice.pick(ids), dice.share()
+    peer = ids[(node + int(step * (len(ids) - 1))) % len(ids)]
+    return Sever(at, node, peer, dice.chance(0.4), dice.small(0.1, 30.0))
+
+
+def _fail(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FailDisk:
+    operation = "sync" if dice.chance(0.6) else "append"
+    return FailDisk(at, dice.pick(ids), operation, dice.whole(1, 6), dice.share())
+
+
+def _fill(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FillDisk:
+    return FillDisk(at, dice.pick(ids), dice.share(), dice.small(0.5, 30.0))
+
+
+def _damage(fragile: list[NodeId], dice: Dice, at: float) -> Damage:
+    return Damage(at, dice.pick(fragile), dice.chance(0.3), dice.share())

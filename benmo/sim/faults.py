@@ -1,0 +1,239 @@
+"""Lets the happenings of a plan happen in a world, and then all faults end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import assert_never
+
+from benmo.ledger import Run
+from benmo.paxos import Forward, NodeId
+from benmo.sim.disk import PowerCut
+from benmo.sim.machine import Fuse, Machine
+from benmo.sim.plan import (
+    Crash,
+    Cut,
+    Damage,
+    FailDisk,
+    FillDisk,
+    Happening,
+    Jump,
+    Mute,
+    Pause,
+    Pay,
+    Rogue,
+    Sever,
+)
+from benmo.sim.world import Ambush, World
+
+_ALONE = -1
+"""The number of the cut that parts the others from the survivors."""
+
+
+def happen(world: World, number: int, happening: Happening) -> None:
+    """Carry one out; `number` is its own in the plan."""
+    match happening:
+        case Pay():
+            world.pay(happening)
+        case Cut():
+            _cut_or_wait(world, number, happening)
+        case Mute():
+            _mute(world, number, happening)
+        case _:
+            machine = world.machines[happening.node]
+            if machine.engine is not None:
+                world.trace.fault(world.now, str(happening))
+                world.counts[_NAMES[type(happening)]] += 1
+                _happen_to(world, machine, happening)
+
+
+_NAMES: dict[type[Happening], str] = {
+    Crash: "crashes planned",
+    Pause: "pauses",
+    Jump: "clock jumps",
+    Rogue: "void forwards",
+    Sever: "links severed",
+    FailDisk: "failing disks",
+    FillDisk: "full disks",
+    Damage: "damaged disks",
+}
+
+
+def _happen_to(
+    world: World,
+    machine: Machine,
+    happening: Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | Damage,
+) -> None:
+    match happening:
+        case Crash():
+            _crash(world, machine, happening)
+        case Pause(_, _, for_s):
+            machine.paused_until = max(machine.paused_until, world.now + for_s)
+        case Jump(_, _, by_s):
+            machine.clock.jump(by_s)
+            world.arm_timer(machine)
+        case Rogue():
+            _forward(machine, happening)
+        case Sever():
+            _sever(world, machine, happening)
+        case FailDisk():
+            machine.failing, machine.failing_left = happening, happening.after
+        case FillDisk(_, _, share, for_s):
+            machine.full_share, machine.full_until = share, world.now + for_s
+        case Damage(_, _, is_loss, where):
+            _damage(world, machine, is_loss, where)
+        case _:
+            assert_never(happening)
+
+
+def _crash(world: World, machine: Machine, crash: Crash) -> None:
+    if crash.trigger:
+        world.ambushes.append(Ambush(crash.trigger, machine.node, partial(_die, machine, crash)))
+    elif crash.after:
+        world.arm(machine, crash.after, crash.is_power_cut, crash.share)
+    else:
+        world.die(machine, crash.is_power_cut, "dies between two turns")
+    world.after(crash.down_s, _start_again, world, machine, crash)
+
+
+def _die(machine: Machine, crash: Crash, _sender: NodeId) -> None:
+    """In the midst of a turn."""
+    machine.fuse = Fuse(0, crash.is_power_cut, crash.share)
+    raise PowerCut(crash.share)
+
+
+def _start_again(world: World, machine: Machine, crash: Crash) -> None:
+    """Start it, unless the crash hasn't come yet: then look again later."""
+    is_to_come = machine.fuse is not None or any(
+        ambush.node == machine.node for ambush in world.ambushes
+    )
+    if machine.engine is not None and is_to_come:
+        world.after(max(crash.down_s, 0.5), _start_again, world, machine, crash)
+    elif machine.engine is None and not machine.is_out:
+        machine.clock.restart(crash.clock_shift_s)
+        world.start(machine.node, crash.again_after)
+
+
+def _cut_or_wait(world: World, number: int, cut: Cut) -> None:
+    if cut.trigger:
+        world.ambushes.append(Ambush(cut.trigger, None, partial(_cut_around, world, number, cut)))
+    else:
+        _cut(world, number, cut, cut.times)
+
+
+def _cut_around(world: World, number: int, cut: Cut, sender: NodeId) -> None:
+    pairs = [(one or sender, other or sender) for one, other in cut.pairs]
+    known = tuple((one, other) for one, other in pairs if one != other)
+    _cut(world, number, replace(cut, pairs=known), cut.times)
+
+
+def _mute(world: World, number: int, mute: Mute) -> None:
+    world.trace.fault(world.now, str(mute))
+    world.counts["kinds of message muted"] += 1
+    world.network.mute(number, mute.kinds, mute.share)
+    world.after(mute.for_s, world.network.unmute, number)
+
+
+def _forward(machine: Machine, rogue: Rogue) -> None:
+    """Whatever it says, the numbers are the next of its own."""
+    assert machine.engine is not None
+    credits = tuple(credit for credit, _ in rogue.payments)
+    amounts = tuple(amount for _, amount in rogue.payments)
+    first = machine.engine.ledger.last[machine.node] + 1
+    message = Forward(Run(machine.node, first, credits, amounts))
+    for peer in machine.engine.settings.peers:
+        machine.on_sent(machine.node, peer, message)
+
+
+def _cut(world: World, number: int, cut: Cut, times: int) -> None:
+    world.trace.fault(world.now, str(cut) if times == cut.times else f"{cut.shape}: cut again")
+    world.counts[f"cuts: {'flapping' if cut.times > 1 else _shape(cut)}"] += times == cut.times
+    world.network.cut(number, cut.pairs)
+    if cut.is_noticed:
+        _spread(world, cut)
+    world.after(cut.period_s, _heal, world, number, cut, times - 1)
+
+
+def _shape(cut: Cut) -> str:
+    return (
+        "a node alone"
+        if "alone" in cut.shape
+        else "a bridge"
+        if "bridge" in cut.shape
+        else cut.shape
+    )
+
+
+def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:
+    world.trace.fault(world.now, f"{cut.shape}: healed")
+    world.network.heal(number)
+    _spread(world, cut)
+    if times_left and world.now < world.plan.faults_s:
+        world.after(cut.period_s, _cut, world, number, cut, times_left)
+
+
+def _spread(world: World, cut: Cut) -> None:
+    for one, other in cut.pairs:
+        world.spread_news(one, other)
+
+
+def _sever(world: World, machine: Machine, sever: Sever) -> None:
+    machine.sends_not.add(sever.peer)
+    if not sever.is_one_way:
+        machine.takes_not.add(sever.peer)
+    world.tell(machine.node, sever.peer)
+    world.spread_news(machine.node, sever.peer)
+    world.after(sever.for_s, _restore, world, machine, sever.peer)
+
+
+def _restore(world: World, machine: Machine, peer: NodeId) -> None:
+    machine.sends_not.discard(peer)
+    machine.takes_not.discard(peer)
+    world.spread_news(machine.node, peer)
+
+
+def _damage(world: World, machine: Machine, is_loss: bool, where: float) -> None:
+    machine.is_damaged = True
+    if is_loss:
+        world.die(machine, True, "loses power and its disk")
+        machine.disk.wipe()
+        world.after(1.0, world.start, machine.node)
+        return
+    names = machine.disk.names()
+    name = names[int(where * len(names))]
+    bits = 8 * machine.disk.size(name)
+    if bits:
+        machine.disk.flip_bit(name, int(where * len(names) % 1.0 * bits))
+
+
+def calm(world: World) -> None:
+    """All faults end for the survivors; the others are down, or cut off from all, for good."""
+    world.trace.fault(world.now, "all faults end")
+    survivors = survivors_of(world)
+    world.network.calm()
+    world.ambushes.clear()
+    for node, machine in world.machines.items():
+        if node in survivors:
+            machine.mend()
+            world.start(node)
+            if machine.engine is not None:
+                world.arm_timer(machine)
+        elif world.plan.is_rest_down:
+            machine.is_out = True
+            if machine.engine is not None:
+                world.die(machine, True, "stays down")
+    others = [node for node in world.plan.nodes if node not in survivors]
+    every = [(one, other) for one in world.plan.nodes for other in world.plan.nodes if one != other]
+    world.network.cut(
+        _ALONE, tuple(pair for pair in every if pair[0] in others or pair[1] in others)
+    )
+    for one, other in every:
+        world.spread_news(one, other)
+
+
+def survivors_of(world: World) -> tuple[NodeId, ...]:
+    """The plan's, unless some of them are lost for good: then whoever else isn't."""
+    well = [node for node, machine in world.machines.items() if not machine.is_damaged]
+    planned = [node for node in world.plan.survivors if node in well]
+    others = [node for node in well if node not in planned]
+    return tuple(sorted(planned + others[: max(0, world.plan.quorum - len(planned))]))

@@ -1,0 +1,189 @@
+"""One machine: a disk, a clock, and the production engine on them while the process lives."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from benmo.engine import Engine, Event, Limits, Report, Submitted
+from benmo.journal import State
+from benmo.ledger import AppliedBlock, Run
+from benmo.paxos import Heartbeat, Message, NodeId, Settings
+from benmo.sim.clock import NodeClock
+from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
+from benmo.sim.plan import FailDisk, Plan
+from benmo.storage import Storage
+
+CLUSTER = "5" * 32
+"""The id of the simulated cluster."""
+
+
+@dataclass(slots=True)
+class Fuse:
+    """The process dies at the `left`-th operation from now on: a write, an fsync, a send.
+
+    Heartbeats don't count: they would use a fuse up while nothing happens.
+    """
+
+    left: int
+    is_power_cut: bool
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of the engine that came to its end: what it was given, and what it led to."""
+
+    events: tuple[Event, ...]
+    report: Report
+
+
+@dataclass(slots=True)
+class Machine:
+    """What the world knows of one node. `engine` is None while the process is dead.
+
+    `life` counts the starts, so that what was meant for an earlier process finds it gone.
+    """
+
+    node: NodeId
+    plan: Plan
+    clock: NodeClock
+    on_sent: Callable[[NodeId, NodeId, Message], None]
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
+    engine: Engine | None = None
+    storage: Storage | None = None
+    life: int = 0
+    inbox: list[Event] = field(default_factory=list)
+    is_scheduled: bool = False
+    is_start_due: bool = False
+    wake_at: float = 0.0
+    paused_until: float = 0.0
+    told_up: set[NodeId] = field(default_factory=set)
+    """The peers that the engine was last told to be linked to."""
+    sends_not: set[NodeId] = field(default_factory=set)
+    takes_not: set[NodeId] = field(default_factory=set)
+    fuse: Fuse | None = None
+    failing: FailDisk | None = None
+    failing_left: int = 0
+    full_until: float = 0.0
+    full_share: float = 0.0
+    true_now: float = 0.0
+    is_damaged: bool = False
+    is_out: bool = False
+    """It stays down: its disk is damaged, or the plan leaves it behind."""
+    fault_counts: dict[str, int] = field(default_factory=dict)
+
+    chance: Random = field(init=False)
+    """What a power cut leaves of what was not synced."""
+    election: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(f"{self.plan.seed}/disk {self.node}")
+        self.election = Random(f"{self.plan.seed}/election {self.node}")
+
+    def create(self, balance: int) -> None:
+        """What the initialize script does."""
+        Storage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
+        self.disk.before = self._before
+
+    def start(self, now: float) -> State:
+        """Start the process on what the disk holds; what it recovered. Anything may go wrong."""
+        self.true_now = now
+        self.life += 1
+        self.told_up.clear()
+        self.sends_not.clear()
+        self.takes_not.clear()
+        self.inbox.clear()
+        self.is_scheduled = False
+        storage, state = Storage.open(self.disk, CLUSTER, self.node)
+        plan = self.plan
+        settings = Settings(
+            self.node,
+            plan.nodes,
+            plan.tenure,
+            plan.election_delay_s,
+            plan.round_timeout_s,
+            plan.heartbeat_s,
+        )
+        limits = Limits(
+            plan.log_limit, plan.journal_bytes_max, plan.blocks_bytes_max, plan.block_transfers_max
+        )
+        engine = Engine(settings, limits, state, storage, self, self.election, self.clock.read(now))
+        engine.start()
+        self.engine, self.storage = engine, storage
+        return state
+
+    def turn(self, shown_now: float, true_now: float) -> Turn:
+        """Give the engine what waits. Anything may go wrong."""
+        assert self.engine is not None
+        self.true_now = true_now
+        events, self.inbox = self.inbox, []
+        return Turn(tuple(events), self.engine.turn(events, shown_now))
+
+    def die(self, is_power_cut: bool) -> None:
+        """The process is gone; with a power cut, so is what was not synced."""
+        self.engine = self.storage = None
+        self.life += 1
+        self.fuse = None
+        self.inbox.clear()
+        self.is_scheduled = False
+        self.told_up.clear()
+        self.paused_until = 0.0
+        if is_power_cut:
+            self.disk = self.disk.after_power_cut(self.chance)
+            self.disk.before = self._before
+
+    def mend(self) -> None:
+        """All faults of this machine end."""
+        self.fuse = self.failing = None
+        self.full_until = self.paused_until = 0.0
+        self.sends_not.clear()
+        self.takes_not.clear()
+
+    def send(self, to: NodeId, message: Message) -> None:
+        """The engine's transport."""
+        if not isinstance(message, Heartbeat):
+            self._burn()
+        if to not in self.sends_not:
+            self.on_sent(self.node, to, message)
+
+    def whole_chain(self) -> list[AppliedBlock]:
+        """Every block that a reader of the disk finds."""
+        storage, _ = Storage.open(self.disk.copy(), CLUSTER, self.node)
+        blocks: list[AppliedBlock] = []
+        while len(blocks) < storage.height:
+            blocks += storage.read(len(blocks) + 1, 1 << 20)
+        return blocks
+
+    @property
+    def queue(self) -> Run:
+        """What waits at a living node; nothing at a dead one."""
+        return self.engine.pool.queue if self.engine is not None else Run(self.node, 1, (), ())
+
+    def _before(self, operation: str, _name: str) -> None:
+        self._burn()
+        if operation == "append" and self.true_now < self.full_until:
+            raise DiskFailed(errno.ENOSPC, "No space left on device", self.full_share)
+        failing = self.failing
+        if failing is not None and operation == failing.operation:
+            self.failing_left -= 1
+            if self.failing_left <= 0:
+                self.failing = None
+                self._count(f"failed {'fsyncs' if operation == 'sync' else 'writes'}")
+                raise DiskFailed(errno.EIO, "Input/output error", failing.share)
+
+    def _burn(self) -> None:
+        if self.fuse is not None:
+            self.fuse.left -= 1
+            if self.fuse.left <= 0:
+                raise PowerCut(self.fuse.share)
+
+    def _count(self, what: str) -> None:
+        self.fault_counts[what] = self.fault_counts.get(what, 0) + 1
+
+
+def submitted(events: tuple[Event, ...]) -> list[Submitted]:
+    """Those of a turn's events in which somebody wants to pay."""
+    return [event for event in events if isinstance(event, Submitted)]

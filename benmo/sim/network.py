@@ -1,0 +1,102 @@
+"""The network between the nodes: bytes that arrive late, twice, out of order, or never."""
+
+from __future__ import annotations
+
+from benmo.codec import decode_message, encode_message
+from benmo.paxos import Message, NodeId
+from benmo.sim.draw import Dice
+from benmo.sim.plan import CALM, Weather
+
+_MEMO_MAX = 2000
+
+
+class Wire:
+    """Messages as bytes, by the product's codec. The same message or bytes are done once."""
+
+    def __init__(self) -> None:
+        self._encoded: tuple[Message | None, bytes] = (None, b"")
+        self._decoded: dict[bytes, Message] = {}
+
+    def encode(self, message: Message) -> bytes:
+        if self._encoded[0] is not message:
+            self._encoded = (message, encode_message(message))
+        return self._encoded[1]
+
+    def decode(self, data: bytes) -> Message:
+        message = self._decoded.get(data)
+        if message is None:
+            if len(self._decoded) >= _MEMO_MAX:
+                self._decoded.clear()
+            message = self._decoded[data] = decode_message(data)
+        return message
+
+
+class Network:
+    """Which pairs are cut, and what becomes of each message. Every link has its own chance."""
+
+    def __init__(self, seed: int, nodes: tuple[NodeId, ...], weather: Weather) -> None:
+        self._weather = weather
+        self._dice = {
+            (one, other): Dice(seed, f"link {one}->{other}") for one in nodes for other in nodes
+        }
+        self._latest = dict.fromkeys(self._dice, 0.0)
+        self._cuts: dict[int, tuple[tuple[NodeId, NodeId], ...]] = {}
+        self._blocked: dict[tuple[NodeId, NodeId], int] = {}
+        self._muted: dict[int, tuple[tuple[str, ...], float]] = {}
+
+    def passes(self, one: NodeId, other: NodeId) -> bool:
+        """Whether anything passes in this direction."""
+        return not self._blocked.get((one, other))
+
+    def cut(self, number: int, pairs: tuple[tuple[NodeId, NodeId], ...]) -> None:
+        """Cut these pairs, under a number that `heal` takes."""
+        self.heal(number)
+        self._cuts[number] = pairs
+        for pair in pairs:
+            self._blocked[pair] = self._blocked.get(pair, 0) + 1
+
+    def heal(self, number: int) -> None:
+        """End that cut, if it isn't ended."""
+        for pair in self._cuts.pop(number, ()):
+            self._blocked[pair] -= 1
+
+    def mute(self, number: int, kinds: tuple[str, ...], share: float) -> None:
+        """Lose this share of the messages of these kinds, until `unmute` of that number."""
+        self._muted[number] = (kinds, share)
+
+    def unmute(self, number: int) -> None:
+        """End that, if it isn't ended."""
+        self._muted.pop(number, None)
+
+    def loses(self, one: NodeId, other: NodeId, message: Message) -> bool:
+        """Whether this message is lost for its kind."""
+        if not self._muted:
+            return False
+        kind = type(message).__name__
+        shares = [share for kinds, share in self._muted.values() if kind in kinds]
+        return any(self._dice[one, other].chance(share) for share in shares)
+
+    def calm(self) -> None:
+        """End all cuts and the bad weather."""
+        for number in list(self._cuts):
+            self.heal(number)
+        self._muted.clear()
+        self._weather = CALM
+
+    def arrivals(self, one: NodeId, other: NodeId, now: float) -> list[float]:
+        """When a message sent now arrives: never, once, or more often."""
+        dice, weather = self._dice[one, other], self._weather
+        if weather.loss and dice.chance(weather.loss):
+            return []
+        low, high = weather.delay_s
+        at = now + dice.between(low, high)
+        if weather.slow and dice.chance(weather.slow):
+            at += dice.share() * weather.slow_s
+        if weather.is_ordered:
+            at = self._latest[one, other] = max(at, self._latest[one, other])
+        arrivals = [at]
+        if weather.doubled and dice.chance(weather.doubled):
+            arrivals.append(at + dice.between(low, high))
+        if weather.doubled_late and dice.chance(weather.doubled_late):
+            arrivals.append(at + dice.share() * weather.late_s)
+        return arrivals

@@ -1,0 +1,84 @@
+"""Mistakes that an implementation can make, planted one at a time in the real classes.
+
+That the simulator finds nothing is worth something only if it finds these. Each is a small patch
+on the product's classes; the product itself has no switch. A name says what the node does wrong,
+its function's docstring says it in a sentence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benmo.sim.planted import acceptors, disks, leaders, learners, ledgers
+from benmo.sim.planted.patch import Patch
+
+__all__ = ["PLANTED", "plant", "sentence"]
+
+Plant = Callable[[Patch], None]
+
+_PLANTS: tuple[Plant, ...] = (
+    # What the original did wrong.
+    acceptors.accept_ignores_promise,
+    acceptors.accepted_not_saved,
+    leaders.old_slot_adopted,
+    acceptors.any_decision_clears_accepted,
+    leaders.rivals_ballot_used,
+    leaders.own_ballot_raised_blindly,
+    leaders.live_proposal,
+    leaders.late_promise_is_vote,
+    leaders.stale_vote_counted,
+    learners.doubled_decision_appended,
+    learners.decision_of_another_ballot,
+    learners.catch_up_applied_twice,
+    ledgers.nonsense_transfers_pass,
+    ledgers.nothing_checked_on_apply,
+    ledgers.queue_emptied_whole,
+    ledgers.catch_up_keeps_queue,
+    ledgers.second_message_lost,
+    acceptors.silent_refusal,
+    learners.missed_decision_stays_missed,
+    disks.state_overwritten_in_place,
+    # What others have done wrong.
+    disks.promise_not_durable,
+    acceptors.promise_not_saved,
+    acceptors.promise_to_any_ballot,
+    disks.vote_not_durable,
+    disks.own_vote_not_durable,
+    leaders.doubled_vote_counted,
+    leaders.one_vote_too_few,
+    leaders.one_promise_too_few,
+    leaders.reported_value_ignored,
+    leaders.lowest_ballot_wins,
+    leaders.proposes_before_catching_up,
+    acceptors.accepts_when_behind,
+    ledgers.retry_pays_again,
+    disks.damage_taken_for_torn_tail,
+    disks.fsync_retried,
+    disks.empty_disk_votes,
+    disks.directory_not_synced,
+    disks.checkpoint_before_chain,
+    leaders.goes_on_after_nack,
+    learners.heartbeat_height_trusted,
+    leaders.equal_timers,
+)
+
+PLANTED: dict[str, Plant] = {each.__name__.replace("_", "-"): each for each in _PLANTS}
+"""All of them by name."""
+
+
+def sentence(name: str) -> str:
+    """What a planted mistake does wrong."""
+    return inspect.getdoc(PLANTED[name]) or ""
+
+
+@contextmanager
+def plant(name: str) -> Iterator[None]:
+    """The product with this mistake in it, for a time."""
+    patch = Patch()
+    try:
+        PLANTED[name](patch)
+        yield
+    finally:
+        patch.undo()

@@ -1,0 +1,136 @@
+"""Mistakes with what must outlast a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from benmo.chain import ChainFile
+from benmo.codec import DamagedLine, checksum
+from benmo.disk import Disk
+from benmo.journal import Record, State, decode_line
+from benmo.paxos import AcceptRecord, NodeId, PromiseRecord
+from benmo.sim.planted.patch import Patch
+from benmo.storage import CHECKPOINT, JOURNAL, Storage
+
+
+def promise_not_durable(patch: Patch) -> None:
+    """A promise is answered before it is fsynced."""
+    _never_synced(patch, lambda storage, record: isinstance(record, PromiseRecord))
+
+
+def vote_not_durable(patch: Patch) -> None:
+    """An accept is answered before it is fsynced."""
+    _never_synced(patch, lambda storage, record: isinstance(record, AcceptRecord))
+
+
+def own_vote_not_durable(patch: Patch) -> None:
+    """A leader counts its own acceptor before that has fsynced."""
+
+    def is_own(storage: Storage, record: Record) -> bool:
+        return isinstance(record, AcceptRecord) and record.proposal.ballot.node == storage._node
+
+    _never_synced(patch, is_own)
+
+
+def _never_synced(patch: Patch, is_meant: Callable[[Storage, Record], bool]) -> None:
+    original = Storage.append
+
+    def append(self: Storage, records: Sequence[Record]) -> None:
+        was_synced = self._is_synced
+        original(self, records)
+        if all(is_meant(self, record) for record in records):
+            self._is_synced = was_synced
+
+    patch.set(Storage, "append", append)
+
+
+def state_overwritten_in_place(patch: Patch) -> None:
+    """A file is replaced by writing over it, without a sync."""
+
+    def replace(self: Storage, name: str, data: bytes) -> None:
+        if self._disk.exists(name):
+            self._disk.truncate(name, 0)
+        self._disk.append(name, data)
+
+    patch.set(Storage, "_replace", replace)
+
+
+def directory_not_synced(patch: Patch) -> None:
+    """After a rename, the directory isn't synced."""
+
+    def replace(self: Storage, name: str, data: bytes) -> None:
+        new = name + ".new"
+        if self._disk.exists(new):
+            self._disk.remove(new)
+        self._disk.append(new, data)
+        self._disk.sync(new)
+        self._disk.rename(new, name)
+
+    patch.set(Storage, "_replace", replace)
+
+
+def checkpoint_before_chain(patch: Patch) -> None:
+    """The checkpoint is replaced before the chain file's new blocks are durable."""
+    patch.set(ChainFile, "sync", lambda self: None)
+
+
+def fsync_retried(patch: Patch) -> None:
+    """An fsync that failed is tried again, and believed."""
+    original = Storage.sync
+
+    def sync(self: Storage) -> None:
+        try:
+            original(self)
+        except OSError:
+            original(self)
+
+    patch.set(Storage, "sync", sync)
+
+
+def damage_taken_for_torn_tail(patch: Patch) -> None:
+    """Damage anywhere in the journal is cut off, with all that follows it."""
+    original = Storage._replay
+
+    def replay(self: Storage, state: State) -> None:
+        whole = _undamaged(self._disk.read(JOURNAL))
+        if whole < self._disk.size(JOURNAL):
+            self._disk.truncate(JOURNAL, whole)
+        original(self, state)
+
+    patch.set(Storage, "_replay", replay)
+
+
+def _undamaged(journal: bytes) -> int:
+    """How many bytes come before the first damaged line."""
+    first, *lines = journal.split(b"\n")
+    whole, previous = len(first) + 1, checksum(first)
+    for line in lines[:-1]:
+        try:
+            decode_line(line, previous)
+        except DamagedLine:
+            break
+        whole, previous = whole + len(line) + 1, checksum(line)
+    return whole
+
+
+def empty_disk_votes(patch: Patch) -> None:
+    """A node whose disk is empty begins anew, and votes."""
+    original = Storage.__dict__["open"].__func__
+    first_balances: list[dict[NodeId, int]] = []
+    original_create = Storage.__dict__["create"].__func__
+
+    def create(
+        cls: type[Storage], disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
+    ) -> Storage:
+        first_balances[:] = [balances]
+        storage: Storage = original_create(cls, disk, cluster, node, balances)
+        return storage
+
+    def open_(cls: type[Storage], disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
+        if not disk.exists(CHECKPOINT):
+            cls.create(disk, cluster, node, first_balances[0])
+        opened: tuple[Storage, State] = original(cls, disk, cluster, node)
+        return opened
+
+    patch.set(Storage, "create", classmethod(create))
+    patch.set(Storage, "open", classmethod(open_))

@@ -1,0 +1,187 @@
+"""Mistakes of a leader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benmo.paxos import Accept, Accepted, Ballot, Nack, NodeId, Promise, Proposal, Replica, Step
+from benmo.paxos.election import Election
+from benmo.paxos.leader import Leader, Phase
+from benmo.sim.planted.patch import Patch
+
+
+def rivals_ballot_used(patch: Patch) -> None:
+    """A leader goes on with whatever ballot its own acceptor has promised, a rival's too."""
+    original = Replica._follow
+
+    def follow(self: Replica, ballot: Ballot, now: float, step: Step) -> None:
+        if self.leader.is_active and ballot > self.leader.ballot:
+            self.leader.ballot = ballot
+        else:
+            original(self, ballot, now, step)
+
+    patch.set(Replica, "_follow", follow)
+
+
+def own_ballot_raised_blindly(patch: Patch) -> None:
+    """A leader raises its own last ballot, and its own acceptor's promise goes back to that."""
+
+    def campaign(self: Replica, now: float, step: Step) -> None:
+        ballot = Ballot(self.leader.ballot.round + 1, self.settings.node)
+        self.acceptor._promise(ballot, step)
+        self.leader.campaign(ballot, now, step)
+        accepted = self.acceptor.accepted
+        step.send(self.settings.node, Promise(ballot, self.learner.height, accepted))
+
+    patch.set(Replica, "_campaign", campaign)
+
+
+def live_proposal(patch: Patch) -> None:
+    """Whoever asks again gets the queue as it is by now, in the same ballot."""
+    original = Leader.accept_for
+
+    def accept_for(self: Leader, peer: NodeId, height: int) -> Accept | None:
+        accept = original(self, peer, height)
+        if accept is None or not self.proposed_own:
+            return accept
+        old: Any = accept.proposal.block
+        block = self._application.block(old.slot, old.ballot, old.previous, old.time)
+        return Accept(Proposal(self.ballot, block))
+
+    patch.set(Leader, "accept_for", accept_for)
+
+
+def late_promise_is_vote(patch: Patch) -> None:
+    """A promise that comes after the proposal counts as a vote for it."""
+    original = Leader.on_promise
+
+    def on_promise(self: Leader, sender: NodeId, message: Promise, *rest: Any) -> None:
+        if self.phase is Phase.ACCEPT and message.ballot == self.ballot:
+            self._accepted_by.add(sender)
+        original(self, sender, message, *rest)
+
+    patch.set(Leader, "on_promise", on_promise)
+
+
+def stale_vote_counted(patch: Patch) -> None:
+    """A vote counts whatever ballot and slot it is for."""
+    original = Leader.on_accepted
+
+    def on_accepted(
+        self: Leader, sender: NodeId, message: Accepted, now: float, step: Step
+    ) -> Proposal | None:
+        if self.proposal is None:
+            return None
+        return original(self, sender, Accepted(self.ballot, self.proposal.slot), now, step)
+
+    patch.set(Leader, "on_accepted", on_accepted)
+
+
+def doubled_vote_counted(patch: Patch) -> None:
+    """A vote that comes twice counts twice."""
+
+    class Votes(list[NodeId]):
+        add = list.append
+
+    original = Leader.propose
+
+    def propose(self: Leader, *arguments: Any) -> None:
+        original(self, *arguments)
+        self._accepted_by = Votes()  # type: ignore[assignment]
+
+    patch.set(Leader, "propose", propose)
+
+
+def one_vote_too_few(patch: Patch) -> None:
+    """A block is shown as decided when one vote is still missing."""
+    original = Leader.on_accepted
+
+    def on_accepted(
+        self: Leader, sender: NodeId, message: Accepted, now: float, step: Step
+    ) -> Proposal | None:
+        if self.proposal is not None and message.ballot == self.ballot:
+            self._accepted_by.add(0)
+        return original(self, sender, message, now, step)
+
+    patch.set(Leader, "on_accepted", on_accepted)
+
+
+def one_promise_too_few(patch: Patch) -> None:
+    """A leader proposes with one promise less than a quorum."""
+    patch.set(Leader, "check", lambda self, height, promised: None)
+    original = Leader.on_promise
+
+    def on_promise(self: Leader, sender: NodeId, message: Promise, *rest: Any) -> None:
+        original(self, sender, message, *rest)
+        quorum = self._settings.quorum
+        if self.phase is Phase.PREPARE and len(self.promises) == quorum - 1:
+            self._enter(Phase.CATCH_UP, rest[0])
+
+    patch.set(Leader, "on_promise", on_promise)
+
+
+def old_slot_adopted(patch: Patch) -> None:
+    """What a lagging acceptor accepted for an old slot is proposed again."""
+
+    def reported(self: Leader, height: int) -> object:
+        found = [each.accepted for each in self.promises.values() if each.accepted is not None]
+        return max(found, key=lambda proposal: proposal.ballot).block if found else None
+
+    patch.set(Leader, "_reported", reported)
+
+
+def reported_value_ignored(patch: Patch) -> None:
+    """A leader proposes its own block, whatever the promises report."""
+    patch.set(Leader, "_reported", lambda self, height: None)
+
+
+def lowest_ballot_wins(patch: Patch) -> None:
+    """Of the reported blocks, a leader takes the one with the lowest ballot."""
+
+    def reported(self: Leader, height: int) -> object:
+        promises = self.promises.values()
+        at_height = [promise.accepted for promise in promises if promise.height == height]
+        found = [accepted for accepted in at_height if accepted is not None]
+        return min(found, key=lambda proposal: proposal.ballot).block if found else None
+
+    patch.set(Leader, "_reported", reported)
+
+
+def proposes_before_catching_up(patch: Patch) -> None:
+    """A new leader proposes for its own next slot, without the blocks that promises told of."""
+    original = Leader.can_propose
+
+    def can_propose(self: Leader, height: int) -> bool:
+        return self.phase is Phase.CATCH_UP or original(self, height)
+
+    patch.set(Leader, "can_propose", can_propose)
+
+
+def goes_on_after_nack(patch: Patch) -> None:
+    """After a nack a leader goes on in a higher ballot, without asking for promises."""
+
+    def on_nack(self: Replica, sender: NodeId, message: Nack, now: float, step: Step) -> None:
+        leader = self.leader
+        is_refused = message.ballot == leader.ballot < message.promised
+        if not is_refused or leader.proposal is None:
+            return
+        self._highest_round += 1
+        ballot = Ballot(self._highest_round, self.settings.node)
+        self.acceptor._promise(ballot, step)
+        leader.ballot = ballot
+        leader.proposal = Proposal(ballot, leader.proposal.block)
+        leader._accepted_by = set()
+        step.send_all(self.settings.nodes, Accept(leader.proposal))
+
+    patch.set(Replica, "_on_nack", on_nack)
+
+
+def equal_timers(patch: Patch) -> None:
+    """All nodes wait equally long before they campaign, and leave it to nobody."""
+
+    def on_leader(self: Election, ballot: Ballot, now: float) -> None:
+        self.leader = ballot
+
+    patch.set(Election, "on_leader", on_leader)
+    patch.set(Election, "_delay", lambda self: self._settings.election_delay_s[0])
+    patch.set(Election, "_jitter", lambda self: 0.001)

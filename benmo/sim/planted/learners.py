@@ -1,0 +1,81 @@
+"""Mistakes in what a node takes for decided."""
+
+from __future__ import annotations
+
+from benmo.paxos import Ballot, Block, Blocks, Decide, Heartbeat, NodeId, Proposal, Replica, Step
+from benmo.paxos.learner import Learner
+from benmo.sim.planted.patch import Patch
+
+
+def doubled_decision_appended(patch: Patch) -> None:
+    """A decision that comes twice is appended twice."""
+    original_append, original = Learner._append, Learner.on_decide
+
+    def append(self: Learner, block: Block, accepted_in: Ballot, step: Step) -> None:
+        vars(self)["last"] = block
+        original_append(self, block, accepted_in, step)
+
+    def on_decide(
+        self: Learner,
+        sender: NodeId,
+        message: Decide,
+        accepted: Proposal | None,
+        now: float,
+        step: Step,
+    ) -> None:
+        if message.slot == self.height and "last" in vars(self):
+            original_append(self, vars(self)["last"], Ballot.ZERO, step)
+        else:
+            original(self, sender, message, accepted, now, step)
+
+    patch.set(Learner, "_append", append)
+    patch.set(Learner, "on_decide", on_decide)
+
+
+def decision_of_another_ballot(patch: Patch) -> None:
+    """A decision is taken for what was accepted, whatever ballot that was in."""
+    original = Learner.on_decide
+
+    def on_decide(
+        self: Learner,
+        sender: NodeId,
+        message: Decide,
+        accepted: Proposal | None,
+        now: float,
+        step: Step,
+    ) -> None:
+        if accepted is not None and accepted.slot == message.slot == self.height + 1:
+            self._append(accepted.block, accepted.ballot, step)
+        else:
+            original(self, sender, message, accepted, now, step)
+
+    patch.set(Learner, "on_decide", on_decide)
+
+
+def catch_up_applied_twice(patch: Patch) -> None:
+    """Blocks from two peers overlap, and are all appended."""
+
+    def on_blocks(self: Learner, sender: NodeId, message: Blocks, now: float, step: Step) -> None:
+        self._peers.on_height(sender, message.height)
+        for block in message.blocks:
+            self._append(block, Ballot.ZERO, step)
+
+    patch.set(Learner, "on_blocks", on_blocks)
+
+
+def missed_decision_stays_missed(patch: Patch) -> None:
+    """A node that hears that others are ahead doesn't ask them for anything."""
+    patch.set(Replica, "_on_height", lambda self, sender, height, now, step: None)
+
+
+def heartbeat_height_trusted(patch: Patch) -> None:
+    """A node takes the height of a heartbeat for its own."""
+    original = Replica._on_heartbeat
+
+    def on_heartbeat(
+        self: Replica, sender: NodeId, message: Heartbeat, now: float, step: Step
+    ) -> None:
+        original(self, sender, message, now, step)
+        self.learner.height = max(self.learner.height, message.height)
+
+    patch.set(Replica, "_on_heartbeat", on_heartbeat)

@@ -1,0 +1,92 @@
+"""Mistakes with money, queues and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benmo.engine import Engine, Event, Report, Submitted
+from benmo.ledger import AppliedBlock, Ledger, Run, Transfer
+from benmo.ledger import Block as LedgerBlock
+from benmo.paxos import Block
+from benmo.pool import Pool
+from benmo.sim.planted.patch import Patch
+
+
+def nonsense_transfers_pass(patch: Patch) -> None:
+    """Negative, zero and self transfers are taken, and applied."""
+    original = Ledger.why_void
+
+    def why_void(self: Ledger, transfer: Transfer, reserved: int = 0) -> str | None:
+        is_nonsense = transfer.debit_node == transfer.credit_node or transfer.amount < 1
+        if is_nonsense and transfer.credit_node in self.balances:
+            return None
+        return original(self, transfer, reserved)
+
+    patch.set(Ledger, "why_void", why_void)
+
+
+def nothing_checked_on_apply(patch: Patch) -> None:
+    """A decided block's transfers move money, whatever their numbers and amounts."""
+
+    def apply_whole(self: Ledger, run: Run) -> bool:
+        for transfer in run.transfers():
+            self.balances[transfer.debit_node] -= transfer.amount
+            self.balances[transfer.credit_node] += transfer.amount
+        self.last[run.debit] = max(self.last[run.debit], run.end - 1)
+        return True
+
+    patch.set(Ledger, "_apply_whole", apply_whole)
+
+
+def queue_emptied_whole(patch: Patch) -> None:
+    """When some of a node's transfers are decided, its whole queue is forgotten."""
+    original = Pool.on_applied
+
+    def on_applied(self: Pool) -> None:
+        is_own = self._ledger.last[self.node] >= self._queue.first and len(self._queue) > 0
+        if is_own:
+            self._queue, self._reserved = self._queue.upto(0), 0
+            self._queue = self._empty()
+        original(self)
+
+    patch.set(Pool, "on_applied", on_applied)
+
+
+def catch_up_keeps_queue(patch: Patch) -> None:
+    """Only a block that a node proposed itself takes anything out of its queue."""
+
+    def apply(self: Engine, block: Block) -> AppliedBlock:
+        assert isinstance(block, LedgerBlock)
+        applied = self.ledger.apply(block)
+        self._storage.applied(applied)
+        if block.ballot.node == self.settings.node:
+            self.pool.on_applied()
+        return applied
+
+    patch.set(Engine, "_apply", apply)
+
+
+def second_message_lost(patch: Patch) -> None:
+    """Of what comes together, only the first is looked at."""
+    original = Engine.turn
+
+    def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
+        return original(self, list(events)[:1], now)
+
+    patch.set(Engine, "turn", turn)
+
+
+def retry_pays_again(patch: Patch) -> None:
+    """A leader that gives up queues its transfers anew, under new numbers."""
+    original = Engine.turn
+
+    def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
+        report = original(self, events, now)
+        queue = self.pool.queue
+        if len(queue) and any(notice.text.startswith("gives") for notice in report.notices):
+            payments = tuple(zip(queue.credit, queue.amount, strict=True))
+            self._submit(Submitted(0, payments), Report())
+            self._storage.sync()
+        return report
+
+    patch.set(Engine, "turn", turn)

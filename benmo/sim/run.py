@@ -1,0 +1,65 @@
+"""One run from its beginning to its end: faults, then calm, then what must be so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from benmo.sim import faults
+from benmo.sim.checkers import Violation
+from benmo.sim.plan import Pay, Plan
+from benmo.sim.trace import Trace
+from benmo.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `violation` is None, or the checker's name and its sentence."""
+
+    plan: Plan = field(repr=False)
+    violation: tuple[str, str] | None
+    simulated_s: float
+    counts: Counter[str]
+    last_steps: list[str] = field(repr=False)
+
+
+def run(plan: Plan, trace: Trace | None = None) -> Outcome:
+    """Run a plan. Whatever is wrong in the product ends it, and is in the outcome."""
+    trace = trace if trace is not None else Trace()
+    world = World(plan, trace)
+    violation: tuple[str, str] | None = None
+    try:
+        _run(world)
+    except Violation as error:
+        violation = (error.checker, error.sentence)
+        trace.fault(world.now, f"{error.checker}: {error.sentence}")
+    return Outcome(plan, violation, world.now, _counts(world), trace.last_steps())
+
+
+def _run(world: World) -> None:
+    plan = world.plan
+    for line in plan.header():
+        world.trace.fault(0.0, line)
+    for node in plan.nodes:
+        world.start(node)
+    for number, happening in enumerate(plan.happenings):
+        world.at(happening.at, faults.happen, world, number, happening)
+    world.agenda.run_until(plan.faults_s)
+    faults.calm(world)
+    survivors = faults.survivors_of(world)
+    for node in survivors if plan.pays_at_end else ():
+        other = next(each for each in survivors if each != node)
+        world.after(1.0, world.pay, Pay(world.now, node, ((other, 1),)))
+    world.agenda.run_until(world.now + 2.0)
+    waiting = [len(world.machines[node].queue) for node in survivors]
+    world.agenda.run_until(
+        world.now + plan.calm_s(waiting), lambda: not world.watchers.liveness.why_not(survivors)
+    )
+    world.watchers.at_end(survivors)
+
+
+def _counts(world: World) -> Counter[str]:
+    for machine in world.machines.values():
+        world.counts.update(machine.fault_counts)
+    world.counts.update(world.watchers.counts())
+    return +world.counts

@@ -1,0 +1,92 @@
+"""Many runs, in several processes, their results in the order of their seeds."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from benmo.paxos import Tenure
+from benmo.sim.draw import Dice, draw_plan
+from benmo.sim.plan import Plan
+from benmo.sim.planted import plant
+from benmo.sim.run import run
+from benmo.sim.shrink import Cutting, cut
+
+_CHUNK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What all seeds of a study have in common. Without a tenure, each seed draws its own."""
+
+    nodes: int
+    tenure: Tenure | None
+    faults_s: float
+    planted: str | None = None
+
+    def plan(self, seed: int) -> Plan:
+        tenure = self.tenure or Dice(seed, "tenure").pick(list(Tenure))
+        return draw_plan(seed, self.nodes, tenure, self.faults_s)
+
+    def cut(self, seed: int, cutting: Cutting) -> Plan:
+        """A part of a seed's plan; it may be for fewer nodes."""
+        return cut(Study(cutting.nodes, self.tenure, self.faults_s).plan(seed), cutting)
+
+    def options(self, nodes: int) -> str:
+        """The options of `benmo simulate` that lead here."""
+        words = [f"--nodes {nodes}"]
+        if self.tenure is not None:
+            words.append(f"--tenure {self.tenure}")
+        if self.planted is not None:
+            words.append(f"--plant {self.planted}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is kept of a run."""
+
+    seed: int
+    violation: tuple[str, str] | None
+    simulated_s: float
+    counts: Counter[str]
+
+
+@contextmanager
+def planted(name: str | None) -> Iterator[None]:
+    """The product with this mistake in it, or as it is."""
+    with ExitStack() as stack:
+        if name is not None:
+            stack.enter_context(plant(name))
+        yield
+
+
+def run_seed(study: Study, seed: int) -> Result:
+    """One run. The mistake must be planted already."""
+    outcome = run(study.plan(seed))
+    return Result(seed, outcome.violation, outcome.simulated_s, outcome.counts)
+
+
+def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+    """Run them all, in the order of seeds; whoever stops asking stops the rest."""
+    if jobs == 1:
+        with planted(study.planted):
+            for seed in seeds:
+                yield run_seed(study, seed)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _plant_for_good, (study.planted,)) as executor:
+        try:
+            yield from executor.map(partial(run_seed, study), seeds, chunksize=_CHUNK)
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+def _plant_for_good(name: str | None) -> None:
+    """A worker process has the mistake until it ends."""
+    planted(name).__enter__()

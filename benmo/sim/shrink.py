@@ -1,0 +1,155 @@
+"""Cuts a failing run down: fewer happenings, better weather, fewer nodes, while it still fails.
+
+Delta debugging (Zeller and Hildebrandt, *Simplifying and Isolating Failure-Inducing Input*, 2002)
+on the happenings of a plan: ever smaller parts are left out, and stay out if the run fails without
+them as it did with them: by the same checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from benmo.sim.draw import draw_plan
+from benmo.sim.plan import CALM, Pay, Plan
+from benmo.sim.run import Outcome, run
+
+_MEND_WEATHER = ("doubled_late", "doubled", "slow", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a run needs to fail."""
+
+    nodes: int
+    faults: int
+    transfers: int
+
+    def __str__(self) -> str:
+        faults = f"{self.faults} fault{'s' if self.faults != 1 else ''}"
+        transfers = f"{self.transfers} transfer{'s' if self.transfers != 1 else ''}"
+        return f"{self.nodes} nodes, {faults}, {transfers}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """What of a seed's plan a run keeps: the numbers of its happenings, and what of its weather.
+
+    `calmed` names the fields of the weather that are off.
+    """
+
+    nodes: int
+    only: tuple[int, ...]
+    calmed: frozenset[str] = frozenset()
+
+
+def cut(plan: Plan, cutting: Cutting) -> Plan:
+    """The part of a plan that a cutting keeps; the plan must be drawn for as many nodes."""
+    weather = plan.weather
+    for name in sorted(cutting.calmed):
+        weather = replace(weather, **{name: getattr(CALM, name)})
+    happenings = tuple(plan.happenings[number] for number in cutting.only)
+    return replace(plan, weather=weather, happenings=happenings)
+
+
+def size_of(plan: Plan) -> Size:
+    """What is left of a plan."""
+    pays = [each for each in plan.happenings if isinstance(each, Pay)]
+    weather = sum(getattr(plan.weather, name) > 0 for name in _MEND_WEATHER)
+    faults = len(plan.happenings) - len(pays) + weather
+    return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays))
+
+
+def shrink(outcome: Outcome, runs_max: int = 400) -> tuple[Cutting, Outcome]:
+    """The smallest cutting found in so many runs that fails as `outcome` did."""
+    assert outcome.violation is not None
+    shrinker = _Shrinker(outcome, runs_max)
+    shrinker.fewer_nodes()
+    shrinker.fewer_happenings()
+    shrinker.better_weather()
+    shrinker.fewer_happenings()
+    return shrinker.cutting, shrinker.outcome
+
+
+class _Shrinker:
+    def __init__(self, outcome: Outcome, runs_max: int) -> None:
+        assert outcome.violation is not None
+        self.outcome = outcome
+        self._checker = outcome.violation[0]
+        self._runs_left = runs_max
+        self._plan = outcome.plan
+        self.cutting = Cutting(len(self._plan.nodes), tuple(range(len(self._plan.happenings))))
+
+    def fewer_nodes(self) -> None:
+        """The same seed draws much the same plan for fewer nodes."""
+        for nodes in range(3, self.cutting.nodes, 2):
+            plan = draw_plan(self._plan.seed, nodes, self._plan.tenure, self._plan.faults_s)
+            cutting = Cutting(nodes, tuple(range(len(plan.happenings))))
+            if self._still_fails(plan, cutting):
+                self._plan = plan
+                return
+
+    def better_weather(self) -> None:
+        for name in _MEND_WEATHER:
+            if getattr(self._plan.weather, name) > 0:
+                self._try(replace(self.cutting, calmed=self.cutting.calmed | {name}))
+
+    def fewer_happenings(self) -> None:
+        """Leave out ever smaller parts, from the end to the beginning."""
+        self._drop_what_came_too_late()
+        length = max(1, len(self.cutting.only) // 2)
+        while True:
+            start = len(self.cutting.only)
+            while start > 0:
+                start = max(0, start - length)
+                only = self.cutting.only
+                rest = only[:start] + only[start + length :]
+                self._try(replace(self.cutting, only=rest))
+            if length == 1 or self._runs_left <= 0:
+                return
+            length = max(1, length // 2)
+
+    def _drop_what_came_too_late(self) -> None:
+        happened = [
+            number
+            for number in self.cutting.only
+            if self._plan.happenings[number].at <= self.outcome.simulated_s
+        ]
+        self._try(replace(self.cutting, only=tuple(happened)))
+
+    def _try(self, cutting: Cutting) -> bool:
+        return cutting != self.cutting and self._still_fails(self._plan, cutting)
+
+    def _still_fails(self, plan: Plan, cutting: Cutting) -> bool:
+        if self._runs_left <= 0:
+            return False
+        self._runs_left -= 1
+        outcome = run(cut(plan, cutting))
+        if outcome.violation is None or outcome.violation[0] != self._checker:
+            return False
+        self.cutting, self.outcome = cutting, outcome
+        return True
+
+
+_NONE = "none"
+
+
+def numbers(only: Sequence[int]) -> str:
+    """Numbers as a user writes them: `3,7-9`, or `none`."""
+    parts: list[str] = []
+    for number in only:
+        first, _, last = parts[-1].partition("-") if parts else ("", "", "")
+        if parts and int(last or first) + 1 == number:
+            parts[-1] = f"{first}-{number}"
+        else:
+            parts.append(str(number))
+    return ",".join(parts) or _NONE
+
+
+def numbers_of(text: str) -> tuple[int, ...]:
+    """The inverse of `numbers`. Raises `ValueError`."""
+    found: list[int] = []
+    for part in text.split(",") if text != _NONE else ():
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)

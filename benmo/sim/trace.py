@@ -1,0 +1,133 @@
+"""What happened in a run, one line each, and the hash of it.
+
+    0.004211 > 1->2 Prepare (1, 1)          node 1 sent it
+    0.005377 < 1->2 Prepare (1, 1)          node 2 received it
+    0.005377 = 2 promised ballot (1, 1) to node 1
+    0.210943 ! node 3 is killed             a fault, the end of one, or what a user does
+
+The number is the true time in seconds. Lines are made only where somebody wants them; of a run
+that nobody traces, the last steps are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from typing import TextIO
+
+from benmo.ledger import AppliedBlock, Block, Outcome, Run
+from benmo.paxos import (
+    Accept,
+    Accepted,
+    Behind,
+    Blocks,
+    Decide,
+    Forward,
+    Heartbeat,
+    Message,
+    Nack,
+    NodeId,
+    Prepare,
+    Promise,
+    Proposal,
+)
+
+LAST_STEPS = 40
+"""How many of the last steps a failure shows."""
+
+
+def text_of(message: Message) -> str:
+    """A message in the words of its type."""
+    match message:
+        case Prepare(ballot):
+            return f"Prepare {ballot}"
+        case Promise(ballot, height, None):
+            return f"Promise {ballot} height {height}"
+        case Promise(ballot, height, Proposal() as accepted):
+            return f"Promise {ballot} height {height}, accepted {accepted_text(accepted)}"
+        case Accept(proposal):
+            return f"Accept {accepted_text(proposal)}"
+        case Accepted(ballot, slot):
+            return f"Accepted slot {slot} in {ballot}"
+        case Nack(ballot, promised):
+            return f"Nack {ballot}, promised {promised}"
+        case Decide(slot, ballot, _):
+            return f"Decide slot {slot} in {ballot}"
+        case Behind(height):
+            return f"Behind at height {height}"
+        case Blocks(blocks, height):
+            return f"Blocks {' '.join(str(block.slot) for block in blocks)}, height {height}"
+        case Heartbeat(height, ballot):
+            return f"Heartbeat height {height}, leader {ballot}"
+        case Forward(run):
+            assert isinstance(run, Run)
+            return f"Forward {' '.join(transfer.id for transfer in run.transfers())}"
+    raise AssertionError(message)
+
+
+def accepted_text(proposal: Proposal) -> str:
+    """Slot, ballot and transfers of what is accepted."""
+    return f"slot {proposal.slot} in {proposal.ballot}: {ids(proposal.block)}"
+
+
+def ids(block: object) -> str:
+    """The ids of a block's transfers."""
+    assert isinstance(block, Block)
+    return " ".join(transfer.id for transfer in block.transfers())
+
+
+def outcomes(applied: AppliedBlock) -> str:
+    """The transfers of a decided block, with what became of those that weren't applied."""
+    return " ".join(
+        transfer.id if outcome is Outcome.APPLIED else f"{transfer.id} ({outcome})"
+        for transfer, outcome in applied.outcomes()
+    )
+
+
+_Step = tuple[float, str, NodeId, NodeId, Message | str]
+
+
+class Trace:
+    """Keeps the last steps; with `whole`, writes every line to `file` and knows their hash."""
+
+    def __init__(self, whole: bool = False, file: TextIO | None = None) -> None:
+        self._is_whole = whole or file is not None
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._last: deque[_Step] = deque(maxlen=LAST_STEPS)
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of all lines, in hexadecimal digits."""
+        assert self._is_whole, "the hash is of the whole trace"
+        return self._digest.hexdigest()
+
+    def message(self, now: float, sign: str, one: NodeId, other: NodeId, message: Message) -> None:
+        """A message left (`>`) or arrived (`<`)."""
+        self._add((now, sign, one, other, message))
+
+    def state(self, now: float, node: NodeId, text: str) -> None:
+        self._add((now, "=", node, 0, text))
+
+    def fault(self, now: float, text: str) -> None:
+        self._add((now, "!", 0, 0, text))
+
+    def last_steps(self) -> list[str]:
+        """The last steps as lines, but for heartbeats."""
+        return [_line(step) for step in self._last]
+
+    def _add(self, step: _Step) -> None:
+        if not isinstance(step[4], Heartbeat):
+            self._last.append(step)
+        if self._is_whole:
+            line = _line(step) + "\n"
+            self._digest.update(line.encode())
+            if self._file is not None:
+                self._file.write(line)
+
+
+def _line(step: _Step) -> str:
+    now, sign, one, other, what = step
+    if isinstance(what, str):
+        return f"{now:12.6f} {sign} {f'{one} ' if one else ''}{what}"
+    return f"{now:12.6f} {sign} {one}->{other} {text_of(what)}"

@@ -1,0 +1,320 @@
+"""The simulation: machines on a network, their processes, messages, links and users."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from benmo.engine import Event, LinkChanged, Received, Submitted
+from benmo.errors import StateError
+from benmo.journal import State
+from benmo.ledger import Run
+from benmo.paxos import Message, NodeId
+from benmo.sim.agenda import Agenda
+from benmo.sim.checkers import Facts, Violation, Watchers
+from benmo.sim.clock import NodeClock
+from benmo.sim.disk import DiskFailed, PowerCut
+from benmo.sim.draw import BALANCE, Dice
+from benmo.sim.machine import Fuse, Machine, Turn
+from benmo.sim.network import Network, Wire
+from benmo.sim.plan import Pay, Plan
+from benmo.sim.trace import Trace, ids, outcomes
+
+T = TypeVar("T")
+
+_BEGIN_S = 1_000.0
+"""What all clocks show at the start, in seconds."""
+
+_CLOSE_S = 1e-6
+"""Times that differ by less are the same: clocks that run at other rates round differently."""
+
+_NEWS_S = 0.2
+"""How long it takes at most until the end of a link notices that it broke or is back."""
+
+_TRY_AGAIN_S = 1.0
+"""After which time a node whose start failed is started again."""
+
+_FORGOTTEN_S = 20.0
+"""After which time a dead node is started at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambush:
+    """What is going to happen when a node, or any, sends the next message of a kind.
+
+    `spring` is told who sends.
+    """
+
+    kind: str
+    node: NodeId | None
+    spring: Callable[[NodeId], None]
+
+
+class World:
+    """A run of one plan. `run` it once; it raises `Violation`."""
+
+    def __init__(self, plan: Plan, trace: Trace) -> None:
+        self.plan = plan
+        self.trace = trace
+        self.agenda = Agenda()
+        self.at, self.after = self.agenda.at, self.agenda.after
+        self.counts: Counter[str] = Counter()
+        self.network = Network(plan.seed, plan.nodes, plan.weather)
+        facts = Facts(
+            plan.nodes,
+            plan.quorum,
+            BALANCE,
+            plan.log_limit,
+            plan.journal_bytes_max,
+            plan.rogues,
+        )
+        self.machines = {
+            node: Machine(node, plan, NodeClock(rate, _BEGIN_S), self._sent)
+            for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
+        }
+        self.watchers = Watchers(facts, self.machines)
+        self._wire = Wire()
+        self._dice = Dice(plan.seed, "world")
+        self._tickets = 0
+        self.ambushes: list[Ambush] = []
+        for machine in self.machines.values():
+            machine.create(BALANCE)
+
+    @property
+    def now(self) -> float:
+        """The true time, in seconds since the beginning."""
+        return self.agenda.now
+
+    # Machines.
+
+    def start(self, node: NodeId, again_after: int = 0) -> None:
+        """Start a node's process. If it can't be for a fault of the disk, try again later."""
+        machine = self.machines[node]
+        machine.is_start_due = False
+        if machine.engine is not None or machine.is_out:
+            return
+        if again_after:
+            self.arm(machine, again_after, True, 0.5)
+        state = self.guarded(machine, lambda: machine.start(self.now))
+        if state is None:
+            self._start_later(machine)
+            return
+        self.trace.state(self.now, node, _started(state))
+        self.watchers.on_start(machine, state)
+        for peer in self.plan.nodes:
+            if peer != node:
+                self.spread_news(node, peer)
+        self.schedule_turn(machine, 0.0)
+
+    def _start_later(self, machine: Machine) -> None:
+        if not machine.is_start_due:
+            machine.is_start_due = True
+            self.after(_TRY_AGAIN_S, self.start, machine.node)
+
+    def arm(self, machine: Machine, operations: int, is_power_cut: bool, share: float) -> None:
+        """Let a machine die in the middle of what it does."""
+        machine.fuse = Fuse(operations, is_power_cut, share)
+
+    def die(self, machine: Machine, is_power_cut: bool, why: str) -> None:
+        """A process ends, now."""
+        self.trace.fault(self.now, f"node {machine.node} {why}")
+        self.counts["power cuts" if is_power_cut else "kills"] += 1
+        machine.die(is_power_cut)
+        self.after(_FORGOTTEN_S, self.start, machine.node)
+        self.watchers.on_death(machine)
+        for peer in self.plan.nodes:
+            if peer != machine.node and not (is_power_cut and self._dice.chance(0.5)):
+                self.spread_news(machine.node, peer)
+
+    def guarded(self, machine: Machine, action: Callable[[], T]) -> T | None:
+        """Do what may go wrong. None if the process ended in it, as it should."""
+        try:
+            return action()
+        except PowerCut:
+            is_power_cut = machine.fuse is None or machine.fuse.is_power_cut
+            self.die(machine, is_power_cut, "loses power" if is_power_cut else "is killed")
+        except DiskFailed as error:
+            self.counts["stops by a failed disk"] += 1
+            self.die(machine, False, f"stops: {error.strerror}")
+            self._start_later(machine)
+        except StateError as error:
+            self._damage_found(machine, error)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation("program", f"node {machine.node}: {_text(error)}") from error
+        return None
+
+    def _damage_found(self, machine: Machine, error: StateError) -> None:
+        if not machine.is_damaged:
+            raise Violation("damage", f"node {machine.node} stops, but nobody harmed it: {error}")
+        self.counts["damage found"] += 1
+        machine.is_out = True
+        self.die(machine, False, f"stops for good: {error}")
+
+    # Turns.
+
+    def schedule_turn(self, machine: Machine, wait_s: float) -> None:
+        """Let the engine turn to what waits, unless it is going to anyway."""
+        if not machine.is_scheduled:
+            machine.is_scheduled = True
+            when = max(self.now + wait_s, machine.paused_until)
+            self.at(when, self._turn, machine, machine.life, None)
+
+    def arm_timer(self, machine: Machine) -> None:
+        """Let the engine turn when its deadline comes."""
+        assert machine.engine is not None
+        when = machine.clock.when(machine.engine.deadline, self.now)
+        if when != machine.wake_at:
+            machine.wake_at = when
+            self.at(when, self._turn, machine, machine.life, when)
+
+    def _turn(self, machine: Machine, life: int, timer: float | None) -> None:
+        if life != machine.life or machine.engine is None:
+            return
+        if timer is not None and timer != machine.wake_at:
+            return
+        if self.now < machine.paused_until:
+            if timer is None:
+                self.at(machine.paused_until, self._turn, machine, life, None)
+            else:
+                machine.wake_at = machine.paused_until
+                self.at(machine.wake_at, self._turn, machine, life, machine.wake_at)
+            return
+        if timer is None:
+            machine.is_scheduled = False
+        self._really_turn(machine)
+
+    def _really_turn(self, machine: Machine) -> None:
+        assert machine.engine is not None
+        shown = machine.clock.read(self.now)
+        if 0.0 < machine.engine.deadline - shown < _CLOSE_S:
+            shown = machine.engine.deadline
+        turn = self.guarded(machine, lambda: machine.turn(shown, self.now))
+        if turn is None:
+            return
+        self.counts["turns"] += 1
+        self._trace_turn(machine.node, turn)
+        for sender, reason in turn.report.misbehaved:
+            raise Violation("program", f"node {machine.node} blames node {sender}: {reason}")
+        self.watchers.on_turn(machine, turn)
+        self.arm_timer(machine)
+
+    def _trace_turn(self, node: NodeId, turn: Turn) -> None:
+        for admission in turn.report.admissions:
+            if admission.run is None:
+                self.trace.state(self.now, node, f"refuses: {admission.reason}")
+            else:
+                self.trace.state(self.now, node, f"queued {_run_text(admission.run)}")
+        for notice in turn.report.notices:
+            self.trace.state(self.now, node, notice.text)
+        for applied in turn.report.applied:
+            text = f"decided slot {applied.block.slot}: {outcomes(applied)}"
+            self.trace.state(self.now, node, text)
+
+    # Messages and links.
+
+    def _sent(self, sender: NodeId, to: NodeId, message: Message) -> None:
+        if self.ambushes:
+            self._spring(sender, message)
+        self.trace.message(self.now, ">", sender, to, message)
+        self.watchers.on_sent(self.machines[sender], to, message)
+        if not self.network.passes(sender, to):
+            self.counts["messages cut off"] += 1
+            return
+        if self.network.loses(sender, to, message):
+            self.counts["messages lost"] += 1
+            return
+        arrivals = self.network.arrivals(sender, to, self.now)
+        self.counts["messages"] += 1
+        if len(arrivals) != 1:
+            self.counts["messages doubled" if arrivals else "messages lost"] += 1
+        data = self._wire.encode(message)
+        for when in arrivals:
+            self.at(when, self._arrives, sender, to, data)
+
+    def _spring(self, sender: NodeId, message: Message) -> None:
+        kind = type(message).__name__
+        for ambush in [each for each in self.ambushes if each.kind == kind]:
+            if ambush.node in (None, sender):
+                self.ambushes.remove(ambush)
+                ambush.spring(sender)
+
+    def _arrives(self, sender: NodeId, to: NodeId, data: bytes) -> None:
+        machine = self.machines[to]
+        if machine.engine is None or sender in machine.takes_not:
+            return
+        if not self.network.passes(sender, to):
+            self.counts["messages cut off"] += 1
+            return
+        message = self._wire.decode(data)
+        self.trace.message(self.now, "<", sender, to, message)
+        self.happen(machine, Received(sender, message))
+
+    def happen(self, machine: Machine, event: Event) -> None:
+        """Something came to a node: it turns to it soon, and to what else comes until then."""
+        machine.inbox.append(event)
+        work_s = self.plan.work_s
+        self.schedule_turn(machine, self._dice.share() * work_s if work_s else 0.0)
+
+    def spread_news(self, one: NodeId, other: NodeId) -> None:
+        """Both ends of a link are going to notice whether it is up."""
+        self.after(self._dice.share() * _NEWS_S, self.tell, one, other)
+        self.after(self._dice.share() * _NEWS_S, self.tell, other, one)
+
+    def tell(self, node: NodeId, peer: NodeId) -> None:
+        """Let a node know whether it is linked to a peer, if it doesn't."""
+        machine = self.machines[node]
+        is_up = self.is_linked(node, peer)
+        if machine.engine is None or is_up == (peer in machine.told_up):
+            return
+        if is_up:
+            machine.told_up.add(peer)
+        else:
+            machine.told_up.discard(peer)
+        self.happen(machine, LinkChanged(peer, is_up))
+
+    def is_linked(self, one: NodeId, other: NodeId) -> bool:
+        """Whether both connections of a link can be."""
+        first, second = self.machines[one], self.machines[other]
+        return (
+            first.engine is not None
+            and second.engine is not None
+            and self.network.passes(one, other)
+            and self.network.passes(other, one)
+            and other not in first.sends_not | first.takes_not
+            and one not in second.sends_not | second.takes_not
+        )
+
+    # Users.
+
+    def pay(self, happening: Pay) -> None:
+        """Somebody at a node wants to pay, if it lives; at a rogue nobody does."""
+        machine = self.machines[happening.node]
+        if machine.engine is None or happening.node in self.plan.rogues:
+            return
+        self._tickets += 1
+        self.counts["transfers asked for"] += len(happening.payments)
+        event = Submitted(self._tickets, happening.payments)
+        self.trace.fault(self.now, str(happening))
+        self.watchers.on_submitted(machine, event)
+        self.happen(machine, event)
+
+
+def _run_text(run: Run) -> str:
+    return " ".join(transfer.id for transfer in run.transfers())
+
+
+def _started(state: State) -> str:
+    accepted = "" if state.accepted is None else f", accepted slot {state.accepted.slot} in "
+    ballot = "" if state.accepted is None else f"{state.accepted.ballot}: "
+    what = "" if state.accepted is None else ids(state.accepted.block)
+    return (
+        f"starts: promised {state.promised}, height {state.ledger.height}{accepted}{ballot}{what}"
+    )
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
