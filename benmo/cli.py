@@ -14,6 +14,8 @@ from benmo.errors import StateError
 from benmo.output import Status
 from benmo.process import die, format_option, node, state_dir_option
 from benmo.shell import run_lines, standard_input
+from benmo.sim.command import simulate
+from benmo.sim.explore.command import explore
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,3 +61,5 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
 
 
 main.add_command(node)
+main.add_command(simulate)
+main.add_command(explore)

@@ -1,0 +1,160 @@
+"""`benmo explore`: every order of deliveries, losses and crashes of a small system."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import perf_counter
+
+import click
+
+from benmo.paxos import Tenure
+from benmo.sim.explore.parts import Bounds
+from benmo.sim.explore.path import events_of, lines_of
+from benmo.sim.explore.search import Result, Search, Watcher
+from benmo.sim.explore.system import System
+
+_VIOLATION = 1
+_NOT_THE_WHOLE = 3
+_REFRESH_PER_SECOND = 4
+
+
+@click.command()
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(3, 7))
+@click.option(
+    "--leaders",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 7),
+    help="How many of the nodes campaign.",
+)
+@click.option("--slots", default=2, show_default=True, type=click.IntRange(1, 8))
+@click.option(
+    "--crashes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 9),
+    help="How often a node crashes and restarts, all nodes together.",
+)
+@click.option(
+    "--campaigns",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 9),
+    help="How often each of the leaders campaigns.",
+)
+@click.option(
+    "--tenure",
+    default=Tenure.STABLE.value,
+    show_default=True,
+    type=click.Choice([tenure.value for tenure in Tenure]),
+)
+@click.option(
+    "--forwarding/--no-forwarding",
+    default=True,
+    show_default=True,
+    help="Whether nodes forward their queues to a stable leader.",
+)
+@click.option("--states-max", type=click.IntRange(1), help="Stop after so many states.")
+@click.option("--plant", metavar="BUG", help="Plant a known mistake, and see whether it is found.")
+def explore(
+    nodes: int,
+    leaders: int,
+    slots: int,
+    crashes: int,
+    campaigns: int,
+    tenure: str,
+    forwarding: bool,
+    states_max: int | None,
+    plant: str | None,
+) -> None:
+    """Try every order of deliveries, losses and crashes of a small system.
+
+    The production code runs, on disks in memory. Messages are lost, doubled, delayed and
+    reordered at will. Shows a shortest way to what is wrong, if anything is, and leaves with
+    status 1 then, and with 3 if it stopped before the end.
+    """
+    if nodes % 2 == 0:
+        raise click.BadParameter("an odd number, please", param_hint="--nodes")
+    if leaders > nodes:
+        raise click.BadParameter("no more than there are nodes, please", param_hint="--leaders")
+    bounds = Bounds(nodes, leaders, slots, crashes, campaigns, Tenure(tenure), forwarding)
+    with _planted(plant):
+        sys.exit(_run(bounds, states_max))
+
+
+def _run(bounds: Bounds, states_max: int | None) -> int:
+    """The exit status."""
+    started_at = perf_counter()
+    system = System(bounds)
+    search = Search(system)
+    with _progress(states_max) as watcher:
+        result = search.run(states_max, watcher)
+    if result.found is not None:
+        events = events_of(system, search, result.found)
+        click.echo("\n".join(lines_of(events, result.found.violation)))
+    click.echo(_summary(bounds, result, perf_counter() - started_at))
+    if result.found is not None:
+        return _VIOLATION
+    return 0 if result.is_whole else _NOT_THE_WHOLE
+
+
+def _summary(bounds: Bounds, result: Result, seconds: float) -> str:
+    counted = [
+        (bounds.nodes, "node", "nodes"),
+        (bounds.leaders, "leader", "leaders"),
+        (bounds.crashes, "crash", "crashes"),
+        (bounds.slots, "slot", "slots"),
+        (result.states, "state", "states"),
+        (result.transitions, "transition", "transitions"),
+    ]
+    parts = [f"{count:,} {one if count == 1 else many}" for count, one, many in counted]
+    return f"{', '.join(parts)}, {seconds:.1f} seconds: {_verdict(result)}"
+
+
+def _verdict(result: Result) -> str:
+    if result.found is not None:
+        return f"a violation after {result.depth} events"
+    if result.is_whole:
+        return "no violation"
+    return "no violation so far, but this is not the whole"
+
+
+def _planted(name: str | None) -> AbstractContextManager[object]:
+    if name is None:
+        return nullcontext()
+    from benmo.sim.planted import PLANTED, plant  # noqa: PLC0415 - only who plants needs it
+
+    if name not in PLANTED:
+        raise click.BadParameter(f"one of {', '.join(PLANTED)}", param_hint="--plant")
+    return plant(name)
+
+
+@contextmanager
+def _progress(states_max: int | None) -> Iterator[Watcher | None]:
+    """Shows how far the search is, on a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - takes a while to load
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=_REFRESH_PER_SECOND
+    ) as progress:
+        task = progress.add_task("", total=states_max)
+
+        def watch(states: int, waiting: int, depth: int) -> None:
+            text = f"{states:,} states, {waiting:,} waiting, depth {depth}"
+            total = states if states_max is None else states_max
+            completed = states - waiting if states_max is None else states
+            progress.update(task, description=text, completed=completed, total=total)
+
+        yield watch

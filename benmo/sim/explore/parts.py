@@ -1,0 +1,176 @@
+"""What a node of an exploration consists of: the production engine, within bounds.
+
+Engine, replica, ledger, queue and storage are those of production; the disk is in memory. Links
+are up from the start and stay so: a lost message is one that is never delivered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import Any
+
+from benmo.codec import encode_block
+from benmo.engine import Engine, Limits
+from benmo.errors import StateError
+from benmo.journal import State
+from benmo.ledger import Ledger, Run
+from benmo.paxos import Ballot, Heartbeat, Message, NodeId, Replica, Settings, Tenure
+from benmo.pool import Pool
+from benmo.sim.disk import MemoryDisk
+from benmo.sim.explore.snapshot import ROUND_S, copied
+from benmo.storage import JOURNAL, Storage
+
+Sent = tuple[tuple[NodeId, Message], ...]
+"""Receivers and messages, in the order of sending."""
+
+_CLUSTER = "e" * 32
+_BALANCE = 100
+_LIMITS = Limits(block_transfers_max=1)
+_DELAY_S = 8 * ROUND_S
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large the explored system is.
+
+    Nodes 1 to `leaders` may campaign, `campaigns` times each, and have `slots` transfers queued;
+    `crashes` is for all nodes together. Nothing is proposed above slot `slots`, and a block holds
+    one transfer.
+    """
+
+    nodes: int = 3
+    leaders: int = 2
+    slots: int = 2
+    crashes: int = 1
+    campaigns: int = 1
+    tenure: Tenure = Tenure.STABLE
+    forwarding: bool = True
+    """Whether queues are forwarded to a stable leader; else those messages are all lost."""
+
+    @property
+    def ids(self) -> tuple[NodeId, ...]:
+        return tuple(range(1, self.nodes + 1))
+
+    def settings(self, node: NodeId) -> Settings:
+        """Without heartbeats; every wait is longer than a round."""
+        delay = (_DELAY_S, _DELAY_S)
+        return Settings(node, self.ids, self.tenure, delay, ROUND_S, inf, _DELAY_S)
+
+
+class _Highest(Random):
+    """Always draws the upper end: when a delay is over is the exploration's choice."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+_CHANCE = _Highest()
+
+
+class _BoundedPool(Pool):
+    """A pool from which nothing is proposed above the last slot of the exploration."""
+
+    def __init__(self, bounds: Bounds, node: NodeId, ledger: Ledger, queue: Run) -> None:
+        transfers_max = _LIMITS.block_transfers_max
+        super().__init__(node, ledger, encode_block, _LIMITS.log_limit, transfers_max, queue)
+        self._bounds = bounds
+
+    def waiting(self) -> bool:
+        return self._goes_on() and super().waiting()
+
+    def ready(self) -> bool:
+        return self._goes_on() and super().ready()
+
+    def forward(self, ballot: Ballot, again: bool) -> Run | None:
+        if not (self._bounds.forwarding and self._goes_on()):
+            return None
+        return super().forward(ballot, again)
+
+    def _goes_on(self) -> bool:
+        return self._ledger.height < self._bounds.slots
+
+
+class _BoundedEngine(Engine):
+    """The production engine with a bounded pool."""
+
+    def __init__(
+        self, bounds: Bounds, node: NodeId, state: State, storage: Storage, outbox: Outbox
+    ) -> None:
+        settings = bounds.settings(node)
+        super().__init__(settings, _LIMITS, state, storage, outbox, _CHANCE, 0.0)
+        self.pool = _BoundedPool(bounds, node, self.ledger, state.queue)
+        self.replica = Replica(settings, state.durable, self.pool, _CHANCE, 0.0)
+
+
+class Outbox:
+    """A transport that keeps what is sent, and what was on the disk meanwhile. No heartbeats."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self.sent: list[tuple[NodeId, Message]] = []
+        self.disks: dict[int, tuple[MemoryDisk, int]] = {}
+        """By the journal's length: the disk, and how much had been sent when it was last so."""
+        self._disk = disk
+
+    def send(self, to: NodeId, message: Message) -> None:
+        if isinstance(message, Heartbeat):
+            return
+        self.sent.append((to, message))
+        length = self._disk.size(JOURNAL)
+        known = self.disks.get(length)
+        disk = known[0] if known is not None else self._disk.copy()
+        self.disks[length] = (disk, len(self.sent))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The live objects of one node."""
+
+    engine: Engine
+    storage: Storage
+    disk: MemoryDisk
+    outbox: Outbox
+
+    @classmethod
+    def opened(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk) -> Parts:
+        """A node on this disk, not started yet. Raises `StateError`."""
+        storage, state = Storage.open(disk, _CLUSTER, node)
+        outbox = Outbox(disk)
+        return cls(_BoundedEngine(bounds, node, state, storage, outbox), storage, disk, outbox)
+
+    def copy(self, now: float) -> Parts:
+        """The same as of `now`, which becomes zero, with an empty outbox."""
+        known: dict[int, Any] = {}
+        disk = copied(self.disk, now, known)
+        outbox = Outbox(disk)
+        known[id(self.outbox)] = outbox
+        engine = copied(self.engine, now, known)
+        return Parts(engine, known[id(self.storage)], disk, outbox)
+
+    @property
+    def written(self) -> tuple[int, bool]:
+        """Changes with whatever is written or made durable."""
+        return (self.storage.journal_bytes, self.storage.needs_sync)
+
+
+def create(bounds: Bounds, node: NodeId) -> MemoryDisk:
+    """The disk of a new node."""
+    disk = MemoryDisk()
+    Storage.create(disk, _CLUSTER, node, dict.fromkeys(bounds.ids, _BALANCE))
+    return disk
+
+
+def after_crash(disk: MemoryDisk) -> tuple[MemoryDisk, MemoryDisk]:
+    """What was written and not synced is there, or is lost."""
+    return (disk.copy(), disk.after_power_cut())
+
+
+def recovered(disk: MemoryDisk, node: NodeId) -> object:
+    """All that a start finds on this disk, in a form that can be compared."""
+    try:
+        _, state = Storage.open(disk.copy(), _CLUSTER, node)
+    except StateError as error:
+        return str(error)
+    money = (tuple(state.ledger.balances.items()), tuple(state.ledger.last.items()))
+    return (state.durable, state.queue, money)

@@ -1,0 +1,348 @@
+"""The exploration goes to its end, loses nothing on the way, and finds what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from click.testing import CliRunner
+
+from benmo.paxos import Accept, Accepted, Ballot, Behind, Decide, Promise, Tenure
+from benmo.sim.explore.command import explore
+from benmo.sim.explore.node import Moment, Outcome, Violation
+from benmo.sim.explore.parts import Bounds
+from benmo.sim.explore.path import Event, events_of, lines_of
+from benmo.sim.explore.search import STATE_BITS, Move, Place, Search
+from benmo.sim.explore.snapshot import LATER_S, ROUND_S, copied, identity
+from benmo.sim.explore.system import Cause, Envelope, System
+from benmo.sim.planted import plant
+
+SMALL = Bounds(slots=1, crashes=0, forwarding=False)
+WITH_A_CRASH = Bounds(slots=1, crashes=1)
+TWO_SLOTS = Bounds(slots=2, crashes=0, forwarding=False)
+THREE_LEADERS = Bounds(leaders=3, slots=1, crashes=0, forwarding=False)
+FIVE_NODES = Bounds(nodes=5, leaders=1, slots=1, crashes=0)
+
+MISTAKES: list[tuple[str, Bounds, str]] = [
+    ("one-promise-too-few", SMALL, "quorums have accepted different blocks for slot 1"),
+    (
+        "reported-value-ignored",
+        SMALL,
+        "quorums have accepted different blocks for slot 1",
+    ),
+    (
+        "lowest-ballot-wins",
+        THREE_LEADERS,
+        "quorums have accepted different blocks for slot 1",
+    ),
+    (
+        "decision-of-another-ballot",
+        TWO_SLOTS,
+        "nodes 1 and 2 have different blocks in slot 1",
+    ),
+    (
+        "proposes-before-catching-up",
+        TWO_SLOTS,
+        "quorums have accepted different blocks for slot 1",
+    ),
+    (
+        "accept-ignores-promise",
+        WITH_A_CRASH,
+        "node 2 can't start: memory/journal.jsonl, line 3, is damaged: "
+        "it accepts below the promised ballot",
+    ),
+    ("promise-not-saved", WITH_A_CRASH, "node 1 forgets that it promised (1, 1)"),
+    (
+        "vote-not-durable",
+        WITH_A_CRASH,
+        "node 1 forgets that it accepted slot 1 in (1, 1)",
+    ),
+    ("promise-to-any-ballot", SMALL, "node 2 fails: AssertionError: A1"),
+    (
+        "accepts-when-behind",
+        TWO_SLOTS,
+        "node 2 finds fault with node 1: two blocks were proposed in ballot (1, 1)",
+    ),
+    (
+        "doubled-vote-counted",
+        FIVE_NODES,
+        "node 1 decided slot 1 without a quorum",
+    ),
+    (
+        "late-promise-is-vote",
+        FIVE_NODES,
+        "node 1 decided slot 1 without a quorum",
+    ),
+]
+
+
+# The search.
+
+
+@pytest.mark.parametrize("tenure", list(Tenure))
+def test_nothing_is_wrong_in_a_small_system_and_a_second_search_is_the_same(
+    tenure: Tenure,
+) -> None:
+    bounds = Bounds(slots=1, crashes=1, tenure=tenure, forwarding=False)
+    first, second = Search(System(bounds)).run(), Search(System(bounds)).run()
+    assert first.is_whole
+    assert first.found is None
+    assert first.states > 1000
+    assert first == second
+
+
+def test_the_reductions_lose_no_state_of_the_nodes() -> None:
+    system = System(SMALL)
+    search = Search(system)
+    assert search.run().is_whole
+    assert reached_without_reductions(system, search) == search.reached
+
+
+def test_blocks_may_be_asked_for_at_any_time_and_that_adds_to_what_is_reached_otherwise() -> None:
+    system = System(Bounds(slots=1, crashes=0))
+    search = Search(system)
+    assert search.run().is_whole
+    assert reached_without_reductions(system, search, is_asked=False) <= search.reached
+
+
+@pytest.mark.parametrize(
+    ("mistake", "bounds", "violation"), MISTAKES, ids=[each[0] for each in MISTAKES]
+)
+def test_a_mistake_is_found_and_the_way_to_it_can_be_gone_again(
+    mistake: str, bounds: Bounds, violation: str
+) -> None:
+    with plant(mistake):
+        system = System(bounds)
+        search = Search(system)
+        found = search.run().found
+        assert found is not None
+        assert found.violation == violation
+        events = events_of(system, search, found)
+        assert list(lines_of(events, found.violation))[-1] == f"! {violation}"
+        raised = violation if found.move is not None else None
+        assert what_goes_wrong_last(bounds, events) == raised
+
+
+def test_a_search_that_is_stopped_says_so() -> None:
+    result = Search(System(WITH_A_CRASH)).run(states_max=100)
+    assert not result.is_whole
+    assert result.found is None
+    assert 100 <= result.states < 200
+
+
+def test_a_watcher_is_told_how_far_the_search_is() -> None:
+    told: list[tuple[int, int, int]] = []
+    result = Search(System(SMALL)).run(watcher=lambda *numbers: told.append(numbers))
+    assert told[0] == (1, 1, 1)
+    assert [depth for _, _, depth in told] == sorted(depth for _, _, depth in told)
+    assert told[-1][2] == result.depth
+
+
+def reached_without_reductions(system: System, search: Search, is_asked: bool = True) -> set[int]:
+    """As the search, but with every reply an event of its own, and no state left out."""
+    states, asking = system.first()
+    nodes = sum(state << STATE_BITS * index for index, state in enumerate(states))
+    seen = {Place(nodes, asking if is_asked else 0)}
+    waiting = list(seen)
+    while waiting:
+        place = waiting.pop()
+        for following in following_places(system, search, place):
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return {place.nodes for place in seen}
+
+
+def following_places(system: System, search: Search, place: Place) -> Iterable[Place]:
+    for index in range(system.bounds.nodes):
+        state = search.state(place, index)
+        local = system.learn(state, place.messages)
+        for bit, sent in local.replies.items():
+            if place.messages & bit and sent & ~place.messages:
+                yield Place(place.nodes, place.messages | sent)
+        for cause, step in system.spontaneous(state):
+            yield search.after(place, Move(index, cause, step))
+        for bit, steps in local.steps.items():
+            if place.messages & bit:
+                yield from (search.after(place, Move(index, bit, step)) for step in steps)
+
+
+def what_goes_wrong_last(bounds: Bounds, events: list[Event]) -> str | None:
+    """Go the way again, event by event, on the production code alone.
+
+    The text of the violation that the last event raises, or None if it raises none.
+    """
+    moments = {node: Moment.first(bounds, node) for node in bounds.ids}
+    sent: set[Envelope] = set()
+    for number, event in enumerate(events, 1):
+        node = event.before.node
+        assert moments[node].identity == event.before.identity
+        cause = event.cause
+        if isinstance(cause, Envelope):
+            assert cause in sent or isinstance(cause.message, Behind)
+        after = outcome_of(moments[node], event)
+        if isinstance(after, Violation):
+            assert number == len(events)
+            return str(after)
+        moments[node] = after
+        sent.update(event.sent)
+    return None
+
+
+def outcome_of(moment: Moment, event: Event) -> Moment | Violation:
+    """Where the same event leads to; of crashes, the one that the search took."""
+    try:
+        outcome = happen(moment, event.cause)
+    except Violation as violation:
+        return violation
+    if not event.crashes:
+        assert {each.message for each in event.sent} == {message for _, message in outcome.sent}
+        return outcome.moment
+    crashed = [each for each, _ in outcome.crashed]
+    if event.cause is Cause.CRASH:
+        crashed = list(moment.crash())
+    if event.has_failed:
+        return next(each for each in crashed if isinstance(each, Violation))
+    wanted = event.after.identity
+    return next(each for each in crashed if isinstance(each, Moment) and each.identity == wanted)
+
+
+def happen(moment: Moment, cause: Envelope | Cause) -> Outcome:
+    match cause:
+        case Envelope(sender, _, message):
+            return moment.receive(sender, message)
+        case Cause.CAMPAIGN:
+            return moment.campaign()
+        case Cause.TIME_OUT:
+            return moment.time_out()
+        case Cause.CRASH:
+            return Outcome(moment, ())
+
+
+# One node.
+
+
+def test_a_leader_may_crash_after_its_accept_requests_and_before_its_own_vote() -> None:
+    outcome = elected(Bounds())
+    assert outcome.moment.replica.acceptor.accepted is not None
+    for after, sent in outcome.crashed:
+        assert isinstance(after, Moment)
+        assert after.replica.acceptor.promised == Ballot(1, 1)
+        assert after.replica.acceptor.accepted is None
+        assert [type(message) for _, message in sent] == [Accept, Accept]
+    assert len(outcome.crashed) == 2
+
+
+def test_a_decision_alone_outlasts_a_kill_and_not_a_power_cut() -> None:
+    acceptor = Moment.first(Bounds(), 2)
+    for _, message in elected(Bounds()).sent[:1]:
+        acceptor = acceptor.receive(1, message).moment
+    accepted = acceptor.replica.acceptor.accepted
+    assert accepted is not None
+    decide = Decide(1, accepted.ballot, accepted.block.hash)
+    killed, cut_off = acceptor.receive(1, decide).moment.crash()
+    assert isinstance(killed, Moment)
+    assert isinstance(cut_off, Moment)
+    assert (len(killed.chain), len(cut_off.chain)) == (1, 0)
+    assert cut_off.replica.acceptor.accepted == accepted
+
+
+def test_an_event_leaves_the_moment_before_it_as_it_was() -> None:
+    leader = elected(Bounds()).moment
+    before = leader.identity
+    outcome = leader.receive(2, Accepted(Ballot(1, 1), 1))
+    assert len(outcome.moment.chain) == 1
+    assert outcome.moment.identity != before
+    del leader.__dict__["identity"]
+    assert leader.identity == before
+
+
+def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
+    assert [Moment.first(Bounds(), node).may_campaign for node in (1, 2, 3)] == [True, True, False]
+    assert not Moment.first(Bounds(), 1).campaign().moment.may_campaign
+    failed = Moment.first(Bounds(campaigns=2), 1).campaign().moment
+    assert failed.may_time_out
+    assert failed.time_out().moment.may_campaign
+
+
+def elected(bounds: Bounds) -> Outcome:
+    """Node 1 hears the promise that makes it leader."""
+    return Moment.first(bounds, 1).campaign().moment.receive(2, Promise(Ballot(1, 1), 0, None))
+
+
+# Copies.
+
+
+class Thing:
+    def __init__(self, **attributes: object) -> None:
+        self.__dict__.update(attributes)
+
+
+def test_a_copy_shares_nothing_that_can_change_and_keeps_what_is_shared() -> None:
+    part = Thing(numbers=[1, 2], names={"a": {1}})
+    whole = Thing(first=part, second=part)
+    copy = copied(whole, 0.0, {})
+    assert identity(copy, 0.0, {}) == identity(whole, 0.0, {})
+    vars(vars(copy)["first"])["names"]["a"].add(2)
+    assert vars(copy)["first"] is vars(copy)["second"]
+    assert vars(part)["names"] == {"a": {1}}
+
+
+def test_whatever_differs_is_told_apart() -> None:
+    things = [
+        Thing(value={1: 2, 3: 4}),
+        Thing(value={3: 4, 1: 2}),
+        Thing(value=[1, 2]),
+        Thing(value={1, 2}),
+        Thing(value=bytearray(b"12")),
+        Thing(value=Thing(inner=1)),
+        Thing(value=0.0),
+        Thing(value=ROUND_S),
+        Thing(value=LATER_S),
+    ]
+    assert len({identity(thing, 0.0, {}) for thing in things}) == len(things)
+
+
+def test_of_a_time_only_the_kind_of_wait_that_is_left_matters() -> None:
+    for time, left in ((3.0, 0.0), (7.0, 0.0), (7.5, ROUND_S), (8.0, ROUND_S), (9.0, LATER_S)):
+        assert vars(copied(Thing(at=time), 7.0, {}))["at"] == left
+
+
+# The command.
+
+
+def test_the_command_counts_what_it_explored() -> None:
+    result = CliRunner().invoke(explore, ["--slots", "1", "--crashes", "0"])
+    assert result.exit_code == 0
+    assert result.output.startswith("3 nodes, 2 leaders, 0 crashes, 1 slot, ")
+    assert result.output.endswith("seconds: no violation\n")
+
+
+def test_the_command_says_that_a_part_is_not_the_whole() -> None:
+    result = CliRunner().invoke(explore, ["--states-max", "50"])
+    assert result.exit_code == 3
+    assert result.output.endswith("no violation so far, but this is not the whole\n")
+
+
+def test_the_command_shows_a_shortest_way_to_a_planted_mistake() -> None:
+    result = CliRunner().invoke(explore, ["--slots", "1", "--plant", "promise-not-saved"])
+    assert result.exit_code == 1
+    *lines, summary = result.output.splitlines()
+    assert lines == [
+        "= 1 promised (1, 1)",
+        "= 1 wants to lead with (1, 1)",
+        "> 1->2 Prepare (1, 1)",
+        "> 1->3 Prepare (1, 1)",
+        "! 1 crashes and restarts, at height 0",
+        "! node 1 forgets that it promised (1, 1)",
+    ]
+    assert summary.endswith("a violation after 2 events")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--nodes", "4"), ("--leaders", "5"), ("--plant", "a-sunflower")]
+)
+def test_the_command_explores_no_system_that_there_cant_be(option: str, value: str) -> None:
+    result = CliRunner().invoke(explore, [option, value])
+    assert result.exit_code == 2
+    assert option in result.output
