@@ -281,7 +281,8 @@ _NESTED: dict[str, Callable[[object], Message]] = {
 
 # Lines of the files.
 
-_PREFIX_BYTES = len(b'{"crc":"00000000",')
+PREFIX_BYTES = len(b'{"crc":"00000000",')
+"""How long the checksum with which each line begins is, punctuation and all."""
 
 
 class DamagedLine(ValueError):
@@ -299,13 +300,13 @@ def seal(value: object, previous: int = 0) -> bytes:
 
 def checksum(line: bytes) -> int:
     """The checksum with which a whole line begins."""
-    return int(line[_PREFIX_BYTES - 10 : _PREFIX_BYTES - 2], 16)
+    return int(line[PREFIX_BYTES - 10 : PREFIX_BYTES - 2], 16)
 
 
 def unseal(line: bytes, decoder: msgspec.json.Decoder[T], previous: int = 0) -> T:
     """The value of a line, given without its newline. Raises `DamagedLine` if it isn't whole."""
-    rest = line[_PREFIX_BYTES:]
-    if line[:_PREFIX_BYTES] != b'{"crc":"%08x",' % zlib.crc32(rest, previous):
+    rest = line[PREFIX_BYTES:]
+    if line[:PREFIX_BYTES] != b'{"crc":"%08x",' % zlib.crc32(rest, previous):
         raise DamagedLine("its checksum is wrong")
     try:
         return decoder.decode(b"{" + rest)

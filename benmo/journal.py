@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.codec import PREFIX_BYTES, DamagedLine, decode_block, raw_block, seal, unseal
 from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock, Block, Ledger, Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
@@ -159,16 +159,43 @@ def decode_line(line: bytes, previous: int) -> Line:
     return unseal(line, _decoder, previous)
 
 
-def require_torn(rest: bytes, previous: int) -> None:
-    """Raises `DamagedLine` unless what follows the last newline may be a line torn off.
+def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
+    """The lines of a journal, without their newlines, and what may be torn off at its end.
 
-    It may not be one that is whole but for its newline: no write ends so.
+    That is what follows the last newline; or, with its newline, the last line of which pages are
+    missing. Pages reach the disk in any order, and one that didn't is read as NULs, of which no
+    line has any, and which no single flipped bit makes. Decisions that follow such a line are torn
+    off with it: they are never synced for themselves.
     """
+    *lines, rest = journal.split(b"\n")
+    last = len(lines) - 1
+    while last > 0 and b"\0" not in lines[last] and is_decision(lines[last]):
+        last -= 1
+    if last > 0 and b"\0" in lines[last]:
+        rest = b"\n".join([*lines[last:], rest])
+        lines = lines[:last]
+    return lines, rest
+
+
+def require_torn(rest: bytes, previous: int) -> None:
+    """Raises `DamagedLine` unless this, a journal's end, may be torn off.
+
+    It may not be a line that is whole but for its newline, if that is anything but missing, or NUL
+    since its page is: no write ends so.
+    """
+    if rest.endswith(b"\0"):
+        return
     try:
         unseal(rest[:-1], _decoder, previous)
     except DamagedLine:
         return
     raise DamagedLine("the newline at its end is wrong")
+
+
+def is_decision(line: bytes) -> bool:
+    """Whether a line looks like that of a decision, whatever its checksum."""
+    kind = line[PREFIX_BYTES:]
+    return kind.startswith((b'"type":"decide"', b'"type":"learn"'))
 
 
 def _block(raw: msgspec.Raw) -> Block:

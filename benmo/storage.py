@@ -25,7 +25,15 @@ from benmo.chain import REMEDY, ChainFile
 from benmo.codec import DamagedLine, checksum, decode_block, raw_block, seal, unseal
 from benmo.disk import Disk
 from benmo.errors import ProtocolError, StateError
-from benmo.journal import OpenLine, Record, State, decode_line, encode_record, require_torn
+from benmo.journal import (
+    OpenLine,
+    Record,
+    State,
+    decode_line,
+    encode_record,
+    require_torn,
+    split_torn,
+)
 from benmo.ledger import AppliedBlock, Ledger, Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
@@ -34,6 +42,9 @@ JOURNAL = "journal.jsonl"
 CHAIN = "chain.jsonl"
 CHECKPOINT = "checkpoint.json"
 _NEW = ".new"
+
+_UNSYNCED_BYTES_MAX = 1 << 16
+"""How much of the journal may be unsynced, decisions alone though it be."""
 
 FOREIGN_REMEDY = "Put back the directory that belongs here"
 
@@ -80,6 +91,7 @@ class Storage:
         self._journal_bytes = 0
         self._checksum = 0
         self._is_synced = True
+        self._unsynced_bytes = 0
 
     @classmethod
     def create(cls, disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]) -> Storage:
@@ -123,7 +135,8 @@ class Storage:
     def needs_sync(self) -> bool:
         """Whether a promise, an accepted block or a queued transfer isn't durable yet.
 
-        A decision alone needn't be: a quorum has what it is about.
+        A decision alone needn't be: a quorum has what it is about. But the longer what isn't
+        synced, the more ways a power cut has to tear it.
         """
         return not self._is_synced
 
@@ -138,13 +151,16 @@ class Storage:
         data = b"".join(lines)
         self._disk.append(JOURNAL, data)
         self._journal_bytes += len(data)
-        if any(not isinstance(record, DecideRecord) for record in records):
+        self._unsynced_bytes += len(data)
+        is_vital = any(not isinstance(record, DecideRecord) for record in records)
+        if is_vital or self._unsynced_bytes > _UNSYNCED_BYTES_MAX:
             self._is_synced = False
 
     def sync(self) -> None:
         """Make durable what was appended."""
         self._disk.sync(JOURNAL)
         self._is_synced = True
+        self._unsynced_bytes = 0
 
     def applied(self, block: AppliedBlock) -> None:
         """The ledger applied a block whose decision was appended: it can be read from now on."""
@@ -198,6 +214,7 @@ class Storage:
         self._journal_bytes = len(line)
         self._checksum = checksum(line)
         self._is_synced = True
+        self._unsynced_bytes = 0
 
     def _replace(self, name: str, data: bytes) -> None:
         new = name + _NEW
@@ -227,7 +244,7 @@ class Storage:
     def _replay(self, state: State) -> None:
         """Apply the journal to the checkpoint's state, cutting off a torn last line."""
         data = self._disk.read(JOURNAL)
-        *lines, rest = data.split(b"\n")
+        lines, rest = split_torn(data)
         number = 1
         try:
             if not lines:

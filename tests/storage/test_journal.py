@@ -246,3 +246,69 @@ def test_two_blocks_in_one_ballot_are_refused() -> None:
     at_height_one(disk)
     append_lines(disk, AcceptRecord(proposal(2, HEAD, Ballot(4, 2))))
     assert "line 5, is damaged" in refusal(disk)
+
+
+# Pages that never reached the disk are read as NULs.
+
+
+def with_a_hole(disk: MemoryDisk, start: int, end: int) -> MemoryDisk:
+    data = disk.read(JOURNAL)
+    return damaged(disk, JOURNAL, data[:start] + bytes(end - start) + data[end:])
+
+
+def starts_of_lines(data: bytes) -> list[int]:
+    return [0, *(place + 1 for place, byte in enumerate(data[:-1]) if byte == ord("\n"))]
+
+
+def test_a_last_line_with_a_hole_anywhere_in_it_is_cut_off() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    before = writer.now
+    writer.promise(Ballot(90, 2))
+    length = disk.size(JOURNAL)
+    first = starts_of_lines(disk.read(JOURNAL))[-1]
+    for start in range(first, length):
+        for end in {start + 1, (start + length) // 2 + 1, length}:
+            assert reopened(with_a_hole(disk, start, end)) == before, (start, end)
+
+
+def test_a_hole_from_an_earlier_line_into_the_last_one_cuts_both_off() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    before = writer.now
+    writer.promise(Ballot(90, 2))
+    earlier = disk.size(JOURNAL)
+    writer.promise(Ballot(91, 2))
+    found = reopened(with_a_hole(disk, earlier - 20, earlier + 20))
+    assert found == before
+
+
+def test_decisions_after_a_line_with_a_hole_are_cut_off_with_it() -> None:
+    disk = MemoryDisk()
+    writer = at_height_one(disk)
+    before = writer.now
+    holed = disk.size(JOURNAL)
+    writer.accept(Ballot(50, 2), Run(2, 3, (3,), (1,)))
+    writer.decide()
+    assert reopened(with_a_hole(disk, holed + 30, holed + 60)) == before
+
+
+def test_a_hole_before_what_was_synced_is_damage() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    data = disk.read(JOURNAL)
+    writer.promise(Ballot(90, 2))
+    for start in starts_of_lines(data):
+        text = refusal(with_a_hole(disk, start + 20, start + 22))
+        assert "is damaged: " in text
+
+
+def test_a_last_line_without_a_hole_is_never_cut_off_for_damage() -> None:
+    disk = MemoryDisk()
+    every_kind_of_line(disk)
+    data = disk.read(JOURNAL)
+    for place in range(starts_of_lines(data)[-1], len(data)):
+        for bit in range(8):
+            flipped = bytes([data[place] ^ 1 << bit])
+            text = refusal(damaged(disk, JOURNAL, data[:place] + flipped + data[place + 1 :]))
+            assert "is damaged: " in text
