@@ -1,9 +1,9 @@
 """A disk in memory that forgets, at a power cut, what was not synced.
 
-What it knows of real disks: bytes that were not synced may be lost wholly or from some point on,
-and so may what was done to names. Those who kill only the process lose nothing. A failed fsync
-leaves the kernel believing that the bytes are written: a later fsync of the file succeeds and
-leaves a hole where they should be.
+What it knows of real disks: bytes that were not synced may be lost wholly or from some point on, or
+be read as NULs, and so may what was done to names be lost. Whoever kills only the process loses
+nothing. A failed fsync leaves the kernel believing that the bytes are written: a later fsync of the
+file succeeds and leaves a hole where they should be.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TypeVar
+
+_HOLE_SHARE = 0.3
 
 D = TypeVar("D", bound="MemoryDisk")
 
@@ -42,6 +44,8 @@ class _File:
 
     data: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
+    unchanged: int = 0
+    """How many bytes at the beginning are as they were at the last sync."""
     holes: list[tuple[int, int]] = field(default_factory=list)
     """Where bytes are that a failed sync left unwritten: no later sync writes them."""
 
@@ -50,23 +54,36 @@ class _File:
         for start, end in self.holes:
             durable = durable[:start] + bytes(max(0, len(durable[start:end]))) + durable[end:]
         self.durable = durable
+        self.unchanged = len(durable)
 
     def fail_to_sync(self) -> None:
-        self.holes.append((min(len(self.durable), len(self.data)), len(self.data)))
+        self.holes.append((self.unchanged, len(self.data)))
+        self.unchanged = len(self.data)
 
     def truncate(self, size: int) -> None:
         """What is written after that is new to the kernel: no hole is left there."""
         del self.data[size:]
+        self.unchanged = min(self.unchanged, size)
         self.holes = [(start, min(end, size)) for start, end in self.holes if start < size]
 
     def kept(self, random: Random | None) -> bytes:
-        """What a power cut leaves: of what was not synced nothing, all, or up to some point."""
+        """What a power cut leaves: of what was not synced nothing, all, or up to some point.
+
+        Sometimes with a hole in it that ends in its last line: pages that were not written yet.
+        """
         if random is None or not self.data.startswith(self.durable):
             return self.durable
         length = len(self.data) - len(self.durable)
         share = random.random() * 2 - 0.5
         extra = min(length, max(0, int(share * (length + 1))))
-        return bytes(self.data[: len(self.durable) + extra])
+        tail = self.data[len(self.durable) : len(self.durable) + extra]
+        if extra and random.random() < _HOLE_SHARE:
+            last_line = tail.rfind(b"\n", 0, extra - 1) + 1
+            start = int(random.random() * extra)
+            low = max(start, last_line) + 1
+            end = low + int(random.random() * (extra - low + 1))
+            tail[start:end] = bytes(end - start)
+        return self.durable + bytes(tail)
 
 
 class MemoryDisk:
@@ -138,6 +155,7 @@ class MemoryDisk:
         file = self._files[name]
         file.data = bytearray(data)
         file.durable = data
+        file.unchanged = len(data)
 
     def flip_bit(self, name: str, position: int) -> None:
         """Turn one bit of a file over, durably; `position` counts bits."""
@@ -168,7 +186,7 @@ class MemoryDisk:
     def copy_to(self, twin: D) -> D:
         """As `copy`, into an empty disk of another kind."""
         copies = {
-            id(file): _File(bytearray(file.data), file.durable, list(file.holes))
+            id(file): _File(bytearray(file.data), file.durable, file.unchanged, list(file.holes))
             for names in (self._files, *self._names)
             for file in names.values()
         }
@@ -188,7 +206,7 @@ class MemoryDisk:
         kept_names = 0 if random is None else int(random.random() * len(self._names))
         for name, file in self._names[kept_names].items():
             kept = file.kept(random)
-            survivor._files[name] = _File(bytearray(kept), kept)
+            survivor._files[name] = _File(bytearray(kept), kept, len(kept))
         survivor._names = [dict(survivor._files)]
         return survivor
 

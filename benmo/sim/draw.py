@@ -9,6 +9,7 @@ in which everything fails at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import TypeVar
@@ -77,7 +78,7 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
     order = [node for node in order if node <= nodes]
     fragile = order[: (nodes - 1) // 2]
     survivors = order[(nodes - 1) // 2 - dice.whole(0, 840) % ((nodes + 1) // 2) :]
-    return Plan(
+    plan = Plan(
         seed=seed,
         nodes=ids,
         tenure=tenure,
@@ -89,13 +90,36 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
         work_s=dice.pick([0.0, 0.0, 0.002, 0.02]),
         clock_rates=tuple(_rate(dice) for _ in range(NODES_MAX))[:nodes],
         log_limit=dice.pick([3, 10, 50]),
-        journal_bytes_max=dice.pick([1500, 3000, 10_000, 100_000]),
+        journal_bytes_max=dice.pick([500, 1500, 10_000, 100_000]),
         blocks_bytes_max=dice.pick([1, 600, 1 << 20]),
         block_transfers_max=dice.pick([1, 5, 20_000]),
         survivors=tuple(sorted(survivors)),
         is_rest_down=dice.chance(0.5),
         pays_at_end=dice.chance(0.5),
         happenings=_happenings(seed, ids, fragile, faults_s),
+    )
+    return _contended(plan) if dice.chance(0.15) else plan
+
+
+def _contended(plan: Plan) -> Plan:
+    """No node dies and no link is cut, but leaders never stop getting into each other's way.
+
+    Most of what they send is lost, so blocks are accepted by a few, in many ballots, and whoever
+    decides is heard by nobody.
+    """
+    pays = [each for each in plan.happenings if isinstance(each, Pay)]
+    lost = (
+        Mute(0.0, ("Accept",), 0.5, plan.faults_s),
+        Mute(0.0, ("Decide", "Heartbeat"), 0.8, plan.faults_s),
+        Mute(0.0, ("Accepted", "Nack"), 0.3, plan.faults_s),
+    )
+    return replace(
+        plan,
+        election_delay_s=(0, 0.1),
+        round_timeout_s=0.1,
+        heartbeat_s=1.0,
+        weather=Weather(loss=0.1, doubled=0.2, slow=0.2, slow_s=1.0, is_ordered=False),
+        happenings=(*lost, *pays),
     )
 
 
@@ -107,7 +131,7 @@ def _weather(dice: Dice) -> Weather:
     return Weather(
         loss=dice.pick([0.0, 0.0, dice.small(0.0, 0.2), dice.between(0.2, 0.6)]),
         doubled=_some(dice, 0.4, 0.3),
-        doubled_late=_some(dice, 0.4, 0.1),
+        doubled_late=dice.between(0.0, 0.1) if dice.chance(0.3) else 0.0,
         late_s=dice.between(1.0, 60.0),
         slow=_some(dice, 0.4, 0.2),
         slow_s=dice.small(0.05, 10.0),
@@ -136,6 +160,8 @@ _MUTED = (
     ("Heartbeat",),
     ("Forward",),
 )
+
+_FAILING = ("sync", "sync", "sync", "append", "append", "rename", "sync_directory", "truncate")
 
 _Draw = Callable[[Dice, float], Happening]
 
@@ -186,7 +212,7 @@ def _times(dice: Dice, count: int, faults_s: float) -> list[float]:
     times = [dice.between(0.0, faults_s) for _ in range(count)]
     for later in range(1, count):
         if dice.chance(0.3):
-            times[later] = times[later - 1] + dice.small(0.0, 0.5)
+            times[later] = min(times[later - 1] + dice.small(0.0, 0.5), faults_s)
     return times
 
 
@@ -292,7 +318,7 @@ def _sever(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Sever:
 
 
 def _fail(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FailDisk:
-    operation = "sync" if dice.chance(0.6) else "append"
+    operation = dice.pick(_FAILING)
     return FailDisk(at, dice.pick(ids), operation, dice.whole(1, 6), dice.share())
 
 
@@ -301,4 +327,4 @@ def _fill(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FillDisk:
 
 
 def _damage(fragile: list[NodeId], dice: Dice, at: float) -> Damage:
-    return Damage(at, dice.pick(fragile), dice.chance(0.3), dice.share())
+    return Damage(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))

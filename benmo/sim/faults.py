@@ -25,6 +25,7 @@ from benmo.sim.plan import (
     Sever,
 )
 from benmo.sim.world import Ambush, World
+from benmo.storage import CHAIN
 
 _ALONE = -1
 """The number of the cut that parts the others from the survivors."""
@@ -79,9 +80,10 @@ def _happen_to(
         case FailDisk():
             machine.failing, machine.failing_left = happening, happening.after
         case FillDisk(_, _, share, for_s):
-            machine.full_share, machine.full_until = share, world.now + for_s
-        case Damage(_, _, is_loss, where):
-            _damage(world, machine, is_loss, where)
+            machine.full_share = share
+            machine.full_until = max(machine.full_until, world.now + for_s)
+        case Damage():
+            _damage(world, machine, happening)
         case _:
             assert_never(happening)
 
@@ -168,7 +170,7 @@ def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:
     world.trace.fault(world.now, f"{cut.shape}: healed")
     world.network.heal(number)
     _spread(world, cut)
-    if times_left and world.now < world.plan.faults_s:
+    if times_left and world.now + cut.period_s < world.plan.faults_s:
         world.after(cut.period_s, _cut, world, number, cut, times_left)
 
 
@@ -178,30 +180,42 @@ def _spread(world: World, cut: Cut) -> None:
 
 
 def _sever(world: World, machine: Machine, sever: Sever) -> None:
+    until = max(machine.severed_until.get(sever.peer, 0.0), world.now + sever.for_s)
+    machine.severed_until[sever.peer] = until
     machine.sends_not.add(sever.peer)
     if not sever.is_one_way:
         machine.takes_not.add(sever.peer)
     world.tell(machine.node, sever.peer)
     world.spread_news(machine.node, sever.peer)
-    world.after(sever.for_s, _restore, world, machine, sever.peer)
+    world.at(until, _restore, world, machine, sever.peer)
 
 
 def _restore(world: World, machine: Machine, peer: NodeId) -> None:
-    machine.sends_not.discard(peer)
-    machine.takes_not.discard(peer)
-    world.spread_news(machine.node, peer)
+    """Unless the user has severed it once more meanwhile, for longer."""
+    if world.now >= machine.severed_until[peer]:
+        machine.sends_not.discard(peer)
+        machine.takes_not.discard(peer)
+        world.spread_news(machine.node, peer)
 
 
-def _damage(world: World, machine: Machine, is_loss: bool, where: float) -> None:
+def _damage(world: World, machine: Machine, damage: Damage) -> None:
+    """Mostly the process dies with it: one that lives on often writes the file anew in time."""
     machine.is_damaged = True
-    if is_loss:
+    if damage.is_loss:
         world.die(machine, True, "loses power and its disk")
         machine.disk.wipe()
-        world.after(1.0, world.start, machine.node)
-        return
+    else:
+        _flip_a_bit(machine, damage.where)
+    if damage.is_death and machine.engine is not None:
+        world.die(machine, False, "is killed")
+    world.after(1.0, world.start, machine.node)
+
+
+def _flip_a_bit(machine: Machine, where: float) -> None:
     names = machine.disk.names()
     name = names[int(where * len(names))]
     bits = 8 * machine.disk.size(name)
+    machine.is_damage_in_chain |= name == CHAIN
     if bits:
         machine.disk.flip_bit(name, int(where * len(names) % 1.0 * bits))
 
@@ -218,6 +232,8 @@ def calm(world: World) -> None:
             world.start(node)
             if machine.engine is not None:
                 world.arm_timer(machine)
+                machine.is_scheduled = False  # its turn may have been put off for long
+                world.schedule_turn(machine, 0.0)
         elif world.plan.is_rest_down:
             machine.is_out = True
             if machine.engine is not None:

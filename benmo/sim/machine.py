@@ -64,6 +64,7 @@ class Machine:
     """The peers that the engine was last told to be linked to."""
     sends_not: set[NodeId] = field(default_factory=set)
     takes_not: set[NodeId] = field(default_factory=set)
+    severed_until: dict[NodeId, float] = field(default_factory=dict)
     fuse: Fuse | None = None
     failing: FailDisk | None = None
     failing_left: int = 0
@@ -71,6 +72,9 @@ class Machine:
     full_share: float = 0.0
     true_now: float = 0.0
     is_damaged: bool = False
+    """Whether something on its disk is not as it was written. A start writes the journal and the
+    checkpoint anew; what it didn't mind in them is gone then."""
+    is_damage_in_chain: bool = False
     is_out: bool = False
     """It stays down: its disk is damaged, or the plan leaves it behind."""
     fault_counts: dict[str, int] = field(default_factory=dict)
@@ -171,7 +175,7 @@ class Machine:
             self.failing_left -= 1
             if self.failing_left <= 0:
                 self.failing = None
-                self._count(f"failed {'fsyncs' if operation == 'sync' else 'writes'}")
+                self._count(f"failed: {operation}")
                 raise DiskFailed(errno.EIO, "Input/output error", failing.share)
 
     def _burn(self) -> None:

@@ -165,8 +165,7 @@ class FailDisk:
     share: float
 
     def __str__(self) -> str:
-        what = "an fsync" if self.operation == "sync" else "a write"
-        return f"node {self.node}'s disk fails {what}, {self.after} of them later"
+        return f"node {self.node}'s disk fails the {self.after}th {self.operation} from now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +185,19 @@ class FillDisk:
 class Damage:
     """A bit of one file of a node turns over, or all its files are gone.
 
-    `where` is from 0 to 1: which file, and which bit of it.
+    `where` is from 0 to 1: which file, and which bit of it. With `is_death`, the process is killed
+    right after.
     """
 
     at: float
     node: NodeId
     is_loss: bool
     where: float
+    is_death: bool
 
     def __str__(self) -> str:
         what = "is replaced by an empty one" if self.is_loss else "turns a bit over"
-        return f"node {self.node}'s disk {what}"
+        return f"node {self.node}'s disk {what}{', and it is killed' if self.is_death else ''}"
 
 
 Happening = Pay | Crash | Pause | Jump | Cut | Mute | Rogue | Sever | FailDisk | FillDisk | Damage

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from benmo.engine import Event, LinkChanged, Received, Submitted
-from benmo.errors import StateError
+from benmo.errors import ProtocolError, StateError
 from benmo.journal import State
 from benmo.ledger import Run
 from benmo.paxos import Message, NodeId
@@ -101,6 +101,7 @@ class World:
         if state is None:
             self._start_later(machine)
             return
+        machine.is_damaged = machine.is_damaged and machine.is_damage_in_chain
         self.trace.state(self.now, node, _started(state))
         self.watchers.on_start(machine, state)
         for peer in self.plan.nodes:
@@ -249,7 +250,12 @@ class World:
         if not self.network.passes(sender, to):
             self.counts["messages cut off"] += 1
             return
-        message = self._wire.decode(data)
+        try:
+            message = self._wire.decode(data)
+        except ProtocolError as error:
+            raise Violation(
+                "program", f"node {sender} sends what can't be read: {error}"
+            ) from error
         self.trace.message(self.now, "<", sender, to, message)
         self.happen(machine, Received(sender, message))
 

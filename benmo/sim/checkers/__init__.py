@@ -8,8 +8,8 @@
 | durable answers | a block shown as decided is on the disks of a quorum at that moment |
 | exactly once | what was ordered is paid at most once; what was refused, never |
 | refusals | every order is answered; what is queued is never refused |
-| order | each node's transfers are decided in their order, without a gap |
 | money | the sum is constant, no balance is below zero, all nodes reckon alike |
+| order | each node's transfers are decided in their order, without a gap |
 | hash chain | a block's hash is that of its bytes, which name the block before |
 | replay | a node's state is what its files lead to |
 | bounded | journal, queue and what is kept for others stay within their limits |
@@ -43,7 +43,7 @@ from benmo.sim.checkers.replay import Replay
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
 
-__all__ = ["Checker", "Facts", "Violation", "Watchers"]
+__all__ = ["NAMES", "Checker", "Facts", "Violation", "Watchers"]
 
 _OTHERS: tuple[type[Checker], ...] = (
     OneValue,
@@ -51,13 +51,16 @@ _OTHERS: tuple[type[Checker], ...] = (
     DurableAnswers,
     ExactlyOnce,
     Refusals,
-    Order,
     Money,
+    Order,
     HashChain,
     Replay,
     Bounded,
     ToldRefusals,
 )
+
+NAMES = (Agreement.name, *(kind.name for kind in _OTHERS), Liveness.name)
+"""The checkers by name, as violations show them."""
 
 
 class Watchers:

@@ -1,4 +1,5 @@
-"""Promise 1: when `decided` is shown, the block is on the disks of a quorum, whatever power cuts.
+"""Promise 1: when `decided` is shown, the block is on the disks of a quorum, whatever power cuts;
+and what is answered as queued is on the node's own.
 
 A disk counts if the block's very bytes are where no power cut can take them away. One that the
 simulation itself has damaged gets the benefit of the doubt.
@@ -6,9 +7,11 @@ simulation itself has damaged gets the benefit of the doubt.
 
 from __future__ import annotations
 
-from benmo.ledger import AppliedBlock, Block
+from benmo.codec import to_json
+from benmo.ledger import AppliedBlock, Block, Run
 from benmo.sim.checkers.checker import Checker
-from benmo.sim.machine import Machine
+from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.storage import Storage
 
 
 class DurableAnswers(Checker):
@@ -18,6 +21,22 @@ class DurableAnswers(Checker):
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         self._require_durable(machine, applied.block)
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        for admission in turn.report.admissions:
+            if admission.run is not None and not machine.is_damaged:
+                self._require_queued(machine, admission.run)
+
+    def _require_queued(self, machine: Machine, run: Run) -> None:
+        """Its line is there; or a checkpoint of the same turn has it, together with others."""
+        if machine.disk.surely_holds(to_json(run).encode()):
+            return
+        _, state = Storage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
+        self.require(
+            state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1,
+            f"node {machine.node} answers that {run.debit}-{run.end - 1} is queued, but a power "
+            f"cut would lose it",
+        )
 
     def _require_durable(self, machine: Machine, block: Block) -> None:
         holders = [

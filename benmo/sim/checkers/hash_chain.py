@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from benmo.codec import decode_block
+from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock, Block
 from benmo.paxos import GENESIS_HASH
-from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine
 
 
@@ -29,5 +30,8 @@ class HashChain(Checker):
         self.require(block.previous == self._head, f"slot {slot} doesn't name the block before it")
         digest = hashlib.sha256(block.data).hexdigest()
         self.require(block.hash == digest, f"slot {slot}'s hash isn't that of its bytes")
-        self.require(decode_block(block.data) == block, f"slot {slot}'s bytes say something else")
-        self.require(len(block) > 0, f"slot {slot} is empty")
+        try:
+            said = decode_block(block.data)
+        except ProtocolError as error:
+            raise Violation(self.name, f"slot {slot}'s bytes are no block: {error}") from error
+        self.require(said == block, f"slot {slot}'s bytes say something else")

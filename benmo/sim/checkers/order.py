@@ -19,6 +19,6 @@ class Order(Checker):
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():
             if outcome is not Outcome.SKIPPED:
-                last = self._last[transfer.debit_node]
+                last = self._last.get(transfer.debit_node, 0)
                 self.require(transfer.number == last + 1, f"{transfer} comes after number {last}")
                 self._last[transfer.debit_node] = transfer.number

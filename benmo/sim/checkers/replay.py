@@ -1,6 +1,6 @@
 """A node's state is what a fresh replay of its files would lead to.
 
-Looked at every few turns of a node, since it takes reading all of them, and when a run ends.
+Looked at every few turns, whichever node's, since it takes reading all its files; and at the end.
 """
 
 from __future__ import annotations

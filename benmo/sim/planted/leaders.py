@@ -139,9 +139,7 @@ def lowest_ballot_wins(patch: Patch) -> None:
     """Of the reported blocks, a leader takes the one with the lowest ballot."""
 
     def reported(self: Leader, height: int) -> object:
-        promises = self.promises.values()
-        at_height = [promise.accepted for promise in promises if promise.height == height]
-        found = [accepted for accepted in at_height if accepted is not None]
+        found = _reported_at(self, height)
         return min(found, key=lambda proposal: proposal.ballot).block if found else None
 
     patch.set(Leader, "_reported", reported)
@@ -185,3 +183,8 @@ def equal_timers(patch: Patch) -> None:
     patch.set(Election, "on_leader", on_leader)
     patch.set(Election, "_delay", lambda self: self._settings.election_delay_s[0])
     patch.set(Election, "_jitter", lambda self: 0.001)
+
+
+def _reported_at(leader: Leader, height: int) -> list[Proposal]:
+    at_height = [each.accepted for each in leader.promises.values() if each.height == height]
+    return [accepted for accepted in at_height if accepted is not None]

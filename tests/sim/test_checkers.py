@@ -1,0 +1,349 @@
+"""Each checker fires on the very thing that it is about, and is silent otherwise."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import pytest
+
+from benmo.codec import encode_block
+from benmo.engine import Admission, Received, Report, Submitted
+from benmo.journal import State
+from benmo.ledger import AppliedBlock, Block, Ledger, Run
+from benmo.paxos import (
+    GENESIS_HASH,
+    Accept,
+    Accepted,
+    Ballot,
+    Decide,
+    Message,
+    Nack,
+    NodeId,
+    Prepare,
+    Promise,
+    Proposal,
+)
+from benmo.sim.checkers import Facts, Violation
+from benmo.sim.checkers.agreement import Agreement
+from benmo.sim.checkers.durable_answers import DurableAnswers
+from benmo.sim.checkers.exactly_once import ExactlyOnce
+from benmo.sim.checkers.hash_chain import HashChain
+from benmo.sim.checkers.money import Money
+from benmo.sim.checkers.one_value import OneValue
+from benmo.sim.checkers.order import Order
+from benmo.sim.checkers.promises import Promises
+from benmo.sim.checkers.refusals import Refusals
+from benmo.sim.checkers.told_refusals import ToldRefusals
+from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.storage import Storage
+from tests.sim.test_faults import Small
+
+FACTS = Facts((1, 2, 3), 2, 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))
+LOW, BALLOT, HIGH = Ballot(4, 2), Ballot(5, 1), Ballot(6, 3)
+QUIET = Turn((), Report())
+
+
+def new_machines(debit: NodeId = 1) -> dict[NodeId, Machine]:
+    """Three nodes that run, after `debit` has paid 10 to the next one: at height 1."""
+    small = Small(journal_bytes_max=FACTS.journal_bytes_max, block_transfers_max=5)
+    small.pay(debit, debit % 3 + 1, 10)
+    small.wait(2.0)
+    assert not small.world.watchers.liveness.why_not((1, 2, 3))
+    return small.machines
+
+
+def _found(machine: Machine) -> State:
+    return Storage.open(machine.disk.copy(), CLUSTER, machine.node)[1]
+
+
+def _applied(*runs: Run) -> list[AppliedBlock]:
+    """A chain with a run in each block, as a ledger applies it."""
+    ledger = Ledger({1: 100, 2: 100, 3: 100})
+    return [
+        ledger.apply(encode_block(slot, BALLOT, ledger.head, 0.0, (run,)))
+        for slot, run in enumerate(runs, 1)
+    ]
+
+
+def a_run(debit: NodeId, first: int, *payments: tuple[NodeId, int]) -> Run:
+    return Run(debit, first, tuple(to for to, _ in payments), tuple(much for _, much in payments))
+
+
+def an_answer(ticket: int, run: Run | None, reason: str = "") -> Turn:
+    return Turn((), Report(admissions=[Admission(ticket, run, reason)]))
+
+
+def fires(sentence: str) -> AbstractContextManager[object]:
+    return pytest.raises(Violation, match=sentence)
+
+
+ONE, OTHER = (_applied(a_run(1, 1, (2, amount)))[0] for amount in (10, 20))
+TWO = _applied(a_run(1, 1, (2, 10)), a_run(1, 2, (2, 5)))[1]
+
+# Agreement.
+
+
+def test_agreement_compares_what_nodes_decide() -> None:
+    machines = new_machines()
+    first, second = Agreement(FACTS, machines), Agreement(FACTS, machines)
+    decided = machines[1].whole_chain()[0].block
+    for machine in machines.values():
+        first.on_turn(machine, Turn((), Report(applied=[AppliedBlock(decided)])))
+    with fires("agreement: node 2 decides another block in slot 1"):
+        first.on_turn(machines[2], Turn((), Report(applied=[OTHER])))
+    with fires("node 2 finds other outcomes in slot 1 than others"):
+        first.on_turn(machines[2], Turn((), Report(applied=[AppliedBlock(decided, (0,))])))
+    with fires("node 3 decides slot 2 before those below"):
+        second.on_turn(machines[3], Turn((), Report(applied=[TWO])))
+
+
+def test_agreement_compares_where_nodes_stand() -> None:
+    machines = new_machines()
+    checker = Agreement(FACTS, machines)
+    with fires("node 1 is at height 1, which nobody decided"):
+        checker.on_turn(machines[1], QUIET)
+    checker.on_turn(machines[1], Turn((), Report(applied=machines[1].whole_chain())))
+    engine = machines[2].engine
+    assert engine is not None
+    engine.ledger.head = "f" * 64
+    with fires("node 2 has another chain at 1"):
+        checker.on_turn(machines[2], QUIET)
+
+
+def test_agreement_learns_of_blocks_that_a_node_recovers() -> None:
+    machines, strangers = new_machines(), new_machines(2)
+    checker = Agreement(FACTS, machines)
+    checker.on_start(machines[1], _found(machines[1]))
+    assert [applied.block.slot for applied in checker.chain] == [1]
+    checker.on_start(machines[2], _found(machines[2]))
+    checker.on_turn(machines[3], QUIET)
+    with fires("node 2 has another chain at 1"):
+        checker.on_start(strangers[2], _found(strangers[2]))
+    with fires("node 3 decides another block in slot 1"):
+        checker.on_turn(strangers[3], Turn((), Report(applied=strangers[3].whole_chain())))
+
+
+# What messages say.
+
+
+def test_one_value_wants_one_block_for_a_slot_and_ballot() -> None:
+    machines = new_machines()
+    one, other = Proposal(BALLOT, ONE.block), Proposal(BALLOT, OTHER.block)
+    for message in (Accept(other), Promise(HIGH, 0, other), Decide(1, BALLOT, OTHER.block.hash)):
+        checker = OneValue(FACTS, machines)
+        same: list[Message] = [
+            Accept(one),
+            Promise(HIGH, 0, one),
+            Decide(1, BALLOT, ONE.block.hash),
+        ]
+        for each in (*same, Accept(Proposal(HIGH, OTHER.block)), Decide(2, BALLOT, "f" * 64)):
+            checker.on_sent(machines[1], 2, each)
+        with fires(r"one value: there are two blocks for slot 1 in ballot \(5, 1\)"):
+            checker.on_sent(machines[2], 1, message)
+
+
+@pytest.mark.parametrize("said", [Promise(BALLOT, 1, None), Accepted(BALLOT, 1)])
+def test_promises_are_kept_over_turns_and_starts(said: Message) -> None:
+    machines = new_machines()
+    checker = Promises(FACTS, machines)
+    found = _found(machines[2])
+    checker.on_start(machines[2], replace(found, promised=LOW))
+    checker.on_sent(machines[2], 1, said)
+    checker.on_start(machines[2], replace(found, promised=BALLOT))
+    checker.on_start(machines[2], replace(found, promised=HIGH))
+    checker.on_turn(machines[1], QUIET)
+    with fires(r"promises: node 2 has promised \(5, 1\), and now knows of \(4, 2\)"):
+        checker.on_start(machines[2], replace(found, promised=LOW))
+    with fires(r"node 2 has promised \(5, 1\)"):
+        checker.on_turn(machines[2], QUIET)
+
+
+def test_what_was_accepted_stays_until_a_higher_ballot_or_the_decision() -> None:
+    machines = new_machines()
+    checker = Promises(FACTS, machines)
+    found = replace(_found(machines[2]), promised=HIGH)
+    checker.on_sent(machines[2], 1, Accepted(BALLOT, 1))
+    checker.on_start(machines[2], found)
+    checker.on_sent(machines[2], 1, Accepted(BALLOT, 2))
+    for ballot in (BALLOT, HIGH):
+        checker.on_start(machines[2], replace(found, accepted=Proposal(ballot, TWO.block)))
+    for lost in (None, Proposal(LOW, TWO.block)):
+        with fires(r"promises: node 2 forgot that it accepted slot 2 in \(5, 1\)"):
+            checker.on_start(machines[2], replace(found, accepted=lost))
+
+
+@pytest.mark.parametrize("asked", [Prepare(LOW), Accept(Proposal(LOW, ONE.block))])
+def test_told_refusals_wants_a_nack_for_a_ballot_that_is_too_low(asked: Message) -> None:
+    machines = new_machines()
+    checker = ToldRefusals(FACTS, machines)
+    turn = Turn((Received(3, asked),), Report())
+
+    def look(*said: tuple[NodeId, NodeId, Message]) -> None:
+        checker.on_start(machines[2], replace(_found(machines[2]), promised=BALLOT))
+        for sender, to, message in said:
+            checker.on_sent(machines[sender], to, message)
+        checker.on_turn(machines[2], turn)
+
+    look((2, 3, Nack(LOW, BALLOT)))
+    with fires(r"told refusals: node 2 doesn't tell node 3 that ballot \(4, 2\) is too low"):
+        look()
+    for wrong in [(2, 1, Nack(LOW, BALLOT)), (1, 3, Nack(LOW, BALLOT)), (2, 3, Nack(HIGH, HIGH))]:
+        with fires("told refusals"):
+            look(wrong)
+    machines[2].sends_not.add(3)
+    look()
+    machines[2].sends_not.clear()
+    checker.on_start(machines[2], replace(_found(machines[2]), promised=LOW))
+    checker.on_turn(machines[2], turn)
+
+
+# What is decided.
+
+
+def test_durable_answers_counts_disks_that_hold_the_block_for_certain() -> None:
+    machines = new_machines()
+    checker = DurableAnswers(FACTS, machines)
+    for node in (1, 2):
+        with fires(rf"durable answers: node 1 shows slot 1 .* \[{'1' if node == 2 else ''}\]"):
+            checker.on_decided(machines[1], OTHER)
+        disk = machines[node].disk
+        disk.append("journal.jsonl", OTHER.block.data)
+        with fires("durable answers"):
+            checker.on_decided(machines[1], OTHER)
+        disk.sync("journal.jsonl")
+    checker.on_decided(machines[1], OTHER)
+
+
+def test_durable_answers_doubts_in_favour_of_a_damaged_disk() -> None:
+    machines = new_machines()
+    checker = DurableAnswers(FACTS, machines)
+    machines[2].is_damaged = True
+    with fires(r"only the disks of \[2\] hold it"):
+        checker.on_decided(machines[1], OTHER)
+    machines[1].disk.append("journal.jsonl", OTHER.block.data)
+    machines[1].disk.sync("journal.jsonl")
+    checker.on_decided(machines[1], OTHER)
+
+
+def _ordered(*orders: tuple[NodeId, int], node: NodeId = 1) -> ExactlyOnce:
+    machines = new_machines()
+    checker = ExactlyOnce(FACTS, machines)
+    for ticket, order in enumerate(orders, 1):
+        checker.on_submitted(machines[node], Submitted(ticket, (order,)))
+    return checker
+
+
+def test_exactly_once_pays_what_was_ordered_as_often_as_it_was() -> None:
+    for checker in (_ordered((2, 10), (2, 10)), _ordered((2, 10), (3, 5))):
+        machine = checker.machines[1]
+        checker.on_turn(machine, an_answer(1, a_run(1, 1, (2, 10))))
+        first, second = _applied(a_run(1, 1, (2, 10)), a_run(1, 2, (2, 10)))
+        checker.on_decided(machine, first)
+        if checker._may_be_paid[1, 2, 10]:
+            checker.on_decided(machine, second)
+        with fires("exactly once: 1-[23] .* is applied, more often than anybody ordered it"):
+            checker.on_decided(machine, replace(second, block=_block(2, a_run(1, 3, (2, 10)))))
+
+
+def _block(slot: int, *runs: Run, previous: str = GENESIS_HASH) -> Block:
+    return encode_block(slot, BALLOT, previous, 0.0, runs)
+
+
+def test_exactly_once_pays_no_id_twice_and_nothing_that_was_refused() -> None:
+    checker = _ordered((2, 10), (2, 10))
+    machine = checker.machines[1]
+    checker.on_decided(machine, ONE)
+    with fires("1-1 .* is applied twice"):
+        checker.on_decided(machine, ONE)
+    checker = _ordered((2, 10))
+    checker.on_turn(machine, an_answer(1, None, "no"))
+    checker.on_decided(machine, replace(ONE, refused=(0,)))
+    checker.on_decided(machine, replace(ONE, skipped=(0,)))
+    with fires("more often than anybody ordered it"):
+        checker.on_decided(machine, ONE)
+    with fires("exactly once: node 1 answers what nobody asked"):
+        checker.on_turn(machine, an_answer(1, None, "no"))
+    checker.on_decided(machine, _applied(a_run(3, 1, (1, 5)))[0])  # a rogue's
+
+
+def test_refusals_looks_at_every_answer_and_outcome() -> None:
+    machine = new_machines()[1]
+    checker = Refusals(FACTS, {})
+    asked = (Submitted(1, ((2, 10),)),)
+    checker.on_turn(machine, replace(an_answer(1, a_run(1, 1, (2, 10))), events=asked))
+    checker.on_turn(machine, replace(an_answer(1, None, "no"), events=asked))
+    for turn, sentence in [
+        (QUIET, "refusals: node 1 leaves somebody without an answer"),
+        (an_answer(1, None), "node 1 refuses without reason"),
+        (an_answer(1, a_run(1, 1, (2, 9))), "node 1 queued something else"),
+    ]:
+        with fires(sentence):
+            checker.on_turn(machine, replace(turn, events=asked))
+    checker.on_decided(machine, replace(ONE, skipped=(0,)))
+    checker.on_decided(machine, replace(_applied(a_run(3, 1, (1, 5)))[0], refused=(0,)))
+    with fires("1-1 .* was queued and then refused"):
+        checker.on_decided(machine, replace(ONE, refused=(0,)))
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_order_wants_each_nodes_next_number(number: int) -> None:
+    machine, checker = new_machines()[1], Order(FACTS, {})
+    late = AppliedBlock(_block(2, a_run(1, number, (2, 1))))
+    checker.on_decided(machine, AppliedBlock(_block(1, a_run(1, 1, (2, 1), (2, 1)))))
+    checker.on_decided(machine, AppliedBlock(_block(2, a_run(2, 1, (1, 1)))))
+    checker.on_decided(machine, replace(late, skipped=(0,)))
+    with fires(f"order: 1-{number} .* comes after number 2"):
+        checker.on_decided(machine, late)
+    with fires(f"order: 1-{number} "):
+        checker.on_decided(machine, replace(late, refused=(0,)))
+    checker.on_decided(machine, AppliedBlock(_block(2, a_run(1, 3, (2, 1)))))
+
+
+@pytest.mark.parametrize(
+    ("payment", "sentence"),
+    [
+        ((9, 1), "money: 1-1 .* is from or to nobody"),
+        ((1, 1), "1-1 .* moves no money"),
+        ((2, 0), "1-1 .* moves no money"),
+        ((2, -5), "1-1 .* moves no money"),
+        ((2, 101), "1-1 .* spends what isn't there"),
+    ],
+)
+def test_money_finds_void_transfers_that_are_applied(
+    payment: tuple[int, int], sentence: str
+) -> None:
+    machine, checker = new_machines()[1], Money(FACTS, {})
+    applied = AppliedBlock(_block(1, a_run(1, 1, payment)))
+    checker.on_decided(machine, replace(applied, refused=(0,)))
+    with fires(sentence):
+        checker.on_decided(machine, applied)
+
+
+def test_money_reckons_every_nodes_balances() -> None:
+    machines = new_machines()
+    checker, engine = Money(FACTS, machines), machines[2].engine
+    assert engine is not None
+    checker.on_decided(machines[1], ONE)
+    checker.on_turn(machines[2], QUIET)
+    engine.ledger.balances[2] += 1
+    with fires("money: node 2 shows the balances .* at height 1, the blocks lead to .*2: 110"):
+        checker.on_turn(machines[2], QUIET)
+
+
+def test_hash_chain_takes_every_block_apart() -> None:
+    machine, checker = new_machines()[1], HashChain(FACTS, {})
+    first, second = _applied(a_run(1, 1, (2, 10)), a_run(1, 2, (2, 5)))
+    good, other = first.block, OTHER.block
+    for bad, sentence in [
+        (second.block, "hash chain: slot 2 doesn't name the block before it"),
+        (replace(good, hash=other.hash), "slot 1's hash isn't that of its bytes"),
+        (replace(good, data=good.data + b" "), "slot 1's hash isn't that of its bytes"),
+        (replace(other, data=good.data, hash=good.hash), "slot 1's bytes say something else"),
+    ]:
+        with fires(sentence):
+            checker.on_decided(machine, AppliedBlock(bad))
+    checker.on_decided(machine, first)
+    with fires("slot 1 doesn't name the block before it"):
+        checker.on_decided(machine, first)
+    checker.on_decided(machine, second)

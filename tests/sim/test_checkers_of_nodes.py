@@ -1,0 +1,145 @@
+"""The checkers of what a node holds, and of what must come about, fire and are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from benmo.engine import Submitted
+from benmo.ledger import Run
+from benmo.paxos import Promise
+from benmo.sim.checkers import Violation
+from benmo.sim.checkers.bounded import Bounded
+from benmo.sim.checkers.liveness import Liveness
+from benmo.sim.checkers.replay import Replay
+from benmo.sim.machine import Machine
+from tests.sim.test_checkers import (
+    BALLOT,
+    FACTS,
+    ONE,
+    QUIET,
+    a_run,
+    an_answer,
+    fires,
+    new_machines,
+)
+
+# What a node holds.
+
+
+def test_replay_compares_a_node_with_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = new_machines()
+    checker, machine = Replay(FACTS, machines), machines[2]
+    checker.at_end((1, 2, 3))
+    assert machine.engine is not None
+    machine.engine.ledger.last[1] = 7
+    with fires("replay: node 2's files lead to .*, it itself is at "):
+        checker.at_end((1, 2, 3))
+    with fires("replay: node 2"):
+        for _ in range(32):
+            checker.on_turn(machine, QUIET)
+    machine.disk.flip_bit("checkpoint.json", 200)
+    with fires("node 2's files can't be read: .*checkpoint.json"):
+        checker.at_end((2,))
+    machine.is_damaged = True
+    checker.at_end((1, 2, 3))
+    monkeypatch.setattr(Machine, "whole_chain", lambda self: [])
+    with fires(r"node 1's files hold the slots \[\]"):
+        checker.at_end((1,))
+
+
+def _keep(machine: Machine, what: str) -> None:
+    engine, storage = machine.engine, machine.storage
+    assert engine is not None and storage is not None
+    long = Run(1, 2, (2,) * 21, (1,) * 21)
+    match what:
+        case "journal":
+            storage._journal_bytes = 3001
+        case "queue":
+            engine.pool._queue = long
+        case "promises":
+            engine.replica.leader.promises = dict.fromkeys(range(4), Promise(BALLOT, 0, None))
+        case "forwarded":
+            engine.pool._forwarded[2] = long
+        case "files":
+            for number in range(4):
+                machine.disk.append(f"{number}", b"")
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("journal", "bounded: node 1's journal has 3001 bytes after a turn"),
+        ("queue", "node 1 queues 21 transfers"),
+        ("promises", "node 1 counts 4 promises"),
+        ("forwarded", "node 1 keeps 21 transfers that a peer forwarded"),
+        ("files", "node 1 keeps the files .*'0', '1'"),
+    ],
+)
+def test_bounded_looks_at_all_that_grows(what: str, sentence: str) -> None:
+    machines = new_machines()
+    checker = Bounded(FACTS, machines)
+    checker.on_turn(machines[1], QUIET)
+    _keep(machines[1], what)
+    with fires(sentence):
+        checker.on_turn(machines[1], QUIET)
+
+
+# Liveness.
+
+
+def _stop(checker: Liveness) -> None:
+    checker.machines[1].die(is_power_cut=False)
+
+
+def _fill(checker: Liveness) -> None:
+    _keep(checker.machines[1], "queue")
+
+
+def _fall_behind(checker: Liveness) -> None:
+    engine = checker.machines[1].engine
+    assert engine is not None
+    engine.ledger.height = 0
+
+
+def _lose(checker: Liveness) -> None:
+    checker.on_turn(checker.machines[1], an_answer(1, a_run(1, 1, (2, 10), (2, 5))))
+    checker.on_decided(checker.machines[1], ONE)
+
+
+def _be_silent(checker: Liveness) -> None:
+    checker.on_submitted(checker.machines[1], Submitted(7, ((2, 1),)))
+
+
+@pytest.mark.parametrize(
+    ("go_wrong", "sentence"),
+    [
+        (_stop, "node 1 doesn't start"),
+        (_fill, "node 1 still waits for 21 transfers"),
+        (_fall_behind, "the chains' heights are {1: 0, 2: 1, 3: 1}"),
+        (_lose, "what was queued is not decided: 1-2"),
+        (_be_silent, "node 1 leaves somebody without an answer"),
+    ],
+)
+def test_liveness_says_what_is_missing(go_wrong: Callable[[Liveness], None], sentence: str) -> None:
+    checker = Liveness(FACTS, new_machines())
+    checker.at_end((1, 2, 3))
+    go_wrong(checker)
+    assert checker.why_not((1, 2, 3)) == sentence
+    checker.at_end((2, 3))
+    with pytest.raises(Violation) as caught:
+        checker.at_end((1, 2, 3))
+    assert str(caught.value) == f"liveness: {sentence}, long after all faults ended"
+
+
+def test_liveness_forgives_a_node_that_died_before_it_answered() -> None:
+    checker = Liveness(FACTS, new_machines())
+    _be_silent(checker)
+    checker.on_death(checker.machines[2])
+    assert checker.why_not((1, 2, 3))
+    checker.on_death(checker.machines[1])
+    assert not checker.why_not((1, 2, 3))
+    _be_silent(checker)
+    checker.on_turn(checker.machines[1], an_answer(7, None, "no"))
+    assert not checker.why_not((1, 2, 3))
