@@ -42,9 +42,10 @@ LAUNCHER = """\
 ' '''
 import sys
 
-from benmo.cli import main
+if __name__ == "__main__":
+    from benmo.cli import main
 
-sys.exit(main())
+    sys.exit(main())
 """
 
 

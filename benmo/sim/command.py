@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -21,10 +21,11 @@ from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.planted import PLANTED, sentence
 from benmo.sim.run import Outcome, run
 from benmo.sim.seeds import Result, Study, planted, run_seeds
-from benmo.sim.shrink import Cutting, numbers, numbers_of, shrink, size_of
+from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size_of
 from benmo.sim.trace import Trace
 
 _HOUR_S = 3600.0
+_STOPPED = 130
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
@@ -59,13 +60,20 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     "bug",
     type=click.Choice(list(PLANTED)),
     metavar="BUG",
-    help="Plant a mistake in the product first.",
+    help="Plant a mistake in the product first; --list-planted names them.",
 )
 @click.option("--list-planted", is_flag=True, help="Name the mistakes that can be planted.")
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
-@click.option("--only", type=_Numbers(), help="Of the plan's happenings, only these numbers.")
-@click.option("--calm", default="", help="What of the network's weather is off, by commas.")
+@click.option(
+    "--only", type=_Numbers(), help="Of the plan's happenings, only these: 3,7-9 or none."
+)
+@click.option(
+    "--calm",
+    type=click.Choice(WEATHER),
+    multiple=True,
+    help="What of the network's weather is off; may be given several times.",
+)
 def simulate(
     seed: int | None,
     seeds: int | None,
@@ -77,7 +85,7 @@ def simulate(
     trace: TextIO | None,
     jobs: int,
     only: tuple[int, ...] | None,
-    calm: str,
+    calm: tuple[str, ...],
 ) -> None:
     """Run the product on a simulated clock, network and disk, and break all that may break.
 
@@ -93,11 +101,20 @@ def simulate(
         raise click.BadParameter("it must be odd", param_hint="--nodes")
     study = Study(nodes, Tenure(tenure) if tenure else None, hours * _HOUR_S, bug)
     if seeds is None and seed is not None:
-        sys.exit(_run_one(study, seed, trace, only, frozenset(filter(None, calm.split(",")))))
+        sys.exit(_stoppable(lambda: _run_one(study, seed, trace, only, frozenset(calm))))
     if trace is not None or only is not None or calm:
         raise click.UsageError("--trace, --only and --calm are about one seed: give --seed alone")
     first = seed or 0
-    sys.exit(_run_many(study, range(first, first + (seeds or 100)), jobs))
+    sys.exit(_stoppable(lambda: _run_many(study, range(first, first + (seeds or 100)), jobs)))
+
+
+def _stoppable(work: Callable[[], int]) -> int:
+    """The exit status; that of a program stopped by Ctrl-C is no violation's."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        return _STOPPED
 
 
 # One seed.
@@ -116,6 +133,9 @@ def _run_one(
         if only is not None or calmed:
             everything = tuple(range(len(plan.happenings)))
             only = everything if only is None else only
+            if not set(only) <= set(everything):
+                what = f"there are {len(everything)} happenings, from 0 on"
+                raise click.BadParameter(what, param_hint="--only")
             plan = study.cut(seed, Cutting(study.nodes, only, calmed))
         outcome = run(plan, trace)
         if outcome.violation is not None and file is None and only is None:
@@ -151,7 +171,8 @@ def _run_many(study: Study, seeds: range, jobs: int) -> int:
     for result in _with_progress(run_seeds(study, seeds, jobs), len(seeds)):
         total.add(result)
         if result.violation is not None:
-            _say(f"found after {total.seeds} seeds, in {time.monotonic() - began:.0f} s")
+            seconds = time.monotonic() - began
+            _say(f"seed {result.seed}, run number {total.seeds}, found in {seconds:.0f} s")
             with planted(study.planted):
                 _show_failure(study, run(study.plan(result.seed)))
             return 1
@@ -175,8 +196,9 @@ def _with_progress(results: Iterable[Result], count: int) -> Iterator[Result]:
 
 def _show_sum(study: Study, total: _Sum, seconds: float) -> None:
     tenure = f"tenure {study.tenure}" if study.tenure else "both tenures"
+    bug = f", with {study.planted} planted" if study.planted else ""
     _say(
-        f"{total.seeds} seeds, {study.nodes} nodes, {tenure}: 0 violations in "
+        f"{total.seeds} seeds, {study.nodes} nodes, {tenure}{bug}: 0 violations in "
         f"{total.simulated_s / _HOUR_S:.1f} simulated hours ({seconds:.0f} s, "
         f"{total.simulated_s / seconds:.0f} simulated seconds a second)"
     )
@@ -195,13 +217,13 @@ def _show_failure(study: Study, outcome: Outcome) -> None:
     _say(f"seed {seed}: {checker}: {text}")
     _say(f"  {_command(study, seed, study.nodes, '')}")
     cutting, smallest = shrink(outcome)
-    _say(f"cut down to {size_of(smallest.plan)}:")
+    _say(f"cut down to {size_of(smallest.plan)}, and what each run ends with:")
     for number, happening in zip(cutting.only, smallest.plan.happenings, strict=True):
         _say(f"  {number:4} at {happening.at:.3f} s: {happening}")
     _say("the last steps (> sent, < received, = state, ! fault):")
     for line in smallest.last_steps:
         _say(line)
-    calm = f" --calm {','.join(sorted(cutting.calmed))}" if cutting.calmed else ""
+    calm = "".join(f" --calm {name}" for name in sorted(cutting.calmed))
     _say("again, with every step in the file trace.txt:")
     only = f" --only {numbers(cutting.only)}{calm} --trace trace.txt"
     _say(f"  {_command(study, seed, cutting.nodes, only)}")

@@ -239,6 +239,8 @@ def calm(world: World) -> None:
             if machine.engine is not None:
                 world.die(machine, True, "stays down")
     others = [node for node in world.plan.nodes if node not in survivors]
+    for node in others if not world.plan.is_rest_down else ():
+        world.trace.fault(world.now, f"node {node} is cut off from all others for good")
     every = [(one, other) for one in world.plan.nodes for other in world.plan.nodes if one != other]
     world.network.cut(
         _ALONE, tuple(pair for pair in every if pair[0] in others or pair[1] in others)

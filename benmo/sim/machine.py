@@ -51,6 +51,7 @@ class Machine:
     plan: Plan
     clock: NodeClock
     on_sent: Callable[[NodeId, NodeId, Message], None]
+    on_failed: Callable[[NodeId, str], None]
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     engine: Engine | None = None
     storage: Storage | None = None
@@ -176,6 +177,7 @@ class Machine:
             if self.failing_left <= 0:
                 self.failing = None
                 self._count(f"failed: {operation}")
+                self.on_failed(self.node, operation)
                 raise DiskFailed(errno.EIO, "Input/output error", failing.share)
 
     def _burn(self) -> None:

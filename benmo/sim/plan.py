@@ -165,7 +165,7 @@ class FailDisk:
     share: float
 
     def __str__(self) -> str:
-        return f"node {self.node}'s disk fails the {self.after}th {self.operation} from now"
+        return f"node {self.node}'s disk is going to fail: {self.operation} number {self.after}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +15,8 @@ from functools import partial
 from benmo.paxos import Tenure
 from benmo.sim.draw import Dice, draw_plan
 from benmo.sim.plan import Plan
-from benmo.sim.planted import plant
+from benmo.sim.planted import PLANTED, plant
+from benmo.sim.planted.patch import Patch
 from benmo.sim.run import run
 from benmo.sim.shrink import Cutting, cut
 
@@ -80,13 +83,20 @@ def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[Result]
                 yield run_seed(study, seed)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _plant_for_good, (study.planted,)) as executor:
-        try:
-            yield from executor.map(partial(run_seed, study), seeds, chunksize=_CHUNK)
-        finally:
-            executor.shutdown(cancel_futures=True)
+    with context.Pool(jobs, _begin_work, (study.planted,)) as pool:  # its end ends the workers
+        yield from pool.imap(partial(run_seed, study), seeds, chunksize=_CHUNK)
 
 
-def _plant_for_good(name: str | None) -> None:
-    """A worker process has the mistake until it ends."""
-    planted(name).__enter__()
+def _begin_work(name: str | None) -> None:
+    """A worker has the mistake until it ends, which it does with its parent at the latest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if name is not None:
+        PLANTED[name](Patch())
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -14,7 +14,8 @@ from benmo.sim.draw import draw_plan
 from benmo.sim.plan import CALM, Pay, Plan
 from benmo.sim.run import Outcome, run
 
-_MEND_WEATHER = ("doubled_late", "doubled", "slow", "loss")
+WEATHER = ("doubled_late", "doubled", "slow", "loss")
+"""The shares of messages of which one does without, as `Weather` calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def cut(plan: Plan, cutting: Cutting) -> Plan:
 def size_of(plan: Plan) -> Size:
     """What is left of a plan."""
     pays = [each for each in plan.happenings if isinstance(each, Pay)]
-    weather = sum(getattr(plan.weather, name) > 0 for name in _MEND_WEATHER)
+    weather = sum(getattr(plan.weather, name) > 0 for name in WEATHER)
     faults = len(plan.happenings) - len(pays) + weather
     return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays))
 
@@ -90,7 +91,7 @@ class _Shrinker:
                 return
 
     def better_weather(self) -> None:
-        for name in _MEND_WEATHER:
+        for name in WEATHER:
             if getattr(self._plan.weather, name) > 0:
                 self._try(replace(self.cutting, calmed=self.cutting.calmed | {name}))
 
@@ -151,5 +152,7 @@ def numbers_of(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.split(",") if text != _NONE else ():
         first, _, last = part.partition("-")
+        if last and int(last) < int(first):
+            raise ValueError(part)
         found += range(int(first), int(last or first) + 1)
     return tuple(found)

@@ -71,7 +71,7 @@ class World:
             plan.rogues,
         )
         self.machines = {
-            node: Machine(node, plan, NodeClock(rate, _BEGIN_S), self._sent)
+            node: Machine(node, plan, NodeClock(rate, _BEGIN_S), self._sent, self._failed)
             for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
         }
         self.watchers = Watchers(facts, self.machines)
@@ -214,6 +214,9 @@ class World:
         for applied in turn.report.applied:
             text = f"decided slot {applied.block.slot}: {outcomes(applied)}"
             self.trace.state(self.now, node, text)
+
+    def _failed(self, node: NodeId, operation: str) -> None:
+        self.trace.fault(self.now, f"node {node}'s disk fails: {operation}")
 
     # Messages and links.
 

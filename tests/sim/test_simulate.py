@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from _venv import LAUNCHER
 from click.testing import CliRunner
 
 from benmo.paxos import Tenure
@@ -88,6 +89,30 @@ EASY = sorted(set(PLANTED) - {"proposes-before-catching-up"})
 def test_a_planted_mistake_is_found(mistake: str) -> None:
     study = Study(5, None, 30.0, mistake)
     assert any(result.violation is not None for result in run_seeds(study, range(100), jobs=1))
+
+
+@pytest.mark.parametrize("mistake", ["one-vote-too-few", "promise-not-durable"])
+def test_several_processes_find_what_one_finds(mistake: str) -> None:
+    study = Study(5, None, 30.0, mistake)
+    alone = list(run_seeds(study, range(8), jobs=1))
+    assert list(run_seeds(study, range(8), jobs=2)) == alone
+    assert any(result.violation is not None for result in alone)
+
+
+def test_the_installed_program_runs_several_processes(tmp_path: Path) -> None:
+    program = tmp_path / "benmo"
+    program.write_text(LAUNCHER.format(python=sys.executable))
+    done = subprocess.run(
+        ["sh", program, "simulate", "--seeds", "6", "--jobs", "2"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    assert done.stdout.startswith("6 seeds, 5 nodes, both tenures: 0 violations in ")
+    assert done.stderr == ""
 
 
 def test_what_was_planted_is_gone_afterwards() -> None:
@@ -261,7 +286,7 @@ def test_the_command_shows_a_failure_and_how_to_see_it_again(tmp_path: Path) -> 
     status, output = _benmo("--plant", "one-vote-too-few", "--seeds", "5", "--jobs", "1")
     assert status == 1
     assert "durable answers: " in output
-    assert "cut down to 3 nodes, 0 faults, 0 transfers:" in output
+    assert "cut down to 3 nodes, 0 faults, 0 transfers, " in output
     last = output.splitlines()[-1]
     assert last.startswith("  benmo simulate --seed 0 --nodes 3 --plant one-vote-too-few --only ")
     file = tmp_path / "trace.txt"
@@ -290,7 +315,16 @@ def test_the_command_names_what_can_be_planted() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--nodes 4", "--seeds 3 --trace -", "--plant nothing", "--seed 1 --only 3-x"]
+    "words",
+    [
+        "--nodes 4",
+        "--seeds 3 --trace -",
+        "--plant nothing",
+        "--seed 1 --only 3-x",
+        "--seed 1 --only 9999",
+        "--seed 1 --only 3-1",
+        "--seed 1 --calm rain",
+    ],
 )
 def test_the_command_refuses_what_makes_no_sense(words: str) -> None:
     status, output = _benmo(*words.split())
