@@ -1,0 +1,101 @@
+"""Plants each known mistake, and writes down how long the simulator needs to find it.
+
+The table stands in docs/simulator.md, between two marks; `--write` puts it there anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from benmo.sim.draw import FAULTS_S
+from benmo.sim.explore.parts import Bounds
+from benmo.sim.explore.search import Search
+from benmo.sim.explore.system import System
+from benmo.sim.planted import PLANTED, plant, sentence
+from benmo.sim.run import run
+from benmo.sim.seeds import Study
+from benmo.sim.shrink import shrink, size_of
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
+BEGIN, END = "<!-- planted: begin -->", "<!-- planted: end -->"
+
+_STATES_MAX = 50_000
+_BOUNDS = (
+    ("", Bounds(forwarding=False)),
+    (" (3 leaders, 1 slot, no crash)", Bounds(leaders=3, slots=1, crashes=0, forwarding=False)),
+    (" (5 nodes, 1 leader, 1 slot, no crash)", Bounds(nodes=5, leaders=1, slots=1, crashes=0)),
+    (" (2 crashes)", Bounds(slots=1, crashes=2, forwarding=False)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one mistake. `seeds` is 0 if it wasn't found."""
+
+    name: str
+    seeds: int
+    checker: str = ""
+    size: str = ""
+    explored: str = ""
+
+    def __str__(self) -> str:
+        seeds = str(self.seeds) if self.seeds else "not found"
+        what = f"`{self.name}`: {sentence(self.name).rstrip('.')}"
+        return f"| {what} | {seeds} | {self.checker} | {self.size} | {self.explored} |"
+
+
+def row_of(name: str, seeds_max: int) -> Row:
+    """Look for one mistake, by chance and by exploring."""
+    with plant(name):
+        study = Study(5, None, FAULTS_S)
+        explored = _explored()
+        for seed in range(seeds_max):
+            outcome = run(study.plan(seed))
+            if outcome.violation is not None:
+                _, smallest = shrink(outcome)
+                size = size_of(smallest.plan)
+                return Row(name, seed + 1, outcome.violation[0], str(size), explored)
+    return Row(name, 0, explored=explored)
+
+
+def _explored() -> str:
+    """After how many states the exploration finds it, and in which system; else a dash."""
+    for where, bounds in _BOUNDS:
+        result = Search(System(bounds)).run(states_max=_STATES_MAX)
+        if result.found is not None:
+            return f"{result.states:,}{where}"
+    return "–"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """As Markdown."""
+    head = "| mistake | seeds until found | by | cut down to | states explored until found |"
+    return "\n".join([head, "| --- | ---: | --- | --- | ---: |", *map(str, rows)])
+
+
+@click.command()
+@click.option("--seeds", default=1000, show_default=True, help="How many to try at most.")
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True)
+@click.option("--write", is_flag=True, help="Write the table into docs/simulator.md.")
+def main(seeds: int, jobs: int, write: bool) -> None:
+    """Plant each mistake, and say how long the simulator needs to find it."""
+    rows: list[Row] = []
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as executor:
+        for row in executor.map(partial(row_of, seeds_max=seeds), PLANTED):
+            click.echo(str(row))
+            rows.append(row)
+    if write:
+        text = DOCUMENT.read_text()
+        before, rest = text.split(BEGIN)
+        _, after = rest.split(END)
+        DOCUMENT.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}")
+    sys.exit(any(row.seeds == 0 for row in rows))
