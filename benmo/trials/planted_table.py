@@ -33,7 +33,7 @@ _BOUNDS = (
     ("", Bounds(forwarding=False)),
     (" (3 leaders, 1 slot, no crash)", Bounds(leaders=3, slots=1, crashes=0, forwarding=False)),
     (" (5 nodes, 1 leader, 1 slot, no crash)", Bounds(nodes=5, leaders=1, slots=1, crashes=0)),
-    (" (2 crashes)", Bounds(slots=1, crashes=2, forwarding=False)),
+    (" (1 slot, 2 crashes)", Bounds(slots=1, crashes=2, forwarding=False)),
 )
 
 

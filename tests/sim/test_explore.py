@@ -24,6 +24,7 @@ THREE_LEADERS = Bounds(leaders=3, slots=1, crashes=0, forwarding=False)
 FIVE_NODES = Bounds(nodes=5, leaders=1, slots=1, crashes=0)
 
 MISTAKES: list[tuple[str, Bounds, str]] = [
+    ("goes-on-after-nack", SMALL, "quorums have accepted different blocks for slot 1"),
     ("one-promise-too-few", SMALL, "quorums have accepted different blocks for slot 1"),
     (
         "reported-value-ignored",

@@ -8,6 +8,7 @@ simulation itself has damaged gets the benefit of the doubt.
 from __future__ import annotations
 
 from benmo.codec import to_json
+from benmo.errors import StateError
 from benmo.ledger import AppliedBlock, Block, Run
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import CLUSTER, Machine, Turn
@@ -31,9 +32,8 @@ class DurableAnswers(Checker):
         """Its line is there; or a checkpoint of the same turn has it, together with others."""
         if machine.disk.surely_holds(to_json(run).encode()):
             return
-        _, state = Storage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
         self.require(
-            state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1,
+            _is_queued_after_power_cut(machine, run),
             f"node {machine.node} answers that {run.debit}-{run.end - 1} is queued, but a power "
             f"cut would lose it",
         )
@@ -49,3 +49,11 @@ class DurableAnswers(Checker):
             f"node {machine.node} shows slot {block.slot} as decided, but only the disks of "
             f"{holders} hold it for certain",
         )
+
+
+def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
+    try:
+        _, state = Storage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
+    except StateError:
+        return False
+    return state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1
