@@ -317,6 +317,7 @@ def test_damaged_state_is_not_wiped_without_a_word_either(state: Path) -> None:
 def test_a_running_nodes_state_is_not_wiped_even_with_yes(tmp_path: Path) -> None:
     with RealCluster(tmp_path, 3) as cluster:
         cluster.start(2)
+        assert cluster.ask(2, "printBalance")["height"] == 0, "it has written what a start writes"
         before = content(cluster.state)
         finished = initialize(cluster.state, "--nodes=3", "--yes")
         require_one_line(finished, "node-2 is in use by process ")
