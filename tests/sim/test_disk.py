@@ -105,11 +105,8 @@ def test_an_operation_that_a_power_cut_prevents_changes_nothing(operation: str) 
 # Power cuts and bytes.
 
 
-def test_a_power_cut_keeps_what_was_synced() -> None:
+def test_a_power_cut_keeps_what_was_synced_and_without_chance_nothing_else() -> None:
     assert _possible(_disk(WHOLE)) == {(("file", WHOLE),)}
-
-
-def test_a_power_cut_without_chance_loses_all_that_was_not_synced() -> None:
     assert _disk(OLD, b"new line\n").after_power_cut().read("file") == OLD
 
 
