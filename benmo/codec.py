@@ -23,6 +23,8 @@ from benmo.paxos.messages import (
     Accepted,
     Behind,
     Blocks,
+    Confirm,
+    Confirmed,
     Decide,
     Forward,
     Heartbeat,
@@ -32,6 +34,7 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
+from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 
 _INTEGER_MAX = 2**53
 """Slots, heights and rounds stay below what every JSON reader holds exactly."""
@@ -65,6 +68,7 @@ def encode_block(
 ) -> Block:
     """Make a block: this is the one time that it is encoded."""
     data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs))
+    assert len(data) <= BLOCK_BYTES_MAX, "a pool bounds what it puts into a block"
     return Block(slot, ballot, previous, time, runs, data, hashlib.sha256(data).hexdigest())
 
 
@@ -106,6 +110,14 @@ def _require(condition: bool, sentence: str) -> None:
 def _require_run(run: Run) -> None:
     _require(len(run.credit) == len(run.amount) > 0, "a run's columns are of one length, not 0")
     _require(0 < run.first < _INTEGER_MAX, "a run's first number is 1 or more")
+    _require_column(run, run.memo, MEMO_CHARACTERS_MAX)
+    _require_column(run, run.key, KEY_CHARACTERS_MAX)
+
+
+def _require_column(run: Run, column: tuple[str, ...], characters_max: int) -> None:
+    if column:
+        _require(len(column) == len(run), "a run's columns are of one length")
+        _require(max(map(len, column)) <= characters_max, "a memo or key is too long")
 
 
 def _require_ballot(ballot: Ballot) -> None:
@@ -140,13 +152,17 @@ class _Forward(msgspec.Struct, forbid_unknown_fields=True):
     run: Run
 
 
-_FLAT: dict[str, type[Prepare | Accepted | Nack | Decide | Behind | Heartbeat]] = {
+_Flat = Prepare | Accepted | Nack | Decide | Behind | Heartbeat | Confirm | Confirmed
+
+_FLAT: dict[str, type[_Flat]] = {
     "prepare": Prepare,
     "accepted": Accepted,
     "nack": Nack,
     "decide": Decide,
     "behind": Behind,
     "heartbeat": Heartbeat,
+    "confirm": Confirm,
+    "confirmed": Confirmed,
 }
 _FLAT_NAMES = {kind: name for name, kind in _FLAT.items()}
 
@@ -205,7 +221,7 @@ def _to_wire(message: Message) -> tuple[str, dict[str, object]]:
             return "blocks", {"blocks": [_data(block) for block in blocks], "height": height}
         case Forward(payload):
             assert isinstance(payload, Run)
-            return "forward", {"run": msgspec.structs.asdict(payload)}
+            return "forward", {"run": msgspec.to_builtins(payload)}
         case _:
             names = type(message).__dataclass_fields__
             return _FLAT_NAMES[type(message)], {name: getattr(message, name) for name in names}

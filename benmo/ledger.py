@@ -7,13 +7,15 @@ is walked transfer by transfer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, repeat
 
 import msgspec
 
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
+from benmo.text import escaped
 
 
 class Outcome(StrEnum):
@@ -26,28 +28,72 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Debit node `debit_node`'s `number`-th transfer pays `amount` to `credit_node`."""
+    """Debit node `debit_node`'s `number`-th transfer pays `amount` to `credit_node`.
+
+    `memo` is for people; `key` is the payer's own name for it, under which it is asked for only
+    once. Both may be empty.
+    """
 
     debit_node: NodeId
     number: int
     credit_node: NodeId
     amount: int
+    memo: str = ""
+    key: str = ""
 
     @property
     def id(self) -> str:
         return f"{self.debit_node}-{self.number}"
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.amount} from node {self.debit_node} to node {self.credit_node})"
+        payment = f"{self.amount} from node {self.debit_node} to node {self.credit_node}"
+        memo = f": {escaped(self.memo)}" if self.memo else ""
+        return f"{self.id} ({payment}{memo})"
 
 
-class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Consecutive transfers of one debit node: number `first`, `first + 1`, … as columns."""
+class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a node is asked to transfer, before it has numbers: the columns of a run."""
+
+    credit: tuple[NodeId, ...]
+    amount: tuple[int, ...]
+    memo: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, *payments: tuple[NodeId, int]) -> Payments:
+        """From credit nodes with amounts, without memos and keys."""
+        return cls(tuple(credit for credit, _ in payments), tuple(amount for _, amount in payments))
+
+    def __len__(self) -> int:
+        return len(self.amount)
+
+    def numbered(self, debit: NodeId, first: int) -> Run:
+        """As transfers `first`, `first + 1`, … of a node."""
+        return Run(debit, first, self.credit, self.amount, _used(self.memo), _used(self.key))
+
+    def without(self, positions: Container[int]) -> Payments:
+        """All but those at these positions, from 0."""
+        kept = [place for place in range(len(self)) if place not in positions]
+        return Payments(
+            tuple(self.credit[place] for place in kept),
+            tuple(self.amount[place] for place in kept),
+            tuple(self.memo[place] for place in kept) if self.memo else (),
+            tuple(self.key[place] for place in kept) if self.key else (),
+        )
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Consecutive transfers of one debit node: number `first`, `first + 1`, … as columns.
+
+    The columns `memo` and `key` are there only if a transfer has one, and hold "" for the others.
+    """
 
     debit: NodeId
     first: int
     credit: tuple[NodeId, ...]
     amount: tuple[int, ...]
+    memo: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.amount)
@@ -60,27 +106,77 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def since(self, number: int) -> Run:
         """The part from this number on."""
         start = max(0, number - self.first)
-        if start == 0:
-            return self
-        return Run(self.debit, self.first + start, self.credit[start:], self.amount[start:])
+        return self if start == 0 else self._part(slice(start, None), self.first + start)
 
     def upto(self, length: int) -> Run:
         """The first `length` transfers."""
-        if length >= len(self):
-            return self
-        return Run(self.debit, self.first, self.credit[:length], self.amount[:length])
+        return self if length >= len(self) else self._part(slice(length), self.first)
+
+    def _part(self, part: slice, first: int) -> Run:
+        return Run(
+            self.debit,
+            first,
+            self.credit[part],
+            self.amount[part],
+            _used(self.memo[part]),
+            _used(self.key[part]),
+        )
+
+    @property
+    def characters(self) -> int:
+        """How much text is in it."""
+        return sum(map(len, self.memo)) + sum(map(len, self.key))
+
+    def fitting(self, length: int, characters: int) -> Run:
+        """As many of the first `length` transfers as have at most so many characters of text."""
+        run = self.upto(length)
+        if not run.memo and not run.key:
+            return run
+        texts = zip(run.memo or repeat(""), run.key or repeat(""), strict=False)
+        sizes = accumulate(len(memo) + len(key) for memo, key in texts)
+        return run.upto(sum(size <= characters for size in sizes))
 
     def joined(self, later: Run) -> Run:
         """This run, continued by one that begins no later than where this one ends."""
         assert self.debit == later.debit
         assert self.first <= later.first <= self.end
         new = later.since(self.end)
-        return Run(self.debit, self.first, self.credit + new.credit, self.amount + new.amount)
+        lengths = len(self), len(new)
+        return Run(
+            self.debit,
+            self.first,
+            self.credit + new.credit,
+            self.amount + new.amount,
+            _joined(self.memo, new.memo, lengths),
+            _joined(self.key, new.key, lengths),
+        )
+
+    def transfer(self, number: int) -> Transfer:
+        """The one of this number."""
+        place = number - self.first
+        memo = self.memo[place] if self.memo else ""
+        key = self.key[place] if self.key else ""
+        return Transfer(self.debit, number, self.credit[place], self.amount[place], memo, key)
 
     def transfers(self) -> Iterator[Transfer]:
-        columns = zip(self.credit, self.amount, strict=True)
-        for number, (credit, amount) in enumerate(columns, self.first):
-            yield Transfer(self.debit, number, credit, amount)
+        memos = self.memo or repeat("", len(self))
+        keys = self.key or repeat("", len(self))
+        columns = zip(self.credit, self.amount, memos, keys, strict=True)
+        for number, (credit, amount, memo, key) in enumerate(columns, self.first):
+            yield Transfer(self.debit, number, credit, amount, memo, key)
+
+
+def _used(column: tuple[str, ...]) -> tuple[str, ...]:
+    """An optional column, or none where nothing is in it."""
+    return column if any(column) else ()
+
+
+def _joined(
+    column: tuple[str, ...], later: tuple[str, ...], lengths: tuple[int, int]
+) -> tuple[str, ...]:
+    if not column and not later:
+        return ()
+    return (column or ("",) * lengths[0]) + (later or ("",) * lengths[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +214,18 @@ class AppliedBlock:
     block: Block
     refused: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
+
+    def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
+        """A node's transfer, if it was decided here and not skipped; without a walk."""
+        start = 0
+        for run in self.block.runs:
+            position = start + number - run.first
+            is_here = run.debit == debit and run.first <= number < run.end
+            if is_here and position not in self.skipped:
+                is_refused = position in self.refused
+                return run.transfer(number), Outcome.REFUSED if is_refused else Outcome.APPLIED
+            start += len(run)
+        return None
 
     def outcomes(self) -> Iterator[tuple[Transfer, Outcome]]:
         refused, skipped = set(self.refused), set(self.skipped)

@@ -6,14 +6,20 @@ It is the `Application` that the protocol sees. Its own queue is durable: whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from benmo.ledger import Block, Ledger, Run, Transfer
+from benmo.ledger import Block, Ledger, Payments, Run
 from benmo.paxos.types import Ballot, NodeId, ProtocolError
+from benmo.text import MEMO_CHARACTERS_MAX, why_not_shown
 
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 """Slot, ballot, previous hash, time and runs to an encoded block."""
 
+LOG_IS_FULL = "log is full, wait for consensus"
+"""Why a transfer is refused that could be queued later."""
+
+_BLOCK_CHARACTERS_MAX = 1_200_000
+"""Of memos and keys together, in a block or a message: 6 bytes each at most, as JSON."""
 
 _FORWARDED_BLOCKS = 4
 """How many blocks full of one node's forwarded transfers are kept; it forwards the rest again."""
@@ -69,20 +75,20 @@ class Pool:
         """How much this node can still spend."""
         return self._ledger.balances[self.node] - self.reserved
 
-    def add(self, credits_and_amounts: Sequence[tuple[NodeId, int]]) -> Run | str:
+    def add(self, payments: Payments) -> Run | str:
         """Queue transfers of this node, all or none; the run to make durable, or why not."""
-        number = self._queue.end
+        run = payments.numbered(self.node, self._queue.end)
+        if len(run) > self._log_limit:
+            return f"at most {self._log_limit} transfers wait at a time, not {len(run)}"
+        if len(run) > 0 and len(self._queue) + len(run) > self._log_limit:
+            return LOG_IS_FULL
         reserved = self.reserved
-        for offset, (credit, amount) in enumerate(credits_and_amounts):
-            if len(self._queue) + offset >= self._log_limit:
-                return "log is full, wait for consensus"
-            transfer = Transfer(self.node, number + offset, credit, amount)
+        for transfer in run.transfers():
             reason = self._ledger.why_void(transfer, reserved)
+            reason = reason or why_not_shown(transfer.memo, "memo", MEMO_CHARACTERS_MAX)
             if reason is not None:
                 return reason
-            reserved += amount
-        credits = tuple(credit for credit, _ in credits_and_amounts)
-        run = Run(self.node, number, credits, tuple(amount for _, amount in credits_and_amounts))
+            reserved += transfer.amount
         self._queue = self._queue.joined(run)
         self._reserved = reserved
         return run
@@ -117,14 +123,16 @@ class Pool:
 
         Where there is less room than runs, others come first in each slot.
         """
-        room = self._block_transfers_max
+        room, characters = self._block_transfers_max, _BLOCK_CHARACTERS_MAX
         shared: list[Run] = []
         turned = runs[slot % len(runs) :] + runs[: slot % len(runs)]
         for index, run in enumerate(sorted(turned, key=len)):
-            share = max(1, room // (len(runs) - index)) if room else 0
+            left = len(runs) - index
+            share = max(1, room // left) if room else 0
             if share:
-                shared.append(run.upto(share))
+                shared.append(run.fitting(share, characters // left))
                 room -= len(shared[-1])
+                characters -= shared[-1].characters
         return tuple(sorted(shared, key=lambda run: run.debit))
 
     def forward(self, ballot: Ballot, again: bool) -> Run | None:
@@ -133,7 +141,8 @@ class Pool:
             self._sent_end = self._queue.first
         if again:
             self._first_at_last_tick = self._queue.first
-        run = self._queue.since(self._sent_end).upto(self._block_transfers_max)
+        rest = self._queue.since(self._sent_end)
+        run = rest.fitting(self._block_transfers_max, _BLOCK_CHARACTERS_MAX)
         if len(run) == 0:
             return None
         self._sent_end = run.end

@@ -3,7 +3,7 @@
 import pytest
 
 from benmo.codec import encode_block
-from benmo.ledger import Ledger, Run
+from benmo.ledger import Ledger, Payments, Run
 from benmo.pool import Pool
 from tests.support.storage_tests_pool import FIRST, NODES, PoolNode, numbers
 
@@ -27,7 +27,7 @@ def test_numbers_go_on_after_a_decision_and_a_restart() -> None:
     node.decide(Run(1, 1, (2,), (10,)))
     again = Pool(1, node.ledger, encode_block, 10, 100, node.pool.queue)
     for pool in (node.pool, again):
-        assert pool.add([(2, 1)]) == Run(1, 3, (2,), (1,))
+        assert pool.add(Payments.of((2, 1))) == Run(1, 3, (2,), (1,))
         assert (numbers(pool.queue), pool.reserved, pool.available) == ([2, 3], 6, 84)
 
 
@@ -60,7 +60,7 @@ def test_a_decision_frees_what_it_spent_and_a_credit_can_be_spent() -> None:
         ([(2, 50), (3, 0)], "the amount must be a whole number of 1 or more, not 0"),
         ([(2, 50), (3, -50)], "the amount must be a whole number of 1 or more, not -50"),
         ([(2, 10**30)], f"node 1 has 100 to spend, not {10**30}"),
-        ([(2, 1)] * 11, FULL),
+        ([(2, 1)] * 11, "at most 10 transfers wait at a time, not 11"),
     ],
 )
 def test_of_several_transfers_all_are_queued_or_none(
@@ -123,6 +123,66 @@ def test_the_front_of_the_queue_moves_as_transfers_are_decided() -> None:
     assert node.pool.front() == 3
     node.decide(node.pool.queue)
     assert node.pool.front() == 0
+
+
+# Memos and keys.
+
+
+@pytest.mark.parametrize(
+    ("memo", "reason"),
+    [
+        ("m" * 141, "a memo has at most 140 characters, not 141"),
+        ("a\tb", "a memo can't hold the invisible character U+0009"),
+        ("\u202eflipped", "a memo can't hold the invisible character U+202E"),
+    ],
+)
+def test_a_memo_that_can_not_be_shown_is_refused_with_all_that_came_with_it(
+    memo: str, reason: str
+) -> None:
+    node = PoolNode()
+    assert node.pool.add(Payments((2, 3), (1, 1), ("fine", memo))) == reason
+    assert (len(node.pool.queue), node.pool.reserved) == (0, 0)
+    assert isinstance(node.pool.add(Payments((2,), (1,), ("m" * 140,))), Run)
+
+
+def test_texts_stay_with_their_transfers_on_their_way_into_blocks() -> None:
+    node = PoolNode(block_transfers_max=2)
+    node.pay((2, 1))
+    node.pool.add(Payments((3, 2), (2, 3), ("rent", ""), ("", "key")))
+    seen = []
+    while node.pool.ready():
+        (run,) = node.block().runs
+        seen += [(each.number, each.memo, each.key) for each in run.transfers()]
+        node.decide(run)
+    assert seen == [(1, "", ""), (2, "rent", ""), (3, "", "key")]
+
+
+def test_what_is_forwarded_is_continued_with_its_texts() -> None:
+    node = PoolNode()
+    node.pool.take_forwarded(2, Run(2, 1, (1, 3), (5, 6)))
+    node.pool.take_forwarded(2, Run(2, 2, (3, 1), (6, 7), ("", "rent"), ("", "b")))
+    (run,) = node.block().runs
+    assert run == Run(2, 1, (1, 3, 1), (5, 6, 7), ("", "", "rent"), ("", "", "b"))
+
+
+def test_more_text_than_a_block_holds_is_shared_out_and_goes_into_the_next_ones() -> None:
+    """Each node has its share of the room: nobody's long memos keep the others out."""
+    node = PoolNode(balance=100_000, log_limit=100_000, block_transfers_max=20_000)
+    count = 15_000
+    long = Payments((3,) * count, (1,) * count, ("🧾" * 140,) * count)
+    assert isinstance(node.pool.add(long), Run)
+    node.pool.take_forwarded(2, long.numbered(2, 1))
+    node.pool.take_forwarded(3, Run(3, 1, (1,), (1,), ("short",)))
+    seen, blocks = [], 0
+    while node.pool.ready():
+        block = node.block()
+        assert len(block.runs) == (3 if blocks == 0 else 2)
+        assert sum(run.characters for run in block.runs) <= 1_500_000
+        seen += [transfer.id for transfer in block.transfers()]
+        node.decide(*block.runs)
+        blocks += 1
+    assert len(seen) == len(set(seen)) == 2 * count + 1
+    assert blocks <= 4
 
 
 # Blocks.

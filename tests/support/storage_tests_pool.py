@@ -1,7 +1,7 @@
 """Node 1's pool over a ledger of three nodes, without a protocol around it."""
 
 from benmo.codec import encode_block
-from benmo.ledger import Block, Ledger, Run
+from benmo.ledger import Block, Ledger, Payments, Run
 from benmo.paxos import Ballot
 from benmo.pool import Pool
 
@@ -19,7 +19,7 @@ class PoolNode:
         self.pool = Pool(1, self.ledger, encode_block, log_limit, block_transfers_max)
 
     def pay(self, *payments: tuple[int, int]) -> Run | str:
-        return self.pool.add(payments)
+        return self.pool.add(Payments.of(*payments))
 
     def decide(self, *runs: Run) -> None:
         block = encode_block(self.ledger.height + 1, Ballot(1, 1), self.ledger.head, 1.5, runs)

@@ -15,6 +15,8 @@ from benmo.paxos import (
     Ballot,
     Behind,
     Blocks,
+    Confirm,
+    Confirmed,
     Decide,
     DecideRecord,
     Forward,
@@ -80,6 +82,8 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
     "behind": st.builds(Behind, numbers),
     "blocks": st.builds(Blocks, st.lists(blocks, max_size=3).map(tuple), numbers),
     "heartbeat": st.builds(Heartbeat, numbers, ballots),
+    "confirm": st.builds(Confirm, numbers),
+    "confirmed": st.builds(Confirmed, numbers, numbers),
     "forward": st.builds(Forward, runs()),
 }
 messages = st.one_of(*MESSAGES.values())

@@ -1,0 +1,42 @@
+"""Text that people wrote, to be kept in the chain and shown on any terminal: memos and keys."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MEMO_CHARACTERS_MAX = 140
+KEY_CHARACTERS_MAX = 64
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, and part of how Persian, Indic languages and emoji are written."""
+
+_HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Control, formatting (the bidirectional ones among them), lone surrogates, ends of lines."""
+
+
+def why_not_shown(text: str, what: str, characters_max: int) -> str | None:
+    """Why a text can't be a memo or a key, or None: only what is shown as it is may be."""
+    if len(text) > characters_max:
+        return f"a {what} has at most {characters_max} characters, not {len(text)}"
+    for character in text:
+        if not _is_visible(character):
+            return f"a {what} can't hold the invisible character U+{ord(character):04X}"
+    return None
+
+
+def escaped(text: str) -> str:
+    r"""The text with whatever could trick a terminal or a reader as \uXXXX, and \ doubled."""
+    return "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if _is_visible(character):
+        return character
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+def _is_visible(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character) not in _HIDDEN
