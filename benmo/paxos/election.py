@@ -9,7 +9,9 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
-from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
+from benmo.paxos.messages import Forward
+from benmo.paxos.step import Step
+from benmo.paxos.types import Application, Ballot, NodeId, Settings, Tenure
 
 _FAILURES_MAX = 6
 
@@ -43,6 +45,12 @@ class Election:
             self._campaign_at = now + self._delay() + self._jitter()
             if self.leader != Ballot.ZERO:
                 self._hold_until = max(self._hold_until, now + self._settings.round_timeout_s)
+
+    def hurry(self, now: float) -> None:
+        """Whoever has a reason to campaign does so now, whoever else may be at work."""
+        if self._campaign_at != inf:
+            self._campaign_at = now
+            self._hold_until = -inf
 
     def on_leader(self, ballot: Ballot, now: float) -> None:
         """Another node is at work in this ballot: leave it to that one, for a round's time.
@@ -92,6 +100,12 @@ class Election:
         self.leader = Ballot.ZERO
         self._hold_until = now + self._jitter()
         return True
+
+    def forward(self, application: Application, again: bool, step: Step) -> None:
+        """Send a stable leader, if one is known, what it is to propose for this node."""
+        payload = application.forward(self.leader, again) if self.leader != Ballot.ZERO else None
+        if payload is not None:
+            step.send(self.leader.node, Forward(payload))
 
     def _delay(self) -> float:
         return self._random.uniform(*self._settings.election_delay_s)

@@ -25,7 +25,7 @@ One slot with a new leader; a stable leader starts each further slot at "phase 2
 A ballot that is too low is answered with Nack(ballot, promised) in either phase. `Behind` may be
 sent at any time, to any node that is known to have more blocks, and is answered with a chunk of
 them, or with the Accept that is in flight. `Heartbeat` goes to every peer about once a second;
-`Forward` carries a queue to a stable leader.
+`Forward` carries a queue to a stable leader. For `Confirm` and `Confirmed` see `confirmation`.
 """
 
 from __future__ import annotations
@@ -120,6 +120,32 @@ class Forward:
     payload: object
 
 
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The sender asks, under this number of its own, how far the chain may be."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Nothing above `height` was decided with the sender's help when the question reached it."""
+
+    number: int
+    height: int
+
+
 Message = (
-    Prepare | Promise | Accept | Accepted | Nack | Decide | Behind | Blocks | Heartbeat | Forward
+    Prepare
+    | Promise
+    | Accept
+    | Accepted
+    | Nack
+    | Decide
+    | Behind
+    | Blocks
+    | Heartbeat
+    | Forward
+    | Confirm
+    | Confirmed
 )

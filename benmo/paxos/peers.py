@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Set
 from math import inf
 
+from benmo.paxos.step import NoticeKind, Step
 from benmo.paxos.types import NodeId, Settings
 
 
@@ -20,6 +21,7 @@ class Peers:
         self._linked: set[NodeId] = set()
         self._reachable: set[NodeId] = set()
         self._heights = dict.fromkeys(settings.peers, 0)
+        self._was_told = False
 
     def __contains__(self, node: object) -> bool:
         return node in self._heights
@@ -39,6 +41,13 @@ class Peers:
         """What to say of a node without a quorum."""
         nodes = len(self._settings.nodes)
         return f"reaches {self.reached} of {nodes}, needs {self._settings.quorum}"
+
+    def tell_no_quorum(self, is_waiting: bool, step: Step) -> None:
+        """Say that what is queued can't be decided: once, until there was a quorum again."""
+        if is_waiting and not self._was_told:
+            text = f"queued, not decided: node {self._settings.node} {self.why_no_quorum}"
+            step.notice(NoticeKind.NO_QUORUM, text)
+            self._was_told = True
 
     @property
     def deadline(self) -> float:
@@ -62,7 +71,7 @@ class Peers:
         self._heard_at[peer] = now
         if peer not in self._linked or peer in self._reachable:
             return False
-        self._reachable.add(peer)
+        self._reach(peer)
         return True
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> bool:
@@ -70,12 +79,16 @@ class Peers:
         before = peer in self._reachable
         if up:
             self._linked.add(peer)
-            self._reachable.add(peer)
             self._heard_at[peer] = now
+            self._reach(peer)
         else:
             self._linked.discard(peer)
             self._reachable.discard(peer)
         return before != up
+
+    def _reach(self, peer: NodeId) -> None:
+        self._reachable.add(peer)
+        self._was_told = self._was_told and not self.has_quorum
 
     def on_height(self, peer: NodeId, height: int) -> None:
         self._heights[peer] = height

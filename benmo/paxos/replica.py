@@ -11,6 +11,7 @@ from typing import assert_never
 
 from benmo.paxos.acceptor import Acceptor, Ahead
 from benmo.paxos.admission import ballot_of, require_admissible
+from benmo.paxos.confirmation import Confirmations, reported_height
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
@@ -19,6 +20,8 @@ from benmo.paxos.messages import (
     Accepted,
     Behind,
     Blocks,
+    Confirm,
+    Confirmed,
     Decide,
     Forward,
     Heartbeat,
@@ -70,10 +73,10 @@ class Replica:
         self.learner = Learner(settings, self.peers, durable.height, durable.head)
         self.leader = Leader(settings, application)
         self.election = Election(settings, random)
+        self.confirmations = Confirmations(settings, random)
         self._application = application
         self._highest_round = durable.promised.round
         self._heartbeat_at = now
-        self._was_without_quorum = False
         self._must_settle = True
 
     # What an observer may ask.
@@ -103,22 +106,35 @@ class Replica:
         """The ballot of the leader that this node knows, perhaps its own; ZERO if none."""
         return self.leader.ballot if self.leader.is_leading else self.election.leader
 
+    @property
+    def _reported_height(self) -> int:
+        return reported_height(self.learner.height, self.acceptor.accepted)
+
     # What happens to a node.
 
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
         require_admissible(sender, message, self.settings, self._highest_round)
-        self._see(ballot_of(message))
+        self._highest_round = max(self._highest_round, ballot_of(message).round)
         before = self._check_before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
         self._route(sender, message, now, step)
         return self._finish(before, now, step)
 
-    def on_request(self, now: float) -> Step:
-        """Something was added to the application's queue, and is or will be durable."""
+    def on_request(self, now: float, is_urgent: bool = False) -> Step:
+        """The application's queue grew, durably soon; if urgent, a campaign is not put off."""
+        if is_urgent:
+            self.election.hurry(now)
         return self._finish(self._check_before(), now, Step())
+
+    def on_confirm(self, ticket: int, now: float) -> Step:
+        """Somebody wants to know how far the chain may be: see `benmo.paxos.confirmation`."""
+        step = Step()
+        before = self._check_before()
+        self.confirmations.ask(ticket, self._reported_height, step)
+        return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
         """The link to a peer came up or went down."""
@@ -153,7 +169,9 @@ class Replica:
 
     # Messages.
 
-    def _route(self, sender: NodeId, message: Message, now: float, step: Step) -> None:
+    def _route(  # noqa: PLR0912 - a case for each message
+        self, sender: NodeId, message: Message, now: float, step: Step
+    ) -> None:
         match message:
             case Prepare():
                 self._on_prepare(sender, message.ballot, now, step)
@@ -177,6 +195,8 @@ class Replica:
             case Forward():
                 if self.leader.is_leading:
                     self._application.take_forwarded(sender, message.payload)
+            case Confirm() | Confirmed():
+                self.confirmations.on_message(sender, message, self._reported_height, step)
             case _:
                 assert_never(message)
 
@@ -256,9 +276,6 @@ class Replica:
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(self.learner.height, self.known_leader)
 
-    def _see(self, ballot: Ballot) -> None:
-        self._highest_round = max(self._highest_round, ballot.round)
-
     def _follow(self, ballot: Ballot, now: float, step: Step) -> None:
         """Another node's ballot is the highest promised: it leads, or tries to."""
         if ballot.node == self.settings.node:
@@ -269,14 +286,8 @@ class Replica:
             self.election.on_leader(ballot, now)
 
     def _forward(self, step: Step, again: bool = False) -> None:
-        ballot = self.election.leader
-        if self.settings.tenure is not Tenure.STABLE or ballot == Ballot.ZERO:
-            return
-        if self.leader.is_active:
-            return
-        payload = self._application.forward(ballot, again)
-        if payload is not None:
-            step.send(ballot.node, Forward(payload))
+        if self.settings.tenure is Tenure.STABLE and not self.leader.is_active:
+            self.election.forward(self._application, again, step)
 
     def _give_up(self, reason: str, now: float, step: Step) -> None:
         step.notice(NoticeKind.CAMPAIGN, f"gives ballot {self.leader.ballot} up: {reason}")
@@ -286,7 +297,7 @@ class Replica:
     def _campaign(self, now: float, step: Step) -> None:
         if not self.peers.has_quorum:
             self.election.on_failed(now)
-            self._notice_no_quorum(step)
+            self.peers.tell_no_quorum(self._application.waiting(), step)
             return
         self._highest_round += 1
         ballot = Ballot(self._highest_round, self.settings.node)
@@ -300,14 +311,6 @@ class Replica:
         self.leader.on_link(peer, up)
         if not up and self.election.on_gone(peer, now):
             step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
-        if up:
-            self._was_without_quorum = self._was_without_quorum and not self.peers.has_quorum
-
-    def _notice_no_quorum(self, step: Step) -> None:
-        if self._application.waiting() and not self._was_without_quorum:
-            text = f"queued, not decided: node {self.settings.node} {self.peers.why_no_quorum}"
-            step.notice(NoticeKind.NO_QUORUM, text)
-            self._was_without_quorum = True
 
     def _settle(self, now: float, step: Step) -> None:
         """What depends on the application: only once it has applied what was decided."""
@@ -317,7 +320,7 @@ class Replica:
         self.election.settle(wants, self.leader.is_active, now)
         self._forward(step)
         if not self.peers.has_quorum:
-            self._notice_no_quorum(step)
+            self.peers.tell_no_quorum(self._application.waiting(), step)
 
     # Invariants.
 
@@ -336,7 +339,7 @@ class Replica:
 
     def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
         if step.decided:
-            self._see(max(block.ballot for block in step.decided))
+            self._highest_round = max(self._highest_round, step.decided[-1].ballot.round)
             self.acceptor.on_decided(self.learner.height)
             self.leader.on_progress(self.learner.height, now)
             self.election.on_decided(now)

@@ -4,6 +4,7 @@ step.records    append these and make them durable …
 step.messages   … before these leave, one's own to oneself included
 step.reads      blocks to be read from the chain and sent
 step.decided    blocks for the ledger, in order
+step.confirmations  how far the chain may be, where that was asked
 step.notices    sentences for whoever watches
 """
 
@@ -64,10 +65,15 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something happened that a person who watches wants to read."""
+    """Something happened that a person who watches wants to read.
+
+    `at` is when the turn began in which it happened, in seconds since 1970, as far as that is
+    known: on one machine, a cause is earlier than its effect on another node.
+    """
 
     kind: NoticeKind
     text: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,14 @@ class BlocksWanted:
 
     to: NodeId
     first_slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Everything that was decided before the question under this ticket is at `height` or below."""
+
+    ticket: int
+    height: int
 
 
 @dataclass(slots=True)
@@ -87,6 +101,7 @@ class Step:
     reads: list[BlocksWanted] = field(default_factory=list)
     decided: list[Block] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    confirmations: list[Confirmation] = field(default_factory=list)
 
     def send(self, to: NodeId, message: Message) -> None:
         self.messages.append((to, message))
