@@ -37,6 +37,18 @@ class _BlockLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 _decoder = msgspec.json.Decoder(_BlockLine)
 
 
+def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
+    """What a line, given without its newline, says of a slot. Raises `DamagedLine`."""
+    parsed = unseal(line, _decoder)
+    try:
+        block = decode_block(bytes(parsed.block))
+    except ProtocolError as error:
+        raise DamagedLine(str(error)) from error
+    if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
+        raise DamagedLine("it isn't the block of this slot")
+    return AppliedBlock(block, parsed.refused, parsed.skipped)
+
+
 class ChainFile:
     """The first `length` bytes of a file: slots 1 to `height`. What follows them is no part of it.
 
@@ -88,13 +100,9 @@ class ChainFile:
 
     def _decode(self, line: bytes, slot: int) -> AppliedBlock:
         try:
-            parsed = unseal(line, _decoder)
-            block = decode_block(bytes(parsed.block))
-        except (DamagedLine, ProtocolError) as error:
+            return decode_chain_line(line, slot)
+        except DamagedLine as error:
             raise self._damaged(slot, str(error)) from error
-        if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
-            raise self._damaged(slot, "it isn't the block of this slot")
-        return AppliedBlock(block, parsed.refused, parsed.skipped)
 
     def _remember(self, slot: int, offset: int) -> None:
         if len(self._offsets) >= _HINTS_MAX:

@@ -7,18 +7,21 @@ time. It runs in whatever owns it, in one thread; a turn doesn't wait for anythi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol, assert_never
 
 from benmo.codec import encode_block
+from benmo.errors import Refused
 from benmo.journal import QueueRecord, Record, State
-from benmo.ledger import AppliedBlock, Ledger, Outcome, Run
+from benmo.keys import KeyIndex, Keys, Known, MemoryKeyIndex
+from benmo.ledger import AppliedBlock, Ledger, Outcome, Payments, Run
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import (
     Block,
     Blocks,
+    Confirmation,
     Durable,
     Message,
     NodeId,
@@ -80,25 +83,43 @@ class LinkChanged:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The user of this node wants to pay: credit nodes and amounts, all or none of them.
+    """The user of this node wants to pay, all of it or none.
 
-    The answer comes back under the same ticket.
+    The answer comes back under the same ticket. What was asked for before, under the same key, is
+    not asked for again.
     """
 
     ticket: int
-    payments: tuple[tuple[NodeId, int], ...]
+    payments: Payments
 
 
-Event = Received | LinkChanged | Submitted
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody wants to know, under this ticket, how far the chain may be."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """Somebody wants this node to campaign at once, if it has a reason to."""
+
+
+Event = Received | LinkChanged | Submitted | Asked | Hurried
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused."""
+    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused.
+
+    `known` are those of the payments, by position, that are not in the run, since their keys were
+    used for them before.
+    """
 
     ticket: int
     run: Run | None
     reason: str = ""
+    known: Mapping[int, Known] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -109,6 +130,7 @@ class Report:
     applied: list[AppliedBlock] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     misbehaved: list[tuple[NodeId, str]] = field(default_factory=list)
+    confirmations: list[Confirmation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +158,7 @@ class Engine:
         transport: Transport,
         random: Random,
         now: float,
+        key_index: KeyIndex | None = None,
     ) -> None:
         self.settings = settings
         self.ledger = state.ledger
@@ -147,6 +170,7 @@ class Engine:
             limits.block_transfers_max,
             state.queue,
         )
+        self.keys = Keys(settings.node, key_index or MemoryKeyIndex(), storage)
         self.replica = Replica(settings, state.durable, self.pool, random, now)
         self._limits = limits
         self._storage = storage
@@ -161,6 +185,7 @@ class Engine:
         later fsync of the same file succeeds and writes nothing. So a process does not build on
         bytes that another one wrote, however that one ended.
         """
+        self.keys.recover(self.pool.queue)
         self.checkpoint()
 
     @property
@@ -192,6 +217,7 @@ class Engine:
     def checkpoint(self) -> None:
         """Make the state durable in its short form: at a size limit, and at a clean stop."""
         self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
+        self.keys.checkpoint(self.ledger.height, self.ledger.head)
 
     def _happen(
         self, event: Event, now: float, outbox: list[tuple[NodeId, Message]], report: Report
@@ -211,17 +237,29 @@ class Engine:
                 if not self._submit(event, report):
                     return
                 step = self.replica.on_request(now)
+            case Asked(ticket):
+                step = self.replica.on_confirm(ticket, now)
+            case Hurried():
+                step = self.replica.on_request(now, is_urgent=True)
             case _:
                 assert_never(event)
         self._carry_out(step, outbox, report)
 
     def _submit(self, event: Submitted, report: Report) -> bool:
-        run = self.pool.add(event.payments)
+        try:
+            known = self.keys.known(event.payments)
+        except Refused as error:
+            report.admissions.append(Admission(event.ticket, None, str(error)))
+            return False
+        payments = event.payments.without(known) if known else event.payments
+        run = self.pool.add(payments)
         if isinstance(run, str):
             report.admissions.append(Admission(event.ticket, None, run))
             return False
-        self._storage.append((QueueRecord(run),))
-        report.admissions.append(Admission(event.ticket, run))
+        if len(run) > 0:
+            self._storage.append((QueueRecord(run),))
+            self.keys.queued(run)
+        report.admissions.append(Admission(event.ticket, run, known=known))
         return True
 
     def _carry_out(self, step: Step, outbox: list[tuple[NodeId, Message]], report: Report) -> None:
@@ -229,6 +267,7 @@ class Engine:
         self._storage.append(step.records)
         outbox.extend(step.messages)
         report.notices.extend(step.notices)
+        report.confirmations.extend(step.confirmations)
         for block in step.decided:
             report.applied.append(self._apply(block))
         for wanted in step.reads:
@@ -239,6 +278,7 @@ class Engine:
         applied = self.ledger.apply(block)
         self._storage.applied(applied)
         self.pool.on_applied()
+        self.keys.applied(applied)
         return applied
 
     def _read(self, first_slot: int) -> Blocks:

@@ -54,7 +54,9 @@ class _AcceptedPart(msgspec.Struct, frozen=True):
     block: msgspec.Raw
 
 
-class _CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
+class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
+    """What `checkpoint.json` says."""
+
     cluster: str
     node: NodeId
     generation: int
@@ -67,9 +69,33 @@ class _CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="
     last: dict[NodeId, int]
     queue: Run
 
+    def state(self) -> State:
+        """The state that the journal continues. Raises `DamagedLine`."""
+        accepted = None
+        if self.accepted is not None:
+            try:
+                block = decode_block(bytes(self.accepted.block))
+            except ProtocolError as error:
+                raise DamagedLine(str(error)) from error
+            accepted = Proposal(self.accepted.ballot, block)
+        ledger = Ledger(self.balances, self.last, self.height, self.head)
+        return State(self.promised, accepted, ledger, self.queue)
 
-_checkpoint_decoder = msgspec.json.Decoder(_CheckpointLine)
+
+_checkpoint_decoder = msgspec.json.Decoder(CheckpointLine)
 _open_decoder = msgspec.json.Decoder(OpenLine)
+
+
+def decode_checkpoint(data: bytes) -> CheckpointLine:
+    """What a checkpoint's file says. Raises `DamagedLine`."""
+    if not data.endswith(b"\n"):
+        raise DamagedLine("it has no end")
+    return unseal(data[:-1], _checkpoint_decoder)
+
+
+def decode_opening(line: bytes) -> OpenLine:
+    """What a journal's first line, given without its newline, says. Raises `DamagedLine`."""
+    return unseal(line, _open_decoder)
 
 
 class Storage:
@@ -190,11 +216,11 @@ class Storage:
         self._replace(CHECKPOINT, seal(self._checkpoint_line(durable, ledger, queue)))
         self._start_journal()
 
-    def _checkpoint_line(self, durable: Durable, ledger: Ledger, queue: Run) -> _CheckpointLine:
+    def _checkpoint_line(self, durable: Durable, ledger: Ledger, queue: Run) -> CheckpointLine:
         accepted = None
         if durable.accepted is not None:
             accepted = _AcceptedPart(durable.accepted.ballot, raw_block(durable.accepted.block))
-        return _CheckpointLine(
+        return CheckpointLine(
             cluster=self._cluster,
             node=self._node,
             generation=self._generation,
@@ -225,7 +251,7 @@ class Storage:
         self._disk.rename(new, name)
         self._disk.sync_directory()
 
-    def _check_chain(self, checkpoint: _CheckpointLine) -> None:
+    def _check_chain(self, checkpoint: CheckpointLine) -> None:
         size = self._disk.size(CHAIN)
         path = self._disk.path / CHAIN
         if size < checkpoint.chain_bytes:
@@ -249,7 +275,7 @@ class Storage:
         try:
             if not lines:
                 raise DamagedLine("it doesn't say whose journal it is")
-            if self._is_stale(unseal(lines[0], _open_decoder)):
+            if self._is_stale(decode_opening(lines[0])):
                 self._start_journal()
                 return
             self._checksum = checksum(lines[0])
@@ -280,19 +306,16 @@ class Storage:
         return False
 
 
-def _read_checkpoint(disk: Disk) -> _CheckpointLine:
-    data = disk.read(CHECKPOINT)
+def _read_checkpoint(disk: Disk) -> CheckpointLine:
     try:
-        if not data.endswith(b"\n"):
-            raise DamagedLine("it has no end")
-        return unseal(data[:-1], _checkpoint_decoder)
+        return decode_checkpoint(disk.read(CHECKPOINT))
     except DamagedLine as error:
         path = disk.path / CHECKPOINT
         raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
 
 
 def _require_same(
-    disk: Disk, name: str, line: OpenLine | _CheckpointLine, cluster: str, node: NodeId
+    disk: Disk, name: str, line: OpenLine | CheckpointLine, cluster: str, node: NodeId
 ) -> None:
     if line.cluster != cluster:
         raise StateError(
@@ -304,14 +327,9 @@ def _require_same(
         )
 
 
-def _state_of(disk: Disk, checkpoint: _CheckpointLine) -> State:
-    accepted = None
-    if checkpoint.accepted is not None:
-        try:
-            block = decode_block(bytes(checkpoint.accepted.block))
-        except ProtocolError as error:
-            path = disk.path / CHECKPOINT
-            raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
-        accepted = Proposal(checkpoint.accepted.ballot, block)
-    ledger = Ledger(checkpoint.balances, checkpoint.last, checkpoint.height, checkpoint.head)
-    return State(checkpoint.promised, accepted, ledger, checkpoint.queue)
+def _state_of(disk: Disk, checkpoint: CheckpointLine) -> State:
+    try:
+        return checkpoint.state()
+    except DamagedLine as error:
+        path = disk.path / CHECKPOINT
+        raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error

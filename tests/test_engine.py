@@ -5,7 +5,7 @@ import pytest
 from benmo.codec import encode_block
 from benmo.engine import Event, Limits, Received, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.ledger import Block, Run
+from benmo.ledger import Block, Payments, Run
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -84,13 +84,13 @@ def test_a_decision_alone_needs_no_sync() -> None:
 def test_one_sync_serves_all_events_of_a_turn() -> None:
     node = TapedNode(delay_s=60.0)
     node.turn(
-        *(Submitted(ticket, ((2, 1), (3, 1))) for ticket in range(1, 4)),
+        *(Submitted(ticket, Payments.of((2, 1), (3, 1))) for ticket in range(1, 4)),
         Received(2, Prepare(Ballot(5, 2))),
         Received(2, Accept(Proposal(Ballot(5, 2), FIRST))),
         Received(2, Decide(1, Ballot(5, 2), FIRST.hash)),
         Received(2, Accept(Proposal(Ballot(5, 2), SECOND))),
         Received(3, Prepare(Ballot(6, 3))),
-        Submitted(4, ((2, 1),)),
+        Submitted(4, Payments.of((2, 1))),
     )
     assert len(node.tape.records) == 9
     assert node.tape.syncs == 1
@@ -128,7 +128,7 @@ def test_a_leader_counts_its_own_acceptance_once_it_is_durable() -> None:
 def test_no_message_to_oneself_goes_over_the_transport() -> None:
     node = TapedNode()
     for slot in range(1, 6):
-        node.turn(Submitted(slot, ((3, 1),)))
+        node.turn(Submitted(slot, Payments.of((3, 1))))
         for _ in range(3):
             node.now += 0.2
             node.turn()
@@ -173,7 +173,11 @@ def test_a_peer_that_asks_often_in_one_turn_is_answered_once() -> None:
 
 def test_an_admission_is_reported_only_once_it_is_durable() -> None:
     node = TapedNode(delay_s=60.0)
-    node.turn(Submitted(7, ((2, 60), (3, 40))), Submitted(8, ((2, 1),)), Submitted(9, ()))
+    node.turn(
+        Submitted(7, Payments.of((2, 60), (3, 40))),
+        Submitted(8, Payments.of((2, 1))),
+        Submitted(9, Payments.of()),
+    )
     admitted, refused, empty = node.report.admissions
     assert (admitted.ticket, admitted.run) == (7, Run(1, 1, (2, 3), (60, 40)))
     assert (refused.ticket, refused.run) == (8, None)
@@ -185,7 +189,7 @@ def test_an_admission_is_reported_only_once_it_is_durable() -> None:
 
 def test_a_refused_payment_records_nothing() -> None:
     node = TapedNode(delay_s=60.0)
-    node.turn(Submitted(1, ((2, 101),)), Submitted(2, ((1, 1),)))
+    node.turn(Submitted(1, Payments.of((2, 101))), Submitted(2, Payments.of((1, 1))))
     assert node.tape.done == []
     assert [admission.run for admission in node.report.admissions] == [None, None]
 
@@ -231,7 +235,9 @@ def test_misbehaviour_is_reported_and_changes_nothing_durable(event: Received) -
 def test_the_other_events_of_a_turn_happen_in_spite_of_misbehaviour() -> None:
     node = TapedNode(delay_s=60.0)
     bad = Received(3, Prepare(Ballot(9, 2)))
-    misbehaved = node.turn(bad, Received(2, Prepare(BALLOT)), bad, Submitted(1, ((2, 5),)))
+    misbehaved = node.turn(
+        bad, Received(2, Prepare(BALLOT)), bad, Submitted(1, Payments.of((2, 5)))
+    )
     assert [sender for sender, _ in misbehaved] == [3, 3]
     assert (2, Promise(BALLOT, 0, None)) in node.tape.sent
     assert len(node.report.admissions) == 1
@@ -259,7 +265,7 @@ def test_a_damaged_block_stops_the_node_that_is_asked_for_it() -> None:
 
 def test_a_checkpoint_after_a_turn_keeps_everything() -> None:
     node = TapedNode(delay_s=60.0, limits=Limits(journal_bytes_max=1))
-    node.turn(Submitted(1, ((2, 5),)), Received(2, Accept(Proposal(BALLOT, FIRST))))
+    node.turn(Submitted(1, Payments.of((2, 5))), Received(2, Accept(Proposal(BALLOT, FIRST))))
     assert node.disk.read(JOURNAL).count(b"\n") == 1
     node.turn(Received(2, Decide(1, BALLOT, FIRST.hash)), Received(3, Prepare(Ballot(6, 3))))
     assert of_state(Storage.open(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(

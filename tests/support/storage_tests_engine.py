@@ -8,7 +8,7 @@ from random import Random
 
 from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Report, Submitted
 from benmo.journal import Record
-from benmo.ledger import AppliedBlock, Ledger, Run
+from benmo.ledger import AppliedBlock, Ledger, Payments, Run
 from benmo.paxos import Ballot, DecideRecord, Durable, Message, Prepare, Promise, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
@@ -123,7 +123,7 @@ class TapedNode:
 
     def lead(self) -> Ballot:
         """Let the node campaign with a payment, and both peers promise."""
-        self.turn(Submitted(1, ((2, 10),)))
+        self.turn(Submitted(1, Payments.of((2, 10))))
         self.now += 0.1
         self.turn()
         ballot = self.engine.replica.leader.ballot

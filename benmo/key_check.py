@@ -1,0 +1,79 @@
+"""Whether a node's index of keys says what its chain says; nothing is written.
+
+The index may be missing, behind, or another chain's: the node's next start mends that. But what it
+says of this chain must be so, since a key that it doesn't know would be paid again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from benmo.key_index import SqliteKeyIndex
+from benmo.keys import Use
+from benmo.ledger import AppliedBlock, Outcome
+from benmo.paxos import NodeId
+from benmo.text import escaped
+
+
+class WrongIndex(ValueError):
+    """The index contradicts the chain."""
+
+
+class KeyCheck:
+    """Follows a node's chain and looks each key up. A context: it reads a copy of the index.
+
+    SQLite may have to write in order to read what a crash left, so it gets a copy. A `path` that
+    isn't there is an empty index.
+    """
+
+    def __init__(self, path: Path, node: NodeId) -> None:
+        self.path = path
+        self._node = node
+        self._held = ExitStack()
+        self._index: SqliteKeyIndex | None = None
+        self._known = 0
+
+    def __enter__(self) -> KeyCheck:
+        if self.path.exists():
+            directory = self._held.enter_context(tempfile.TemporaryDirectory(prefix="benmo-"))
+            copy = Path(directory, self.path.name)
+            for suffix in ("", "-wal"):
+                if Path(f"{self.path}{suffix}").exists():
+                    shutil.copyfile(f"{self.path}{suffix}", f"{copy}{suffix}")
+            self._index = SqliteKeyIndex(copy, self._node)
+            self._held.callback(self._index.close)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._held.close()
+
+    def follow(self, applied: AppliedBlock) -> None:
+        """The next block of the chain. Raises `WrongIndex`, or `StateError` for a damaged file."""
+        slot = applied.block.slot
+        if self._index is None or slot > self._index.height:
+            return
+        for transfer, outcome in applied.outcomes():
+            is_own = transfer.debit_node == self._node and outcome is not Outcome.SKIPPED
+            if is_own and transfer.key:
+                self._known += 1
+                use = Use(transfer.key, transfer.number, slot)
+                if self._index.find(transfer.key) != use:
+                    raise WrongIndex(f"key {escaped(transfer.key)} of {transfer.id} is not in it")
+        if slot == self._index.height:
+            self._require_end(applied.block.hash)
+
+    def _require_end(self, head: str) -> None:
+        assert self._index is not None
+        if self._index.head != head:
+            raise WrongIndex("it is another chain's")
+        if self._index.count() != self._known:
+            raise WrongIndex(f"it holds {self._index.count()} keys, the chain has {self._known}")

@@ -1,0 +1,150 @@
+"""The index of keys on disk, in SQLite: `keys.sqlite` in a node's directory.
+
+SQLite has no checksums, and a page that is not as it was written may hide a key, which would then
+pay again. So each key is in two tables, in trees of their own: what one finds and the other doesn't
+is damage. What is found is also compared with the chain.
+
+What SQLite calls write-ahead logging keeps it whole through any crash; the latest entries may be
+lost, and are then read from the chain again. Nothing but this module opens it for writing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benmo.errors import StateError
+from benmo.keys import Use
+from benmo.paxos.types import GENESIS_HASH, NodeId
+
+_FORMAT = 1
+_BUSY_S = 0.2
+
+_TABLES = """
+create table used (key text primary key, number integer not null, slot integer not null)
+    without rowid;
+create table seen (digest blob primary key) without rowid;
+create table chain (node integer not null, height integer not null, head text not null);
+"""
+
+
+class SqliteKeyIndex:
+    """A `KeyIndex` in a file; made anew if it isn't there, can't be read or is another node's.
+
+    Raises `StateError` where the disk fails; an index that is damaged is removed by hand, and made
+    again from the chain at the next start.
+    """
+
+    def __init__(self, path: Path, node: NodeId) -> None:
+        self._path = path
+        self._node = node
+        self._chain: tuple[int, str] = (0, GENESIS_HASH)
+        try:
+            self._connection = self._open()
+        except sqlite3.DatabaseError:
+            self._remove()
+            with self._guarded():
+                self._connection = self._open()
+
+    @property
+    def height(self) -> int:
+        return self._chain[0]
+
+    @property
+    def head(self) -> str:
+        return self._chain[1]
+
+    def find(self, key: str) -> Use | None:
+        with self._guarded():
+            row = self._connection.execute(
+                "select number, slot from used where key = ?", (key,)
+            ).fetchone()
+            seen = self._connection.execute(
+                "select 1 from seen where digest = ?", (_digest(key),)
+            ).fetchone()
+            if (row is None) != (seen is None):
+                raise sqlite3.DatabaseError("it is damaged: its tables contradict each other")
+            return None if row is None else Use(key, int(row[0]), int(row[1]))
+
+    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+        rows = [(use.key, use.number, use.slot) for use in uses]
+        digests = [(_digest(key),) for key, _, _ in rows]
+        with self._guarded(), self._connection:
+            self._connection.execute("begin immediate")
+            self._connection.executemany("insert or ignore into used values (?, ?, ?)", rows)
+            self._connection.executemany("insert or ignore into seen values (?)", digests)
+            self._connection.execute("update chain set height = ?, head = ?", (height, head))
+        self._chain = (height, head)
+
+    def clear(self) -> None:
+        with self._guarded():
+            self._connection.close()
+            self._remove()
+            self._connection = self._open()
+
+    def count(self) -> int:
+        """How many keys it holds; takes time that grows with them."""
+        with self._guarded():
+            ((count,),) = self._connection.execute("select count(*) from used").fetchall()
+            return int(count)
+
+    def close(self) -> None:
+        """Leave the file to others; nothing may be asked any more."""
+        with self._guarded():
+            self._connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            ((found,),) = connection.execute("pragma user_version").fetchall()
+            if found == 0:
+                self._make(connection)
+            elif found != _FORMAT:
+                raise sqlite3.DatabaseError(f"format {found}")
+            ((node, height, head),) = connection.execute("select * from chain").fetchall()
+            if node != self._node:
+                raise sqlite3.DatabaseError(f"the index of node {node}")
+            self._chain = (int(height), str(head))
+        except (ValueError, TypeError, OverflowError) as error:
+            connection.close()
+            raise sqlite3.DatabaseError(str(error)) from error
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        connection.executescript(
+            f"begin; {_TABLES} insert into chain values ({self._node}, 0, '{GENESIS_HASH}');"
+            f"pragma user_version = {_FORMAT}; commit;"
+        )
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self._path}{suffix}")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise StateError(f"{self._path} is locked by another program: end it") from error
+            raise StateError(
+                f"{self._path}: {error}. If the disk is sound, remove this file: "
+                f"it is made again from the chain"
+            ) from error
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()

@@ -1,0 +1,206 @@
+"""Keys: a payer's own names for its transfers. Under one key, a node pays once.
+
+A node spends only its own money, and forgets no transfer of its own: each is durable before it
+leaves the queue, and stays there until it is in this node's chain. So this node alone can tell
+whether a key was used, and needs nobody else for that. It looks, from the newest to the oldest,
+
+    in its queue                                         in memory, bounded by the log limit
+    in the blocks decided since the last checkpoint      in memory, bounded by the journal
+    in all earlier blocks                                in an index on disk
+
+The index follows the chain: what it lacks after a crash is read from the chain at the next start,
+and an index that is lost, ahead of the chain, or another chain's is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from benmo.errors import Refused, StateError
+from benmo.ledger import AppliedBlock, Outcome, Payments, Run, Transfer
+from benmo.paxos.types import GENESIS_HASH, NodeId
+from benmo.text import KEY_CHARACTERS_MAX, escaped, why_not_shown
+
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A key stands for this transfer, number `number` of the node, decided in `slot`."""
+
+    key: str
+    number: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A transfer that was asked for before; `slot` and `outcome` are None while it waits."""
+
+    transfer: Transfer
+    slot: int | None = None
+    outcome: Outcome | None = None
+
+
+class KeyIndex(Protocol):
+    """The keys of one node's transfers in blocks 1 to `height`, the last of hash `head`."""
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def head(self) -> str: ...
+
+    def find(self, key: str) -> Use | None:
+        """Where the key was used. Raises `StateError` if the index can't be read."""
+
+    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+        """Add the keys of the blocks up to this height, all or nothing; needn't be durable."""
+
+    def clear(self) -> None:
+        """Be the index of an empty chain."""
+
+
+class Chain(Protocol):
+    """The decided blocks."""
+
+    @property
+    def height(self) -> int: ...
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
+
+
+class Keys:
+    """Every key that this node has used. `recover` it before the first question."""
+
+    def __init__(self, node: NodeId, index: KeyIndex, chain: Chain) -> None:
+        self._node = node
+        self._index = index
+        self._chain = chain
+        self._queued: dict[str, Transfer] = {}
+        self._recent: dict[str, Use] = {}
+
+    def recover(self, queue: Run) -> None:
+        """Bring the index up to the chain, and take over what waits in the queue."""
+        if not self._is_of_this_chain():
+            self._index.clear()
+        slot = self._index.height + 1
+        while slot <= self._chain.height:
+            blocks = self._chain.read(slot, _READ_BYTES)
+            for applied in blocks:
+                self.applied(applied)
+            self.checkpoint(blocks[-1].block.slot, blocks[-1].block.hash)
+            slot = blocks[-1].block.slot + 1
+        self.queued(queue)
+
+    def _is_of_this_chain(self) -> bool:
+        height = self._index.height
+        if not 0 < height <= self._chain.height:
+            return height == 0
+        return self._chain.read(height, 1)[0].block.hash == self._index.head
+
+    def queued(self, run: Run) -> None:
+        """These transfers of this node wait now, and are or will be durable."""
+        if run.key:
+            self._queued.update({each.key: each for each in run.transfers() if each.key})
+
+    def applied(self, applied: AppliedBlock) -> None:
+        """A block was decided: what it holds of this node waits no more."""
+        if not any(run.key for run in applied.block.runs if run.debit == self._node):
+            return
+        for transfer, outcome in applied.outcomes():
+            is_own = transfer.debit_node == self._node
+            if is_own and transfer.key and outcome is not Outcome.SKIPPED:
+                self._queued.pop(transfer.key, None)
+                use = Use(transfer.key, transfer.number, applied.block.slot)
+                self._recent[transfer.key] = use
+
+    def checkpoint(self, height: int, head: str) -> None:
+        """All blocks up to this height are durable: move their keys into the index."""
+        self._index.extend(self._recent.values(), height, head)
+        self._recent.clear()
+
+    def known(self, payments: Payments) -> dict[int, Known]:
+        """Those of the payments, by position, whose keys were used for just that payment.
+
+        Raises `Refused` for a key that was used for another payment, or can't be one.
+        """
+        _require_keys(payments.key)
+        found: dict[int, Known] = {}
+        used: dict[int, Use] = {}
+        for position, key in enumerate(payments.key):
+            if key in self._queued:
+                found[position] = Known(self._queued[key])
+            elif key and (use := self._recent.get(key) or self._index.find(key)) is not None:
+                used[position] = use
+        found |= self._decided(used)
+        for position, known in found.items():
+            _require_same(payments, position, known.transfer)
+        return found
+
+    def find(self, key: str) -> Known | None:
+        """The transfer that was asked for under this key, if there was one."""
+        if key in self._queued:
+            return Known(self._queued[key])
+        use = self._recent.get(key) or self._index.find(key)
+        return None if use is None else self._decided({0: use})[0]
+
+    def _decided(self, used: dict[int, Use]) -> dict[int, Known]:
+        """What the chain says of these transfers; each block is read once."""
+        blocks = {slot: self._block(slot) for slot in {use.slot for use in used.values()}}
+        found: dict[int, Known] = {}
+        for position, use in used.items():
+            decided = blocks[use.slot].find(self._node, use.number)
+            if decided is None or decided[0].key != use.key:
+                raise _contradiction(use.slot)
+            found[position] = Known(decided[0], use.slot, decided[1])
+        return found
+
+    def _block(self, slot: int) -> AppliedBlock:
+        if not 1 <= slot <= self._chain.height:
+            raise _contradiction(slot)
+        return self._chain.read(slot, 1)[0]
+
+
+def _contradiction(slot: int) -> StateError:
+    return StateError(
+        f"the index of keys contradicts slot {slot} of the chain: remove keys.sqlite, which is "
+        f"made again from the chain"
+    )
+
+
+def _require_keys(keys: Sequence[str]) -> None:
+    named = [key for key in keys if key]
+    if len(set(named)) < len(named):
+        raise Refused("the same key stands twice in one request")
+    for key in named:
+        reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
+        if reason is not None:
+            raise Refused(reason)
+
+
+def _require_same(payments: Payments, position: int, known: Transfer) -> None:
+    memo = payments.memo[position] if payments.memo else ""
+    asked = (payments.credit[position], payments.amount[position], memo)
+    if asked != (known.credit_node, known.amount, known.memo):
+        raise Refused(f"the key {escaped(known.key)} was used for another payment, {known}")
+
+
+class MemoryKeyIndex:
+    """A `KeyIndex` that ends with the process."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def find(self, key: str) -> Use | None:
+        return self._uses.get(key)
+
+    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+        self._uses.update({use.key: use for use in uses})
+        self.height, self.head = height, head
+
+    def clear(self) -> None:
+        self._uses: dict[str, Use] = {}
+        self.height, self.head = 0, GENESIS_HASH
