@@ -1,9 +1,9 @@
 """The simulator: production engines on a simulated clock, network and disk, from a seed.
 
     draw      a seed to a plan: what is going to happen, and when
-    plan      the words for that: payments, crashes, cuts, damage …
+    plan      what a plan is; `happenings` are its words: payments, crashes, cuts, damage …
     world     machines on a network, and the order in which things happen to them (agenda)
-    machine   one node: its disk and its clock, and the production engine on them
+    machine   one node: its disk, clock and index of keys, and the production engine on them
     faults    lets a plan's happenings happen in a world
     run       a plan to an outcome: faults, then calm, then what must be so
     checkers  what must be so, at every step

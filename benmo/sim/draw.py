@@ -8,66 +8,35 @@ in which everything fails at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from random import Random
-from typing import TypeVar
 
 from benmo.paxos import NodeId, Tenure
-from benmo.sim.plan import (
+from benmo.sim.dice import Dice
+from benmo.sim.draw_users import draw_pay, draw_requests
+from benmo.sim.happenings import (
     SENDER,
+    Ask,
     Crash,
     Cut,
     Damage,
     FailDisk,
     FillDisk,
     Happening,
+    Hurry,
     Jump,
     Mute,
     Pause,
     Pay,
-    Plan,
     Rogue,
     Sever,
-    Weather,
 )
-
-T = TypeVar("T")
-BALANCE = 100
-"""What each node has at the start, in the unit of the amounts."""
+from benmo.sim.plan import Plan, Weather
 
 NODES_MAX = 9
 FAULTS_S = 30.0
 """For how long faults happen by default."""
-
-
-class Dice:
-    """Chance, from one stream. Only `Random.random` is used: it is the same on every Python."""
-
-    def __init__(self, seed: int, stream: str) -> None:
-        self._random = Random(f"{seed}/{stream}")
-
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self._random.random()
-
-    def chance(self, probability: float) -> bool:
-        return self._random.random() < probability
-
-    def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self._random.random()
-
-    def small(self, low: float, high: float) -> float:
-        """Mostly near the low end, now and then near the high one."""
-        return low + (high - low) * self._random.random() ** 4
-
-    def whole(self, low: int, high: int) -> int:
-        """Both ends included."""
-        return low + int(self._random.random() * (high - low + 1))
-
-    def pick(self, things: Sequence[T]) -> T:
-        return things[int(self._random.random() * 2520) % len(things)]
 
 
 def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S) -> Plan:
@@ -98,7 +67,21 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
         pays_at_end=dice.chance(0.5),
         happenings=_happenings(seed, ids, fragile, faults_s),
     )
-    return _contended(plan) if dice.chance(0.15) else plan
+    plan = _contended(plan) if dice.chance(0.15) else plan
+    return _late(plan) if plan.has_questions and Dice(seed, "late").chance(0.5) else plan
+
+
+def _late(plan: Plan) -> Plan:
+    """Answers come late, and again, when the next question was asked already."""
+    weather = plan.weather
+    worse = replace(
+        weather,
+        doubled=max(weather.doubled, 0.5),
+        slow=max(weather.slow, 0.4),
+        slow_s=max(weather.slow_s, 2.0),
+        is_ordered=False,
+    )
+    return replace(plan, weather=worse)
 
 
 def _contended(plan: Plan) -> Plan:
@@ -107,7 +90,7 @@ def _contended(plan: Plan) -> Plan:
     Most of what they send is lost, so blocks are accepted by a few, in many ballots, and whoever
     decides is heard by nobody.
     """
-    pays = [each for each in plan.happenings if isinstance(each, Pay)]
+    users = [each for each in plan.happenings if isinstance(each, Pay | Ask | Hurry)]
     lost = (
         Mute(0.0, ("Accept",), 0.5, plan.faults_s),
         Mute(0.0, ("Decide", "Heartbeat"), 0.8, plan.faults_s),
@@ -119,7 +102,7 @@ def _contended(plan: Plan) -> Plan:
         round_timeout_s=0.1,
         heartbeat_s=1.0,
         weather=Weather(loss=0.1, doubled=0.2, slow=0.2, slow_s=1.0, is_ordered=False),
-        happenings=(*lost, *pays),
+        happenings=(*lost, *users),
     )
 
 
@@ -185,7 +168,7 @@ def _happenings(
     seed: int, ids: tuple[NodeId, ...], fragile: list[NodeId], faults_s: float
 ) -> tuple[Happening, ...]:
     draws: dict[str, _Draw] = {
-        "pay": partial(_pay, ids),
+        "pay": partial(draw_pay, ids),
         "crash": partial(_crash, ids),
         "pause": partial(_pause, ids),
         "jump": partial(_jump, ids),
@@ -197,39 +180,16 @@ def _happenings(
         "fill": partial(_fill, ids),
         "damage": partial(_damage, fragile),
     }
-    happenings: list[Happening] = []
+    happenings: list[Happening] = draw_requests(seed, ids, faults_s)
+    if any(isinstance(each, Pay) for each in happenings):
+        happenings += _crashes(Dice(seed, "crashes with keys"), ids, faults_s)
     for kind, (most, probability) in _KINDS.items():
         dice = Dice(seed, kind)
         is_there = dice.chance(probability)
         count = int(dice.between(0.1, 1.0) * most * faults_s / 60.0 + 0.5)
         if is_there:
-            happenings += [draws[kind](dice, at) for at in _times(dice, count, faults_s)]
+            happenings += [draws[kind](dice, at) for at in dice.times(count, faults_s)]
     return tuple(sorted(happenings, key=lambda happening: happening.at))
-
-
-def _times(dice: Dice, count: int, faults_s: float) -> list[float]:
-    """When each happens: some of them close together, so that nodes get into each other's way."""
-    times = [dice.between(0.0, faults_s) for _ in range(count)]
-    for later in range(1, count):
-        if dice.chance(0.3):
-            times[later] = min(times[later - 1] + dice.small(0.0, 0.5), faults_s)
-    return times
-
-
-def _pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
-    node = dice.pick(ids)
-    count = dice.whole(2, 15) if dice.chance(0.05) else 1
-    payments = tuple(_payment(ids, node, dice) for _ in range(count))
-    return Pay(at, node, payments)
-
-
-def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId, int]:
-    """One in twenty is nonsense: to itself or nobody, of nothing or less, of more than there is."""
-    others = [each for each in ids if each != node]
-    credit, amount = dice.pick(others), int(dice.small(1, BALANCE / 2))
-    if dice.chance(0.05):
-        return dice.pick([(node, amount), (0, amount), (99, 5), (credit, 0), (credit, -5)])
-    return credit, amount * 10 if dice.chance(0.03) else amount
 
 
 def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:
@@ -244,6 +204,12 @@ def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:
         clock_shift_s=dice.between(-3600, 3600) if dice.chance(0.1) else 0.0,
         trigger=dice.pick(_TRIGGERS) if dice.chance(0.4) else "",
     )
+
+
+def _crashes(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Crash]:
+    """Where somebody pays under keys, nodes die: what they know of keys must outlast that."""
+    count = int(dice.between(0.1, 1.0) * _KINDS["crash"][0] * faults_s / 60.0)
+    return [_crash(ids, dice, at) for at in dice.times(count, faults_s)]
 
 
 def _pause(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pause:

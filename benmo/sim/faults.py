@@ -6,17 +6,19 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
+from benmo.engine import Hurried
 from benmo.ledger import Run
 from benmo.paxos import Forward, NodeId
 from benmo.sim.disk import PowerCut
-from benmo.sim.machine import Fuse, Machine
-from benmo.sim.plan import (
+from benmo.sim.happenings import (
+    Ask,
     Crash,
     Cut,
     Damage,
     FailDisk,
     FillDisk,
     Happening,
+    Hurry,
     Jump,
     Mute,
     Pause,
@@ -24,6 +26,7 @@ from benmo.sim.plan import (
     Rogue,
     Sever,
 )
+from benmo.sim.machine import Fuse, Machine
 from benmo.sim.world import Ambush, World
 from benmo.storage import CHAIN
 
@@ -36,6 +39,8 @@ def happen(world: World, number: int, happening: Happening) -> None:
     match happening:
         case Pay():
             world.pay(happening)
+        case Ask():
+            _ask_or_wait(world, happening)
         case Cut():
             _cut_or_wait(world, number, happening)
         case Mute():
@@ -49,6 +54,7 @@ def happen(world: World, number: int, happening: Happening) -> None:
 
 
 _NAMES: dict[type[Happening], str] = {
+    Hurry: "hurries",
     Crash: "crashes planned",
     Pause: "pauses",
     Jump: "clock jumps",
@@ -63,9 +69,11 @@ _NAMES: dict[type[Happening], str] = {
 def _happen_to(
     world: World,
     machine: Machine,
-    happening: Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | Damage,
+    happening: Hurry | Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | Damage,
 ) -> None:
     match happening:
+        case Hurry():
+            world.happen(machine, Hurried())
         case Crash():
             _crash(world, machine, happening)
         case Pause(_, _, for_s):
@@ -86,6 +94,13 @@ def _happen_to(
             _damage(world, machine, happening)
         case _:
             assert_never(happening)
+
+
+def _ask_or_wait(world: World, ask: Ask) -> None:
+    if ask.trigger:
+        world.ambushes.append(Ambush(ask.trigger, None, lambda _sender: world.ask(ask.node)))
+    else:
+        world.ask(ask.node)
 
 
 def _crash(world: World, machine: Machine, crash: Crash) -> None:

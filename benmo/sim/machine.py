@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.engine import Engine, Event, Limits, Report, Submitted
+from benmo.engine import Asked, Engine, Event, Limits, Report, Submitted
 from benmo.journal import State
 from benmo.ledger import AppliedBlock, Run
 from benmo.paxos import Heartbeat, Message, NodeId, Settings
 from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
-from benmo.sim.plan import FailDisk, Plan
+from benmo.sim.happenings import FailDisk
+from benmo.sim.keys import MachineKeyIndex
+from benmo.sim.plan import Plan
 from benmo.storage import Storage
 
 CLUSTER = "5" * 32
@@ -30,6 +32,17 @@ class Fuse:
     left: int
     is_power_cut: bool
     share: float
+
+
+class _NodeRandom(Random):
+    """A node's chance. The numbers of its questions don't change when it campaigns."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._numbers = Random(f"{stream}'s questions")
+
+    def getrandbits(self, k: int) -> int:
+        return self._numbers.getrandbits(k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +96,16 @@ class Machine:
     chance: Random = field(init=False)
     """What a power cut leaves of what was not synced."""
     election: Random = field(init=False)
+    keys: MachineKeyIndex = field(init=False)
+    keys_chance: Random = field(init=False)
+    """What a power cut leaves of the index of keys."""
 
     def __post_init__(self) -> None:
+        # Where nobody pays under keys, a node doesn't die at its index: there is nothing in it.
+        self.keys = MachineKeyIndex(self._burn if self.plan.has_keys else lambda: None)
+        self.keys_chance = Random(f"{self.plan.seed}/keys {self.node}")
         self.chance = Random(f"{self.plan.seed}/disk {self.node}")
-        self.election = Random(f"{self.plan.seed}/election {self.node}")
+        self.election = _NodeRandom(f"{self.plan.seed}/election {self.node}")
 
     def create(self, balance: int) -> None:
         """What the initialize script does."""
@@ -115,7 +134,8 @@ class Machine:
         limits = Limits(
             plan.log_limit, plan.journal_bytes_max, plan.blocks_bytes_max, plan.block_transfers_max
         )
-        engine = Engine(settings, limits, state, storage, self, self.election, self.clock.read(now))
+        clock = self.clock.read(now)
+        engine = Engine(settings, limits, state, storage, self, self.election, clock, self.keys)
         engine.start()
         self.engine, self.storage = engine, storage
         return state
@@ -139,6 +159,7 @@ class Machine:
         if is_power_cut:
             self.disk = self.disk.after_power_cut(self.chance)
             self.disk.before = self._before
+            self.keys.lose_power(self.keys_chance)
 
     def mend(self) -> None:
         """All faults of this machine end."""
@@ -190,6 +211,11 @@ class Machine:
         self.fault_counts[what] = self.fault_counts.get(what, 0) + 1
 
 
-def submitted(events: tuple[Event, ...]) -> list[Submitted]:
+def submitted(events: Iterable[Event]) -> list[Submitted]:
     """Those of a turn's events in which somebody wants to pay."""
     return [event for event in events if isinstance(event, Submitted)]
+
+
+def asked(events: Iterable[Event]) -> list[Asked]:
+    """Those of a node's events in which somebody asks how far the chain may be."""
+    return [event for event in events if isinstance(event, Asked)]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from benmo.codec import decode_message, encode_message
-from benmo.paxos import Message, NodeId
-from benmo.sim.draw import Dice
+from benmo.paxos import Confirm, Confirmed, Message, NodeId
+from benmo.sim.dice import Dice
 from benmo.sim.plan import CALM, Weather
 
 _MEMO_MAX = 2000
+
+_LINK, _QUESTIONS = "link", "questions"
+"""The streams of chance of each link."""
 
 
 class Wire:
@@ -31,15 +36,26 @@ class Wire:
         return message
 
 
+@dataclass(slots=True)
+class _Lane:
+    dice: Dice
+    latest: float = 0.0
+
+
 class Network:
-    """Which pairs are cut, and what becomes of each message. Every link has its own chance."""
+    """Which pairs are cut, and what becomes of each message. Every link has its own chance.
+
+    So have questions and their answers: a run without them is else much the same.
+    """
 
     def __init__(self, seed: int, nodes: tuple[NodeId, ...], weather: Weather) -> None:
         self._weather = weather
-        self._dice = {
-            (one, other): Dice(seed, f"link {one}->{other}") for one in nodes for other in nodes
+        self._lanes = {
+            (one, other, stream): _Lane(Dice(seed, f"{stream} {one}->{other}"))
+            for one in nodes
+            for other in nodes
+            for stream in (_LINK, _QUESTIONS)
         }
-        self._latest = dict.fromkeys(self._dice, 0.0)
         self._cuts: dict[int, tuple[tuple[NodeId, NodeId], ...]] = {}
         self._blocked: dict[tuple[NodeId, NodeId], int] = {}
         self._muted: dict[int, tuple[tuple[str, ...], float]] = {}
@@ -74,7 +90,8 @@ class Network:
             return False
         kind = type(message).__name__
         shares = [share for kinds, share in self._muted.values() if kind in kinds]
-        return any(self._dice[one, other].chance(share) for share in shares)
+        dice = self._lane(one, other, message).dice
+        return any(dice.chance(share) for share in shares)
 
     def calm(self) -> None:
         """End all cuts and the bad weather."""
@@ -83,9 +100,10 @@ class Network:
         self._muted.clear()
         self._weather = CALM
 
-    def arrivals(self, one: NodeId, other: NodeId, now: float) -> list[float]:
+    def arrivals(self, one: NodeId, other: NodeId, message: Message, now: float) -> list[float]:
         """When a message sent now arrives: never, once, or more often."""
-        dice, weather = self._dice[one, other], self._weather
+        lane, weather = self._lane(one, other, message), self._weather
+        dice = lane.dice
         if weather.loss and dice.chance(weather.loss):
             return []
         low, high = weather.delay_s
@@ -93,10 +111,18 @@ class Network:
         if weather.slow and dice.chance(weather.slow):
             at += dice.share() * weather.slow_s
         if weather.is_ordered:
-            at = self._latest[one, other] = max(at, self._latest[one, other])
+            at = lane.latest = max(at, lane.latest)
         arrivals = [at]
         if weather.doubled and dice.chance(weather.doubled):
             arrivals.append(at + dice.between(low, high))
         if weather.doubled_late and dice.chance(weather.doubled_late):
             arrivals.append(at + dice.share() * weather.late_s)
         return arrivals
+
+    def _lane(self, one: NodeId, other: NodeId, message: Message) -> _Lane:
+        return self._lanes[one, other, _QUESTIONS if is_question(message) else _LINK]
+
+
+def is_question(message: Message) -> bool:
+    """Whether it is about how far the chain may be, or an answer to that."""
+    return isinstance(message, Confirm | Confirmed)

@@ -9,198 +9,10 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from benmo.paxos import NodeId, Tenure
+from benmo.sim.happenings import Ask, Happening, Pay, Rogue
 
-
-@dataclass(frozen=True, slots=True)
-class Pay:
-    """The user of a node wants to pay: (credit node, amount) each, all or none."""
-
-    at: float
-    node: NodeId
-    payments: tuple[tuple[NodeId, int], ...]
-
-    def __str__(self) -> str:
-        count = len(self.payments)
-        shown = ", ".join(f"{amount} to {credit}" for credit, amount in self.payments[:3])
-        more = f" … {count} in all" if count > 3 else ""
-        return f"at node {self.node} somebody pays {shown}{more}"
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """A node dies after so many further operations: writes, fsyncs, sends. 0 is at once.
-
-    With a `trigger`, it dies where it would send the next message of that kind.
-
-    A power cut loses what was not synced, a kill nothing. `share` is how much of an interrupted
-    write was done. It starts again after `down_s`; if `again_after` isn't 0, it dies once more at
-    that operation of the start. The clock may have been set by `clock_shift_s` meanwhile.
-    """
-
-    at: float
-    node: NodeId
-    is_power_cut: bool
-    after: int
-    share: float
-    down_s: float
-    again_after: int
-    clock_shift_s: float
-    trigger: str
-
-    def __str__(self) -> str:
-        what = "loses power" if self.is_power_cut else "is killed"
-        when = f" {self.after} operations later" if self.after else ""
-        when = f" at its next {self.trigger}" if self.trigger else when
-        again = f", and again {self.again_after} operations later" if self.again_after else ""
-        return f"node {self.node} {what}{when}, starts {self.down_s:.3f} s later{again}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A node's process stands still."""
-
-    at: float
-    node: NodeId
-    for_s: float
-
-    def __str__(self) -> str:
-        return f"node {self.node} stands still for {self.for_s:.3f} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """A node's clock jumps ahead."""
-
-    at: float
-    node: NodeId
-    by_s: float
-
-    def __str__(self) -> str:
-        return f"node {self.node}'s clock jumps ahead by {self.by_s:.3f} s"
-
-
-SENDER = 0
-"""In the pairs of a cut with a trigger, whoever sends that message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Nothing passes from the first to the second node of each pair.
-
-    `period_s` is how long it lasts, and then how long it doesn't, `times` times over: more than
-    once is a link that flaps. The ends notice, or don't. With a `trigger`, it begins when anybody
-    sends the next message of that kind, and that one is the first that may be lost.
-    """
-
-    at: float
-    shape: str
-    pairs: tuple[tuple[NodeId, NodeId], ...]
-    period_s: float
-    times: int
-    is_noticed: bool
-    trigger: str
-
-    def __str__(self) -> str:
-        pairs = " ".join(f"{one or '?'}->{other or '?'}" for one, other in self.pairs)
-        flaps = f", {self.times} times" if self.times > 1 else ""
-        unnoticed = "" if self.is_noticed else ", unnoticed"
-        when = f" from the next {self.trigger} on" if self.trigger else ""
-        how = f"{when} for {self.period_s:.3f} s{flaps}{unnoticed}"
-        return f"{self.shape}: nothing passes {pairs}{how}"
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """Messages of these kinds are lost, wherever they go: all, or such a share of them."""
-
-    at: float
-    kinds: tuple[str, ...]
-    share: float
-    for_s: float
-
-    def __str__(self) -> str:
-        kinds = ", ".join(self.kinds)
-        return f"{self.share:.0%} of messages {kinds} are lost for {self.for_s:.3f} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Rogue:
-    """A node, whose software is wrong, forwards to all what it can't pay, and never queues.
-
-    Void transfers must be refused on every node alike; what it harms is its own account at most.
-    """
-
-    at: float
-    node: NodeId
-    payments: tuple[tuple[NodeId, int], ...]
-
-    def __str__(self) -> str:
-        shown = ", ".join(f"{amount} to {credit}" for credit, amount in self.payments)
-        return f"node {self.node} forwards without looking: {shown}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sever:
-    """The user of a node severs a link, and restores it later."""
-
-    at: float
-    node: NodeId
-    peer: NodeId
-    is_one_way: bool
-    for_s: float
-
-    def __str__(self) -> str:
-        one_way = " one way" if self.is_one_way else ""
-        return f"node {self.node} severs node {self.peer}{one_way} for {self.for_s:.3f} s"
-
-
-@dataclass(frozen=True, slots=True)
-class FailDisk:
-    """The disk of a node fails once, at the so manieth further operation of this kind."""
-
-    at: float
-    node: NodeId
-    operation: str
-    after: int
-    share: float
-
-    def __str__(self) -> str:
-        return f"node {self.node}'s disk is going to fail: {self.operation} number {self.after}"
-
-
-@dataclass(frozen=True, slots=True)
-class FillDisk:
-    """The disk of a node is full for a time: a write ends in its middle."""
-
-    at: float
-    node: NodeId
-    share: float
-    for_s: float
-
-    def __str__(self) -> str:
-        return f"node {self.node}'s disk is full for {self.for_s:.3f} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A bit of one file of a node turns over, or all its files are gone.
-
-    `where` is from 0 to 1: which file, and which bit of it. With `is_death`, the process is killed
-    right after.
-    """
-
-    at: float
-    node: NodeId
-    is_loss: bool
-    where: float
-    is_death: bool
-
-    def __str__(self) -> str:
-        what = "is replaced by an empty one" if self.is_loss else "turns a bit over"
-        return f"node {self.node}'s disk {what}{', and it is killed' if self.is_death else ''}"
-
-
-Happening = Pay | Crash | Pause | Jump | Cut | Mute | Rogue | Sever | FailDisk | FillDisk | Damage
+BALANCE = 100
+"""What each node has at the start, in the unit of the amounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +74,16 @@ class Plan:
     @property
     def quorum(self) -> int:
         return len(self.nodes) // 2 + 1
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether anybody pays under a key."""
+        return any(isinstance(each, Pay) and each.keys for each in self.happenings)
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether anybody asks how far the chain may be."""
+        return any(isinstance(each, Ask) for each in self.happenings)
 
     @property
     def rogues(self) -> frozenset[NodeId]:

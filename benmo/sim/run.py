@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from benmo.sim import faults
 from benmo.sim.checkers import Violation
-from benmo.sim.plan import Pay, Plan
+from benmo.sim.happenings import Pay
+from benmo.sim.plan import Plan
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
 
@@ -50,10 +51,12 @@ def _run(world: World) -> None:
     for node in survivors if plan.pays_at_end else ():
         other = next(each for each in survivors if each != node)
         world.after(1.0, world.pay, Pay(world.now, node, ((other, 1),)))
+    for node in survivors if plan.has_questions else ():
+        world.after(1.0, world.ask, node, True)
     world.agenda.run_until(world.now + 2.0)
     waiting = [len(world.machines[node].queue) for node in survivors]
     world.agenda.run_until(
-        world.now + plan.calm_s(waiting), lambda: not world.watchers.liveness.why_not(survivors)
+        world.now + plan.calm_s(waiting), lambda: not world.watchers.why_not(survivors)
     )
     world.watchers.at_end(survivors)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from benmo.paxos import Tenure
-from benmo.sim.draw import Dice, draw_plan
+from benmo.sim.dice import Dice
+from benmo.sim.draw import draw_plan
 from benmo.sim.plan import Plan
 from benmo.sim.planted import PLANTED, plant
 from benmo.sim.planted.patch import Patch

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benmo.sim.draw import draw_plan
-from benmo.sim.plan import CALM, Pay, Plan
+from benmo.sim.happenings import Ask, Pay
+from benmo.sim.plan import CALM, Plan
 from benmo.sim.run import Outcome, run
 
 WEATHER = ("doubled_late", "doubled", "slow", "loss")
@@ -25,11 +26,17 @@ class Size:
     nodes: int
     faults: int
     transfers: int
+    questions: int = 0
 
     def __str__(self) -> str:
-        faults = f"{self.faults} fault{'s' if self.faults != 1 else ''}"
-        transfers = f"{self.transfers} transfer{'s' if self.transfers != 1 else ''}"
-        return f"{self.nodes} nodes, {faults}, {transfers}"
+        counts = [_count(self.faults, "fault"), _count(self.transfers, "transfer")]
+        if self.questions:
+            counts.append(_count(self.questions, "question"))
+        return f"{self.nodes} nodes, {', '.join(counts)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,9 @@ def size_of(plan: Plan) -> Size:
     """What is left of a plan."""
     pays = [each for each in plan.happenings if isinstance(each, Pay)]
     weather = sum(getattr(plan.weather, name) > 0 for name in WEATHER)
-    faults = len(plan.happenings) - len(pays) + weather
-    return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays))
+    questions = sum(isinstance(each, Ask) for each in plan.happenings)
+    faults = len(plan.happenings) - len(pays) - questions + weather
+    return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays), questions)
 
 
 def shrink(outcome: Outcome, runs_max: int = 400) -> tuple[Cutting, Outcome]:

@@ -15,12 +15,16 @@ import hashlib
 from collections import deque
 from typing import TextIO
 
+from benmo.engine import Admission, Report
+from benmo.journal import State
 from benmo.ledger import AppliedBlock, Block, Outcome, Run
 from benmo.paxos import (
     Accept,
     Accepted,
     Behind,
     Blocks,
+    Confirm,
+    Confirmed,
     Decide,
     Forward,
     Heartbeat,
@@ -36,7 +40,7 @@ LAST_STEPS = 40
 """How many of the last steps a failure shows."""
 
 
-def text_of(message: Message) -> str:
+def text_of(message: Message) -> str:  # noqa: PLR0912 - a case for each message
     """A message in the words of its type."""
     match message:
         case Prepare(ballot):
@@ -61,7 +65,11 @@ def text_of(message: Message) -> str:
             return f"Heartbeat height {height}, leader {ballot}"
         case Forward(run):
             assert isinstance(run, Run)
-            return f"Forward {' '.join(transfer.id for transfer in run.transfers())}"
+            return f"Forward {run_text(run)}"
+        case Confirm(number):
+            return f"Confirm {number}"
+        case Confirmed(number, height):
+            return f"Confirmed {number}: height {height}"
     raise AssertionError(message)
 
 
@@ -74,6 +82,28 @@ def ids(block: object) -> str:
     """The ids of a block's transfers."""
     assert isinstance(block, Block)
     return " ".join(transfer.id for transfer in block.transfers())
+
+
+def run_text(run: Run) -> str:
+    """The ids of a run's transfers."""
+    return " ".join(transfer.id for transfer in run.transfers())
+
+
+def started_text(state: State) -> str:
+    """What a start has found."""
+    accepted = "" if state.accepted is None else f", accepted {accepted_text(state.accepted)}"
+    return f"starts: promised {state.promised}, height {state.ledger.height}{accepted}"
+
+
+def answer_text(admission: Admission) -> str:
+    """What somebody who wants to pay is told."""
+    if admission.run is None:
+        return f"refuses: {admission.reason}"
+    known = [
+        f"{known.transfer.id} ({known.outcome or 'queued'})" for known in admission.known.values()
+    ]
+    queued = [f"queued {run_text(admission.run)}"] if len(admission.run) or not known else []
+    return ", ".join([*queued, *(f"knows {each}" for each in known)])
 
 
 def outcomes(applied: AppliedBlock) -> str:
@@ -111,6 +141,17 @@ class Trace:
 
     def fault(self, now: float, text: str) -> None:
         self._add((now, "!", 0, 0, text))
+
+    def report(self, now: float, node: NodeId, report: Report) -> None:
+        """What a turn led to."""
+        for admission in report.admissions:
+            self.state(now, node, answer_text(admission))
+        for confirmation in report.confirmations:
+            self.state(now, node, f"is told that the chain may be at {confirmation.height}")
+        for notice in report.notices:
+            self.state(now, node, notice.text)
+        for applied in report.applied:
+            self.state(now, node, f"decided slot {applied.block.slot}: {outcomes(applied)}")
 
     def last_steps(self) -> list[str]:
         """The last steps as lines, but for heartbeats."""

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benmo.engine import Event, LinkChanged, Received, Submitted
+from benmo.engine import Asked, Event, LinkChanged, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.journal import State
-from benmo.ledger import Run
+from benmo.ledger import Payments
 from benmo.paxos import Message, NodeId
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Violation, Watchers
 from benmo.sim.clock import NodeClock
+from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
-from benmo.sim.draw import BALANCE, Dice
-from benmo.sim.machine import Fuse, Machine, Turn
-from benmo.sim.network import Network, Wire
-from benmo.sim.plan import Pay, Plan
-from benmo.sim.trace import Trace, ids, outcomes
+from benmo.sim.happenings import Pay
+from benmo.sim.machine import Fuse, Machine, asked
+from benmo.sim.network import Network, Wire, is_question
+from benmo.sim.plan import BALANCE, Plan
+from benmo.sim.trace import Trace, started_text
 
 T = TypeVar("T")
 
@@ -77,6 +77,7 @@ class World:
         self.watchers = Watchers(facts, self.machines)
         self._wire = Wire()
         self._dice = Dice(plan.seed, "world")
+        self._questions_dice = Dice(plan.seed, "world's questions")
         self._tickets = 0
         self.ambushes: list[Ambush] = []
         for machine in self.machines.values():
@@ -102,7 +103,7 @@ class World:
             self._start_later(machine)
             return
         machine.is_damaged = machine.is_damaged and machine.is_damage_in_chain
-        self.trace.state(self.now, node, _started(state))
+        self.trace.state(self.now, node, started_text(state))
         self.watchers.on_start(machine, state)
         for peer in self.plan.nodes:
             if peer != node:
@@ -193,27 +194,24 @@ class World:
         shown = machine.clock.read(self.now)
         if 0.0 < machine.engine.deadline - shown < _CLOSE_S:
             shown = machine.engine.deadline
+        for question in asked(machine.inbox):
+            self.watchers.on_asked(machine, question)
         turn = self.guarded(machine, lambda: machine.turn(shown, self.now))
         if turn is None:
             return
-        self.counts["turns"] += 1
-        self._trace_turn(machine.node, turn)
+        self._count(turn.report)
+        self.trace.report(self.now, machine.node, turn.report)
         for sender, reason in turn.report.misbehaved:
             raise Violation("program", f"node {machine.node} blames node {sender}: {reason}")
         self.watchers.on_turn(machine, turn)
         self.arm_timer(machine)
 
-    def _trace_turn(self, node: NodeId, turn: Turn) -> None:
-        for admission in turn.report.admissions:
-            if admission.run is None:
-                self.trace.state(self.now, node, f"refuses: {admission.reason}")
-            else:
-                self.trace.state(self.now, node, f"queued {_run_text(admission.run)}")
-        for notice in turn.report.notices:
-            self.trace.state(self.now, node, notice.text)
-        for applied in turn.report.applied:
-            text = f"decided slot {applied.block.slot}: {outcomes(applied)}"
-            self.trace.state(self.now, node, text)
+    def _count(self, report: Report) -> None:
+        self.counts["turns"] += 1
+        if report.confirmations:
+            self.counts["questions answered"] += len(report.confirmations)
+        for admission in report.admissions:
+            self.counts["transfers known by their keys"] += len(admission.known)
 
     def _failed(self, node: NodeId, operation: str) -> None:
         self.trace.fault(self.now, f"node {node}'s disk fails: {operation}")
@@ -231,7 +229,7 @@ class World:
         if self.network.loses(sender, to, message):
             self.counts["messages lost"] += 1
             return
-        arrivals = self.network.arrivals(sender, to, self.now)
+        arrivals = self.network.arrivals(sender, to, message, self.now)
         self.counts["messages"] += 1
         if len(arrivals) != 1:
             self.counts["messages doubled" if arrivals else "messages lost"] += 1
@@ -266,7 +264,12 @@ class World:
         """Something came to a node: it turns to it soon, and to what else comes until then."""
         machine.inbox.append(event)
         work_s = self.plan.work_s
-        self.schedule_turn(machine, self._dice.share() * work_s if work_s else 0.0)
+        is_asked = isinstance(event, Asked)
+        if is_asked or (isinstance(event, Received) and is_question(event.message)):
+            dice = self._questions_dice
+        else:
+            dice = self._dice
+        self.schedule_turn(machine, dice.share() * work_s if work_s else 0.0)
 
     def spread_news(self, one: NodeId, other: NodeId) -> None:
         """Both ends of a link are going to notice whether it is up."""
@@ -306,23 +309,26 @@ class World:
             return
         self._tickets += 1
         self.counts["transfers asked for"] += len(happening.payments)
-        event = Submitted(self._tickets, happening.payments)
+        credits, amounts = zip(*happening.payments, strict=True)
+        payments = Payments(credits, amounts, happening.memos, happening.keys)
+        event = Submitted(self._tickets, payments)
         self.trace.fault(self.now, str(happening))
         self.watchers.on_submitted(machine, event)
         self.happen(machine, event)
 
+    def ask(self, node: NodeId, is_at_end: bool = False) -> None:
+        """Somebody at a node asks how far the chain may be, if it lives.
 
-def _run_text(run: Run) -> str:
-    return " ".join(transfer.id for transfer in run.transfers())
-
-
-def _started(state: State) -> str:
-    accepted = "" if state.accepted is None else f", accepted slot {state.accepted.slot} in "
-    ballot = "" if state.accepted is None else f"{state.accepted.ballot}: "
-    what = "" if state.accepted is None else ids(state.accepted.block)
-    return (
-        f"starts: promised {state.promised}, height {state.ledger.height}{accepted}{ballot}{what}"
-    )
+        At the end of all faults, there must be an answer.
+        """
+        machine = self.machines[node]
+        self._tickets += 1
+        if is_at_end:
+            self.watchers.linearizable.expect(self._tickets, node)
+        if machine.engine is not None:
+            self.counts["questions asked"] += 1
+            self.trace.fault(self.now, f"at node {node} somebody asks how far the chain may be")
+            self.happen(machine, Asked(self._tickets))
 
 
 def _text(error: Exception) -> str:

@@ -101,7 +101,7 @@ def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
                 connection.sendall(b"\x00\x00\x01\x00half of it")
         assert answer(node, "moneyTransfer 10,1,2")["outcome"] == "queued"
         assert answer(node, "wait 60") == {"outcome": "decided", "height": 1}
-        until(lambda: node.link(3) is Link.DOWN, "a silent peer's link counts as down")
+        until(lambda: node.view.link(3) is Link.DOWN, "a silent peer's link counts as down")
         if silent != "after the handshake":
             assert is_closed_by_peer(connection), "what was begun has a deadline"
 
@@ -318,7 +318,7 @@ def test_defect_30_a_node_learns_from_a_heartbeat_what_it_missed_and_marks_what_
         peer = world.peer(1)
         connection = peer.dial(3)
         say(connection, Heartbeat(1, Ballot.ZERO))
-        until(lambda: node.link(1) is Link.UP and peer.messages(Behind), "it asks")
+        until(lambda: node.view.link(1) is Link.UP and peer.messages(Behind), "it asks")
         assert peer.messages(Behind)[0] == Behind(0)
         for line in ("printBalance", "printBalance all"):
             behind = command(node, line, "table").output

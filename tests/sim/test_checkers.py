@@ -10,7 +10,7 @@ import pytest
 from benmo.codec import encode_block
 from benmo.engine import Admission, Received, Report, Submitted
 from benmo.journal import State
-from benmo.ledger import AppliedBlock, Block, Ledger, Run
+from benmo.ledger import AppliedBlock, Block, Ledger, Payments, Run
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -230,7 +230,7 @@ def _ordered(*orders: tuple[NodeId, int], node: NodeId = 1) -> ExactlyOnce:
     machines = new_machines()
     checker = ExactlyOnce(FACTS, machines)
     for ticket, order in enumerate(orders, 1):
-        checker.on_submitted(machines[node], Submitted(ticket, (order,)))
+        checker.on_submitted(machines[node], Submitted(ticket, Payments.of(order)))
     return checker
 
 
@@ -270,7 +270,7 @@ def test_exactly_once_pays_no_id_twice_and_nothing_that_was_refused() -> None:
 def test_refusals_looks_at_every_answer_and_outcome() -> None:
     machine = new_machines()[1]
     checker = Refusals(FACTS, {})
-    asked = (Submitted(1, ((2, 10),)),)
+    asked = (Submitted(1, Payments.of((2, 10))),)
     checker.on_turn(machine, replace(an_answer(1, a_run(1, 1, (2, 10))), events=asked))
     checker.on_turn(machine, replace(an_answer(1, None, "no"), events=asked))
     for turn, sentence in [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from benmo.engine import Submitted
-from benmo.ledger import Run
+from benmo.ledger import Payments, Run
 from benmo.paxos import Promise
 from benmo.sim.checkers import Violation
 from benmo.sim.checkers.bounded import Bounded
@@ -109,7 +109,7 @@ def _lose(checker: Liveness) -> None:
 
 
 def _be_silent(checker: Liveness) -> None:
-    checker.on_submitted(checker.machines[1], Submitted(7, ((2, 1),)))
+    checker.on_submitted(checker.machines[1], Submitted(7, Payments.of((2, 1))))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from benmo.sim.explore.node import Moment, Outcome, Violation
 from benmo.sim.explore.parts import Bounds
 from benmo.sim.explore.path import Event, events_of, lines_of
 from benmo.sim.explore.search import STATE_BITS, Move, Place, Search
-from benmo.sim.explore.snapshot import LATER_S, ROUND_S, copied, identity
 from benmo.sim.explore.system import Cause, Envelope, System
 from benmo.sim.planted import plant
 
@@ -36,6 +35,7 @@ MISTAKES: list[tuple[str, Bounds, str]] = [
         THREE_LEADERS,
         "quorums have accepted different blocks for slot 1",
     ),
+    ("accepted-not-confirmed", SMALL, "node 1 answers 0, and has accepted slot 1"),
     (
         "decision-of-another-ballot",
         TWO_SLOTS,
@@ -258,6 +258,16 @@ def test_an_event_leaves_the_moment_before_it_as_it_was() -> None:
     assert leader.identity == before
 
 
+def test_a_node_answers_a_question_by_the_slot_it_accepted_as_soon_as_it_is_durable() -> None:
+    outcome = elected(Bounds())
+    assert outcome.moment.told == 1
+    crashed = [after for after, _ in outcome.crashed if isinstance(after, Moment)]
+    assert [after.told for after in crashed] == [0, 0], "in the middle of that very event"
+    for after in outcome.moment.crash():
+        assert isinstance(after, Moment)
+        assert after.told == 1
+
+
 def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
     assert [Moment.first(Bounds(), node).may_campaign for node in (1, 2, 3)] == [True, True, False]
     assert not Moment.first(Bounds(), 1).campaign().moment.may_campaign
@@ -269,44 +279,6 @@ def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
 def elected(bounds: Bounds) -> Outcome:
     """Node 1 hears the promise that makes it leader."""
     return Moment.first(bounds, 1).campaign().moment.receive(2, Promise(Ballot(1, 1), 0, None))
-
-
-# Copies.
-
-
-class Thing:
-    def __init__(self, **attributes: object) -> None:
-        self.__dict__.update(attributes)
-
-
-def test_a_copy_shares_nothing_that_can_change_and_keeps_what_is_shared() -> None:
-    part = Thing(numbers=[1, 2], names={"a": {1}})
-    whole = Thing(first=part, second=part)
-    copy = copied(whole, 0.0, {})
-    assert identity(copy, 0.0, {}) == identity(whole, 0.0, {})
-    vars(vars(copy)["first"])["names"]["a"].add(2)
-    assert vars(copy)["first"] is vars(copy)["second"]
-    assert vars(part)["names"] == {"a": {1}}
-
-
-def test_whatever_differs_is_told_apart() -> None:
-    things = [
-        Thing(value={1: 2, 3: 4}),
-        Thing(value={3: 4, 1: 2}),
-        Thing(value=[1, 2]),
-        Thing(value={1, 2}),
-        Thing(value=bytearray(b"12")),
-        Thing(value=Thing(inner=1)),
-        Thing(value=0.0),
-        Thing(value=ROUND_S),
-        Thing(value=LATER_S),
-    ]
-    assert len({identity(thing, 0.0, {}) for thing in things}) == len(things)
-
-
-def test_of_a_time_only_the_kind_of_wait_that_is_left_matters() -> None:
-    for time, left in ((3.0, 0.0), (7.0, 0.0), (7.5, ROUND_S), (8.0, ROUND_S), (9.0, LATER_S)):
-        assert vars(copied(Thing(at=time), 7.0, {}))["at"] == left
 
 
 # The command.

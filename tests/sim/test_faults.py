@@ -14,19 +14,9 @@ from benmo.journal import State
 from benmo.paxos import Ballot, Message, NodeId, Prepare, Tenure
 from benmo.sim.draw import draw_plan
 from benmo.sim.faults import happen
+from benmo.sim.happenings import SENDER, Crash, Cut, Happening, Jump, Mute, Pause, Pay, Sever
 from benmo.sim.machine import CLUSTER, Turn
-from benmo.sim.plan import (
-    CALM,
-    SENDER,
-    Crash,
-    Cut,
-    Happening,
-    Jump,
-    Mute,
-    Pause,
-    Pay,
-    Sever,
-)
+from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
 from benmo.storage import Storage
@@ -72,8 +62,9 @@ class Small:
     def happen(self, happening: Happening, number: int = 0) -> None:
         happen(self.world, number, happening)
 
-    def pay(self, node: NodeId, credit: NodeId, amount: int = 1) -> None:
-        self.happen(Pay(self.world.now, node, ((credit, amount),)))
+    def pay(self, node: NodeId, credit: NodeId, amount: int = 1, key: str = "") -> None:
+        keys = (key,) if key else ()
+        self.happen(Pay(self.world.now, node, ((credit, amount),), keys=keys))
 
     def receive(self, node: NodeId, sender: NodeId, message: Message) -> None:
         self.world.happen(self.machines[node], Received(sender, message))

@@ -6,7 +6,17 @@ import pytest
 
 from benmo.paxos import Ballot, Prepare, Tenure
 from benmo.sim.faults import calm, survivors_of
-from benmo.sim.plan import SENDER, Damage, FailDisk, FillDisk, Happening, Mute, Pause, Rogue, Sever
+from benmo.sim.happenings import (
+    SENDER,
+    Damage,
+    FailDisk,
+    FillDisk,
+    Happening,
+    Mute,
+    Pause,
+    Rogue,
+    Sever,
+)
 from tests.sim.test_faults import BALLOT, Small, a_crash, a_cut
 
 # Disks.

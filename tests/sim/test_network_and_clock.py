@@ -157,10 +157,16 @@ def _network(weather: Weather = CALM, seed: int = 1) -> Network:
     return Network(seed, NODES, weather)
 
 
+HEARTBEAT = Heartbeat(0, Ballot.ZERO)
+
+
 def _arrivals(weather: Weather, count: int = 2000) -> list[list[float]]:
     """When messages arrive that leave a second apart, counted from when they left."""
     network = _network(weather)
-    return [[at - now for at in network.arrivals(1, 2, float(now))] for now in range(1, count + 1)]
+    return [
+        [at - now for at in network.arrivals(1, 2, HEARTBEAT, float(now))]
+        for now in range(1, count + 1)
+    ]
 
 
 def test_in_calm_weather_every_message_arrives_once_and_soon() -> None:
@@ -173,7 +179,7 @@ def test_ordered_links_keep_the_order_and_others_dont() -> None:
     def sequence(is_ordered: bool) -> list[float]:
         weather = Weather(slow=0.3, slow_s=5.0, delay_s=(0.0, 0.05), is_ordered=is_ordered)
         network = _network(weather)
-        return [network.arrivals(1, 2, now / 100)[0] for now in range(500)]
+        return [network.arrivals(1, 2, HEARTBEAT, now / 100)[0] for now in range(500)]
 
     ordered, unordered = sequence(True), sequence(False)
     assert ordered == sorted(ordered)
@@ -182,11 +188,11 @@ def test_ordered_links_keep_the_order_and_others_dont() -> None:
 
 def test_each_link_has_an_order_of_its_own() -> None:
     network = _network(Weather(delay_s=(10.0, 10.0)))
-    assert network.arrivals(1, 2, 0.0) == [10.0]
+    assert network.arrivals(1, 2, HEARTBEAT, 0.0) == [10.0]
     network.calm()
-    assert network.arrivals(1, 2, 1.0) == [10.0], "behind what left before it"
-    assert network.arrivals(2, 1, 1.0)[0] < 1.01
-    assert network.arrivals(1, 3, 1.0)[0] < 1.01
+    assert network.arrivals(1, 2, HEARTBEAT, 1.0) == [10.0], "behind what left before it"
+    assert network.arrivals(2, 1, HEARTBEAT, 1.0)[0] < 1.01
+    assert network.arrivals(1, 3, HEARTBEAT, 1.0)[0] < 1.01
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.2, 0.6, 1.0])
@@ -226,7 +232,7 @@ def test_a_seed_has_one_network_and_each_link_its_own_chance() -> None:
 
     def sequence(seed: int, one: int, other: int) -> list[list[float]]:
         network = _network(weather, seed)
-        return [network.arrivals(one, other, float(now)) for now in range(50)]
+        return [network.arrivals(one, other, HEARTBEAT, float(now)) for now in range(50)]
 
     assert sequence(1, 1, 2) == sequence(1, 1, 2)
     sequences = [sequence(1, 1, 2), sequence(1, 2, 1), sequence(1, 1, 3), sequence(2, 1, 2)]
@@ -297,7 +303,7 @@ def test_calm_ends_cuts_mutes_and_weather() -> None:
     assert network.passes(1, 2)
     assert network.passes(2, 3)
     assert _lost(network, Prepare(BALLOT)) == 0
-    assert all(len(network.arrivals(1, 2, float(now))) == 1 for now in range(100))
+    assert all(len(network.arrivals(1, 2, HEARTBEAT, float(now))) == 1 for now in range(100))
     network.cut(1, ((1, 2),))
     network.heal(1)
     assert network.passes(1, 2), "nothing of the earlier cuts is left"

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from benmo.paxos import Tenure
 from benmo.sim.command import simulate
 from benmo.sim.draw import draw_plan
-from benmo.sim.plan import Damage, Happening, Pay
+from benmo.sim.happenings import Damage, Happening, Pay
 from benmo.sim.planted import PLANTED, plant
 from benmo.sim.run import Outcome, run
 from benmo.sim.seeds import Study, run_seeds
@@ -76,6 +76,9 @@ def test_seeds_bring_every_kind_of_fault() -> None:
         "damaged disks",
         "damage found",
         "void forwards",
+        "transfers known by their keys",
+        "questions answered",
+        "hurries",
     }
     assert wanted <= set(counts)
 

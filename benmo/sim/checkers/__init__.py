@@ -7,6 +7,7 @@
 | promises | what an acceptor told others binds it, across crashes too |
 | durable answers | a block shown as decided is on the disks of a quorum at that moment |
 | exactly once | what was ordered is paid at most once; what was refused, never |
+| keys | under one key, a node pays once; a retry is told what became of it |
 | refusals | every order is answered; what is queued is never refused |
 | money | the sum is constant, no balance is below zero, all nodes reckon alike |
 | order | each node's transfers are decided in their order, without a gap |
@@ -14,6 +15,7 @@
 | replay | a node's state is what its files lead to |
 | bounded | journal, queue and what is kept for others stay within their limits |
 | told refusals | a ballot that is too low is answered |
+| linearizable | a confirmed height misses nothing that was decided before the question |
 | liveness | a majority without faults decides all that it has queued |
 
 Besides these, the world itself stops at any exception of the product's (`program`), at damage that
@@ -27,12 +29,15 @@ from collections.abc import Callable
 from typing import Any
 
 from benmo.journal import State
+from benmo.paxos import NodeId
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.bounded import Bounded
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
+from benmo.sim.checkers.keys import Keys
+from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.checkers.liveness import Liveness
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
@@ -50,6 +55,7 @@ _OTHERS: tuple[type[Checker], ...] = (
     Promises,
     DurableAnswers,
     ExactlyOnce,
+    Keys,
     Refusals,
     Money,
     Order,
@@ -59,7 +65,7 @@ _OTHERS: tuple[type[Checker], ...] = (
     ToldRefusals,
 )
 
-NAMES = (Agreement.name, *(kind.name for kind in _OTHERS), Liveness.name)
+NAMES = (Agreement.name, *(kind.name for kind in _OTHERS), Linearizable.name, Liveness.name)
 """The checkers by name, as violations show them."""
 
 
@@ -68,12 +74,15 @@ class Watchers:
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         self.agreement = Agreement(facts, machines)
+        self.linearizable = Linearizable(facts, machines)
         self.liveness = Liveness(facts, machines)
         others = [kind(facts, machines) for kind in _OTHERS]
-        self._checkers: list[Checker] = [self.agreement, *others, self.liveness]
+        last = (self.linearizable, self.liveness)
+        self._checkers: list[Checker] = [self.agreement, *others, *last]
         self._shown = 0
         self.on_death = self._telling("on_death")
         self.on_submitted = self._telling("on_submitted")
+        self.on_asked = self._telling("on_asked")
         self.on_sent = self._telling("on_sent")
         self.at_end = self._telling("at_end")
         self._on_start = self._telling("on_start")
@@ -89,6 +98,10 @@ class Watchers:
         self.agreement.on_turn(machine, turn)
         self._tell_decided(machine)
         self._on_turn(machine, turn)
+
+    def why_not(self, survivors: tuple[NodeId, ...]) -> str:
+        """What is missing until these nodes have done all that they must; empty if nothing is."""
+        return self.liveness.why_not(survivors) or self.linearizable.why_not(survivors)
 
     def _tell_decided(self, machine: Machine) -> None:
         for applied in self.agreement.chain[self._shown :]:

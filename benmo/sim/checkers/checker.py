@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from benmo.engine import Submitted
+from benmo.engine import Asked, Submitted
 from benmo.journal import State
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Message, NodeId
@@ -55,6 +55,9 @@ class Checker:
 
     def on_submitted(self, machine: Machine, event: Submitted) -> None:
         """Somebody at a node wants to pay; no answer yet."""
+
+    def on_asked(self, machine: Machine, event: Asked) -> None:
+        """A node's engine is just going to be asked how far the chain may be."""
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         """A message leaves a node."""

@@ -37,8 +37,13 @@ class ExactlyOnce(Checker):
         for admission in turn.report.admissions:
             event = self._open.pop(admission.ticket, None)
             self.require(event is not None, f"node {machine.node} answers what nobody asked")
-            if event is not None and admission.run is None:
-                self._may_be_paid.subtract(_orders(machine.node, event))
+            if event is not None:
+                paid_no_more = [
+                    order
+                    for position, order in enumerate(_orders(machine.node, event))
+                    if admission.run is None or position in admission.known
+                ]
+                self._may_be_paid.subtract(paid_no_more)
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():
@@ -57,4 +62,5 @@ class ExactlyOnce(Checker):
 
 
 def _orders(node: NodeId, event: Submitted) -> list[Order]:
-    return [(node, credit, amount) for credit, amount in event.payments]
+    columns = zip(event.payments.credit, event.payments.amount, strict=True)
+    return [(node, credit, amount) for credit, amount in columns]

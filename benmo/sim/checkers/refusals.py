@@ -23,16 +23,16 @@ class Refusals(Checker):
                 self.require(not is_refused, f"{transfer} was queued and then refused")
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
-        asked = [event.ticket for event in submitted(turn.events)]
+        tickets = [event.ticket for event in submitted(turn.events)]
         answered = [admission.ticket for admission in turn.report.admissions]
-        self.require(asked == answered, f"node {machine.node} leaves somebody without an answer")
+        self.require(tickets == answered, f"node {machine.node} leaves somebody without an answer")
         payments = {event.ticket: event.payments for event in submitted(turn.events)}
         for admission in turn.report.admissions:
             if admission.run is None:
                 self.require(bool(admission.reason), f"node {machine.node} refuses without reason")
                 continue
-            queued = tuple(zip(admission.run.credit, admission.run.amount, strict=True))
+            asked = payments[admission.ticket].without(admission.known)
             self.require(
-                queued == payments[admission.ticket],
+                admission.run == asked.numbered(machine.node, admission.run.first),
                 f"node {machine.node} queued something else than it was told to",
             )

@@ -78,7 +78,10 @@ def _of_engine(engine: Engine) -> str:
 def _text(durable: Durable, ledger: Ledger, queue: Run) -> str:
     accepted = durable.accepted
     block = "nothing" if accepted is None else f"{accepted.block.hash[:8]} in {accepted.ballot}"
-    waiting = list(zip(range(queue.first, queue.end), queue.credit, queue.amount, strict=True))
+    waiting = [
+        (each.number, each.credit_node, each.amount, each.memo, each.key)
+        for each in queue.transfers()
+    ]
     return (
         f"promised {durable.promised}, accepted {block}, height {durable.height}, "
         f"head {durable.head[:8]}, balances {ledger.balances}, last {ledger.last}, queue {waiting}"

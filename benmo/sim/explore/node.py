@@ -23,7 +23,8 @@ from benmo.chain import REMEDY
 from benmo.engine import Event, LinkChanged, Received, Submitted
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger import Block as LedgerBlock
-from benmo.paxos import Accepted, Ballot, Message, NodeId, Promise, Replica
+from benmo.ledger import Payments
+from benmo.paxos import Accepted, Ballot, Confirm, Confirmed, Message, NodeId, Promise, Replica
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
@@ -69,7 +70,7 @@ class Moment:
         campaigns = bounds.campaigns if node <= bounds.leaders else 0
         moment = cls._started(bounds, node, create(bounds, node), campaigns)
         if campaigns:
-            payments = ((node % bounds.nodes + 1, 1),) * bounds.slots
+            payments = Payments.of(*((node % bounds.nodes + 1, 1),) * bounds.slots)
             moment._parts.engine.turn([Submitted(0, payments)], 0.0)
             moment._parts.engine.checkpoint()
         return moment
@@ -114,6 +115,14 @@ class Moment:
         Where it couldn't, giving up would be as if all further answers were lost.
         """
         return self.campaigns > 0 and self.replica.leader.deadline != inf
+
+    @cached_property
+    def told(self) -> int:
+        """What whoever asks this node now is told: how far the chain may be. Raises `Violation`."""
+        question = Confirm(0)
+        sent = self.receive(self.replica.settings.peers[0], question).sent
+        (height,) = [each.height for _, each in sent if isinstance(each, Confirmed)]
+        return height
 
     @cached_property
     def identity(self) -> tuple[object, ...]:

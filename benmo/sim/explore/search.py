@@ -10,6 +10,8 @@ way to it. What may not be found in any state:
   one in a chain (votes are never forgotten: see `Vote`);
 - two blocks proposed for one slot in one ballot;
 - a block in a chain that no quorum accepted in one ballot;
+- a node that would answer a question by less than a slot in which it once accepted, and so could
+  hide a decision from a read (see `benmo.paxos.confirmation`);
 - a node that forgets in a crash what it promised or accepted, or can't start after one;
 - any failure of the production code's own assertions, or a fault that it finds with a peer.
 
@@ -220,9 +222,10 @@ class Search:
     def _check(self, place: Place) -> None:
         chains = [self.local(place, index).chain for index in range(len(self._shifts))]
         watched = place.messages & self._system.watched
-        key = (watched, *sorted(set(chains)))
+        told = tuple(self.local(place, index).told for index in range(len(self._shifts)))
+        key = (watched, *told, *sorted(set(chains)))
         if key not in self._sound:
-            violation = self._what_is_wrong(chains, watched)
+            violation = self._what_is_wrong(chains, watched) or self._what_is_hidden(told, watched)
             if violation:
                 raise _Wrong(Found(self._path(place), None, violation))
             self._sound.add(key)
@@ -245,6 +248,14 @@ class Search:
                 if block_hash not in chosen.get(slot, ()):
                     return f"node {node} decided slot {slot} without a quorum"
         return _contradiction([each.message for each in letters if not isinstance(each, Vote)])
+
+    def _what_is_hidden(self, told: tuple[int, ...], watched: int) -> str:
+        letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
+        for vote in letters:
+            if isinstance(vote, Vote) and told[vote.node - 1] < vote.slot:
+                height = told[vote.node - 1]
+                return f"node {vote.node} answers {height}, and has accepted slot {vote.slot}"
+        return ""
 
     def _path(self, place: Place) -> tuple[Place, ...]:
         path = [place]

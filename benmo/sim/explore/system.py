@@ -66,6 +66,7 @@ class Local:
     moment: Moment
     chain: int
     vote: int
+    told: int
     spontaneous: tuple[tuple[Cause, Step], ...] | None = None
     known: int = 0
     replies: dict[int, int] = field(default_factory=dict)
@@ -152,14 +153,18 @@ class System:
         message_bits = self._bits(self.locals[state].moment.node, sent)
         if isinstance(after, Violation):
             return Step(state, message_bits, crashes, str(after))
-        target = self._local(after)
+        try:
+            target = self._local(after)
+        except Violation as violation:
+            return Step(state, message_bits, crashes, str(violation))
         return Step(target, message_bits | self.locals[target].vote, crashes)
 
     def _local(self, moment: Moment) -> int:
         number = self._states.get(moment.identity)
         if number is None:
+            local = Local(moment, self._chain(moment.chain), self._vote(moment), moment.told)
             number = self._states[moment.identity] = len(self.locals)
-            self.locals.append(Local(moment, self._chain(moment.chain), self._vote(moment)))
+            self.locals.append(local)
         return number
 
     def _chain(self, chain: tuple[str, ...]) -> int:

@@ -11,7 +11,15 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benmo.sim.planted import acceptors, disks, leaders, learners, ledgers
+from benmo.sim.planted import (
+    acceptors,
+    confirmations,
+    disks,
+    keys,
+    leaders,
+    learners,
+    ledgers,
+)
 from benmo.sim.planted.patch import Patch
 
 __all__ = ["PLANTED", "plant", "sentence"]
@@ -62,6 +70,20 @@ _PLANTS: tuple[Plant, ...] = (
     leaders.goes_on_after_nack,
     learners.heartbeat_height_trusted,
     leaders.equal_timers,
+    # With keys, and with confirmed reads.
+    keys.queued_key_forgotten,
+    keys.keys_of_queue_not_recovered,
+    keys.keys_forgotten_at_restart,
+    keys.index_ahead_of_its_keys,
+    keys.foreign_index_believed,
+    keys.content_not_compared,
+    keys.partly_known_pays_again,
+    confirmations.confirmed_by_itself,
+    confirmations.accepted_not_confirmed,
+    confirmations.one_confirmation_too_few,
+    confirmations.doubled_confirmation_counted,
+    confirmations.answer_to_any_question,
+    confirmations.lowest_confirmed_height,
 )
 
 PLANTED: dict[str, Plant] = {each.__name__.replace("_", "-"): each for each in _PLANTS}

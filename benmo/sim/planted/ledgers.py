@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from benmo.engine import Engine, Event, Report, Submitted
-from benmo.ledger import AppliedBlock, Ledger, Run, Transfer
+from benmo.ledger import AppliedBlock, Ledger, Payments, Run, Transfer
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import Block
 from benmo.pool import Pool
@@ -61,6 +61,7 @@ def catch_up_keeps_queue(patch: Patch) -> None:
         self._storage.applied(applied)
         if block.ballot.node == self.settings.node:
             self.pool.on_applied()
+        self.keys.applied(applied)
         return applied
 
     patch.set(Engine, "_apply", apply)
@@ -84,7 +85,7 @@ def retry_pays_again(patch: Patch) -> None:
         report = original(self, events, now)
         queue = self.pool.queue
         if len(queue) and any(notice.text.startswith("gives") for notice in report.notices):
-            payments = tuple(zip(queue.credit, queue.amount, strict=True))
+            payments = Payments(queue.credit, queue.amount)
             self._submit(Submitted(0, payments), Report())
             self._storage.sync()
         return report

@@ -1,8 +1,9 @@
-"""Replaces parts of classes, and puts them back."""
+"""Replaces parts of classes and modules, and puts them back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 
@@ -10,10 +11,10 @@ from typing import Any
 class Patch:
     """What was replaced, so that `undo` can put it back."""
 
-    _replaced: list[tuple[type, str, Any]] = field(default_factory=list)
+    _replaced: list[tuple[type | ModuleType, str, Any]] = field(default_factory=list)
 
-    def set(self, owner: type, name: str, value: Any) -> None:
-        """Replace an attribute that the class itself defines."""
+    def set(self, owner: type | ModuleType, name: str, value: Any) -> None:
+        """Replace an attribute that the class itself, or the module, defines."""
         self._replaced.append((owner, name, owner.__dict__[name]))
         setattr(owner, name, value)
 

@@ -1,0 +1,130 @@
+"""Under one key a node pays once, as long as the chain lasts; a retry is told what became of it.
+
+What a node's answer says of a transfer that it knows by its key is held against the queue and the
+chain. In the end every key of the chain is asked for once more.
+"""
+
+from __future__ import annotations
+
+from benmo.engine import Admission
+from benmo.errors import StateError
+from benmo.keys import Known
+from benmo.ledger import AppliedBlock, Outcome, Payments, Transfer
+from benmo.paxos import NodeId
+from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.machine import Machine, Turn, submitted
+
+_Key = tuple[NodeId, str]
+
+
+class Keys(Checker):
+    """Knows what each key of each node stands for, as far as anybody was told, and its outcome."""
+
+    name = "keys"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._used: dict[_Key, Transfer] = {}
+        self._decided: dict[_Key, Known] = {}
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        for transfer, outcome in applied.outcomes():
+            if not transfer.key or outcome is Outcome.SKIPPED:
+                continue
+            key = (transfer.debit_node, transfer.key)
+            earlier = self._decided.get(key)
+            self.require(
+                earlier is None,
+                f"{transfer} is {outcome} under the key {transfer.key!r}, as was "
+                f"{earlier and earlier.transfer}",
+            )
+            self._used[key] = transfer
+            self._decided[key] = Known(transfer, applied.block.slot, outcome)
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        payments = {event.ticket: event.payments for event in submitted(turn.events)}
+        for admission in turn.report.admissions:
+            asked = payments.get(admission.ticket)
+            if asked is not None and any(asked.key):
+                self._check(machine, turn, asked, admission)
+
+    def _check(self, machine: Machine, turn: Turn, asked: Payments, admission: Admission) -> None:
+        wanted = list(asked.numbered(machine.node, 1).transfers())
+        if admission.run is None:
+            self._require_refusable(machine, wanted, admission.reason)
+            return
+        for position, transfer in enumerate(wanted):
+            known = admission.known.get(position)
+            used = self._used.get((machine.node, transfer.key)) if transfer.key else None
+            if known is not None:
+                self._require_true(machine, turn, transfer, known)
+            elif used is not None:
+                is_new = admission.run.first <= used.number < admission.run.end
+                self.require(is_new, f"node {machine.node} forgot that {_key(used)}")
+        for transfer in admission.run.transfers():
+            if transfer.key:
+                self._used[machine.node, transfer.key] = transfer
+
+    def _require_refusable(self, machine: Machine, wanted: list[Transfer], reason: str) -> None:
+        """All that is asked for once more, and was queued before, is not refused."""
+        same = [self._is_retry(machine.node, transfer) for transfer in wanted]
+        self.require(
+            not all(same), f"node {machine.node} refuses to know {_key(wanted[0])}: {reason}"
+        )
+
+    def _is_retry(self, node: NodeId, transfer: Transfer) -> bool:
+        used = self._used.get((node, transfer.key)) if transfer.key else None
+        return used is not None and _payment(used) == _payment(transfer)
+
+    def _require_true(self, machine: Machine, turn: Turn, asked: Transfer, known: Known) -> None:
+        node, transfer = machine.node, known.transfer
+        used = self._used.get((node, asked.key), transfer)
+        is_it = transfer == used and transfer.debit_node == node and transfer.key == asked.key
+        self.require(
+            is_it, f"node {node} takes {_key(transfer)} for what was asked under {asked.key!r}"
+        )
+        is_same = _payment(transfer) == _payment(asked)
+        self.require(is_same, f"node {node} takes {_key(transfer)} for {asked}")
+        if known.slot is None:
+            is_waiting = known.outcome is None and _waits(machine, turn, transfer)
+            self.require(
+                is_waiting, f"node {node} says that {_key(transfer)} waits, which it doesn't"
+            )
+        else:
+            self._require_decided(node, known)
+
+    def _require_decided(self, node: NodeId, known: Known) -> None:
+        decided = self._decided.get((node, known.transfer.key))
+        self.require(
+            known == decided,
+            f"node {node} says that {_key(known.transfer)} was {known.outcome} in slot "
+            f"{known.slot}, which it wasn't",
+        )
+
+    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+        for (node, key), decided in self._decided.items():
+            engine = self.machines[node].engine
+            if node in survivors and engine is not None:
+                try:
+                    known = engine.keys.find(key)
+                except StateError as error:
+                    raise Violation(
+                        self.name, f"node {node} can't look for a key: {error}"
+                    ) from error
+                self.require(known is not None, f"node {node} forgot that {_key(decided.transfer)}")
+                assert known is not None
+                self._require_decided(node, known)
+
+
+def _payment(transfer: Transfer) -> tuple[NodeId, int, str]:
+    return (transfer.credit_node, transfer.amount, transfer.memo)
+
+
+def _key(transfer: Transfer) -> str:
+    return f"{transfer.key!r} stands for {transfer}"
+
+
+def _waits(machine: Machine, turn: Turn, transfer: Transfer) -> bool:
+    """At the end of a turn, or it was decided in this very turn."""
+    decided = [each for applied in turn.report.applied for each in applied.block.transfers()]
+    return transfer in machine.queue.transfers() or transfer in decided

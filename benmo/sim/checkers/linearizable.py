@@ -1,0 +1,82 @@
+"""A confirmed height misses nothing: a read at that height is linearizable.
+
+When a question comes to a node's engine, nodes have applied blocks, and have told others of them.
+The answer's height is at least the slot of each of these. After all faults a question is answered,
+and the node reaches the height that it was told.
+"""
+
+from __future__ import annotations
+
+from benmo.engine import Asked
+from benmo.ledger import AppliedBlock
+from benmo.paxos import Accept, Behind, Blocks, Decide, Heartbeat, Message, NodeId, Promise
+from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.machine import Machine, Turn
+
+
+class Linearizable(Checker):
+    """Knows the highest slot that was shown as decided, and what it was at each question."""
+
+    name = "linearizable"
+
+    def __init__(self, facts: Facts, machines: Machines) -> None:
+        super().__init__(facts, machines)
+        self._shown = 0
+        self._asked: dict[int, tuple[NodeId, int]] = {}
+        """By ticket: who was asked, and what had been shown."""
+        self._expected: dict[int, NodeId] = {}
+        self._answered: dict[int, int] = {}
+
+    def expect(self, ticket: int, node: NodeId) -> None:
+        """All faults have ended: the question under this ticket must be answered."""
+        self._expected[ticket] = node
+
+    def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        self._shown = max(self._shown, applied.block.slot)
+
+    def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
+        """A node that dies in the middle of a turn has shown what it told others."""
+        match message:
+            case Decide(slot, _, _):
+                self._shown = max(self._shown, slot)
+            case Accept(proposal):
+                self._shown = max(self._shown, proposal.slot - 1)
+            case Promise(_, height, _) | Heartbeat(height, _) | Blocks(_, height) | Behind(height):
+                self._shown = max(self._shown, height)
+
+    def on_asked(self, machine: Machine, event: Asked) -> None:
+        self._asked[event.ticket] = (machine.node, self._shown)
+
+    def on_death(self, machine: Machine) -> None:
+        """Nobody waits any more for what a node that died was asked."""
+        self._asked = {
+            ticket: asked for ticket, asked in self._asked.items() if asked[0] != machine.node
+        }
+
+    def on_turn(self, machine: Machine, turn: Turn) -> None:
+        for confirmation in turn.report.confirmations:
+            node, shown = self._asked.pop(confirmation.ticket, (0, 0))
+            self.require(node == machine.node, f"node {machine.node} answers what nobody asked it")
+            self.require(
+                confirmation.height >= shown,
+                f"node {node} is told that the chain may be at {confirmation.height}, though slot "
+                f"{shown} had been decided when it asked",
+            )
+            self._answered[confirmation.ticket] = confirmation.height
+
+    def why_not(self, survivors: tuple[NodeId, ...]) -> str:
+        """What is missing until these nodes have all answers; empty if nothing is."""
+        for ticket, node in self._expected.items():
+            engine = self.machines[node].engine
+            if node not in survivors or engine is None:
+                continue
+            height = self._answered.get(ticket)
+            if height is None:
+                return f"node {node} isn't told how far the chain may be"
+            if engine.ledger.height < height:
+                return f"node {node} was told of height {height}, and is at {engine.ledger.height}"
+        return ""
+
+    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+        why_not = self.why_not(survivors)
+        self.require(not why_not, f"{why_not}, long after all faults ended")

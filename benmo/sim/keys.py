@@ -1,0 +1,66 @@
+"""A node's index of keys, which outlasts its process, and falls back or vanishes at a power cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+from benmo.keys import MemoryKeyIndex, Use
+
+_KEPT_STATES = 50
+
+_FOREIGN_HEAD = "e" * 64
+
+
+class MachineKeyIndex(MemoryKeyIndex):
+    """As the one in SQLite: whole at all times, but its latest entries need not be durable.
+
+    `before` is called with each change, and may raise.
+    """
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        self._states: list[tuple[dict[str, Use], int, str]] = []
+        """After each change, the latest last."""
+        self._before: Callable[[], None] = _allow
+        super().__init__()
+        self._before = before
+
+    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+        self._before()
+        self._uses = dict(self._uses)
+        super().extend(uses, height, head)
+        self._keep()
+
+    def clear(self) -> None:
+        self._before()
+        super().clear()
+        self._keep()
+
+    def lose_power(self, random: Random) -> None:
+        """Be what a power cut may leave: all, what was there some time ago, or nothing.
+
+        Rarely, what an operator found for it elsewhere.
+        """
+        luck = random.random()
+        if luck < 0.6:
+            back = int(random.random() * (4 if random.random() < 0.7 else _KEPT_STATES))
+            self._uses, self.height, self.head = self._states[-1 - back % len(self._states)]
+        elif luck < 0.75:
+            super().clear()
+        elif luck < 0.85:
+            self._be_foreign()
+        self._states.clear()
+        self._keep()
+
+    def _be_foreign(self) -> None:
+        """The same node's of another chain: the same keys stand for other transfers."""
+        self._uses = {key: Use(key, use.number + 1, 1) for key, use in self._uses.items()}
+        self.height, self.head = max(1, self.height), _FOREIGN_HEAD
+
+    def _keep(self) -> None:
+        self._states.append((self._uses, self.height, self.head))
+        del self._states[:-_KEPT_STATES]
+
+
+def _allow() -> None:
+    return None
