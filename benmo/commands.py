@@ -6,10 +6,11 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from benmo import handlers
+from benmo import handlers, link_handlers
+from benmo.arguments import Misused, no_arguments
 from benmo.errors import NotUnderstood, Refused, StateError
-from benmo.handlers import Misused, no_arguments
 from benmo.output import Answer, Cell, Rendered, Status, Table, refusal
 from benmo.service import Service
 
@@ -86,29 +87,49 @@ def is_crash(line: str) -> bool:
 
 def find(name: str) -> Command:
     """The command of that name, in any case, or of which it is the only one's beginning."""
+    return match(name, COMMANDS)
+
+
+class Named(Protocol):
+    """What is called by its name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def match(name: str, *tables: Sequence[N]) -> N:
+    """What bears that name, in any case; else the only one that begins so.
+
+    Of several tables, the first counts that has one which begins so. Raises `NotUnderstood`.
+    """
     wanted = name.lower()
-    for command in COMMANDS:
-        if command.name.lower() == wanted:
-            return command
-    found = [command for command in COMMANDS if command.name.lower().startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = " or ".join(command.name for command in found)
-        raise NotUnderstood(f"{name!r} could be {names}")
-    guess = _guess(wanted)
+    everything = [named for table in tables for named in table]
+    for named in everything:
+        if named.name.lower() == wanted:
+            return named
+    for table in tables:
+        found = [named for named in table if named.name.lower().startswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = " or ".join(named.name for named in found)
+            raise NotUnderstood(f"{name!r} could be {names}")
+    guess = _guess(wanted, [named.name for named in everything])
     hint = f"did you mean {guess}?" if guess else "help lists the commands"
     raise NotUnderstood(f"there is no command {name!r}: {hint}")
 
 
-def _guess(wanted: str) -> str:
-    """The one command that somebody who typed this may have meant; empty if none is near."""
+def _guess(wanted: str, names: Sequence[str]) -> str:
+    """The one name that somebody who typed this may have meant; empty if none is near."""
     if len(wanted) < 3:
         return ""
-    holders = [command.name for command in COMMANDS if wanted in command.name.lower()]
+    holders = [name for name in names if wanted in name.lower()]
     if len(holders) == 1:
         return holders[0]
-    beginnings = {command.name.lower()[: len(wanted) + 1]: command.name for command in COMMANDS}
+    beginnings = {name.lower()[: len(wanted) + 1]: name for name in names}
     close = difflib.get_close_matches(wanted, beginnings, n=1, cutoff=0.7)
     return beginnings[close[0]] if close else ""
 
@@ -151,7 +172,7 @@ COMMANDS = (
         "severLink",
         "N [--one-way]",
         "cut the link to node N, or only what is sent",
-        handlers.sever_link,
+        link_handlers.sever_link,
         question="node: ",
         offers="peers",
     ),
@@ -159,9 +180,17 @@ COMMANDS = (
         "restoreLink",
         "N|all",
         "undo severLink",
-        handlers.restore_link,
+        link_handlers.restore_link,
         question="node, or all: ",
         offers="severed",
+    ),
+    Command(
+        "delayLink",
+        "N MILLISECONDS",
+        "let what is sent to node N leave later; 0 ends that",
+        link_handlers.delay_link,
+        question="node milliseconds: ",
+        offers="peers",
     ),
     Command("crashNode", "", "kill this node on the spot", handlers.crash_node),
     Command(

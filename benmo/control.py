@@ -1,40 +1,57 @@
-"""Commanding a running node over its port: what `benmo attach` speaks.
-
-Frames of msgpack, as between nodes; the connection is under the node's own certificate.
-
-    attach                                        node
-      |  ["run", number, line, format]             |
-      |------------------------------------------->|
-      |        ["answer", number, status, output, leaves]
-      |<-------------------------------------------|
-      |  ["watch"]                                 |
-      |------------------------------------------->|
-      |        ["notice", kind, text]   as they come
-      |        ["toolbar", fields]      four times a second
-      |<-------------------------------------------|
-"""
+"""The node's end of a connection that commands it: see `benmo.requests`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import asdict
+from typing import assert_never
 
-from benmo.codec import pack, unpack
 from benmo.commands import execute
-from benmo.errors import ProtocolError
+from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
+from benmo.ledger import AppliedBlock, Outcome
 from benmo.output import Status
 from benmo.paxos import Notice
+from benmo.pool import LOG_IS_FULL
+from benmo.requests import (
+    Answer,
+    BalancesRead,
+    BlockRead,
+    BlocksRead,
+    Decided,
+    Find,
+    Found,
+    FoundTransfer,
+    Hurry,
+    NotDone,
+    Paid,
+    Pay,
+    Ran,
+    ReadBalances,
+    ReadBlocks,
+    Run,
+    Shown,
+    Told,
+    Watch,
+    decode_request,
+    encode,
+)
 from benmo.service import Service
 
 _TOOLBAR_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20
+_BLOCKS_BYTES_MAX = 1 << 20
+_UNREAD_BYTES_MAX = 64 << 20
+_ASK_AGAIN_S = 1.0
+_DRAIN_S = 0.01
+_TASKS_MAX = 50_000
+"""Requests under way at a time; more is misuse of the connection, as is to read no answers."""
 
 
 class ControlServer(FrameReader):
-    """The node's end of one such connection."""
+    """Answers the requests of one connection."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
@@ -53,42 +70,178 @@ class ControlServer(FrameReader):
         self.abort()
 
     def on_frame(self, payload: bytes) -> None:
-        match unpack(payload):
-            case ["run", int(number), str(line), str(output_format)]:
-                self._start(self._run(number, line, output_format))
-            case ["watch"] if self._stop_watching is None:
-                self._stop_watching = self._service.watch(self._on_notice)
-                self._start(self._show_toolbar())
-            case _:
-                raise ProtocolError("that is no request")
+        match decode_request(payload):
+            case Run() as request:
+                self._start(self._run(request))
+            case Watch():
+                self._watch()
+            case Hurry():
+                self._service.hurry()
+            case request:
+                self._start(self._answer(request))
 
-    def _start(self, coroutine: object) -> None:
-        assert asyncio.iscoroutine(coroutine)
+    def _watch(self) -> None:
+        if self._stop_watching is not None:
+            raise ProtocolError("it watches already")
+        self._stop_watching = self._service.watch(self._on_notice)
+        self._start(self._show_toolbar())
+
+    def _start(self, coroutine: Coroutine[None, None, None]) -> None:
+        if len(self._tasks) >= _TASKS_MAX:
+            coroutine.close()
+            raise ProtocolError(f"more than {_TASKS_MAX} requests at a time")
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, number: int, line: str, output_format: str) -> None:
-        answer = await execute(self._service, line, output_format)
-        payload = pack(["answer", number, answer.status, answer.output, answer.leaves])
-        if len(payload) > FRAME_BYTES_MAX:
-            refused = (Status.REFUSED, "that is too much for one answer", False)
-            payload = pack(["answer", number, *refused])
-        self._write(payload)
+    async def _run(self, request: Run) -> None:
+        answer = await execute(self._service, request.line, request.output_format)
+        ran = Ran(request.number, answer.status, answer.output, answer.leaves)
+        if len(answer.output) > FRAME_BYTES_MAX // 4:
+            ran = Ran(
+                request.number, Status.REFUSED, "that is too much for one answer", leaves=False
+            )
+        self._write(ran)
+
+    async def _answer(self, request: Pay | Find | ReadBalances | ReadBlocks) -> None:
+        try:
+            self._write(await self._work(request))
+        except Refused as error:
+            is_final = str(error) != LOG_IS_FULL
+            self._write(NotDone(request.number, str(error), is_final))
+        except (StateError, OSError, AssertionError) as error:
+            self._service.fail(error)
+
+    async def _work(self, request: Pay | Find | ReadBalances | ReadBlocks) -> Answer:
+        match request:
+            case Pay():
+                return await self._pay(request)
+            case Find():
+                await self._service.turned()
+                return Found(request.number, self._find(request.key))
+            case ReadBalances():
+                return await self._read_balances(request)
+            case ReadBlocks():
+                return await self._read_blocks(request)
+            case _:
+                assert_never(request)
+
+    async def _pay(self, request: Pay) -> Paid:
+        _require_columns(request)
+        paid = await self._service.pay(request.payments, request.wait_s)
+        decided = tuple(
+            Decided(segment.first, segment.end, segment.slot, segment.refused)
+            for segment in paid.segments
+        )
+        reason = "" if paid.is_decided else self._service.view.why_undecided()
+        return Paid(request.number, paid.numbers, decided, reason)
+
+    def _find(self, key: str) -> FoundTransfer | None:
+        known = self._service.engine.keys.find(key)
+        if known is None:
+            return None
+        transfer = known.transfer
+        is_refused = known.outcome is Outcome.REFUSED
+        return FoundTransfer(
+            transfer.number,
+            transfer.credit_node,
+            transfer.amount,
+            transfer.memo,
+            known.slot or 0,
+            is_refused,
+        )
+
+    async def _read_balances(self, request: ReadBalances) -> BalancesRead:
+        height_min = request.height_min
+        try:
+            async with asyncio.timeout(request.wait_s):
+                if request.is_confirmed:
+                    await self._until_confirmed()
+                if not await self._until_height(height_min, request.wait_s):
+                    raise TimeoutError
+        except TimeoutError:
+            raise Refused(self._why_not_read(height_min)) from None
+        ledger = self._service.engine.ledger
+        return BalancesRead(request.number, tuple(ledger.balances.items()), ledger.height)
+
+    async def _until_confirmed(self) -> None:
+        """Wait until this node has everything that was decided before this call.
+
+        An answer may count a block that was accepted and is never decided, since whoever accepted
+        it is gone: then a later answer tells. Each of them alone would do, so the least does.
+        """
+        loop = asyncio.get_running_loop()
+        height = await self._service.confirmed_height()
+        while not await self._until_height(height, _ASK_AGAIN_S):
+            again = loop.create_task(self._service.confirmed_height())
+            reached = loop.create_task(self._until_height(height, math.inf))
+            try:
+                await asyncio.wait([again, reached], return_when=asyncio.FIRST_COMPLETED)
+                height = min(height, again.result()) if again.done() else height
+            finally:
+                again.cancel()
+                reached.cancel()
+
+    def _why_not_read(self, height_min: int) -> str:
+        service = self._service
+        height = service.engine.ledger.height
+        if height < height_min:
+            return f"node {service.node} is at height {height}, not {height_min}"
+        if not service.view.has_quorum:
+            return service.view.why_undecided()
+        return f"no quorum has answered node {service.node} yet"
+
+    async def _until_height(self, height: int, wait_s: float) -> bool:
+        return await self._service.until(
+            lambda: self._service.engine.ledger.height >= height, wait_s
+        )
+
+    async def _read_blocks(self, request: ReadBlocks) -> BlocksRead:
+        if request.first < 1:
+            raise Refused(f"slots are numbered from 1, not {request.first}")
+        await self._until_height(request.first, request.wait_s)
+        await self._until_read()
+        height = self._service.engine.ledger.height
+        last = min(request.last, height)
+        blocks: list[BlockRead] = []
+        if request.first <= last:
+            read = self._service.read(request.first, _BLOCKS_BYTES_MAX)
+            blocks = [_block_read(applied) for applied in read if applied.block.slot <= last]
+        return BlocksRead(request.number, tuple(blocks), height)
+
+    async def _until_read(self) -> None:
+        """Wait until the other end has taken most of what was written: it may ask for much."""
+        while self.transport is not None and (
+            self.transport.get_write_buffer_size() > _BACKLOG_BYTES_MAX
+        ):
+            await asyncio.sleep(_DRAIN_S)
 
     async def _show_toolbar(self) -> None:
         while True:
             if self._service.toolbar is not None:
-                self._write(pack(["toolbar", asdict(self._service.toolbar)]))
+                self._write(Shown(self._service.toolbar))
             await asyncio.sleep(_TOOLBAR_EVERY_S)
 
     def _on_notice(self, notice: Notice) -> None:
         """A reader that is too slow for the notices loses some, rather than the node its memory."""
         transport = self.transport
         if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
-            self._write(pack(["notice", notice.kind, notice.text]))
+            self._write(Told(notice.kind, notice.text, notice.at))
 
-    def _write(self, payload: bytes) -> None:
-        if self.transport is not None:
+    def _write(self, answer: Answer) -> None:
+        if self.transport is not None and not self.transport.is_closing():
             with suppress(ConnectionError):
-                self.transport.write(frame(payload))
+                self.transport.write(frame(encode(answer)))
+            if self.transport.get_write_buffer_size() > _UNREAD_BYTES_MAX:
+                self.abort()
+
+
+def _block_read(applied: AppliedBlock) -> BlockRead:
+    return BlockRead(applied.block.data, applied.refused, applied.skipped)
+
+
+def _require_columns(request: Pay) -> None:
+    payments = request.payments
+    columns = (payments.credit, payments.memo or payments.amount, payments.key or payments.amount)
+    if any(len(column) != len(payments) for column in columns):
+        raise NotUnderstood("the columns of the payments are not of one length")

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Sequence
-from typing import NoReturn
 
-from benmo.errors import NotUnderstood, Refused
-from benmo.ledger import AppliedBlock
+from benmo.arguments import integer, misused, no_arguments, seconds
+from benmo.errors import Refused
+from benmo.ledger import AppliedBlock, Payments, Transfer
 from benmo.output import Answer, Cell, Status, Table
-from benmo.paxos import NodeId
 from benmo.service import Service
-from benmo.transport import Link
+from benmo.text import escaped
 
 BLOCKS_SHOWN_MAX = 1000
 WAIT_S = 300.0
 
 
-class Misused(NotUnderstood):
-    """A command with arguments that it doesn't take; whoever catches it adds the usage."""
-
-
 async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
     if len(arguments) != 3:
-        _misused("it takes amount, debit node and credit node")
+        misused("it takes amount, debit node and credit node")
     amount, debit, credit = (
-        _integer(text, what)
+        integer(text, what)
         for text, what in zip(arguments, ("amount", "debit node", "credit node"), strict=True)
     )
     if debit != service.node:
@@ -37,13 +31,13 @@ async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
             if debit in service.cluster.ids
             else f"there is no node {debit}: nodes are {_node_range(service)}"
         )
-    admission = await service.submit(((credit, amount),))
+    admission = await service.submit(Payments.of((credit, amount)))
     if admission.run is None:
         return _transfer_refused(admission.reason)
     (transfer,) = admission.run.transfers()
     text = f"queued {transfer}"
     if not service.engine.replica.peers.has_quorum:
-        text += f"; not decided: {service.why_undecided()}"
+        text += f"; not decided: {service.view.why_undecided()}"
     return Answer(Status.DONE, {"id": transfer.id, "outcome": "queued"}, text)
 
 
@@ -60,11 +54,16 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
             f"printBlockchain {max(first, last - 99)} {last}"
         )
     blocks = [applied async for applied in service.blocks(first, last)]
-    rows = [row for applied in blocks for row in _block_rows(applied)]
-    headers = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome")
+    has_memo = any(run.memo for applied in blocks for run in applied.block.runs)
+    rows = [row for applied in blocks for row in _block_rows(applied, has_memo)]
+    headers = ["slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome"]
+    headers += ["memo"] if has_memo else []
     text = "" if blocks else _no_blocks(height)
     return Answer(
-        Status.DONE, [_block_json(applied) for applied in blocks], text, Table(headers, rows)
+        Status.DONE,
+        [_block_json(applied) for applied in blocks],
+        text,
+        Table(tuple(headers), rows),
     )
 
 
@@ -74,8 +73,8 @@ def _no_blocks(height: int) -> str:
 
 def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
     if len(arguments) > 2:
-        _misused("it takes the first and the last slot")
-    numbers = [_integer(text, "slot") for text in arguments]
+        misused("it takes the first and the last slot")
+    numbers = [integer(text, "slot") for text in arguments]
     first = numbers[0] if numbers else 1
     if len(numbers) > 1 and numbers[1] < first:
         raise Refused(f"slot {first} comes after slot {numbers[1]}")
@@ -93,19 +92,28 @@ def _block_json(applied: AppliedBlock) -> dict[str, object]:
         "previous": block.previous,
         "hash": block.hash,
         "transfers": [
-            {
-                "id": transfer.id,
-                "amount": transfer.amount,
-                "debit_node": transfer.debit_node,
-                "credit_node": transfer.credit_node,
-                "outcome": str(outcome),
-            }
+            {**_transfer_json(transfer), "outcome": str(outcome), **_texts(transfer)}
             for transfer, outcome in applied.outcomes()
         ],
     }
 
 
-def _block_rows(applied: AppliedBlock) -> list[tuple[Cell, ...]]:
+def _transfer_json(transfer: Transfer) -> dict[str, object]:
+    return {
+        "id": transfer.id,
+        "amount": transfer.amount,
+        "debit_node": transfer.debit_node,
+        "credit_node": transfer.credit_node,
+    }
+
+
+def _texts(transfer: Transfer) -> dict[str, object]:
+    """Memo and key, where there are any."""
+    texts = {"memo": transfer.memo, "key": transfer.key}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _block_rows(applied: AppliedBlock, has_memo: bool) -> list[tuple[Cell, ...]]:
     block = applied.block
     return [
         (
@@ -117,9 +125,15 @@ def _block_rows(applied: AppliedBlock) -> list[tuple[Cell, ...]]:
             transfer.debit_node,
             transfer.credit_node,
             str(outcome),
+            *_memo(transfer, has_memo),
         )
         for transfer, outcome in applied.outcomes()
     ]
+
+
+def _memo(transfer: Transfer, is_shown: bool) -> tuple[Cell, ...]:
+    """The cell of a column that is there only where somebody wrote a memo."""
+    return (escaped(transfer.memo),) if is_shown else ()
 
 
 async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
@@ -132,7 +146,7 @@ async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
         text = f"at height {ledger.height}{doubt}"
         return Answer(Status.DONE, {"balances": balances, "height": ledger.height}, text, table)
     if arguments:
-        _misused(f"it takes nothing, or all, not {' '.join(arguments)}")
+        misused(f"it takes nothing, or all, not {' '.join(arguments)}")
     balance = ledger.balances[service.node]
     value = {
         "node": service.node,
@@ -148,11 +162,11 @@ async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
 def _doubt(service: Service) -> str:
     """Why what this node shows may be old, if it may be."""
     replica = service.engine.replica
-    ahead = max((replica.peers.height(peer) for peer in service.peers), default=0)
+    ahead = max((replica.peers.height(peer) for peer in service.view.peers), default=0)
     if ahead > replica.learner.height:
         return f" (behind: others are at height {ahead})"
     if not replica.peers.has_quorum:
-        return f" (may be old: {service.why_undecided()})"
+        return f" (may be old: {service.view.why_undecided()})"
     return ""
 
 
@@ -160,21 +174,20 @@ async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
     queue = service.engine.pool.queue
     transfers = list(queue.transfers())
-    value = [
-        {
-            "id": transfer.id,
-            "amount": transfer.amount,
-            "debit_node": transfer.debit_node,
-            "credit_node": transfer.credit_node,
-        }
-        for transfer in transfers
-    ]
+    value = [{**_transfer_json(transfer), **_texts(transfer)} for transfer in transfers]
     rows: list[tuple[Cell, ...]] = [
-        (transfer.id, transfer.amount, transfer.debit_node, transfer.credit_node)
+        (
+            transfer.id,
+            transfer.amount,
+            transfer.debit_node,
+            transfer.credit_node,
+            *_memo(transfer, bool(queue.memo)),
+        )
         for transfer in transfers
     ]
-    table = Table(("id", "amount", "debit_node", "credit_node"), rows)
-    why = service.why_undecided()
+    headers = ("id", "amount", "debit_node", "credit_node")
+    table = Table(headers + (("memo",) if queue.memo else ()), rows)
+    why = service.view.why_undecided()
     text = f"queued, not decided: {why}" if transfers else "the queue is empty"
     return Answer(Status.DONE, value, text, table)
 
@@ -186,9 +199,9 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
     leader = replica.known_leader
     value: dict[str, object] = {
         "node": service.node,
-        "role": service.role,
+        "role": service.view.role,
         "leader": leader.node or None,
-        "ballot": list(service.ballot),
+        "ballot": list(service.view.ballot),
         "promised": list(replica.acceptor.promised),
         "accepted": accepted and {"slot": accepted.slot, "ballot": list(accepted.ballot)},
         "height": replica.learner.height,
@@ -200,11 +213,11 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         ("undecided" if name == "accepted" else name, _shown(item)) for name, item in value.items()
     ]
     peers = [
-        {"node": peer, "link": str(service.link(peer)), "height": replica.peers.height(peer)}
-        for peer in service.peers
+        {"node": peer, "link": str(service.view.link(peer)), "height": replica.peers.height(peer)}
+        for peer in service.view.peers
     ]
     for peer in peers:
-        how = " one way" if service.is_one_way(int(str(peer["node"]))) else ""
+        how = service.view.how_sent(int(str(peer["node"])))
         heard = f"height {peer['height']} when last heard"
         rows.append((f"link to {peer['node']}", f"{peer['link']}{how}, {heard}"))
     table = Table(("", ""), rows, has_headers=False)
@@ -227,39 +240,6 @@ def _shown(item: object) -> str:
             return str(item)
 
 
-async def sever_link(service: Service, arguments: Sequence[str]) -> Answer:
-    flags = [argument for argument in arguments if argument.startswith("--")]
-    numbers = [argument for argument in arguments if not argument.startswith("--")]
-    if len(numbers) != 1 or flags not in ([], ["--one-way"]):
-        _misused("it takes one node, and perhaps --one-way")
-    peer = _integer(numbers[0], "node")
-    _require_peer(service, peer)
-    service.sever(peer, one_way=bool(flags))
-    how = "this node sends nothing to it" if flags else "nothing is sent to it or taken from it"
-    return Answer(
-        Status.DONE,
-        {"node": peer, "link": str(Link.SEVERED), "one_way": bool(flags)},
-        f"the link to node {peer} is severed: {how}",
-    )
-
-
-async def restore_link(service: Service, arguments: Sequence[str]) -> Answer:
-    if len(arguments) != 1:
-        _misused("it takes one node, or all")
-    if arguments[0].lower() == "all":
-        peers = service.severed()
-    else:
-        peers = [_integer(arguments[0], "node")]
-        _require_peer(service, peers[0])
-        if peers[0] not in service.severed():
-            raise Refused(f"the link to node {peers[0]} is not severed here")
-    for peer in peers:
-        service.restore(peer)
-    restored = ", ".join(f"node {peer}" for peer in peers)
-    text = f"restored the link to {restored}" if peers else "no link is severed here"
-    return Answer(Status.DONE, {"restored": peers}, text)
-
-
 async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -269,11 +249,13 @@ async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
 async def wait(service: Service, arguments: Sequence[str]) -> Answer:
     timeout_s = waiting_time_s(arguments)
     pool = service.engine.pool
+    decided = "decided: " if pool.waiting() else ""
     if await service.until(lambda: not pool.waiting(), timeout_s):
         height = service.engine.ledger.height
         value = {"outcome": "decided", "height": height}
-        return Answer(Status.DONE, value, f"nothing waits in the queue, at height {height}")
-    reason = service.why_undecided()
+        text = f"{decided}nothing waits in the queue, at height {height}"
+        return Answer(Status.DONE, value, text)
+    reason = service.view.why_undecided()
     count = len(pool.queue)
     value = {"outcome": "unknown", "queue": count, "reason": reason}
     text = f"queued, not decided: {count} in the queue after {timeout_s:g} s: {reason}"
@@ -283,43 +265,9 @@ async def wait(service: Service, arguments: Sequence[str]) -> Answer:
 def waiting_time_s(arguments: Sequence[str]) -> float:
     """How long `wait` is to wait, in seconds."""
     if len(arguments) > 1:
-        _misused("it takes the longest time to wait, in seconds")
-    return _seconds(arguments[0]) if arguments else WAIT_S
-
-
-def no_arguments(arguments: Sequence[str]) -> None:
-    """For a command that takes none. Raises `Misused` if there are some."""
-    if arguments:
-        _misused(f"it takes nothing, not {' '.join(arguments)}")
-
-
-def _misused(what: str) -> NoReturn:
-    raise Misused(what)
-
-
-def _integer(text: str, what: str) -> int:
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", text) is None:
-        raise NotUnderstood(f"{what} must be a whole number, not {text[:40]!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) is None:
-        raise NotUnderstood(f"a time is a number of seconds, not {text[:40]!r}")
-    return float(text)
+        misused("it takes the longest time to wait, in seconds")
+    return seconds(arguments[0]) if arguments else WAIT_S
 
 
 def _node_range(service: Service) -> str:
     return f"{min(service.cluster.ids)} to {max(service.cluster.ids)}"
-
-
-def _require_peer(service: Service, node: NodeId) -> None:
-    """Raises `Refused` unless `node` is one of the other nodes."""
-    if node == service.node:
-        raise Refused(f"this is node {node}: it has no link to itself")
-    if node not in service.cluster.ids:
-        raise Refused(f"there is no node {node}: the others are {_listed(service)}")
-
-
-def _listed(service: Service) -> str:
-    return ", ".join(map(str, service.peers))

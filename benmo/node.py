@@ -4,10 +4,16 @@ This module loads on any Python 3 and without any package, so that it can say wh
 """
 
 import importlib.util
+import os
+import signal
 import sys
 from pathlib import Path
 
 _PYTHON_MIN = (3, 11)
+PARENT_VARIABLE = "BENMO_PARENT"
+"""Names the process with which this one is to end."""
+
+_PR_SET_PDEATHSIG = 1
 _PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich")
 
 
@@ -19,7 +25,8 @@ def why_not():
         return "Benmo needs Python 3.11 or newer; this is Python " + version
     if not __debug__:
         return "Benmo checks its invariants as it runs: start it without python -O (PYTHONOPTIMIZE)"
-    if all(importlib.util.find_spec(package) for package in _PACKAGES):
+    missing = [package for package in _PACKAGES if not importlib.util.find_spec(package)]
+    if not missing:
         return ""
     root = Path(__file__).resolve().parent.parent
     if (root / ".venv" / "bin" / "python").exists():
@@ -27,7 +34,23 @@ def why_not():
             "this Python lacks Benmo's packages: source .venv/bin/activate first, "
             "or run .venv/bin/python -m benmo.node"
         )
-    return "this Python lacks Benmo's packages: run python3 scripts/initialize.py first"
+    if (root / "scripts" / "initialize.py").exists():
+        return "this Python lacks Benmo's packages: run python3 scripts/initialize.py first"
+    return "this Python lacks packages that Benmo needs: python -m pip install " + " ".join(missing)
+
+
+def end_with_parent():
+    # type: () -> None
+    """Where a program that starts nodes says so, end when it ends, even while stopped (Linux)."""
+    parent = os.environ.pop(PARENT_VARIABLE, "")
+    if not parent:
+        return
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - for this alone
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if str(os.getppid()) != parent:
+        sys.exit("benmo: the program that started this node has ended")
 
 
 def main():
@@ -36,6 +59,7 @@ def main():
     reason = why_not()
     if reason:
         sys.exit("benmo: " + reason)
+    end_with_parent()
     from benmo.process import node  # noqa: PLC0415 - only once its packages are there
 
     node(prog_name="python -m benmo.node")

@@ -39,7 +39,8 @@ class Table:
 
         table = RichTable(box=None, show_header=self.has_headers, header_style="", padding=(0, 1))
         for index, header in enumerate(self.headers):
-            is_number = all(isinstance(row[index], int) for row in self.rows)
+            cells = [row[index] for row in self.rows if row[index] != ""]
+            is_number = all(isinstance(cell, int) for cell in cells)
             table.add_column(header, justify="right" if is_number else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*map(str, row))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -27,11 +27,11 @@ from benmo.errors import NotUnderstood
 from benmo.output import Rendered, Status
 from benmo.paxos import Notice, NoticeKind
 from benmo.shell import Commander, cleaned, outcome_of
-from benmo.toolbar import toolbar_text
+from benmo.toolbar import Toolbar, toolbar_text
 from benmo.transport import Link
 
-_REFRESH_S = 0.5
-_COLOURS = {
+REFRESH_S = 0.5
+COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
     NoticeKind.NO_QUORUM: "33",
@@ -42,25 +42,25 @@ _COLOURS = {
     NoticeKind.LINK: "36",
     NoticeKind.CAUGHT_UP: "32",
 }
-_DIM = "2"
+DIM = "2"
 
 
 def run_prompt(commander: Commander, output_format: str, history_file: Path) -> Status:
     """Ask for commands until the user leaves: `exit`, Ctrl-D or the end of input."""
     session: PromptSession[str] = PromptSession(
-        history=_history(history_file),
+        history=history_in(history_file),
         auto_suggest=AutoSuggestFromHistory(),
         completer=CommandCompleter(commander),
         complete_while_typing=True,
         bottom_toolbar=lambda: toolbar_text(commander.toolbar, session.output.get_size().columns),
-        key_bindings=_key_bindings(),
-        refresh_interval=_REFRESH_S,
-        color_depth=ColorDepth.DEPTH_1_BIT if _has_no_colour() else None,
+        key_bindings=key_bindings(),
+        refresh_interval=REFRESH_S,
+        color_depth=ColorDepth.DEPTH_1_BIT if has_no_colour() else None,
         reserve_space_for_menu=4,
     )
     terminal = sys.stdout
     with patch_stdout(raw=True):
-        commander.watch(NoticePrinter(has_colour=not _has_no_colour()))
+        commander.watch(NoticePrinter(has_colour=not has_no_colour()))
         print(f"Node {commander.node}. help lists commands, Tab completes, Ctrl-D leaves.")
         while True:
             try:
@@ -108,7 +108,7 @@ def _with_arguments(session: PromptSession[str], text: str) -> str:
         history=InMemoryHistory(), output=session.output, input=session.input
     )
     answer = asker.prompt(
-        command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=_REFRESH_S
+        command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=REFRESH_S
     )
     answer = cleaned(answer)
     return f"{line} {answer}" if answer else ""
@@ -125,39 +125,50 @@ class CommandCompleter(Completer):
     ) -> Iterator[Completion]:
         words = document.text_before_cursor.lstrip().split(" ")
         if len(words) == 1:
-            yield from self._commands(words[0])
+            yield from completed_commands(COMMANDS, words[0])
         elif len(words) == 2:
-            yield from self._nodes(words[0], words[1])
-
-    def _commands(self, typed: str) -> Iterator[Completion]:
-        for command in COMMANDS:
-            if command.name.lower().startswith(typed.lower()):
-                yield Completion(
-                    command.name, start_position=-len(typed), display_meta=command.meaning
-                )
-
-    def _nodes(self, name: str, typed: str) -> Iterator[Completion]:
-        toolbar = self._commander.toolbar
-        try:
-            command = find(name)
-        except NotUnderstood:
-            return
-        if toolbar is None or not command.offers:
-            return
-        wants_severed = command.offers == "severed"
-        offered = [
-            (str(node), f"{link}")
-            for node, link in toolbar.links
-            if (link is Link.SEVERED) == wants_severed
-        ]
-        if wants_severed and offered:
-            offered.append(("all", "every severed link"))
-        for text, meaning in offered:
-            if text.startswith(typed):
-                yield Completion(text, start_position=-len(typed), display_meta=meaning)
+            yield from completed_nodes(self._commander.toolbar, words[0], words[1])
 
 
-def _key_bindings() -> KeyBindings:
+class Listed(Protocol):
+    """What completion offers, with its meaning."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def meaning(self) -> str: ...
+
+
+def completed_commands(commands: Iterable[Listed], typed: str) -> Iterator[Completion]:
+    """Those that begin so, in any case."""
+    for command in commands:
+        if command.name.lower().startswith(typed.lower()):
+            yield Completion(command.name, start_position=-len(typed), display_meta=command.meaning)
+
+
+def completed_nodes(toolbar: Toolbar | None, name: str, typed: str) -> Iterator[Completion]:
+    """The nodes that the command of this name may be about."""
+    try:
+        command = find(name)
+    except NotUnderstood:
+        return
+    if toolbar is None or not command.offers:
+        return
+    wants_severed = command.offers == "severed"
+    offered = [
+        (str(node), f"{link}")
+        for node, link in toolbar.links
+        if (link is Link.SEVERED) == wants_severed
+    ]
+    if wants_severed and offered:
+        offered.append(("all", "every severed link"))
+    for text, meaning in offered:
+        if text.startswith(typed):
+            yield Completion(text, start_position=-len(typed), display_meta=meaning)
+
+
+def key_bindings() -> KeyBindings:
     """Tab takes the only completion, whatever its case, or the first of several, then the next."""
     bindings = KeyBindings()
 
@@ -206,11 +217,11 @@ class NoticePrinter:
 
     def _print(self, kind: NoticeKind, text: str) -> None:
         line = f"{time.strftime('%H:%M:%S')} {text}"
-        colour = _COLOURS.get(kind, _DIM)
+        colour = COLOURS.get(kind, DIM)
         print(f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line)
 
 
-def _history(path: Path) -> History:
+def history_in(path: Path) -> History:
     try:
         path.touch(mode=0o600)
     except OSError:
@@ -218,5 +229,5 @@ def _history(path: Path) -> History:
     return FileHistory(str(path))
 
 
-def _has_no_colour() -> bool:
+def has_no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR"))

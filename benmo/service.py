@@ -16,15 +16,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
 from random import Random
 from typing import Any, TypeVar
 
+from benmo.awaited import Awaited, Paid, Request, paid
 from benmo.cluster import NodeAddress, StateDirectory
+from benmo.confirmer import Confirmer
 from benmo.disk import DirectoryLock, RealDisk
 from benmo.engine import (
     Admission,
+    Asked,
     Engine,
     Event,
+    Hurried,
     Limits,
     LinkChanged,
     Received,
@@ -32,14 +38,17 @@ from benmo.engine import (
     Submitted,
     decided_notices,
 )
-from benmo.errors import StateError
+from benmo.errors import Refused, StateError
 from benmo.frames import FrameReader
-from benmo.ledger import AppliedBlock
-from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
+from benmo.key_index import SqliteKeyIndex
+from benmo.ledger import AppliedBlock, Payments
+from benmo.meter import Meter
+from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
 from benmo.storage import Storage
 from benmo.toolbar import Toolbar
-from benmo.transport import Link, PeerTransport
+from benmo.transport import PeerTransport
+from benmo.view import View
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
@@ -61,14 +70,19 @@ class Service:
     """
 
     def __init__(
-        self, state: StateDirectory, node: NodeId, failed: Callable[[BaseException], None]
+        self,
+        state: StateDirectory,
+        node: NodeId,
+        failed: Callable[[BaseException], None],
+        meter: Meter | None = None,
     ) -> None:
         self.node = node
         self.cluster = state.load_node(node)
         self.toolbar: Toolbar | None = None
         self._failed = failed
         self._directory_lock = DirectoryLock(state.node(node))
-        self._disk = RealDisk(state.node(node))
+        self._meter = meter
+        self._disk = (RealDisk if meter is None else meter.disk)(state.node(node))
         self._storage, recovered = Storage.open(self._disk, self.cluster.cluster, node)
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
@@ -80,7 +94,9 @@ class Service:
         self._is_stopped = True
         self._timer: asyncio.TimerHandle | None = None
         self._ticket = 0
-        self._admissions: dict[int, asyncio.Future[Admission]] = {}
+        self._requests: dict[int, Request] = {}
+        self._confirmer = Confirmer(lambda ticket: self._happened(Asked(ticket)))
+        self._awaited = Awaited(node)
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._watchers: set[Callable[[Notice], None]] = set()
         self.control: Callable[[Service], FrameReader] | None = None
@@ -91,9 +107,10 @@ class Service:
             state.tls(node),
             on_message=lambda sender, message: self._happened(Received(sender, message)),
             on_link=lambda peer, up: self._happened(LinkChanged(peer, up)),
-            on_warning=lambda text: self._notice(Notice(NoticeKind.WARNING, text)),
+            on_warning=lambda text: self._notice(Notice(NoticeKind.WARNING, text, self._now())),
             control=self._make_control,
         )
+        self._key_index = SqliteKeyIndex(state.keys(node), node)
         self.engine = Engine(
             self.cluster.protocol_settings(node),
             Limits(log_limit=self.cluster.settings.log_limit),
@@ -102,7 +119,15 @@ class Service:
             self._transport,
             Random(),
             self._now(),
+            self._key_index,
         )
+        if meter is not None:
+            meter.begin(self.engine)
+        self.view = View(node, self.cluster, self.engine, self._transport, self._now)
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
+        """Decided blocks from a slot on, of together about so many bytes; one at least."""
+        return self._storage.read(first_slot, bytes_max)
 
     @property
     def address(self) -> NodeAddress:
@@ -127,18 +152,55 @@ class Service:
                 self.call(self._stop()).result(timeout=10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
+        self._key_index.close()
         self._disk.close()
         self._directory_lock.release()
 
     # In the loop's thread.
 
-    async def submit(self, payments: tuple[tuple[NodeId, int], ...]) -> Admission:
+    async def submit(self, payments: Payments) -> Admission:
         """Queue transfers of this node's, all or none; they are durable when this returns."""
+        return await self._submit(Request(payments, self._loop.create_future()))
+
+    async def pay(self, payments: Payments, wait_s: float) -> Paid:
+        """As `submit`, and wait so long for the decisions. Raises `Refused`.
+
+        Whoever cancels this, or waits for less than it takes, leaves the transfers in the queue.
+        """
+        request = Request(payments, self._loop.create_future(), wait_s > 0)
+        admission = await self._submit(request)
+        if admission.run is None:
+            raise Refused(admission.reason)
+        wait = request.wait
+        if wait is not None:
+            try:
+                await asyncio.wait([wait.decided], timeout=wait_s)
+                return paid(request, admission)
+            finally:
+                wait.decided.cancel()
+        return paid(request, admission)
+
+    async def _submit(self, request: Request) -> Admission:
         self._ticket += 1
-        future: asyncio.Future[Admission] = self._loop.create_future()
-        self._admissions[self._ticket] = future
-        self._happened(Submitted(self._ticket, payments))
-        return await future
+        self._requests[self._ticket] = request
+        self._happened(Submitted(self._ticket, request.payments))
+        return await request.admitted
+
+    async def turned(self) -> None:
+        """Wait until what was asked of this node before this call is in its state."""
+        if self._is_scheduled:
+            await asyncio.shield(self._changed)
+
+    async def confirmed_height(self) -> int:
+        """A height that includes every decision that anybody was told of before this call.
+
+        Waits until a quorum answers, for ever if need be.
+        """
+        return await self._confirmer.height()
+
+    def hurry(self) -> None:
+        """Campaign at once, if there is a reason to."""
+        self._happened(Hurried())
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for a condition on this node's state; False if the time was up before."""
@@ -162,58 +224,11 @@ class Service:
                 slot = applied.block.slot + 1
             await asyncio.sleep(0)
 
-    @property
-    def role(self) -> str:
-        leader = self.engine.replica.leader
-        if leader.is_leading:
-            return "leader"
-        return "candidate" if leader.is_active else "acceptor"
-
-    @property
-    def ballot(self) -> Ballot:
-        """The ballot that this node acts in: its own, the leader's, or else the promised one."""
-        replica = self.engine.replica
-        if replica.leader.is_active:
-            return replica.leader.ballot
-        return replica.known_leader if replica.known_leader.round else replica.acceptor.promised
-
-    def link(self, peer: NodeId) -> Link:
-        """The link to a peer; one that is up but silent counts as down."""
-        link = self._transport.link(peer)
-        if link is Link.UP and not self.engine.replica.peers.is_reachable(peer):
-            return Link.DOWN
-        return link
-
-    def why_undecided(self) -> str:
-        """In a few words, why what is queued is not decided yet."""
-        replica = self.engine.replica
-        if not replica.peers.has_quorum:
-            return f"node {self.node} {replica.peers.why_no_quorum}"
-        if replica.leader.is_active:
-            return f"node {self.node} is at it with ballot {replica.leader.ballot}"
-        if replica.election.leader != Ballot.ZERO:
-            ballot = replica.election.leader
-            return f"node {ballot.node} is at it with ballot {ballot}"
-        wait_s = max(0.0, replica.election.deadline - self._now())
-        return f"node {self.node} tries to lead in {wait_s:.0f} s"
-
-    def is_one_way(self, peer: NodeId) -> bool:
-        """Whether the link is severed in one direction only: nothing is sent."""
-        return self._transport.is_one_way(peer)
-
-    def has_quorum(self) -> bool:
-        """Whether this node and those that it reaches are a majority."""
-        return self.engine.replica.peers.has_quorum
-
-    def severed(self) -> list[NodeId]:
-        return [node for node in self.peers if self._transport.link(node) is Link.SEVERED]
-
-    @property
-    def peers(self) -> list[NodeId]:
-        return [node for node in self.cluster.ids if node != self.node]
-
     def sever(self, peer: NodeId, one_way: bool) -> None:
         self._transport.sever(peer, one_way)
+
+    def delay(self, peer: NodeId, delay_s: float) -> None:
+        self._transport.delay(peer, delay_s)
 
     def restore(self, peer: NodeId) -> None:
         self._transport.restore(peer)
@@ -274,12 +289,15 @@ class Service:
         if self._is_stopped:
             return
         events, self._events = self._events, []
+        now = self._now()
         try:
-            report = self.engine.turn(events, self._now())
+            report = self.engine.turn(events, now)
+            if self._meter is not None:
+                self._meter.turned(events, report, self._now())
+            self._publish(report, now)
         except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
             self.fail(error)
             return
-        self._publish(report)
         self._arm()
 
     def _arm(self) -> None:
@@ -289,19 +307,19 @@ class Service:
         if not math.isinf(wait_s):
             self._timer = self._loop.call_later(max(0.0, wait_s), self._happened, None)
 
-    def _publish(self, report: Report) -> None:
+    def _publish(self, report: Report, now: float) -> None:
         for sender, reason in report.misbehaved:
             self._transport.drop(sender, reason)
         for admission in report.admissions:
-            future = self._admissions.pop(admission.ticket)
-            if not future.done():
-                future.set_result(admission)
-        for notice in report.notices:
-            self._notice(notice)
+            self._requests.pop(admission.ticket).admit(admission, self._awaited)
+        for confirmation in report.confirmations:
+            self._confirmer.on_confirmation(confirmation)
+        for applied in report.applied:
+            self._awaited.applied(applied)
         if self._watchers:
-            for applied in report.applied:
-                for notice in decided_notices(applied, self.node):
-                    self._notice(notice)
+            decided = (decided_notices(applied, self.node) for applied in report.applied)
+            for notice in chain(report.notices, *decided):
+                self._notice(replace(notice, at=now))
         changed, self._changed = self._changed, self._loop.create_future()
         changed.set_result(None)
 
@@ -320,20 +338,7 @@ class Service:
     def _update_toolbar(self) -> None:
         if self._is_stopped:
             return
-        replica, pool = self.engine.replica, self.engine.pool
-        due = replica.election.deadline
-        self.toolbar = Toolbar(
-            self.node,
-            self.role,
-            self.ballot,
-            self.engine.ledger.height,
-            self.engine.ledger.balances[self.node],
-            pool.available,
-            len(pool.queue),
-            tuple((peer, self.link(peer)) for peer in self.peers),
-            replica.peers.has_quorum,
-            None if math.isinf(due) else max(0.0, due - self._now()),
-        )
+        self.toolbar = self.view.toolbar()
         self._loop.call_later(_TOOLBAR_EVERY_S, self._update_toolbar)
 
 

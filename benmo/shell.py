@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from typing import Any, Protocol, TypeVar
 
 from benmo.commands import execute
-from benmo.errors import StateError
+from benmo.connection import NodeGone
 from benmo.output import Answer, Rendered, Status
 from benmo.paxos import NodeId, Notice
 from benmo.service import Service
@@ -18,7 +18,14 @@ from benmo.toolbar import Toolbar
 T = TypeVar("T")
 
 
-class Commander(Protocol):
+class Runner(Protocol):
+    """Whatever takes commands."""
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+
+
+class Commander(Runner, Protocol):
     """A node that takes commands: this process's own, or one attached to."""
 
     @property
@@ -28,15 +35,8 @@ class Commander(Protocol):
     def toolbar(self) -> Toolbar | None:
         """Its state as of a moment ago; None if unknown."""
 
-    def run(self, line: str, output_format: str) -> Rendered:
-        """Carry a line out and wait for the answer. Raises `NodeGone`."""
-
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         """Let `watcher`, which must not block, have every notice; called in another thread."""
-
-
-class NodeGone(StateError):
-    """The node ended, or its connection did, before it answered."""
 
 
 class OwnNode:
@@ -64,7 +64,7 @@ class OwnNode:
 
     def wait_for_quorum(self, timeout_s: float) -> bool:
         """Give the links so long to come up; whether they are a majority."""
-        return self._result(self._service.until(self._service.has_quorum, timeout_s))
+        return self._result(self._service.until(lambda: self._service.view.has_quorum, timeout_s))
 
     def _result(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""
@@ -78,7 +78,7 @@ class OwnNode:
             raise NodeGone(f"node {self.node} stopped before it answered") from None
 
 
-def run_lines(commander: Commander, lines: Iterable[str], output_format: str) -> Status:
+def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Status:
     """Carry out line by line, up to the first that fails; its status.
 
     What follows a `#` is a comment.
@@ -87,17 +87,17 @@ def run_lines(commander: Commander, lines: Iterable[str], output_format: str) ->
         line = cleaned(raw)
         if not line:
             continue
-        rendered = outcome_of(commander, line, output_format)
+        rendered = outcome_of(runner, line, output_format)
         show(rendered, output_format)
         if rendered.status is not Status.DONE or rendered.leaves:
             return rendered.status
     return Status.DONE
 
 
-def outcome_of(commander: Commander, line: str, output_format: str) -> Rendered:
+def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:
     """The answer to a line; if the node went before it answered, that the outcome is unknown."""
     try:
-        return commander.run(line, output_format)
+        return runner.run(line, output_format)
     except NodeGone as error:
         value = {"outcome": "unknown", "reason": str(error)}
         answer = Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benmo.paxos import Ballot, NodeId
 from benmo.transport import Link
 
-_LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
+LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
     """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
     if toolbar is None:
         return "…"
-    links = " ".join(f"{node}{_LINK_SIGNS[link]}" for node, link in toolbar.links)
+    links = " ".join(f"{node}{LINK_SIGNS[link]}" for node, link in toolbar.links)
     money = f"balance {toolbar.balance}"
     if toolbar.available != toolbar.balance:
         money += f" ({toolbar.available} available)"

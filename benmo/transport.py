@@ -103,6 +103,8 @@ class _Peer:
         self.incoming: _Accepted | None = None
         self.sends = True
         self.takes = True
+        self.delay_s = 0.0
+        self.delayed_bytes = 0
         self.was_up = False
         self.wake = asyncio.Event()
 
@@ -172,8 +174,23 @@ class PeerTransport:
             return
         if self._encoded[0] is not message:
             self._encoded = (message, frame(encode_message(message)))
-        transport = peer.outgoing.transport
-        transport.write(self._encoded[1])
+        if not peer.delay_s:
+            self._write(to, peer.outgoing, self._encoded[1])
+        elif peer.delayed_bytes <= SEND_BYTES_MAX:
+            peer.delayed_bytes += len(self._encoded[1])
+            loop = asyncio.get_running_loop()
+            loop.call_later(peer.delay_s, self._write_late, to, peer.outgoing, self._encoded[1])
+
+    def _write_late(self, to: NodeId, outgoing: _Dialled, data: bytes) -> None:
+        self._peers[to].delayed_bytes -= len(data)
+        self._write(to, outgoing, data)
+
+    def _write(self, to: NodeId, outgoing: _Dialled, data: bytes) -> None:
+        """Write to a connection, if it is still there."""
+        transport = outgoing.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(data)
         if transport.get_write_buffer_size() > SEND_BYTES_MAX:
             self.on_warning(f"node {to} takes nothing: its connection was dropped")
             transport.abort()
@@ -186,6 +203,14 @@ class PeerTransport:
     def is_one_way(self, node: NodeId) -> bool:
         """Whether nothing is sent to the peer, but what it sends is taken."""
         return self._peers[node].takes and not self._peers[node].sends
+
+    def delay_s(self, node: NodeId) -> float:
+        """How much later than usual messages to the peer leave."""
+        return self._peers[node].delay_s
+
+    def delay(self, node: NodeId, delay_s: float) -> None:
+        """Let messages to the peer leave so much later from now on; 0 for at once."""
+        self._peers[node].delay_s = delay_s
 
     def sever(self, node: NodeId, one_way: bool) -> None:
         """Send nothing to the peer and, unless one way, take nothing from it."""

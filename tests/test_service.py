@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from benmo.cluster import StateDirectory
+from benmo.connection import NodeGone
 from benmo.control import ControlServer
 from benmo.initialize import main as initialize
 from benmo.service import Service
-from benmo.shell import NodeGone, OwnNode
+from benmo.shell import OwnNode
 from tests.support.real_cluster import free_ports
 
 

@@ -26,7 +26,7 @@ def test_defect_31_a_severed_link_is_closed_so_that_the_peer_knows(
     with World(tmp_path) as world:
         node, peer = world.service(1), world.peer(2)
         connection = peer.dial(1)
-        until(lambda: peer.open == 1 and node.link(2) is Link.UP, "the link is up both ways")
+        until(lambda: peer.open == 1 and node.view.link(2) is Link.UP, "the link is up both ways")
         answer(node, "severLink 2 --one-way" if one_way else "severLink 2")
         until(lambda: peer.open == 0, "what the node wrote on is closed")
         if one_way:
@@ -50,7 +50,7 @@ def test_defect_32_a_restored_link_has_one_writer_and_one_reader(tmp_path: Path)
             answer(node, "restoreLink 2")
             answer(node, "restoreLink all")
         old, new = peer.dial(1), peer.dial(1)
-        until(lambda: node.link(2) is Link.UP, "the link is up again")
+        until(lambda: node.view.link(2) is Link.UP, "the link is up again")
         assert is_closed_by_peer(old), "the one reader reads the newer connection"
         say(new, Prepare(Ballot(3, 2)))
         until(lambda: peer.messages(Promise), "it is answered")
@@ -69,7 +69,7 @@ def test_defect_33_only_a_link_that_is_there_can_be_severed(
 ) -> None:
     with World(tmp_path) as world:
         node, _ = world.service(1), world.service(2)
-        until(lambda: node.link(2) is Link.UP, "the link is up")
+        until(lambda: node.view.link(2) is Link.UP, "the link is up")
         rendered = command(node, f"{verb} {target}", "table")
         assert rendered.status == 1
         assert "\n" not in rendered.output

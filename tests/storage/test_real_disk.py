@@ -14,7 +14,7 @@ import pytest
 from benmo.disk import DirectoryLock, RealDisk
 from benmo.engine import Engine, Event, Limits, Received, Submitted
 from benmo.errors import StateError
-from benmo.ledger import Run
+from benmo.ledger import Payments, Run
 from benmo.paxos import Accept, Ballot, Message, Prepare, Proposal, Settings
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
@@ -198,7 +198,7 @@ def events(node: Node) -> dict[str, Event]:
     return {
         "prepare": Received(2, Prepare(Ballot(7, 2))),
         "accept": Received(2, Accept(proposal)),
-        "payment": Submitted(1, ((2, 5),)),
+        "payment": Submitted(1, Payments.of((2, 5))),
     }
 
 

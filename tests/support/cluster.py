@@ -11,7 +11,7 @@ from random import Random
 
 from benmo.codec import decode_message, encode_message
 from benmo.engine import Engine, Limits, LinkChanged, Received, Report, Submitted
-from benmo.ledger import AppliedBlock, Block
+from benmo.ledger import AppliedBlock, Block, Payments
 from benmo.paxos import Message, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
@@ -132,7 +132,7 @@ class Cluster:
     def pay(self, node: int, *payments: tuple[int, int]) -> str:
         """Queue transfers (credit node, amount) at a node; their ids, or why they are refused."""
         self._ticket += 1
-        report = self.turn(node, [Submitted(self._ticket, payments)])
+        report = self.turn(node, [Submitted(self._ticket, Payments.of(*payments))])
         (admission,) = report.admissions
         if admission.run is None:
             return admission.reason

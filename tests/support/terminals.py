@@ -94,6 +94,13 @@ class Terminal:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
 
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """What can be seen now, each character with its colours."""
+        with self._lock:
+            columns = range(self._screen.columns)
+            rows = [self._screen.buffer[line] for line in range(self._screen.lines)]
+            return [[row[column] for column in columns] for row in rows]
+
     def all_text(self) -> str:
         """What can be seen, below what was scrolled out of sight."""
         with self._lock:

@@ -337,13 +337,14 @@ def test_an_optimizing_python_is_refused(state: Path) -> None:
 
 
 def test_a_python_without_packages_says_how_to_get_them(tmp_path: Path) -> None:
-    shutil.copytree(
-        ROOT / "benmo", tmp_path / "benmo", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    without_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "benmo", tmp_path / "benmo", ignore=without_caches)
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "initialize.py", tmp_path / "scripts")
     bare = (sys.executable, "-S", "-m", "benmo.node", "1")
     finished = run(*bare, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     require_one_line(finished, "packages", "python3 scripts/initialize.py")
-    python = tmp_path / ".venv" / "bin" / "python"
+    python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     finished = run(*bare, cwd=tmp_path, PYTHONPATH=str(tmp_path))

@@ -1,0 +1,125 @@
+"""Decisions of this node's own transfers that somebody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from benmo.engine import Admission
+from benmo.keys import Known
+from benmo.ledger import AppliedBlock, Outcome, Payments
+from benmo.paxos import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """This node's transfers `first` to `end` - 1, decided in `slot`; the `refused` are void."""
+
+    first: int
+    end: int
+    slot: int
+    refused: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Wait:
+    """Somebody waits for transfers `first` to `end` - 1; `segments` are those that are decided.
+
+    They come in the order of their numbers. Whoever waits no more cancels `decided`.
+    """
+
+    first: int
+    end: int
+    decided: asyncio.Future[None]
+    segments: list[Segment] = field(default_factory=list)
+
+
+class Awaited:
+    """A node's transfers are decided in the order of their numbers, so a wait is for a range."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self._waits: list[Wait] = []
+
+    def wait(self, first: int, end: int) -> Wait:
+        """For transfers none of which is decided yet."""
+        wait = Wait(first, end, asyncio.get_running_loop().create_future())
+        self._waits.append(wait)
+        return wait
+
+    def applied(self, applied: AppliedBlock) -> None:
+        """A block was decided and applied."""
+        self._waits = [wait for wait in self._waits if not wait.decided.done()]
+        segment = self._segment(applied) if self._waits else None
+        if segment is None:
+            return
+        for wait in self._waits:
+            if wait.first < segment.end and segment.first < wait.end:
+                wait.segments.append(segment)
+            if wait.end <= segment.end:
+                wait.decided.set_result(None)
+
+    def _segment(self, applied: AppliedBlock) -> Segment | None:
+        """What a block decided of this node; one run of numbers without gaps, or nothing."""
+        if not any(run.debit == self._node for run in applied.block.runs):
+            return None
+        own = [
+            (transfer.number, outcome)
+            for transfer, outcome in applied.outcomes()
+            if transfer.debit_node == self._node and outcome is not Outcome.SKIPPED
+        ]
+        if not own:
+            return None
+        refused = tuple(number for number, outcome in own if outcome is Outcome.REFUSED)
+        return Segment(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
+
+
+@dataclass(slots=True)
+class Request:
+    """What somebody asked this node to pay, on its way through a turn of the engine."""
+
+    payments: Payments
+    admitted: asyncio.Future[Admission]
+    is_awaited: bool = False
+    wait: Wait | None = None
+
+    def admit(self, admission: Admission, awaited: Awaited) -> None:
+        """The turn is over, and what it decided is not told to `awaited` yet."""
+        if self.admitted.done():
+            return
+        waiting = [known.transfer.number for known in admission.known.values() if not known.slot]
+        run = admission.run
+        if run is not None and len(run) > 0:
+            waiting += [run.first, run.end - 1]
+        if self.is_awaited and waiting:
+            self.wait = awaited.wait(min(waiting), max(waiting) + 1)
+        self.admitted.set_result(admission)
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Payments that are queued or decided: their numbers, and what is known to be decided."""
+
+    numbers: tuple[int, ...]
+    segments: tuple[Segment, ...]
+    is_decided: bool
+
+
+def paid(request: Request, admission: Admission) -> Paid:
+    """What became of a request that was not refused, as far as it was waited for."""
+    assert admission.run is not None
+    new = iter(range(admission.run.first, admission.run.end))
+    numbers = tuple(
+        admission.known[place].transfer.number if place in admission.known else next(new)
+        for place in range(len(request.payments))
+    )
+    segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
+    segments += request.wait.segments if request.wait is not None else []
+    is_decided = request.is_awaited and (request.wait is None or request.wait.decided.done())
+    return Paid(numbers, tuple(segments), is_decided)
+
+
+def _segment_of(known: Known) -> Segment:
+    number = known.transfer.number
+    refused = (number,) if known.outcome is Outcome.REFUSED else ()
+    return Segment(number, number + 1, known.slot or 0, refused)

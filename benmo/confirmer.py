@@ -1,0 +1,58 @@
+"""Linearizable reads: how high this node's chain must be, asked of a quorum."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from benmo.paxos import Confirmation
+
+_ASK_AGAIN_S = 1.0
+_ASK_AGAIN_MAX_S = 60.0
+
+
+class Confirmer:
+    """Asks one question at a time; whoever comes meanwhile shares the next one.
+
+    An answer counts only for those who came before its question was asked. `ask` puts a question,
+    under a ticket, to the protocol.
+    """
+
+    def __init__(self, ask: Callable[[int], None]) -> None:
+        self._ask = ask
+        self._ticket = 0
+        self._first_ticket = 1
+        self._answer: asyncio.Future[int] | None = None
+        self._current: asyncio.Task[int] | None = None
+        self._next: asyncio.Task[int] | None = None
+
+    async def height(self) -> int:
+        """A height that includes every decision that anybody was told of before this call.
+
+        Waits until a quorum answers, for ever if need be.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._work(self._current))
+        return await asyncio.shield(self._next)
+
+    def on_confirmation(self, confirmation: Confirmation) -> None:
+        """A quorum answered the question under this ticket, perhaps after it was asked again."""
+        answer = self._answer
+        is_current = self._first_ticket <= confirmation.ticket <= self._ticket
+        if answer is not None and not answer.done() and is_current:
+            answer.set_result(confirmation.height)
+
+    async def _work(self, before: asyncio.Task[int] | None) -> int:
+        if before is not None:
+            await asyncio.wait([before])
+        self._current, self._next = self._next, None
+        self._first_ticket = self._ticket + 1
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._answer = answer
+        pause_s = _ASK_AGAIN_S
+        while not answer.done():
+            self._ticket += 1
+            self._ask(self._ticket)
+            await asyncio.wait([answer], timeout=pause_s)
+            pause_s = min(2 * pause_s, _ASK_AGAIN_MAX_S)
+        return answer.result()

@@ -1,0 +1,152 @@
+"""A connection to a running node, for whoever commands it: `attach`, the demo, programs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from benmo.certificates import client_context, peer_identity
+from benmo.cluster import StateDirectory
+from benmo.errors import ProtocolError, StateError
+from benmo.frames import FrameReader, frame
+from benmo.listener import HANDSHAKE_TIMEOUT_S
+from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.requests import (
+    Answer,
+    Find,
+    Hurry,
+    Pay,
+    ReadBalances,
+    ReadBlocks,
+    Run,
+    Shown,
+    Told,
+    Watch,
+    decode_answer,
+    encode,
+)
+from benmo.toolbar import Toolbar
+
+
+class NodeGone(StateError):
+    """The node ended, or its connection did, before it answered."""
+
+
+class NotReached(StateError):
+    """The node can't be reached, so nothing was sent to it."""
+
+
+class NodeConnection(FrameReader):
+    """Requests to one node, any number of them under way. Made by `connect`; used in one loop."""
+
+    def __init__(self, node: NodeId, cluster: str) -> None:
+        super().__init__()
+        self.node = node
+        self.cluster = cluster
+        self.toolbar: Toolbar | None = None
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._watcher: Callable[[Notice], None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def next_number(self) -> int:
+        """The number of the next request."""
+        return next(self._numbers)
+
+    async def ask(self, request: Run | Pay | Find | ReadBalances | ReadBlocks) -> Answer:
+        """Send a request and wait for its answer, for ever if need be.
+
+        Raises `NotReached` if it couldn't be sent, `NodeGone` if no answer can come any more.
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        payload = encode(request)
+        if not self.is_open:
+            raise NotReached(f"node {self.node} is gone")
+        self._asked[request.number] = answer
+        try:
+            self._send(payload)
+            return await answer
+        finally:
+            self._asked.pop(request.number, None)
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        """Let `watcher` have every notice from now on, and keep `toolbar` current."""
+        self._watcher = watcher
+        self.tell(Watch())
+
+    def tell(self, request: Watch | Hurry) -> None:
+        """Send what has no answer of its own; if the node is gone, it is lost."""
+        self._send(encode(request))
+
+    def _send(self, payload: bytes) -> None:
+        if self.transport is not None:
+            with suppress(ConnectionError):
+                self.transport.write(frame(payload))
+
+    def on_frame(self, payload: bytes) -> None:
+        match decode_answer(payload):
+            case Told(kind, text, at):
+                if self._watcher is not None:
+                    self._watcher(Notice(NoticeKind(kind), text, at))
+            case Shown(toolbar):
+                self.toolbar = toolbar
+            case answer:
+                asked = self._asked.get(answer.number)
+                if asked is not None and not asked.done():
+                    asked.set_result(answer)
+
+    def on_misbehaviour(self, reason: str) -> None:
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))
+
+
+async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
+    """Connect to a running node, with its own certificate.
+
+    Raises `NotReached`, or another `StateError` where trying again won't help.
+    """
+    cluster = state.load_node(node)
+    context = client_context(state.tls(node))
+    address = cluster.address(node)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
+            transport, connection = await loop.create_connection(
+                lambda: NodeConnection(node, cluster.cluster),
+                address.host,
+                address.port,
+                ssl=context,
+                server_hostname="",
+            )
+    except ConnectionRefusedError as error:
+        option = "" if state.path == Path("state") else f" --state-dir {state.path}"
+        raise NotReached(
+            f"node {node} is not running at {address}: "
+            f"start it with python -m benmo.node {node}{option}"
+        ) from error
+    except TimeoutError as error:
+        raise NotReached(f"node {node} at {address} does not answer") from error
+    except OSError as error:
+        raise NotReached(
+            f"what listens at {address} is not node {node} of this cluster: {error}"
+        ) from error
+    try:
+        identity = peer_identity(transport.get_extra_info("peercert"))
+    except ProtocolError as error:
+        transport.abort()
+        raise NotReached(f"{address} is not node {node} of this cluster: {error}") from error
+    if (identity.cluster, identity.node) != (cluster.cluster, node):
+        transport.abort()
+        raise NotReached(f"{address} is not node {node} of this cluster")
+    return connection

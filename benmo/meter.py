@@ -1,0 +1,21 @@
+"""What measures a node, if anything does: see `benmo.metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from benmo.disk import RealDisk
+from benmo.engine import Engine, Event, Report
+
+
+class Meter(Protocol):
+    """Measures a node; called in its loop's thread, `disk` and `begin` before that runs."""
+
+    def disk(self, path: Path) -> RealDisk: ...
+
+    def begin(self, engine: Engine) -> None: ...
+
+    def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
+        """A turn is over, and what it led to is durable."""

@@ -1,0 +1,198 @@
+"""What may be asked of a running node over its port, and the answers.
+
+Frames of msgpack, as between nodes; the connection is under the node's own certificate. Requests
+carry a number, and the answer bears the same one; several may be under way.
+
+    attach or client                               node
+      |  Run, Pay, Find, ReadBalances, ReadBlocks    |
+      |--------------------------------------------->|
+      |      Ran, Paid, Found, BalancesRead, BlocksRead, or NotDone
+      |<---------------------------------------------|
+      |  Watch                                       |
+      |--------------------------------------------->|
+      |      Told       every notice from now on
+      |      Shown      the toolbar, four times a second
+      |<---------------------------------------------|
+      |  Hurry          campaign at once             |
+      |--------------------------------------------->|
+
+`wait_s` is how long the node waits for what is asked, in seconds; then it answers what it knows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from benmo.codec import pack, unpack
+from benmo.errors import ProtocolError
+from benmo.ledger import Payments
+from benmo.paxos import NodeId
+from benmo.toolbar import Toolbar
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request or an answer; the class is the msgpack field `type`."""
+
+
+class Run(_Message, frozen=True, tag=True):
+    """Carry out a line of the prompt's."""
+
+    number: int
+    line: str
+    output_format: str
+
+
+class Watch(_Message, frozen=True, tag=True):
+    """Send notices and the toolbar from now on."""
+
+
+class Hurry(_Message, frozen=True, tag=True):
+    """Campaign at once, if there is a reason to. There is no answer."""
+
+
+class Pay(_Message, frozen=True, tag=True):
+    """Queue all of these or none. With `wait_s` 0, the answer comes once they are queued."""
+
+    number: int
+    payments: Payments
+    wait_s: _Seconds
+
+
+class Find(_Message, frozen=True, tag=True):
+    """What became of the transfer with this key?"""
+
+    number: int
+    key: str
+
+
+class ReadBalances(_Message, frozen=True, tag=True):
+    """The balances at `height_min` or above; confirmed by a quorum, if that is asked."""
+
+    number: int
+    is_confirmed: bool
+    height_min: int
+    wait_s: _Seconds
+
+
+class ReadBlocks(_Message, frozen=True, tag=True):
+    """Decided blocks from slot `first` on, up to `last`: as many as fit into an answer.
+
+    Where there is none yet, wait for the next.
+    """
+
+    number: int
+    first: int
+    last: int
+    wait_s: _Seconds
+
+
+class Ran(_Message, frozen=True, tag=True):
+    number: int
+    status: int
+    output: str
+    leaves: bool
+
+
+class Told(_Message, frozen=True, tag=True):
+    kind: str
+    text: str
+    at: float
+
+
+class Shown(_Message, frozen=True, tag=True):
+    toolbar: Toolbar
+
+
+class Decided(_Message, frozen=True):
+    """Transfers `first` to `end` - 1 were decided in `slot`; those in `refused` are void."""
+
+    first: int
+    end: int
+    slot: int
+    refused: tuple[int, ...] = ()
+
+
+class Paid(_Message, frozen=True, tag=True):
+    """The transfers are queued under these numbers, in the order of the request.
+
+    Those that are decided, and known to be, are in `decided`; `reason` says why others aren't.
+    """
+
+    number: int
+    transfers: tuple[int, ...]
+    decided: tuple[Decided, ...]
+    reason: str = ""
+
+
+class FoundTransfer(_Message, frozen=True):
+    """A transfer that was asked for under a key; `slot` 0 while it is queued."""
+
+    transfer: int
+    credit: NodeId
+    amount: int
+    memo: str
+    slot: int
+    is_refused: bool
+
+
+class Found(_Message, frozen=True, tag=True):
+    number: int
+    found: FoundTransfer | None
+
+
+class BalancesRead(_Message, frozen=True, tag=True):
+    number: int
+    balances: tuple[tuple[NodeId, int], ...]
+    height: int
+
+
+class BlockRead(_Message, frozen=True):
+    """A block as it was hashed, and the positions in it that were refused and skipped."""
+
+    data: bytes
+    refused: tuple[int, ...]
+    skipped: tuple[int, ...]
+
+
+class BlocksRead(_Message, frozen=True, tag=True):
+    number: int
+    blocks: tuple[BlockRead, ...]
+    height: int
+
+
+class NotDone(_Message, frozen=True, tag=True):
+    """Nothing was queued or changed. It is `final`, or may be asked again when there is room."""
+
+    number: int
+    reason: str
+    is_final: bool
+
+
+Request = Run | Watch | Hurry | Pay | Find | ReadBalances | ReadBlocks
+Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | NotDone
+
+
+def encode(message: Request | Answer) -> bytes:
+    """The payload of a frame."""
+    return pack(msgspec.to_builtins(message, builtin_types=(bytes,)))
+
+
+def decode_request(payload: bytes) -> Request:
+    """The request of a frame. Raises `ProtocolError`."""
+    return _decode(payload, Request)  # type: ignore[no-any-return]
+
+
+def decode_answer(payload: bytes) -> Answer:
+    """The answer of a frame. Raises `ProtocolError`."""
+    return _decode(payload, Answer)  # type: ignore[no-any-return]
+
+
+def _decode(payload: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.convert(unpack(payload), kind, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"not understood: {error}") from error

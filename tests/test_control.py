@@ -1,0 +1,84 @@
+"""How a node waits for what a confirmed read has to include."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from benmo.control import ControlServer
+from benmo.frames import FrameReader
+from benmo.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
+from benmo.service import Service
+
+WAIT_S = 30.0
+
+
+class StandIn:
+    """A service at a height, whose quorum answers one after the other what it is told to."""
+
+    def __init__(self, height: int, *confirmed: int) -> None:
+        self.node = 1
+        self.engine = SimpleNamespace(ledger=SimpleNamespace(height=height, balances={1: 5}))
+        self.view = SimpleNamespace(has_quorum=True)
+        self._confirmed = list(confirmed)
+        self.asked = 0
+
+    async def confirmed_height(self) -> int:
+        self.asked += 1
+        if not self._confirmed:
+            await asyncio.get_running_loop().create_future()
+        return self._confirmed.pop(0)
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        await asyncio.sleep(min(timeout_s, 0.01))
+        return condition()
+
+
+class Connection:
+    """Where a control server writes to."""
+
+    def __init__(self) -> None:
+        self.written: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def write(self, data: bytes) -> None:
+        self.written.put_nowait(data[4:])
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def answer_to(service: StandIn, request: ReadBalances) -> BalancesRead | NotDone:
+    server = ControlServer(cast(Service, service))
+    connection = Connection()
+    FrameReader.connection_made(server, cast(asyncio.Transport, connection))
+    server.on_frame(encode(request))
+    answer = decode_answer(await asyncio.wait_for(connection.written.get(), WAIT_S))
+    assert isinstance(answer, BalancesRead | NotDone)
+    return answer
+
+
+@pytest.mark.parametrize("answers", [(3,), (9, 3), (9, 8, 3), (3, 9)])
+def test_the_least_answer_of_a_quorum_is_enough(answers: tuple[int, ...]) -> None:
+    """What was accepted above it, by a node that is gone, may never be decided."""
+    service = StandIn(3, *answers)
+    answer = asyncio.run(answer_to(service, ReadBalances(1, True, 0, WAIT_S)))
+    assert answer == BalancesRead(1, ((1, 5),), 3)
+    assert service.asked == answers.index(3) + 1
+
+
+def test_a_read_that_no_answer_allows_says_so() -> None:
+    answer = asyncio.run(answer_to(StandIn(3, 9), ReadBalances(1, True, 0, 0.2)))
+    assert isinstance(answer, NotDone)
+    assert answer.reason == "no quorum has answered node 1 yet"
+
+
+def test_a_height_that_was_shown_before_is_waited_for() -> None:
+    answer = asyncio.run(answer_to(StandIn(3), ReadBalances(1, False, 4, 0.2)))
+    assert answer == NotDone(1, "node 1 is at height 3, not 4", True)
