@@ -1,0 +1,349 @@
+"""The client, for programs that use asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from benmo.client import convert
+from benmo.client.errors import (
+    Inconsistent,
+    NotConnected,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+)
+from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
+from benmo.cluster import StateDirectory
+from benmo.connection import NodeConnection, NodeGone, NotReached, connect
+from benmo.errors import StateError
+from benmo.frames import FRAME_BYTES_MAX
+from benmo.requests import (
+    Answer,
+    BalancesRead,
+    BlocksRead,
+    Find,
+    Found,
+    NotDone,
+    Paid,
+    Pay,
+    Ran,
+    ReadBalances,
+    ReadBlocks,
+    Run,
+    encode,
+)
+
+T = TypeVar("T")
+
+_GRACE_S = 2.0
+"""How much longer than it was told to wait a node may take before it counts as silent."""
+
+_POLL_S = 10.0
+_AGAIN_S = (0.05, 1.0)
+_SLOT_MAX = 2**53
+
+
+class AsyncClient:
+    """A client of one node, with whose money it pays. Use it as a context manager, in one loop.
+
+    node       the node's id
+    state_dir  holds `cluster.json` and the node's certificate, `node-N/tls`
+
+    It connects when it is first asked for something, and again when the connection was lost.
+    What it shows never goes back: a later answer is of the same height or a greater one.
+    """
+
+    def __init__(self, node: int = 1, state_dir: str | Path = "state") -> None:
+        self.node = node
+        self._state = StateDirectory(Path(state_dir))
+        self._connection: NodeConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._height = 0
+        self._cluster = ""
+        self._is_closed = False
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection. What is under way ends with `OutcomeUnknown` or `Unavailable`."""
+        self._is_closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            self._connection.abort()
+        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+            await asyncio.sleep(0)
+
+    # Paying.
+
+    async def transfer(
+        self,
+        amount: int,
+        to: int,
+        *,
+        key: str | None = None,
+        memo: str | None = None,
+        wait: Wait = "decided",
+        timeout_s: float = 30.0,
+    ) -> Receipt:
+        """Pay, and wait until that is decided, or only queued (which is not success).
+
+        With a key, the node pays once, however often it is asked, across any crash: the answer to
+        a repeated request is what became of the first. Raises `Refused`, `OutcomeUnknown` or
+        `NotConnected`.
+        """
+        payment = Payment(amount, to, key, memo)
+        (receipt,) = await self.transfer_many([payment], wait=wait, timeout_s=timeout_s)
+        if receipt.outcome == "refused":
+            raise Refused(f"{receipt.id} was decided to be void")
+        return receipt
+
+    async def transfer_many(
+        self,
+        payments: Iterable[Payment],
+        *,
+        wait: Wait = "decided",
+        timeout_s: float = 30.0,
+    ) -> list[Receipt]:
+        """Queue all payments or none, and wait as `transfer` does; the receipts in their order.
+
+        A receipt may say "refused", if the node could no longer pay when it was decided. At most
+        100,000 at a time, and no more than the cluster's log limit. Raises as `transfer`; what is
+        `Refused` then is what is new: a payment that was made before, under its key, stays made.
+        """
+        if wait not in ("decided", "queued"):
+            raise ValueError(f"wait is 'decided' or 'queued', not {wait!r}")
+        wanted = list(payments)
+        columns = convert.payments_of(wanted)
+        end = asyncio.get_running_loop().time() + timeout_s
+        connection = await self._connected(timeout_s)
+        left_s = max(0.0, end - asyncio.get_running_loop().time())
+        request = Pay(connection.next_number(), columns, left_s if wait == "decided" else 0.0)
+        if len(encode(request)) > FRAME_BYTES_MAX:
+            raise Refused("that is too much for one request")
+        keys = tuple(key for key in columns.key if key)
+        try:
+            answer = await self._ask(connection, request, left_s + _GRACE_S)
+        except (NodeGone, TimeoutError) as error:
+            raise OutcomeUnknown(_why(error, self.node), keys) from error
+        if isinstance(answer, NotDone):
+            raise convert.refusal_of(answer)
+        receipts = convert.receipts_of(self.node, wanted, _expect(answer, Paid))
+        self._height = max([self._height, *(receipt.slot or 0 for receipt in receipts)])
+        if wait == "decided" and any(receipt.outcome == "queued" for receipt in receipts):
+            ids = tuple(receipt.id for receipt in receipts)
+            raise OutcomeUnknown(f"queued, not decided: {_expect(answer, Paid).reason}", keys, ids)
+        return receipts
+
+    async def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
+        """What became of the payment under this key; None if the node has queued none until now.
+
+        A request that was sent may still be on its way then. To be sure, pay with the same key: it
+        pays once. Raises `Unavailable`, `NotConnected`, or `ValueError` for what can't be a key.
+        """
+        convert.require_key(key)
+        connection = await self._connected(timeout_s)
+        request = Find(connection.next_number(), key)
+        answer = await self._read(connection, request, timeout_s)
+        return convert.found_receipt(self.node, key, _expect(answer, Found))
+
+    # Reading.
+
+    async def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
+        """Everyone's balance, at a height.
+
+        By default they are what this node knows, which may be old. Confirmed ones are
+        linearizable: a quorum confirms that nothing is missing that was decided, to anybody's
+        knowledge, before this call. That may take until a block is settled that a leader left
+        half-way when it went, so as long as an election delay. Raises `Unavailable` or
+        `NotConnected`.
+        """
+        connection = await self._connected(timeout_s)
+        request = ReadBalances(connection.next_number(), confirmed, self._height, timeout_s)
+        answer = _expect(await self._read(connection, request, timeout_s), BalancesRead)
+        self._see(answer.height)
+        return Balances(dict(answer.balances), answer.height, confirmed)
+
+    async def chain(
+        self, first: int = 1, last: int | None = None, *, timeout_s: float = 30.0
+    ) -> AsyncIterator[Block]:
+        """The decided blocks in slots `first` to `last`, or to the last that is decided now.
+
+        Each one's hash is computed, and that it continues the one before is checked. Raises
+        `Unavailable`, `NotConnected`, or `Inconsistent` if they contradict one another.
+        """
+        _require_slot(first)
+        slot, previous = first, None
+        end = _SLOT_MAX if last is None else min(last, _SLOT_MAX)
+        while slot <= end:
+            answer = await self._blocks(slot, end, 0.0, timeout_s)
+            if answer.height < self._height:
+                await self.balances(timeout_s=timeout_s)  # which waits for that height
+                answer = await self._blocks(slot, end, 0.0, timeout_s)
+            self._see(answer.height)
+            if last is None:
+                end = min(end, answer.height)
+            if not answer.blocks:
+                return
+            for read in answer.blocks[: end - slot + 1]:
+                block = convert.block_of(read, slot, previous)
+                slot, previous = slot + 1, block.hash
+                yield block
+
+    async def watch(
+        self, first: int | None = None, *, reconnect_s: float = 30.0
+    ) -> AsyncIterator[Block]:
+        """Blocks as they are decided, from slot `first` on, or from the next one; without end.
+
+        To resume after a break, begin with the slot after the last one seen. A lost connection is
+        made again; `NotConnected` is raised when that takes longer than `reconnect_s`.
+        """
+        if first is not None:
+            _require_slot(first)
+        previous = None
+        slot = first
+        while True:
+            if slot is None:
+                slot = (await self.status(timeout_s=reconnect_s)).height + 1
+            try:
+                answer = await self._blocks(slot, _SLOT_MAX, _POLL_S, reconnect_s)
+            except (Unavailable, NotConnected):
+                await self._connected(reconnect_s)
+                continue
+            for read in answer.blocks:
+                block = convert.block_of(read, slot, previous)
+                slot, previous = slot + 1, block.hash
+                self._height = max(self._height, block.slot)
+                yield block
+
+    async def status(self, *, timeout_s: float = 30.0) -> Status:
+        """The node's role, ballots, height, queue and links.
+
+        Raises `Unavailable` or `NotConnected`.
+        """
+        status = await self._status(timeout_s)
+        if status.height < self._height:
+            await self.balances(timeout_s=timeout_s)  # which waits for that height
+            status = await self._status(timeout_s)
+        self._see(status.height)
+        return status
+
+    async def _status(self, timeout_s: float) -> Status:
+        connection = await self._connected(timeout_s)
+        request = Run(connection.next_number(), "printStatus", "json")
+        return convert.status_of(_expect(await self._read(connection, request, timeout_s), Ran))
+
+    def _see(self, height: int) -> None:
+        """The node is at this height. Raises `Inconsistent` if it was above it before."""
+        if height < self._height:
+            raise Inconsistent(f"height {height} after height {self._height}")
+        self._height = height
+
+    async def _blocks(self, first: int, last: int, wait_s: float, timeout_s: float) -> BlocksRead:
+        connection = await self._connected(timeout_s)
+        request = ReadBlocks(connection.next_number(), first, last, wait_s)
+        answer = await self._read(connection, request, wait_s + timeout_s)
+        return _expect(answer, BlocksRead)
+
+    # The connection.
+
+    async def _read(
+        self,
+        connection: NodeConnection,
+        request: Run | Find | ReadBalances | ReadBlocks,
+        timeout_s: float,
+    ) -> Answer:
+        try:
+            answer = await self._ask(connection, request, timeout_s + _GRACE_S)
+        except (NodeGone, TimeoutError) as error:
+            raise Unavailable(_why(error, self.node)) from error
+        if isinstance(answer, NotDone):
+            raise Unavailable(answer.reason)
+        return answer
+
+    async def _ask(
+        self,
+        connection: NodeConnection,
+        request: Run | Pay | Find | ReadBalances | ReadBlocks,
+        timeout_s: float,
+    ) -> Answer:
+        """Raises `NotConnected`, `NodeGone` or `TimeoutError`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await connection.ask(request)
+        except NotReached as error:
+            raise NotConnected(str(error)) from error
+
+    async def _connected(self, timeout_s: float) -> NodeConnection:
+        """The connection, made if need be, and tried again for so long."""
+        if not timeout_s >= 0:
+            raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        pause_s = _AGAIN_S[0]
+        reason = f"node {self.node} does not answer"
+        while self._connection is None or not self._connection.is_open:
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._connect()
+            except TimeoutError as error:
+                raise NotConnected(reason) from error
+            except NotReached as error:
+                reason = str(error)
+                if loop.time() + pause_s > end:
+                    raise NotConnected(reason) from error
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _AGAIN_S[1])
+            except StateError as error:
+                raise NotConnected(str(error)) from error
+        return self._connection
+
+    async def _connect(self) -> None:
+        """One attempt, shared by whoever needs it meanwhile."""
+        if self._is_closed:
+            raise NotConnected("this client is closed")
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.get_running_loop().create_task(self._attempt())
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        connecting = self._connecting
+        await asyncio.wait([connecting])
+        if connecting.cancelled():
+            raise NotConnected("this client is closed")
+        connecting.result()
+
+    async def _attempt(self) -> None:
+        """Goes on when nobody waits for it any more: the next request finds what it made."""
+        connection = await connect(self._state, self.node)
+        if self._cluster not in ("", connection.cluster):
+            connection.abort()
+            raise StateError(f"{self._state.path} is another cluster's now: begin a new client")
+        self._cluster = connection.cluster
+        self._connection = connection
+
+
+def _require_slot(slot: int) -> None:
+    if not 1 <= slot <= _SLOT_MAX:
+        raise ValueError(f"slots are numbered from 1, not {slot}")
+
+
+def _expect(answer: Answer, kind: type[T]) -> T:
+    if not isinstance(answer, kind):
+        raise Inconsistent(f"{type(answer).__name__} is no answer to that")
+    return answer
+
+
+def _why(error: NodeGone | TimeoutError, node: int) -> str:
+    return str(error) or f"node {node} did not answer in time"

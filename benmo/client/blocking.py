@@ -1,0 +1,166 @@
+"""The client, for programs that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures import wait as wait_for
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from benmo.client.asynchronous import AsyncClient
+from benmo.client.errors import OutcomeUnknown
+from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
+
+T = TypeVar("T")
+
+_CLOSED = "this client is closed"
+_LOOK_S = 1.0
+_END_S = 2.0
+
+
+class Client:
+    """A client of one node, with whose money it pays. Use it as a context manager.
+
+    node       the node's id
+    state_dir  holds `cluster.json` and the node's certificate, `node-N/tls`
+
+    Its methods may be called from any thread; they promise and raise what those of `AsyncClient`
+    do, which does the work in a thread of its own.
+    """
+
+    def __init__(self, node: int = 1, state_dir: str | Path = "state") -> None:
+        self._client = AsyncClient(node, state_dir)
+        self._loop = asyncio.new_event_loop()
+        self._stopping: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run, name="client", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def node(self) -> int:
+        """The node's id."""
+        return self._client.node
+
+    def close(self) -> None:
+        """End the connection and the thread. What is under way ends with a `ClientError`."""
+        with suppress(RuntimeError):  # somebody else has closed it
+            self._loop.call_soon_threadsafe(self._stop)
+        self._thread.join()
+
+    def transfer(
+        self,
+        amount: int,
+        to: int,
+        *,
+        key: str | None = None,
+        memo: str | None = None,
+        wait: Wait = "decided",
+        timeout_s: float = 30.0,
+    ) -> Receipt:
+        """Pay: see `AsyncClient.transfer`."""
+        return self._wait(
+            self._client.transfer(amount, to, key=key, memo=memo, wait=wait, timeout_s=timeout_s)
+        )
+
+    def transfer_many(
+        self, payments: Iterable[Payment], *, wait: Wait = "decided", timeout_s: float = 30.0
+    ) -> list[Receipt]:
+        """Queue all payments or none: see `AsyncClient.transfer_many`."""
+        return self._wait(self._client.transfer_many(payments, wait=wait, timeout_s=timeout_s))
+
+    def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
+        """What became of the payment under this key: see `AsyncClient.find`."""
+        return self._wait(self._client.find(key, timeout_s=timeout_s))
+
+    def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
+        """Everyone's balance: see `AsyncClient.balances`."""
+        return self._wait(self._client.balances(confirmed=confirmed, timeout_s=timeout_s))
+
+    def chain(
+        self, first: int = 1, last: int | None = None, *, timeout_s: float = 30.0
+    ) -> Iterator[Block]:
+        """The decided blocks: see `AsyncClient.chain`."""
+        return self._each(self._client.chain(first, last, timeout_s=timeout_s))
+
+    def watch(self, first: int | None = None, *, reconnect_s: float = 30.0) -> Iterator[Block]:
+        """Blocks as they are decided: see `AsyncClient.watch`."""
+        return self._each(self._client.watch(first, reconnect_s=reconnect_s))
+
+    def status(self, *, timeout_s: float = 30.0) -> Status:
+        """The node's state: see `AsyncClient.status`."""
+        return self._wait(self._client.status(timeout_s=timeout_s))
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        guarded = self._guarded(coroutine)
+        try:
+            future = asyncio.run_coroutine_threadsafe(guarded, self._loop)
+        except RuntimeError as error:
+            guarded.close()
+            coroutine.close()
+            raise ValueError(_CLOSED) from error
+        try:
+            while not wait_for([future], timeout=_LOOK_S).done:
+                if not self._thread.is_alive() and not future.done():
+                    guarded.close()
+                    coroutine.close()
+                    raise ValueError(_CLOSED)
+            return future.result()
+        except CancelledError as error:
+            raise OutcomeUnknown("this client was closed meanwhile") from error
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def _each(self, blocks: AsyncIterator[Block]) -> Iterator[Block]:
+        async def following() -> Block | None:
+            try:
+                return await anext(blocks)  # with a default, it crashes CPython 3.11
+            except StopAsyncIteration:
+                return None
+
+        while (block := self._wait(following())) is not None:
+            yield block
+
+    # In the loop's thread.
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        while asyncio.all_tasks(self._loop):  # whoever comes last hears that it is closed
+            self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self._stopping is not None:
+            coroutine.close()
+            raise ValueError(_CLOSED)
+        return await coroutine
+
+    def _stop(self) -> None:
+        if self._stopping is None:
+            self._stopping = self._loop.create_task(self._end())
+
+    async def _end(self) -> None:
+        """Whoever waits for the node hears that it is gone; nothing else is cut short by that."""
+        await self._client.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=_END_S)
+        for task in others:
+            task.cancel()
+        await self._loop.shutdown_asyncgens()
+        self._loop.stop()

@@ -1,0 +1,144 @@
+"""Between what programs see and what goes over the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
+from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
+from benmo.codec import decode_block, from_json
+from benmo.errors import ProtocolError
+from benmo.ledger import AppliedBlock, Payments
+from benmo.ledger import Outcome as LedgerOutcome
+from benmo.ledger import Transfer as LedgerTransfer
+from benmo.output import Status as ExitStatus
+from benmo.paxos import NodeId
+from benmo.requests import BlockRead, Found, NotDone, Paid, Ran
+from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
+
+TRANSFERS_MAX = 100_000
+_INTEGER_MAX = 2**63
+
+_OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
+    LedgerOutcome.APPLIED: "applied",
+    LedgerOutcome.REFUSED: "refused",
+    LedgerOutcome.SKIPPED: "skipped",
+}
+
+
+def payments_of(payments: Sequence[Payment]) -> Payments:
+    """As columns. Raises `TypeError` for what isn't a payment, `Refused` for an absurd number."""
+    if len(payments) > TRANSFERS_MAX:
+        raise Refused(f"at most {TRANSFERS_MAX} transfers at a time, not {len(payments)}")
+    for payment in payments:
+        _require_types(payment)
+    memos = tuple(payment.memo or "" for payment in payments)
+    keys = tuple(payment.key or "" for payment in payments)
+    return Payments(
+        tuple(payment.to for payment in payments),
+        tuple(payment.amount for payment in payments),
+        memos if any(memos) else (),
+        keys if any(keys) else (),
+    )
+
+
+def _require_types(payment: Payment) -> None:
+    for number, what in ((payment.amount, "amount"), (payment.to, "node")):
+        if type(number) is not int:  # a bool is no amount
+            raise TypeError(f"an {what} is a whole number, not {number!r}")
+        if not -_INTEGER_MAX <= number < _INTEGER_MAX:
+            raise Refused(f"there is no {what} {number}")
+    texts = ((payment.key, "key", KEY_CHARACTERS_MAX), (payment.memo, "memo", MEMO_CHARACTERS_MAX))
+    for text, what, characters_max in texts:
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"a {what} is a text, not {text!r}")
+        reason = why_not_shown(text or "", what, characters_max)
+        if reason is not None:
+            raise Refused(reason)
+    if payment.key == "":
+        raise Refused("a key has at least one character")
+
+
+def require_key(key: str) -> None:
+    """Raises `ValueError` for what can't be a key."""
+    reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
+    if reason is not None or not key:
+        raise ValueError(reason or "a key has at least one character")
+
+
+def receipts_of(node: NodeId, payments: Sequence[Payment], paid: Paid) -> list[Receipt]:
+    """What became of each payment, in their order."""
+    if len(paid.transfers) != len(payments):
+        raise Inconsistent(f"{len(paid.transfers)} answers to {len(payments)} payments")
+    slots: dict[int, int] = {}
+    refused: set[int] = set()
+    for decided in paid.decided:
+        slots.update(dict.fromkeys(range(decided.first, decided.end), decided.slot))
+        refused.update(decided.refused)
+
+    def receipt(payment: Payment, number: int) -> Receipt:
+        outcome: Outcome = "decided" if number in slots else "queued"
+        if number in refused:
+            outcome = "refused"
+        return Receipt(f"{node}-{number}", payment, outcome, slots.get(number))
+
+    return [receipt(*pair) for pair in zip(payments, paid.transfers, strict=True)]
+
+
+def found_receipt(node: NodeId, key: str, answer: Found) -> Receipt | None:
+    """What became of the payment under a key."""
+    found = answer.found
+    if found is None:
+        return None
+    payment = Payment(found.amount, found.credit, key, found.memo or None)
+    if not found.slot:
+        return Receipt(f"{node}-{found.transfer}", payment, "queued", None)
+    outcome: Outcome = "refused" if found.is_refused else "decided"
+    return Receipt(f"{node}-{found.transfer}", payment, outcome, found.slot)
+
+
+def block_of(read: BlockRead, slot: int, previous: str | None) -> Block:
+    """A block, if it is the one of this slot and continues the previous one.
+
+    Raises `Inconsistent` if not.
+    """
+    try:
+        block = decode_block(read.data)
+    except ProtocolError as error:
+        raise Inconsistent(f"slot {slot}: {error}") from error
+    if block.slot != slot:
+        raise Inconsistent(f"slot {block.slot} came for slot {slot}")
+    if previous is not None and block.previous != previous:
+        raise Inconsistent(f"slot {slot} doesn't continue the block before it")
+    applied = AppliedBlock(block, read.refused, read.skipped)
+    transfers = tuple(_transfer_of(transfer, outcome) for transfer, outcome in applied.outcomes())
+    ballot = (block.ballot.round, block.ballot.node)
+    return Block(slot, ballot, block.previous, block.hash, block.time, transfers)
+
+
+def _transfer_of(transfer: LedgerTransfer, outcome: LedgerOutcome) -> Transfer:
+    return Transfer(
+        transfer.id,
+        transfer.amount,
+        transfer.debit_node,
+        transfer.credit_node,
+        _OUTCOMES[outcome],
+        transfer.key or None,
+        transfer.memo or None,
+    )
+
+
+def status_of(answer: Ran) -> Status:
+    """What `printStatus` answered, in JSON."""
+    if answer.status != ExitStatus.DONE:
+        raise Unavailable(answer.output)
+    try:
+        return from_json(answer.output.encode(), Status)
+    except ValueError as error:
+        raise Inconsistent(f"printStatus: {error}") from error
+
+
+def refusal_of(answer: NotDone) -> Refused:
+    """The error for a payment that was refused."""
+    return Refused(answer.reason) if answer.is_final else QueueFull(answer.reason)

@@ -1,0 +1,314 @@
+"""The client of a healthy cluster: what it asks for is done once, and told as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from benmo.client import (
+    AsyncClient,
+    Balances,
+    Client,
+    ClientError,
+    NotConnected,
+    Payment,
+    QueueFull,
+    Refused,
+)
+from tests.support.processes import DEADLINE_S
+from tests.support.real_cluster import RealCluster
+
+LOG_LIMIT = 200
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """Three nodes with much money, shared by the tests, which harm none of them."""
+    directory = tmp_path_factory.mktemp("cluster")
+    options = {"tenure": "stable", "balance": "100000", "log_limit": str(LOG_LIMIT)}
+    with RealCluster(directory, 3, **options) as made:
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def client(cluster: RealCluster) -> Iterator[Client]:
+    with Client(1, cluster.state) as made:
+        yield made
+
+
+@pytest.fixture
+def key() -> str:
+    """One that no other test has."""
+    return f"key {Random().getrandbits(64)}"
+
+
+# Paying.
+
+
+def test_a_decided_payment_is_in_the_chain_where_the_receipt_says(client: Client, key: str) -> None:
+    receipt = client.transfer(10, 2, key=key, memo="rent for May 🧾")
+    assert receipt.outcome == "decided" and receipt.slot is not None
+    (block,) = client.chain(receipt.slot, receipt.slot)
+    (transfer,) = [each for each in block.transfers if each.id == receipt.id]
+    assert (transfer.amount, transfer.debit_node, transfer.credit_node) == (10, 1, 2)
+    assert (transfer.key, transfer.memo, transfer.outcome) == (key, "rent for May 🧾", "applied")
+
+
+def test_a_key_pays_once_however_often_and_by_whomever_it_is_asked(
+    cluster: RealCluster, client: Client, key: str
+) -> None:
+    with Client(1, cluster.state) as other, ThreadPoolExecutor(16) as users:
+        asking = [
+            users.submit((client, other)[index % 2].transfer, 10, 2, key=key) for index in range(32)
+        ]
+        receipts = [each.result(DEADLINE_S) for each in asking]
+    assert len(set(receipts)) == 1
+    assert client.find(key) == receipts[0]
+    keys = [each.key for block in client.chain() for each in block.transfers]
+    assert keys.count(key) == 1
+
+
+def test_the_same_key_of_two_nodes_is_two_payments(
+    cluster: RealCluster, client: Client, key: str
+) -> None:
+    with Client(2, cluster.state) as other:
+        assert client.transfer(1, 3, key=key).id.startswith("1-")
+        assert other.transfer(1, 3, key=key).id.startswith("2-")
+
+
+def test_receipts_come_in_the_order_of_the_payments(client: Client, key: str) -> None:
+    keys = [f"{key[:40]} {number}" for number in range(6)]
+    once = client.transfer_many([Payment(1, 2, each) for each in keys[1::2]])
+    payments = [Payment(1, 2, each) for each in reversed(keys)]
+    receipts = client.transfer_many(payments)
+    assert [each.payment.key for each in receipts] == keys[::-1]
+    assert set(once) < set(receipts)
+    assert len({each.id for each in receipts}) == 6
+
+
+def test_nothing_to_pay_is_nothing(client: Client) -> None:
+    assert client.transfer_many([]) == []
+
+
+@pytest.mark.parametrize(
+    ("payment", "reason"),
+    [
+        (Payment(10**9, 2), "node 1 has .* to spend.*, not 1000000000"),
+        (Payment(0, 2), "the amount must be a whole number of 1 or more, not 0"),
+        (Payment(-5, 2), "the amount must be a whole number of 1 or more, not -5"),
+        (Payment(1, 1), "node 1 can't pay itself"),
+        (Payment(1, 4), "there is no node 4: nodes are 1 to 3"),
+        (Payment(1, 2, "k" * 65), "a key has at most 64 characters, not 65"),
+        (Payment(1, 2, "a\nb"), "a key can't hold the invisible character U\\+000A"),
+        (Payment(1, 2, None, "m" * 141), "a memo has at most 140 characters, not 141"),
+        (Payment(1, 2, None, "\u202e"), "a memo can't hold the invisible character U\\+202E"),
+    ],
+)
+def test_what_never_applies_is_refused_and_takes_the_rest_with_it(
+    client: Client, key: str, payment: Payment, reason: str
+) -> None:
+    with pytest.raises(Refused, match=reason) as caught:
+        client.transfer_many([Payment(1, 2, key), payment])
+    assert type(caught.value) is Refused
+    assert client.find(key) is None
+
+
+def test_a_key_does_not_stand_for_another_payment(client: Client, key: str) -> None:
+    receipt = client.transfer(10, 2, key=key)
+    for payment in (Payment(11, 2, key), Payment(10, 3, key), Payment(10, 2, key, "memo")):
+        with pytest.raises(Refused, match=f"was used for another payment, {receipt.id} "):
+            client.transfer_many([payment])
+    with pytest.raises(Refused, match="the same key stands twice"):
+        client.transfer_many([Payment(1, 2, key), Payment(1, 2, key)])
+
+
+def test_more_than_the_queue_can_ever_hold_is_refused_for_good(client: Client) -> None:
+    """To ask again later, as after `QueueFull`, would be to ask for ever."""
+    with pytest.raises(Refused) as caught:
+        client.transfer_many([Payment(1, 2)] * (LOG_LIMIT + 1))
+    assert not isinstance(caught.value, QueueFull)
+
+
+# Reading.
+
+
+def test_confirmed_balances_at_any_node_hold_what_was_decided_before(
+    cluster: RealCluster, client: Client
+) -> None:
+    with Client(3, cluster.state) as reader:
+        for _ in range(20):
+            before = reader.balances(confirmed=True)
+            receipt = client.transfer(1, 3)
+            assert receipt.slot is not None
+            after = reader.balances(confirmed=True)
+            assert after.is_confirmed and after.height >= receipt.slot
+            assert after[3] == before[3] + 1
+            assert reader.balances().height >= after.height
+
+
+def test_a_node_knows_its_own_payments(client: Client) -> None:
+    receipt = client.transfer(1, 3)
+    balances = client.balances()
+    assert receipt.slot is not None
+    assert balances.height >= receipt.slot and not balances.is_confirmed
+    assert sum(balances.by_node.values()) == 300_000
+
+
+def test_a_status_tells_of_the_node_and_its_links(client: Client) -> None:
+    status = client.status()
+    assert (status.node, status.quorum) == (1, True)
+    assert [peer.node for peer in status.peers] == [2, 3]
+    assert len(status.head) == 64 and status.height >= 0
+
+
+def test_a_watcher_sees_each_block_once_and_in_order(cluster: RealCluster, client: Client) -> None:
+    first = client.status().height + 1
+    with Client(2, cluster.state) as reader, ThreadPoolExecutor(1) as paying:
+        watcher = reader.watch(first)
+        done = paying.submit(lambda: [client.transfer(1, 3) for _ in range(10)])
+        seen = [next(watcher)]
+        ids = {each.id for each in done.result(DEADLINE_S)}
+        while not ids <= {each.id for block in seen for each in block.transfers}:
+            seen.append(next(watcher))
+    assert [block.slot for block in seen] == list(range(first, first + len(seen)))
+    assert all(later.previous == block.hash for block, later in pairwise(seen))
+
+
+# Threads, loops, cancellation, the end.
+
+
+def test_many_threads_may_share_a_client(client: Client, key: str) -> None:
+    before = client.balances(confirmed=True)
+
+    def work(worker: int) -> tuple[set[str], list[int]]:
+        ids, heights = set(), []
+        for number in range(10):
+            ids.add(client.transfer(1, 2, key=f"{key[:40]} {worker} {number}").id)
+            heights += [client.balances().height, client.status().height]
+        return ids, heights
+
+    with ThreadPoolExecutor(8) as workers:
+        results = list(workers.map(work, range(8), timeout=DEADLINE_S))
+    assert len(set().union(*(ids for ids, _ in results))) == 80
+    assert all(heights == sorted(heights) for _, heights in results)
+    assert client.balances(confirmed=True)[2] == before[2] + 80
+
+
+def test_clients_in_two_loops_do_not_meet(cluster: RealCluster, key: str) -> None:
+    async def pay(node: int) -> Balances:
+        async with AsyncClient(node, cluster.state) as client:
+            await asyncio.gather(*(client.transfer(1, 3, key=f"{key} {n}") for n in range(20)))
+            return await client.balances(confirmed=True)
+
+    with ThreadPoolExecutor(2) as loops:
+        done = [loops.submit(asyncio.run, pay(node)) for node in (1, 2)]
+        heights = [each.result(DEADLINE_S).height for each in done]
+    assert min(heights) > 0
+
+
+def test_whoever_is_cancelled_leaves_the_payment_to_its_key(cluster: RealCluster, key: str) -> None:
+    async def test() -> None:
+        async with AsyncClient(1, cluster.state) as client:
+            await client.status()
+            keys = [f"{key} {number}" for number in range(50)]
+            tasks = [asyncio.ensure_future(client.transfer(1, 2, key=each)) for each in keys]
+            await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(each, asyncio.CancelledError) for each in results)
+            receipts = [await client.transfer(1, 2, key=each) for each in keys]
+            chain = [block async for block in client.chain()]
+            paid = [each.key for block in chain for each in block.transfers if each.key in keys]
+            assert sorted(paid) == sorted(keys)
+            assert len({receipt.id for receipt in receipts}) == 50
+
+    asyncio.run(asyncio.wait_for(test(), DEADLINE_S))
+
+
+def test_a_closed_client_says_so(cluster: RealCluster) -> None:
+    client = Client(1, cluster.state)
+    client.status()
+    client.close()
+    client.close()
+    with pytest.raises(ValueError, match="this client is closed"):
+        client.transfer(1, 2)
+    with pytest.raises(ValueError, match="this client is closed"):
+        next(client.watch(1))
+
+
+@pytest.mark.parametrize("closers", [1, 3])
+def test_whatever_is_under_way_when_a_client_closes_ends_with_its_own_error(
+    cluster: RealCluster, closers: int
+) -> None:
+    """None hangs, and none ends with an error of the machinery below, whenever it comes."""
+    errors = [
+        error for _ in range(20) for error in errors_at_close(Client(1, cluster.state), closers)
+    ]
+    assert [error for error in errors if not isinstance(error, ClientError | ValueError)] == []
+
+
+def errors_at_close(client: Client, closers: int) -> list[BaseException]:
+    """What eight users of a client meet that is closed while they work."""
+    begun = threading.Barrier(8 + closers, timeout=DEADLINE_S)
+    uses: list[Callable[[], object]] = [
+        lambda: client.transfer(1, 2),
+        client.balances,
+        lambda: client.balances(confirmed=True),
+        lambda: list(client.watch()),
+    ]
+
+    def use(index: int) -> None:
+        begun.wait()
+        while True:
+            uses[index % 4]()
+
+    def close() -> None:
+        begun.wait()
+        client.close()
+
+    with ThreadPoolExecutor(8 + closers) as pool:
+        working = [pool.submit(use, index) for index in range(8)]
+        closing = [pool.submit(close) for _ in range(closers)]
+        ends = [each.exception(DEADLINE_S) for each in (*working, *closing)]
+    return [end for end in ends if end is not None]
+
+
+# Where there is no node.
+
+
+def test_a_state_directory_that_is_none_is_said_at_once(tmp_path: Path) -> None:
+    client = Client(1, tmp_path / "nothing")
+    with client, pytest.raises(NotConnected, match="holds no cluster"):
+        client.transfer(1, 2)
+
+
+def test_a_node_that_is_not_of_the_cluster_is_said_at_once(cluster: RealCluster) -> None:
+    client = Client(9, cluster.state)
+    with client, pytest.raises(NotConnected, match="there is no node 9 in this cluster"):
+        client.status()
+
+
+def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
+    """Its keys and heights are the first one's."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with RealCluster(tmp_path / "one", 1) as one, RealCluster(tmp_path / "two", 1) as two:
+        one.start()
+        two.start()
+        with Client(1, one.state) as client:
+            client.status()
+            one.kill(1)
+            shutil.rmtree(one.state)
+            shutil.copytree(two.state, one.state)
+            with pytest.raises(NotConnected, match="another cluster's now"):
+                client.status()

@@ -1,0 +1,307 @@
+"""What the client shows of what a node says: what can be checked is, and it never goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import pytest
+
+from benmo.client import AsyncClient, ClientError, Inconsistent, Payment, Unavailable
+from benmo.connection import NodeGone
+from benmo.requests import (
+    Answer,
+    BalancesRead,
+    BlockRead,
+    BlocksRead,
+    Decided,
+    Found,
+    FoundTransfer,
+    NotDone,
+    Paid,
+    Ran,
+    ReadBalances,
+    ReadBlocks,
+)
+from tests.client.fakes import (
+    Asked,
+    FakeNode,
+    Script,
+    a_chain,
+    answering,
+    reads_of,
+    serve_blocks,
+    with_client,
+)
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    return FakeNode().replace(monkeypatch)
+
+
+# Keys.
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "slot"),
+    [
+        (FoundTransfer(7, 2, 10, "May", 0, False), "queued", None),
+        (FoundTransfer(7, 2, 10, "May", 4, False), "decided", 4),
+        (FoundTransfer(7, 2, 10, "May", 4, True), "refused", 4),
+    ],
+)
+def test_what_became_of_a_key(
+    node: FakeNode, found: FoundTransfer, outcome: str, slot: int | None
+) -> None:
+    node.script = answering(lambda number: Found(number, found))
+    receipt = with_client(lambda client: client.find("rent"))
+    assert (receipt.id, receipt.outcome, receipt.slot) == ("1-7", outcome, slot)
+    assert receipt.payment == Payment(10, 2, "rent", "May")
+
+
+def test_a_key_that_was_never_used_is_none(node: FakeNode) -> None:
+    node.script = answering(lambda number: Found(number, None))
+    assert with_client(lambda client: client.find("rent")) is None
+
+
+# Heights never go back.
+
+
+def balances_at(height: int) -> Callable[[int], Answer]:
+    return lambda number: BalancesRead(number, ((1, 100),), height)
+
+
+def status_at(height: int) -> Callable[[int], Answer]:
+    value: dict[str, Any] = {
+        "node": 1,
+        "role": "acceptor",
+        "leader": None,
+        "ballot": [0, 0],
+        "promised": [0, 0],
+    }
+    value |= {"accepted": None, "height": height, "head": "", "queue": 0, "quorum": True}
+    return lambda number: Ran(number, 0, json.dumps(value | {"peers": []}), False)
+
+
+def test_balances_are_asked_for_at_no_lower_height_than_anything_shown_before(
+    node: FakeNode,
+) -> None:
+    reads = reads_of(a_chain(6))
+
+    async def test(client: AsyncClient) -> list[int]:
+        node.script = answering(balances_at(2), balances_at(2))
+        await client.balances()
+        await client.balances()
+        node.script = answering(lambda n: Paid(n, (1,), (Decided(1, 2, 4),)), balances_at(4))
+        await client.transfer(1, 2)
+        await client.balances(confirmed=True)
+        node.script = serve_blocks(reads)
+        assert [block.slot async for block in client.chain()] == [1, 2, 3, 4, 5, 6]
+        node.script = answering(balances_at(6))
+        await client.balances()
+        node.script = answering(status_at(9))
+        await client.status()
+        node.script = answering(balances_at(9))
+        await client.balances()
+        return [each.height_min for each in node.asked if isinstance(each, ReadBalances)]
+
+    assert with_client(test) == [0, 2, 4, 6, 9]
+
+
+FIRST: dict[str, tuple[Callable[[int], Answer], Callable[[AsyncClient], Awaitable[object]]]] = {
+    "balances": (balances_at(5), lambda client: client.balances()),
+    "status": (status_at(5), lambda client: client.status()),
+    "a receipt": (
+        lambda n: Paid(n, (1,), (Decided(1, 2, 5),)),
+        lambda client: client.transfer(1, 2),
+    ),
+}
+
+
+LATER: dict[str, Callable[[AsyncClient], Awaitable[object]]] = {
+    "balances": lambda client: client.balances(),
+    "status": lambda client: client.status(),
+    "the chain": lambda client: slots(client, 5),
+}
+
+
+def at_height(height: int, of_balances: int) -> Script:
+    """A node at this height; it may say another one with the balances."""
+
+    def script(request: Asked) -> Answer:
+        match request:
+            case ReadBalances():
+                return balances_at(of_balances)(request.number)
+            case ReadBlocks():
+                return BlocksRead(request.number, (), height)
+            case _:
+                return status_at(height)(request.number)
+
+    return script
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("first", FIRST)
+def test_a_node_that_goes_back_is_not_believed(node: FakeNode, first: str, later: str) -> None:
+    """It was restored from an old copy, or isn't the node that it was."""
+
+    async def test(client: AsyncClient) -> None:
+        answer, use = FIRST[first]
+        node.script = answering(answer)
+        await use(client)
+        node.script = at_height(4, of_balances=4)
+        with pytest.raises((Inconsistent, Unavailable)):
+            await LATER[later](client)
+
+    with_client(test)
+
+
+@pytest.mark.parametrize("later", ["status", "the chain"])
+def test_a_node_that_contradicts_itself_is_not_asked_for_ever(node: FakeNode, later: str) -> None:
+    async def test(client: AsyncClient) -> None:
+        node.script = answering(balances_at(5))
+        await client.balances()
+        node.script = at_height(4, of_balances=5)
+        node.asks_max = 100
+        with pytest.raises((Inconsistent, Unavailable)):
+            await LATER[later](client)
+
+    with_client(test)
+
+
+# The chain.
+
+
+async def slots(client: AsyncClient, first: int = 1, last: int | None = None) -> list[int]:
+    return [block.slot async for block in client.chain(first, last)]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (1, None, [1, 2, 3, 4, 5]),
+        (2, 4, [2, 3, 4]),
+        (3, 3, [3]),
+        (4, 99, [4, 5]),
+        (5, None, [5]),
+        (6, None, []),
+        (6, 9, []),
+        (4, 3, []),
+    ],
+)
+def test_a_part_of_the_chain(
+    node: FakeNode, at_a_time: int, first: int, last: int | None, expected: list[int]
+) -> None:
+    node.script = serve_blocks(reads_of(a_chain(5)), at_a_time)
+    assert with_client(lambda client: slots(client, first, last)) == expected
+
+
+def test_a_block_is_shown_as_it_is_and_its_hash_is_computed_here(node: FakeNode) -> None:
+    chain = a_chain(2)
+    node.script = serve_blocks(reads_of(chain))
+
+    async def test(client: AsyncClient) -> list[str]:
+        return [block.hash async for block in client.chain()]
+
+    assert with_client(test) == [each.block.hash for each in chain.blocks]
+
+
+def tampered(read: BlockRead, old: bytes, new: bytes) -> BlockRead:
+    assert read.data.count(old) == 1
+    return BlockRead(read.data.replace(old, new), read.refused, read.skipped)
+
+
+LIES: dict[str, Callable[[list[BlockRead]], Iterable[BlockRead]]] = {
+    "an amount": lambda r: [r[0], tampered(r[1], b'"amount":[1]', b'"amount":[2]'), *r[2:]],
+    "another's block": lambda r: [*r[:2], reads_of(other_chain())[2], *r[3:]],
+    "two turned round": lambda r: [r[0], r[2], r[1], *r[3:]],
+    "one left out": lambda r: [*r[:2], *r[3:]],
+    "one twice": lambda r: [*r[:2], r[1], *r[2:]],
+    "no block": lambda r: [*r[:2], BlockRead(b"{}", (), ()), *r[3:]],
+    "one cut short": lambda r: [*r[:2], BlockRead(r[2].data[:-1], (), ()), *r[3:]],
+}
+
+
+def other_chain() -> Any:
+    chain = a_chain(2)
+    chain.decide(*a_chain(3).blocks[2].block.runs, *a_chain(1).blocks[0].block.runs)
+    return chain
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 100])
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_a_chain_that_was_tampered_with_is_not_believed(
+    node: FakeNode, lie: Callable[[list[BlockRead]], Iterable[BlockRead]], at_a_time: int
+) -> None:
+    node.script = serve_blocks(list(lie(reads_of(a_chain(5)))), at_a_time)
+    with pytest.raises(Inconsistent):
+        with_client(slots)
+
+
+def test_more_than_was_asked_for_is_not_shown(node: FakeNode) -> None:
+    reads = tuple(reads_of(a_chain(5)))
+    node.script = answering(lambda number: BlocksRead(number, reads, 5))
+    assert with_client(lambda client: slots(client, 1, 2)) == [1, 2]
+
+
+# Watching.
+
+
+async def take(client: AsyncClient, count: int, first: int | None = None) -> list[int]:
+    seen: list[int] = []
+    async for block in client.watch(first):
+        seen.append(block.slot)
+        if len(seen) == count:
+            break
+    return seen
+
+
+def test_a_watcher_goes_on_after_a_lost_connection_where_it_was(node: FakeNode) -> None:
+    serve = serve_blocks(reads_of(a_chain(5)), 1)
+
+    def script(request: Asked) -> Answer | Exception | None:
+        if isinstance(request, ReadBlocks) and len(node.asked) % 2:
+            return NodeGone("node 1 is gone")
+        return serve(request)
+
+    node.script = script
+    node.refusals = []
+    assert with_client(lambda client: take(client, 5, 1)) == [1, 2, 3, 4, 5]
+
+
+def test_a_watcher_outlasts_a_connection_that_is_lost_before_it_is_used(node: FakeNode) -> None:
+    serve = serve_blocks(reads_of(a_chain(3)), 1)
+    node.script = serve
+
+    async def test(client: AsyncClient) -> list[int]:
+        node.gate = asyncio.Event()
+        watcher = asyncio.ensure_future(take(client, 3, 1))
+        await asyncio.sleep(0)
+        node.gate.set()
+        while not node.connections:
+            await asyncio.sleep(0)
+        node.connections[0].abort()
+        return await watcher
+
+    assert with_client(test) == [1, 2, 3]
+
+
+def test_a_watcher_begins_with_the_next_block(node: FakeNode) -> None:
+    serve = serve_blocks(reads_of(a_chain(6)), 1)
+    at = status_at(4)
+    node.script = lambda request: serve(request) or at(request.number)
+    assert with_client(lambda client: take(client, 2)) == [5, 6]
+
+
+@pytest.mark.parametrize("first", [0, -1])
+def test_slots_begin_with_one(node: FakeNode, first: int) -> None:
+    text = f"slots are numbered from 1, not {first}"
+    node.script = lambda request: NotDone(request.number, text, True)
+    node.asks_max = 100
+    for use in (lambda client: slots(client, first), lambda client: take(client, 1, first)):
+        with pytest.raises((ClientError, ValueError)):
+            with_client(use)
