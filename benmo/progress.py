@@ -1,0 +1,68 @@
+"""A progress bar for work that takes over a second: on standard error, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_SHOWN_AFTER_S = 1.0
+_STEP_BYTES = 1 << 18
+
+
+class Progress:
+    """How far some work on so many bytes is. A context: at its end, the bar is wiped off."""
+
+    def __init__(self, what: str, total_bytes: int, is_wanted: bool = True) -> None:
+        self._what = what
+        self._total_bytes = total_bytes
+        self._is_wanted = is_wanted and sys.stderr.isatty()
+        self._done_bytes = 0
+        self._told_bytes = 0
+        self._began_s = time.monotonic()
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, done_bytes: int) -> None:
+        """So many bytes more are done."""
+        self._done_bytes += done_bytes
+        if self._is_wanted and self._done_bytes - self._told_bytes >= _STEP_BYTES:
+            self._told_bytes = self._done_bytes
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._bar is None and time.monotonic() - self._began_s > _SHOWN_AFTER_S:
+            self._bar = _bar()
+            self._bar.start()
+            self._bar.add_task(self._what, total=self._total_bytes)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done_bytes)
+
+
+def _bar() -> RichProgress:
+    from rich import progress  # noqa: PLC0415 - takes a while to load
+    from rich.console import Console  # noqa: PLC0415
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

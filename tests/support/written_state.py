@@ -1,0 +1,79 @@
+"""A state directory written by hand: nodes' files as a storage leaves them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
+from benmo.codec import PREFIX_BYTES, encode_block, to_json
+from benmo.disk import Disk, RealDisk
+from benmo.ledger import Block, Ledger, Run
+from benmo.paxos import Ballot, DecideRecord, Durable, NodeId
+from benmo.paxos.types import GENESIS_HASH
+from benmo.storage import Storage
+from tests.support.cluster import CLUSTER
+from tests.support.storage_tests import BALANCES, NODE, Writer
+
+
+def empty_state(path: Path) -> StateDirectory:
+    """A cluster of three, of which no node's files are there."""
+    addresses = tuple(NodeAddress(node, "127.0.0.1", 9000 + node) for node in BALANCES)
+    path.mkdir()
+    state = StateDirectory(path)
+    state.cluster_file.write_text(to_json(Cluster(CLUSTER, addresses, ClusterSettings())))
+    return state
+
+
+def write_first(state: StateDirectory, write: Callable[[Disk], Writer]) -> list[Block]:
+    """Write node 1's files; the blocks that it knows as decided."""
+    disk = new_disk(state, NODE)
+    writer = write(disk)
+    disk.close()
+    return [applied.block for applied in writer.blocks]
+
+
+def write_node(
+    state: StateDirectory, node: NodeId, blocks: Iterable[Block], checkpoint_height: int = 0
+) -> None:
+    """Write a node's files: up to that height the blocks are in the chain file, then journalled."""
+    disk = new_disk(state, node)
+    storage = Storage.create(disk, CLUSTER, node, BALANCES)
+    ledger = Ledger(BALANCES)
+    for block in blocks:
+        storage.append((DecideRecord(block, Ballot.ZERO),))
+        storage.applied(ledger.apply(block))
+        if block.slot == checkpoint_height:
+            durable = Durable(Ballot.ZERO, None, ledger.height, ledger.head)
+            storage.checkpoint(durable, ledger, Run(node, ledger.last[node] + 1, (), ()))
+    disk.close()
+
+
+def chain_of(*runs: Run, time: float = 1_790_000_000.0) -> list[Block]:
+    """A block for each run, one after the other."""
+    blocks: list[Block] = []
+    head = GENESIS_HASH
+    for slot, run in enumerate(runs, 1):
+        blocks.append(encode_block(slot, Ballot(slot, 1), head, time + slot, (run,)))
+        head = blocks[-1].hash
+    return blocks
+
+
+def new_disk(state: StateDirectory, node: NodeId) -> RealDisk:
+    """Make a node's directory."""
+    state.node(node).mkdir()
+    return RealDisk(state.node(node))
+
+
+def resealed(line: bytes, old: bytes, new: bytes) -> bytes:
+    """A line in which something was altered, with the checksum that belongs to what it says now."""
+    assert line.count(old) == 1, (line, old)
+    rest = line[PREFIX_BYTES:].replace(old, new)
+    return b'{"crc":"%08x",%b' % (zlib.crc32(rest.rstrip(b"\n")), rest)
+
+
+def content(path: Path) -> dict[Path, tuple[bytes, int]]:
+    """Every file's bytes, and when it was last written."""
+    files = [each for each in path.rglob("*") if each.is_file()]
+    return {each: (each.read_bytes(), each.stat().st_mtime_ns) for each in files}

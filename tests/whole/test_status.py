@@ -1,0 +1,194 @@
+"""`benmo status`: one table of all nodes, whatever has become of some of them."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benmo.output import Answer, Status
+from benmo.overview import SILENT, UNKNOWN, Absent, overview
+from tests.support.processes import BENMO, Finished, eventually, run
+from tests.support.real_cluster import RealCluster
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[RealCluster]:
+    """Give three nodes that run."""
+    with RealCluster(tmp_path, 3) as running:
+        running.start()
+        yield running
+
+
+def ask(cluster: RealCluster, *options: str) -> Finished:
+    return run(*BENMO, "status", *cluster.state_option, *options)
+
+
+def until(cluster: RealCluster, wanted: Callable[[list[Any]], object]) -> Finished:
+    """Ask until the nodes are as wanted; that answer."""
+    last: list[Finished] = []
+
+    def look() -> bool:
+        last[:] = [ask(cluster, "--format", "json")]
+        return bool(wanted(last[0].values[0]))
+
+    eventually(look, "the nodes are as wanted", lambda: str(last))
+    return last[0]
+
+
+def are_up(nodes: list[Any]) -> list[object]:
+    return [node["up"] for node in nodes]
+
+
+def all_links(nodes: list[Any], link: str = "up") -> bool:
+    return all(set(node["links"].values()) == {link} for node in nodes if node["up"])
+
+
+# On real nodes.
+
+
+def test_all_nodes_are_shown_in_one_table(cluster: RealCluster) -> None:
+    paid = cluster.attach(1, "moneyTransfer 10,1,2", "wait 60")
+    assert paid.status == 0, paid
+    told = until(
+        cluster, lambda nodes: all_links(nodes) and {each["height"] for each in nodes} == {1}
+    )
+    assert told.status == 0
+    (nodes,) = told.values
+    assert [each["node"] for each in nodes] == [1, 2, 3]
+    status = cluster.ask(1, "printStatus")
+    shown = {name: status[name] for name in status if name != "peers"}
+    assert nodes[0] == {**shown, "up": True, "links": {"2": "up", "3": "up"}}
+    table = ask(cluster)
+    header, *rows, summary = table.out.splitlines()
+    assert header.split() == ["node", "up", "role", "ballot", "height", "head", "queue", "links"]
+    assert [row.split()[:2] for row in rows] == [["1", "yes"], ["2", "yes"], ["3", "yes"]]
+    assert all(status["head"][:12] in row for row in rows)
+    assert rows[0].endswith("2✓ 3✓")
+    assert summary == "3 of 3 nodes answer: a quorum is up"
+
+
+def test_a_node_that_is_down_leaves_a_quorum(cluster: RealCluster) -> None:
+    cluster.kill(3)
+    told = until(
+        cluster,
+        lambda nodes: are_up(nodes) == [True, True, False] and nodes[0]["links"]["3"] == "down",
+    )
+    assert told.status == 0
+    assert "not running" in told.values[0][2]["reason"]
+
+
+def test_without_a_quorum_the_status_is_3(cluster: RealCluster) -> None:
+    cluster.kill(2, 3)
+    told = until(cluster, lambda nodes: are_up(nodes) == [True, False, False])
+    assert told.status == 3
+    table = ask(cluster)
+    assert table.status == 3
+    assert "1 of 3 nodes answer: no quorum is up and connected" in table.out
+
+
+def test_a_node_that_is_paused_gives_no_answer(cluster: RealCluster) -> None:
+    cluster.signal(2, signal.SIGSTOP)
+    told = until(cluster, lambda nodes: are_up(nodes) == [True, False, True])
+    assert told.status == 0
+    assert told.values[0][1] == {"node": 2, "up": False, "reason": "no answer"}
+    cluster.signal(2, signal.SIGCONT)
+    assert until(cluster, lambda nodes: are_up(nodes) == [True, True, True]).status == 0
+
+
+def test_a_severed_link_is_shown_at_the_node_that_severed_it(cluster: RealCluster) -> None:
+    cluster.ask(1, "severLink 2")
+    until(cluster, lambda nodes: nodes[0]["up"] and nodes[0]["links"]["2"] == "severed")
+    assert "2✂ 3" in ask(cluster).out
+
+
+def test_a_node_whose_directory_is_elsewhere_cannot_be_asked(cluster: RealCluster) -> None:
+    until(cluster, all_links)
+    elsewhere = cluster.directory / "elsewhere"
+    shutil.copytree(cluster.state / "node-1", elsewhere / "node-1")
+    shutil.copy(cluster.state / "cluster.json", elsewhere)
+    options = ("--state-dir", str(elsewhere), "--format", "json")
+    (nodes,) = eventually(
+        lambda: [
+            told.values[0]
+            for told in [run(*BENMO, "status", *options)]
+            if told.status == 0 and told.values[0][0]["up"]
+        ],
+        "node 1 says that it reaches a quorum",
+    )
+    assert nodes[1:] == [
+        {"node": node, "up": None, "reason": "no certificate here"} for node in (2, 3)
+    ]
+
+
+def test_without_a_cluster_it_says_how_to_make_one(tmp_path: Path) -> None:
+    told = run(*BENMO, "status", "--state-dir", str(tmp_path))
+    assert (told.status, told.out) == (1, "")
+    assert "holds no cluster" in told.err
+
+
+# The table.
+
+
+def said(quorum: bool = True, links: str = "up") -> dict[str, object]:
+    """What a node of three says of itself."""
+    return {
+        "node": 1,
+        "role": "acceptor",
+        "leader": None,
+        "ballot": [0, 0],
+        "promised": [0, 0],
+        "accepted": None,
+        "height": 7,
+        "head": "ab" * 32,
+        "queue": 2,
+        "quorum": quorum,
+        "peers": [{"node": 2, "link": links, "height": 7}],
+    }
+
+
+def row(answer: Answer, node: int) -> tuple[object, ...]:
+    assert answer.table is not None
+    return answer.table.rows[node - 1]
+
+
+def test_a_node_that_says_nothing_is_down() -> None:
+    answer = overview((1, 2), {1: said(), 2: None})
+    assert row(answer, 1) == (1, "yes", "acceptor", "none", 7, "ab" * 6, 2, "2✓")
+    assert row(answer, 2) == (2, "no", "", "", "", "", "", "")
+
+
+def test_columns_of_the_callers_own_stand_after_the_node() -> None:
+    paused = Absent("paused", "paused")
+    answer = overview((1, 2), {1: said(), 2: paused}, {"process": {1: 4711}})
+    assert answer.table is not None
+    assert answer.table.headers[:3] == ("node", "process", "up")
+    assert row(answer, 1)[:3] == (1, 4711, "yes")
+    assert row(answer, 2)[:3] == (2, "", "paused")
+    assert isinstance(answer.value, list)
+    assert answer.value[0]["process"] == 4711
+
+
+@pytest.mark.parametrize(
+    ("others", "quorum", "expected"),
+    [
+        ([said(), None], True, Status.DONE),
+        ([said(), None], False, Status.UNKNOWN),
+        ([None, None], True, Status.UNKNOWN),
+        ([None, SILENT], True, Status.UNKNOWN),
+        ([UNKNOWN, UNKNOWN], True, Status.DONE),
+        ([UNKNOWN, UNKNOWN], False, Status.UNKNOWN),
+        ([UNKNOWN, None], True, Status.DONE),
+    ],
+)
+def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
+    others: list[Any], quorum: bool, expected: Status
+) -> None:
+    first = said(quorum)
+    spoken = [{**other, "quorum": quorum} if isinstance(other, dict) else other for other in others]
+    answer = overview((1, 2, 3), dict(enumerate([first, *spoken], 1)))
+    assert answer.status is expected
