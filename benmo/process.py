@@ -9,17 +9,21 @@ import threading
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from benmo.cluster import StateDirectory
+from benmo.connection import NodeGone
 from benmo.control import ControlServer
 from benmo.errors import StateError
 from benmo.listener import raise_descriptor_limit
 from benmo.output import FORMATS, Status
 from benmo.service import Service
-from benmo.shell import NodeGone, OwnNode, run_lines, standard_input
+from benmo.shell import OwnNode, run_lines, standard_input
+
+if TYPE_CHECKING:
+    from benmo.metrics import MetricsServer
 
 FAILED = 4
 """The exit status of a node that had to stop: its disk failed, or its own check did."""
@@ -50,13 +54,23 @@ format_option = click.option(
 @state_dir_option
 @click.option("--headless", is_flag=True, help="No prompt and no standard input: until SIGTERM.")
 @format_option
-def node(node_id: int, state_dir: Path, headless: bool, output_format: str) -> None:
+@click.option(
+    "--metrics",
+    "metrics_port",
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="Show metrics to Prometheus at this port of 127.0.0.1; needs the extra benmo[metrics].",
+)
+def node(
+    node_id: int, state_dir: Path, headless: bool, output_format: str, metrics_port: int | None
+) -> None:
     """Run node N of the cluster.
 
     On a terminal it shows a prompt. Elsewhere it carries out commands from standard input, line by
     line, and leaves at its end or at the first that fails.
     """
-    sys.exit(_Process(StateDirectory(state_dir), node_id, output_format).run(headless))
+    process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
+    sys.exit(process.run(headless))
 
 
 def die(error: StateError) -> NoReturn:
@@ -70,16 +84,19 @@ class _Left(BaseException):
 
 
 class _Process:
-    def __init__(self, state: StateDirectory, node_id: int, output_format: str) -> None:
+    def __init__(
+        self, state: StateDirectory, node_id: int, output_format: str, metrics_port: int | None
+    ) -> None:
         self._state = state
         self._node = node_id
         self._format = output_format
+        self._metrics_port = metrics_port
         self._failure: BaseException | None = None
 
     def run(self, headless: bool) -> int:
         """Run the node until it is to end; the exit status."""
         try:
-            service = Service(self._state, self._node, self._on_failure)
+            service, server = self._make_service()
             service.control = ControlServer
             self._catch_signals()
             raise_descriptor_limit()
@@ -88,6 +105,8 @@ class _Process:
                 status = self._work(service, headless)
             finally:
                 self._ignore_signals()
+                if server is not None:
+                    server.close()
                 service.stop()
         except StateError as error:
             die(error)
@@ -96,6 +115,22 @@ class _Process:
         except _Left:
             status = Status.DONE
         return self._report_failure() if self._failure is not None else status
+
+    def _make_service(self) -> tuple[Service, MetricsServer | None]:
+        if self._metrics_port is None:
+            return Service(self._state, self._node, self._on_failure), None
+        try:
+            from benmo.metrics import Metrics, MetricsServer  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            if error.name != "prometheus_client":
+                raise
+            raise StateError(
+                "--metrics needs prometheus-client: pip install 'benmo[metrics]' "
+                "(in a clone: pip install prometheus-client)"
+            ) from None
+        metrics = Metrics()
+        service = Service(self._state, self._node, self._on_failure, metrics)
+        return service, MetricsServer(metrics, service, self._metrics_port)
 
     def _work(self, service: Service, headless: bool) -> int:
         if headless:
