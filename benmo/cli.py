@@ -10,18 +10,27 @@ import click
 from benmo import __version__
 from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
+from benmo.demo.command import demo
 from benmo.errors import StateError
+from benmo.export import export
+from benmo.initialize import main as initialize
+from benmo.node import why_not
 from benmo.output import Status
 from benmo.process import die, format_option, node, state_dir_option
 from benmo.shell import run_lines, standard_input
 from benmo.sim.command import simulate
 from benmo.sim.explore.command import explore
+from benmo.status import status
+from benmo.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """A public ledger kept by five nodes that agree through Paxos."""
+    reason = why_not()
+    if reason:
+        sys.exit(f"benmo: {reason}")
 
 
 @main.command()
@@ -60,6 +69,11 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
     sys.exit(status)
 
 
+main.add_command(initialize, "initialize")
 main.add_command(node)
+main.add_command(demo)
 main.add_command(simulate)
 main.add_command(explore)
+main.add_command(status)
+main.add_command(verify)
+main.add_command(export)

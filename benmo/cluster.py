@@ -15,8 +15,6 @@ from benmo.codec import from_json
 from benmo.errors import StateError
 from benmo.paxos import NodeId, Settings, Tenure
 
-INITIALIZE = "python3 scripts/initialize.py"
-
 BALANCE_MAX = 2**40
 """So all the money of 99 nodes is a number that every JSON reader holds exactly."""
 
@@ -99,6 +97,13 @@ class StateDirectory:
     def history(self, node: NodeId) -> Path:
         return self.node(node) / "history"
 
+    def keys(self, node: NodeId) -> Path:
+        return self.node(node) / "keys.sqlite"
+
+    @property
+    def demo_history(self) -> Path:
+        return self.path / "history"
+
     def node_directories(self) -> list[Path]:
         return sorted(self.path.glob("node-*"))
 
@@ -108,7 +113,7 @@ class StateDirectory:
             data = self.cluster_file.read_bytes()
         except FileNotFoundError:
             raise StateError(
-                f"{self.path} holds no cluster: make one with {INITIALIZE}"
+                f"{self.path} holds no cluster: make one with {how_to_initialize()}"
                 f"{'' if self.path.name == 'state' else f' --state-dir {self.path}'}"
             ) from None
         except OSError as error:
@@ -132,9 +137,16 @@ class StateDirectory:
             raise StateError(
                 f"{self.node(node)} is missing: node {node} has no state here. A node never "
                 f"starts from nothing, it could break a promise. A new cluster is made with "
-                f"{INITIALIZE}"
+                f"{how_to_initialize()}"
             )
         return cluster
+
+
+def how_to_initialize() -> str:
+    """What to type to make a cluster: in a clone its script, elsewhere the installed program."""
+    script = Path("scripts", "initialize.py")
+    is_clone = (Path(__file__).resolve().parents[1] / script).is_file()
+    return f"python3 {script}" if is_clone else "benmo initialize"
 
 
 def write_private(path: Path, data: bytes) -> None:

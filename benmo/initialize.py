@@ -6,6 +6,8 @@ import re
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -97,19 +99,16 @@ def main(
     """
     settings = ClusterSettings(
         balance=balance,
-        election_delay_s=_delay(election_delay),
+        election_delay_s=seconds_range(election_delay),
         tenure=Tenure(tenure),
         log_limit=log_limit,
     )
-    cluster = Cluster(uuid.uuid4().hex, _addresses(nodes, port, hosts), settings)
+    cluster = new_cluster(addresses(nodes, port, hosts), settings)
     state = StateDirectory(state_dir)
     try:
-        locks = _lock_all(state)
-        _ask(state, yes)
-        _wipe(state)
-        _write(state, cluster)
-        for lock in locks:
-            lock.release()
+        with no_node_running(state):
+            _ask(state, yes)
+            make_anew(state, cluster)
     except StateError as error:
         die(error)
     except OSError as error:
@@ -117,7 +116,22 @@ def main(
     _explain(state, cluster)
 
 
-def _delay(text: str) -> tuple[float, float]:
+def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
+    """A cluster that there never was."""
+    return Cluster(uuid.uuid4().hex, nodes, settings)
+
+
+def make_anew(state: StateDirectory, cluster: Cluster) -> None:
+    """Wipe what is in the directory and write a new cluster's state.
+
+    The caller has made sure that no node runs here. Raises `OSError`.
+    """
+    _wipe(state)
+    _write(state, cluster)
+
+
+def seconds_range(text: str) -> tuple[float, float]:
+    """An election delay such as `20-60` or `3`. Raises `click.UsageError`."""
     number = r"([0-9]+(?:\.[0-9]+)?)"
     match = re.fullmatch(rf"{number}(?:-{number})?", text)
     low = float(match[1]) if match else -1.0
@@ -127,7 +141,8 @@ def _delay(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _addresses(nodes: int, port: int, hosts: str) -> tuple[NodeAddress, ...]:
+def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]:
+    """Where each node listens. Raises `click.UsageError` where that can't be."""
     names = [name.strip() for name in hosts.split(",") if name.strip()]
     count = len(names) or nodes
     if count % 2 == 0:
@@ -144,9 +159,14 @@ def _addresses(nodes: int, port: int, hosts: str) -> tuple[NodeAddress, ...]:
     )
 
 
-def _lock_all(state: StateDirectory) -> list[DirectoryLock]:
-    """Make sure that no node runs here. Raises `StateError` if one does."""
-    return [DirectoryLock(path) for path in state.node_directories() if path.is_dir()]
+@contextmanager
+def no_node_running(state: StateDirectory) -> Iterator[None]:
+    """As long as this lasts, no node runs here. Raises `StateError` if one does."""
+    with ExitStack() as held:
+        for path in state.node_directories():
+            if path.is_dir():
+                held.callback(DirectoryLock(path).release)
+        yield
 
 
 def _ask(state: StateDirectory, yes: bool) -> None:
@@ -206,19 +226,26 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
         disk = RealDisk(state.node(address.node))
         Storage.create(disk, cluster.cluster, address.node, balances)
         disk.close()
+    write_cluster(state, cluster)
+    RealDisk(state.path.resolve().parent).sync_directory()
+
+
+def write_cluster(state: StateDirectory, cluster: Cluster) -> None:
+    """Write `cluster.json`, all of it or nothing."""
     document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
-    write_private(state.cluster_file, document + b"\n")
-    for path in (state.path, state.path.resolve().parent):
-        RealDisk(path).sync_directory()
+    new = state.cluster_file.with_suffix(".json.new")
+    write_private(new, document + b"\n")
+    new.rename(state.cluster_file)
+    RealDisk(state.path).sync_directory()
 
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
     where = "" if state.path == Path("state") else f" --state-dir {state.path}"
     low, high = cluster.settings.election_delay_s
-    addresses = [str(address) for address in cluster.nodes]
-    ends = " … ".join(dict.fromkeys((addresses[0], addresses[-1])))
+    where_each = [str(address) for address in cluster.nodes]
+    ends = " … ".join(dict.fromkeys((where_each[0], where_each[-1])))
     click.echo(
-        f"{state.path}: a cluster of {_count(len(addresses), 'node')} at {ends}, "
+        f"{state.path}: a cluster of {_count(len(where_each), 'node')} at {ends}, "
         f"each with {cluster.settings.balance}; "
         f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
     )

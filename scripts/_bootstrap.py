@@ -32,7 +32,18 @@ STAMPED_FILES = (
 )
 
 RUNTIME_MODULES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich")
-DEV_MODULES = ("hypothesis", "mypy", "pyte", "pytest", "pytest_timeout", "ruff", "xdist")
+DEV_MODULES = (
+    "hatchling",
+    "hypothesis",
+    "mypy",
+    "pip",
+    "prometheus_client",
+    "pyte",
+    "pytest",
+    "pytest_timeout",
+    "ruff",
+    "xdist",
+)
 MODULES = {"runtime": RUNTIME_MODULES, "dev": RUNTIME_MODULES + DEV_MODULES}
 
 # Two restarts are honest: into .venv, and once more if .venv's Python had changed its version.

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,12 @@ def test_the_pip_file_pins_what_the_lock_pins(group: str) -> None:
 
 def test_the_lock_knows_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [
+        *project["project"]["dependencies"],
+        *chain(*extras),
+        *project["dependency-groups"]["dev"],
+    ]
     locked = lock_packages()["benmo"]["metadata"]
     known = [*locked["requires-dist"], *locked["requires-dev"]["dev"]]
     assert sorted(asked_name.replace("_", "-") for asked_name in asked) == sorted(

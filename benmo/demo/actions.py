@@ -1,0 +1,243 @@
+"""What each of the demo's own commands does. `benmo.demo.words` says how they are called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from benmo.arguments import Misused
+from benmo.commands import is_crash, parse
+from benmo.connection import NodeGone
+from benmo.demo.links import pairs_between, read_groups, read_node, read_nodes
+from benmo.demo.sentences import is_or_are, many
+from benmo.demo.stage import Stage
+from benmo.demo.threads import at_once
+from benmo.demo.together import together
+from benmo.errors import NotUnderstood, Refused
+from benmo.output import Answer, Cell, Rendered, Status
+from benmo.overview import Absent, Said, overview
+from benmo.paxos import NodeId
+
+DELAY_MS_MAX = 60_000
+
+
+def use(stage: Stage, text: str) -> Answer:
+    stage.selected = _one(stage, text)
+    return Answer(Status.DONE, None, "")
+
+
+def ask_all(stage: Stage, text: str) -> Answer:
+    """Every node at the same time. The worst answer of those that could be asked counts."""
+    if not text:
+        raise Misused("it takes a command")
+    command, _ = parse(text)
+    answers = at_once(lambda node: _ask(stage, node, text), stage.fleet.nodes)
+    asked = [rendered.status for rendered in answers.values() if not rendered.leaves]
+    values = {node: json.loads(rendered.output or "null") for node, rendered in answers.items()}
+    answer = together(values, max(asked, default=Status.UNKNOWN))
+    if command.name == "printStatus" and answer.status is Status.DONE:
+        seen = overview(stage.fleet.nodes, _present(stage, values))
+        return replace(answer, text=seen.text, table=seen.table)
+    return answer
+
+
+def _ask(stage: Stage, node: NodeId, line: str) -> Rendered:
+    """The answer in JSON; `leaves` marks one that the demo gives in a silent node's place."""
+    why = stage.fleet.why_silent(node)
+    if why:
+        value = {"outcome": "unknown", "reason": why}
+        return Answer(Status.UNKNOWN, value, why, leaves=True).rendered("json")
+    try:
+        return run_at(stage, node, line, "json")
+    except (NodeGone, Refused) as error:
+        return gone(error).rendered("json")
+
+
+def gone(error: Exception) -> Answer:
+    """A node ended before it answered."""
+    reason = str(error)
+    return Answer(
+        Status.UNKNOWN, {"outcome": "unknown", "reason": reason}, f"outcome unknown: {reason}"
+    )
+
+
+def run_at(stage: Stage, node: NodeId, line: str, output_format: str) -> Rendered:
+    """Have a node carry a line out. Raises `NodeGone` and `Refused`."""
+    carry_out = stage.fleet.crash if is_crash(line) else stage.fleet.run
+    rendered = carry_out(node, line, output_format)
+    return Rendered(rendered.status, rendered.output, leaves=False)
+
+
+def kill(stage: Stage, text: str) -> Answer:
+    nodes = _some(stage, text)
+    _require(stage, nodes, runs=True)
+    stage.fleet.kill(nodes)
+    return _told("killed", nodes, "killed: as after a power cut")
+
+
+def stop(stage: Stage, text: str) -> Answer:
+    nodes = _some(stage, text)
+    _require(stage, nodes, runs=True)
+    stage.fleet.pause(nodes)
+    return _told("paused", nodes, "paused: continue wakes it")
+
+
+def resume(stage: Stage, text: str) -> Answer:
+    nodes = _some(stage, text)
+    _require(stage, nodes, runs=True)
+    awake = [node for node in nodes if not stage.fleet.is_paused(node)]
+    if awake:
+        raise Refused(f"{many(awake)} {is_or_are(awake)} not paused")
+    stage.fleet.resume(nodes)
+    return _told("continued", nodes, "awake again")
+
+
+def restart(stage: Stage, text: str) -> Answer:
+    nodes = _some(stage, text)
+    stage.fleet.restart(nodes)
+    return _told("restarted", nodes, "up again, with what was on disk")
+
+
+def partition(stage: Stage, text: str) -> Answer:
+    if not text:
+        raise Misused("it takes the nodes of each side")
+    groups = read_groups(text, stage.fleet.nodes)
+    stage.fleet.partition(groups)
+    quorum = len(stage.fleet.nodes) // 2 + 1
+    strong = [group for group in groups if len(group) >= quorum]
+    who = f"only {many(strong[0])} can decide" if strong else "nobody can decide anything"
+    shown = stage.fleet.links.shown()
+    return Answer(
+        Status.DONE,
+        {"groups": [list(group) for group in groups]},
+        f"cut: {shown}; a majority is {quorum}, so {who}",
+    )
+
+
+def heal(stage: Stage, text: str) -> Answer:
+    nothing(text)
+    stage.fleet.heal()
+    value = {"groups": [list(stage.fleet.nodes)]}
+    text = "every link is whole, and as fast as it can be"
+    if not any(map(stage.fleet.is_running, stage.fleet.nodes)):
+        text = "no node is running: once they are, every link will be whole. restart all"
+    return Answer(Status.DONE, value, text)
+
+
+def slow(stage: Stage, text: str) -> Answer:
+    words = text.replace(",", " ").split()
+    if len(words) != 3:
+        raise Misused("it takes two nodes and a time in milliseconds")
+    one, other = (read_nodes(word, stage.fleet.nodes) for word in words[:2])
+    pairs = pairs_between(one, other)
+    if not pairs:
+        raise Refused(f"node {one[0]} has no link to itself")
+    delay_ms = _delay_ms(words[2])
+    stage.fleet.slow(pairs, delay_ms)
+    links = f"the link between {pairs[0][0]} and {pairs[0][1]}" if len(pairs) == 1 else "each link"
+    how = f"takes {delay_ms} ms, each way" if delay_ms else "is as fast as it can be"
+    value = {"links": [list(pair) for pair in pairs], "milliseconds": delay_ms}
+    return Answer(Status.DONE, value, f"{links} {how}")
+
+
+def _delay_ms(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and int(word[:9]) <= DELAY_MS_MAX):
+        raise NotUnderstood(
+            f"a delay is a whole number of milliseconds up to {DELAY_MS_MAX}, not {word[:20]!r}"
+        )
+    return int(word)
+
+
+def duel(stage: Stage, text: str) -> Answer:
+    nodes = read_nodes(text, stage.fleet.nodes)
+    if len(nodes) != 2:
+        raise Misused("it takes two nodes")
+    first, second = nodes
+    _require(stage, nodes, runs=True)
+    told = [_something_queued(stage, first, second), _something_queued(stage, second, first)]
+    stage.fleet.hurry(nodes)
+    told.append(
+        f"nodes {first} and {second} want to lead at this moment: watch who gives its ballot up;\n"
+        f"the higher ballot wins at whoever promised both"
+    )
+    return Answer(Status.DONE, {"nodes": list(nodes)}, "\n".join(filter(None, told)))
+
+
+def _something_queued(stage: Stage, node: NodeId, other: NodeId) -> str:
+    """Words about the transfer that was queued, if the node had none."""
+    if stage.fleet.value(node, "printQueue"):
+        return ""
+    rendered = stage.fleet.run(node, f"moneyTransfer 1,{node},{other}", "table")
+    if rendered.status is not Status.DONE:
+        raise Refused(f"node {node} has nothing to propose: {rendered.output}")
+    return f"node {node} had nothing to propose: {rendered.output}"
+
+
+def quiet(stage: Stage, text: str) -> Answer:
+    return _hush(stage, text, True)
+
+
+def loud(stage: Stage, text: str) -> Answer:
+    return _hush(stage, text, False)
+
+
+def _hush(stage: Stage, text: str, is_quiet: bool) -> Answer:
+    nothing(text)
+    if stage.board is not None:
+        stage.board.is_quiet = is_quiet
+    how = "are not shown: loud shows them" if is_quiet else "are shown"
+    return Answer(Status.DONE, {"notices": not is_quiet}, f"the nodes' notices {how}")
+
+
+def list_nodes(stage: Stage, text: str) -> Answer:
+    nothing(text)
+    fleet = stage.fleet
+    said = at_once(lambda node: json.loads(_ask(stage, node, "printStatus").output), fleet.nodes)
+    processes: dict[NodeId, Cell] = {
+        node: fleet.process_id(node) for node in fleet.nodes if fleet.is_running(node)
+    }
+    seen = overview(fleet.nodes, _present(stage, said), {"process": processes})
+    return replace(seen, status=Status.DONE)
+
+
+def _present(stage: Stage, said: Mapping[NodeId, object]) -> dict[NodeId, Said]:
+    """For the overview: what the nodes said, without those that had nothing to say."""
+    return {node: _said(stage, node, value) for node, value in said.items()}
+
+
+def _said(stage: Stage, node: NodeId, value: object) -> Said:
+    if isinstance(value, dict) and "role" in value:
+        return value
+    paused = Absent("paused", "paused", is_down=False)
+    return paused if stage.fleet.is_paused(node) else None
+
+
+def _one(stage: Stage, text: str) -> NodeId:
+    words = text.split()
+    if len(words) != 1:
+        raise Misused("it takes one node")
+    return read_node(words[0], stage.fleet.nodes)
+
+
+def _some(stage: Stage, text: str) -> tuple[NodeId, ...]:
+    nodes = read_nodes(text, stage.fleet.nodes)
+    if not nodes:
+        raise Misused("it takes one node, or several")
+    return nodes
+
+
+def _require(stage: Stage, nodes: Sequence[NodeId], runs: bool) -> None:
+    down = [node for node in nodes if stage.fleet.is_running(node) is not runs]
+    if down:
+        raise Refused(f"{many(down)} {is_or_are(down)} not running")
+
+
+def nothing(text: str) -> None:
+    """For a word that takes no arguments. Raises `Misused` if there are some."""
+    if text:
+        raise Misused(f"it takes nothing, not {text}")
+
+
+def _told(what: str, nodes: Sequence[NodeId], how: str) -> Answer:
+    return Answer(Status.DONE, {what: list(nodes)}, f"{many(nodes)} {is_or_are(nodes)} {how}")

@@ -1,0 +1,51 @@
+"""The prompt's bottom line: every node at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benmo.demo.fleet import Fleet
+from benmo.paxos import NodeId
+
+_SEPARATOR = " · "
+_LINES_MAX = 2
+
+
+def bottom_text(fleet: Fleet, columns: int) -> str:
+    """`1 leader h7 q0 · 2 acceptor h7 q0 · 3 down`, shorter where that is too long."""
+    full = [_node(fleet, node, False) for node in fleet.nodes]
+    text = _SEPARATOR.join(full)
+    if len(text) + 2 <= columns:
+        return f" {text}"
+    return _folded([_node(fleet, node, True) for node in fleet.nodes], columns)
+
+
+def _node(fleet: Fleet, node: NodeId, is_short: bool) -> str:
+    state = fleet.state_of(node)
+    toolbar = fleet.toolbar(node)
+    if state != "running":
+        return f"{node} {state}"
+    if toolbar is None:
+        return f"{node} …"
+    role = f" {toolbar.role}"
+    queue = f" q{toolbar.queue}"
+    if is_short:
+        role = "" if toolbar.role == "acceptor" else role
+        queue = queue if toolbar.queue else ""
+    alone = "" if toolbar.has_quorum else " no quorum"
+    return f"{node}{role} h{toolbar.height}{queue}{alone}"
+
+
+def _folded(parts: Sequence[str], columns: int) -> str:
+    """As few lines as it takes; of more than two, what is left is counted."""
+    lines = [f" {parts[0]}"]
+    for index, part in enumerate(parts[1:], start=1):
+        longer = f"{lines[-1]}{_SEPARATOR}{part}"
+        if len(longer) + 5 <= columns or columns < 20:
+            lines[-1] = longer
+        elif len(lines) < _LINES_MAX:
+            lines.append(f" {part}")
+        else:
+            lines[-1] += f" +{len(parts) - index}"
+            break
+    return "\n".join(lines)

@@ -1,0 +1,156 @@
+"""`benmo demo`: options, and what happens from start to end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from benmo.cluster import BALANCE_MAX, ClusterSettings, StateDirectory
+from benmo.demo.prepare import BALANCE, NODES, PORT, Prepared, Wishes, prepare
+from benmo.errors import StateError
+from benmo.initialize import NODES_MAX, seconds_range
+from benmo.output import Status
+from benmo.paxos import Tenure
+from benmo.process import die, format_option, state_dir_option
+from benmo.shell import standard_input
+
+_CLASSIC = "20–60 s"
+
+
+class _Left(SystemExit):
+    """A signal ends the demo, wherever the main thread is."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--fresh", is_flag=True, help="Wipe the state and start anew, without asking.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, NODES_MAX),
+    help=f"How many nodes a new cluster has; an odd number.  [default: {NODES}]",
+)
+@click.option(
+    "--balance",
+    type=click.IntRange(0, BALANCE_MAX),
+    help=f"What each node of a new cluster has at first.  [default: {BALANCE}]",
+)
+@click.option(
+    "--election-delay",
+    metavar="LOW-HIGH",
+    help="The range of the random wait before a node tries to lead, in seconds. Given for a "
+    "cluster that there is, it is changed.  [default: 2-6 for a new one]",
+)
+@click.option(
+    "--tenure",
+    type=click.Choice([str(tenure) for tenure in Tenure]),
+    help="How long a leader leads: one block, or until it is gone; may be changed, too.  "
+    "[default: block for a new one]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The first node's port; the others' follow it; may be changed, too.  "
+    f"[default: {PORT} for a new one]",
+)
+@click.option(
+    "-e",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Carry this out and leave; may be given several times.",
+)
+@format_option
+@state_dir_option
+def demo(
+    fresh: bool,
+    nodes: int | None,
+    balance: int | None,
+    election_delay: str | None,
+    tenure: str | None,
+    port: int | None,
+    commands: tuple[str, ...],
+    output_format: str,
+    state_dir: Path,
+) -> None:
+    """Run five nodes on this machine, and one prompt for all of them.
+
+    On a terminal it shows a prompt; there, `tour` shows around. With -e it carries the commands out
+    in order, up to the first that fails; elsewhere it reads them from standard input. At its end
+    the nodes stop; the state is kept.
+    """
+    wishes = Wishes(
+        fresh=fresh,
+        nodes=nodes,
+        balance=balance,
+        port=port,
+        election_delay_s=None if election_delay is None else seconds_range(election_delay),
+        tenure=None if tenure is None else Tenure(tenure),
+    )
+    state = StateDirectory(state_dir)
+    try:
+        with _signals_leave():
+            status = _run(state, wishes, commands, output_format)
+    except KeyboardInterrupt:
+        status = Status.UNKNOWN
+    except StateError as error:
+        die(error)
+    sys.exit(status)
+
+
+def _run(
+    state: StateDirectory, wishes: Wishes, commands: Iterable[str], output_format: str
+) -> Status:
+    has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
+    prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)
+    from benmo.demo.session import Session  # noqa: PLC0415 - takes a while to load
+
+    with Session(state, prepared.cluster, output_format, has_prompt) as session:
+        if has_prompt:
+            return session.run_prompt(banner(state, prepared))
+        return session.run_lines(commands or standard_input())
+
+
+def _ask_for_ports(reason: str, port: int) -> bool:
+    click.echo(reason)
+    return click.confirm(f"Use the ports from {port} on instead?", default=True)
+
+
+def _name_the_option(reason: str, port: int) -> bool:
+    raise StateError(f"{reason}. These are free: --port {port}")
+
+
+def banner(state: StateDirectory, prepared: Prepared) -> str:
+    """What runs here, and what to type first."""
+    cluster = prepared.cluster
+    settings = cluster.settings
+    low, high = settings.election_delay_s
+    ports = f"{cluster.nodes[0].port} to {cluster.nodes[-1].port}"
+    is_classic = (low, high) == ClusterSettings().election_delay_s
+    classic = "the classic one" if is_classic else f"the classic one is {_CLASSIC}"
+    return (
+        f"{len(cluster.nodes)} nodes run here, at ports {ports}; {state.path} is "
+        f"{'new' if prepared.is_new else 'as it was'}.\n"
+        f"Election delay {low:g}–{high:g} s ({classic}), tenure {settings.tenure}.\n"
+        f"Type 1> moneyTransfer 10,1,2 or, to be shown around, tour.\n"
+        f"help lists the commands; Ctrl-D stops all nodes and leaves."
+    )
+
+
+@contextmanager
+def _signals_leave() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the demo as `exit` does."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        raise _Left(Status.DONE)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,77 @@
+"""What can be typed next: commands of the demo's and of the nodes', and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from benmo.commands import Command
+from benmo.demo.parse import EVERYONE, read_line
+from benmo.demo.stage import Stage
+from benmo.demo.words import WORDS, Word, meaning_of, node_commands
+from benmo.errors import NotUnderstood
+from benmo.repl import CommandCompleter
+
+
+class DemoCompleter(Completer):
+    """Commands with their meaning, and nodes where a command takes some."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        typed = document.text_before_cursor
+        line = read_line(typed)
+        if line.target:
+            rest = typed.partition(">")[2].lstrip()
+            yield from self._of_node(line.target, rest, complete_event)
+        elif " " not in typed.lstrip():
+            yield from self._names(typed.lstrip())
+        else:
+            yield from self._after_name(typed.lstrip(), complete_event)
+
+    def _names(self, typed: str) -> Iterator[Completion]:
+        listed: list[Word | Command] = [*WORDS, *node_commands()]
+        for each in listed:
+            if each.name.lower().startswith(typed.lower()):
+                yield Completion(each.name, start_position=-len(typed), display_meta=each.meaning)
+
+    def _after_name(self, typed: str, event: CompleteEvent) -> Iterator[Completion]:
+        name, *words = typed.split(" ")
+        try:
+            meaning = meaning_of(name)
+        except NotUnderstood:
+            return
+        if not isinstance(meaning, Word):
+            yield from self._of_node(str(self._stage.selected), typed, event)
+        elif meaning.offers == "commands":
+            yield from self._of_node(EVERYONE, " ".join(words), event)
+        else:
+            yield from self._arguments(meaning, words)
+
+    def _of_node(self, target: str, text: str, event: CompleteEvent) -> Iterator[Completion]:
+        """As that node's own prompt does it; for everyone, as the first that answers does."""
+        fleet = self._stage.fleet
+        nodes = [int(target)] if target.isdigit() else fleet.nodes
+        commander = next(filter(None, map(fleet.commander, nodes)), None)
+        if commander is not None:
+            yield from CommandCompleter(commander).get_completions(Document(text), event)
+
+    def _arguments(self, word: Word, words: list[str]) -> Iterator[Completion]:
+        typed = words[-1]
+        for text, meaning in self._offered(word.offers):
+            if text.startswith(typed) and text not in words[:-1]:
+                yield Completion(text, start_position=-len(typed), display_meta=meaning)
+
+    def _offered(self, offers: str) -> Iterator[tuple[str, str]]:
+        if offers == "stop":
+            yield "stop", "no more of it"
+        fleet = self._stage.fleet
+        for node in fleet.nodes if offers in ("nodes", "running", "paused") else ():
+            state = fleet.state_of(node)
+            if offers in ("nodes", state) or (offers == "running" and state == "paused"):
+                yield str(node), state

@@ -1,0 +1,56 @@
+"""One line of the user's, carried out."""
+
+from __future__ import annotations
+
+from benmo.arguments import Misused
+from benmo.connection import NodeGone
+from benmo.demo.actions import ask_all, gone, run_at
+from benmo.demo.links import read_node
+from benmo.demo.parse import EVERYONE, Line, read_line, require_node_command, split_name
+from benmo.demo.stage import Stage
+from benmo.demo.words import Word, meaning_of
+from benmo.errors import NotUnderstood, Refused, StateError
+from benmo.output import Rendered, Status, refusal
+
+
+class Demo:
+    """Carries lines out, for whichever node or for the demo itself."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        """The answer; whatever is wrong with the line is in it."""
+        try:
+            return self._carry_out(line, output_format)
+        except NotUnderstood as error:
+            answer = refusal(Status.NOT_UNDERSTOOD, str(error))
+        except Refused as error:
+            answer = refusal(Status.REFUSED, str(error))
+        except NodeGone as error:
+            answer = gone(error)
+        except StateError as error:
+            answer = refusal(Status.REFUSED, str(error))
+        return answer.rendered(output_format)
+
+    def _carry_out(self, line: str, output_format: str) -> Rendered:
+        parts = read_line(line)
+        if parts.target.isdigit() and not parts.text:
+            parts = Line("", f"use {parts.target}")
+        if parts.target:
+            require_node_command(parts.text, parts.target)
+        if parts.target == EVERYONE:
+            return ask_all(self._stage, parts.text).rendered(output_format)
+        if parts.target:
+            node = read_node(parts.target, self._stage.fleet.nodes)
+            return run_at(self._stage, node, parts.text, output_format)
+        name, rest = split_name(parts.text)
+        meaning = meaning_of(name)
+        if not isinstance(meaning, Word):
+            return run_at(self._stage, self._stage.selected, parts.text, output_format)
+        if meaning.name == EVERYONE:
+            require_node_command(rest, EVERYONE)
+        try:
+            return meaning.handler(self._stage, rest).rendered(output_format)
+        except Misused as error:
+            raise NotUnderstood(f"{error}: {meaning.usage}") from error

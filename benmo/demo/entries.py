@@ -1,0 +1,67 @@
+"""What the board shows: what nodes said, one by one or summed up, and what the demo says itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from benmo.paxos import NodeId, Notice, NoticeKind
+
+_SUMMED = {
+    NoticeKind.CAMPAIGN: "campaigning",
+    NoticeKind.LEADER: "leading",
+    NoticeKind.LINK: "on links",
+    NoticeKind.WARNING: "warnings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a node said."""
+
+    node: NodeId
+    notice: Notice
+
+    @property
+    def at(self) -> float:
+        """When it happened, in seconds since 1970."""
+        return self.notice.at
+
+
+@dataclass(slots=True)
+class Sum:
+    """How much a node said of each kind, where there was too much of it to show."""
+
+    node: NodeId
+    counts: Counter[NoticeKind] = field(default_factory=Counter)
+
+    @property
+    def text(self) -> str:
+        kinds = ", ".join(
+            f"{count} {_SUMMED.get(kind, kind)}" for kind, count in self.counts.most_common()
+        )
+        return f"… {self.counts.total()} more: {kinds}"
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What the demo itself says between the notices: never summed up, and at once."""
+
+    paragraphs: tuple[str, ...]
+    on_shown: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A command's answer that stands after the notices that led to it: never summed up."""
+
+    text: str
+    at: float
+    on_shown: Callable[[], None]
+
+
+Heard = Told | Reply
+"""What has its place by when it happened."""
+
+Entry = Told | Sum | Guide | Reply

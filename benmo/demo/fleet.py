@@ -1,0 +1,272 @@
+"""All nodes of the demo: their processes, and a connection to each that runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from benmo.attach import AttachedNode
+from benmo.cluster import Cluster, StateDirectory
+from benmo.connection import NodeGone
+from benmo.demo.links import Group, Links, Pair
+from benmo.demo.process import NodeProcess
+from benmo.demo.threads import at_once
+from benmo.errors import Refused, StateError
+from benmo.output import Rendered
+from benmo.paxos import NodeId, Notice
+from benmo.toolbar import Toolbar
+from benmo.transport import Link
+
+_START_S = 30.0
+_QUORUM_S = 10.0
+_LINKS_S = 0.7
+_EXIT_S = 10.0
+_CLEAN_END_S = 1.0
+_POLL_S = 0.03
+
+OnNotice = Callable[[NodeId, Notice], None]
+OnEnd = Callable[[NodeId, str], None]
+
+
+class Fleet:
+    """Starts, stops, cuts and slows; each call returns when that has happened.
+
+    Processes are started by the main thread only, so `start` and `restart` are for it alone.
+    `on_notice` has every node's notices, `on_end` hears of a node that ended unasked and how; both
+    are called in other threads.
+    """
+
+    def __init__(
+        self, state: StateDirectory, cluster: Cluster, on_notice: OnNotice, on_end: OnEnd
+    ) -> None:
+        self.cluster = cluster
+        self.nodes = cluster.ids
+        self.links = Links(cluster.ids)
+        self._state = StateDirectory(state.path.absolute())
+        self._on_notice = on_notice
+        self._on_end = on_end
+        self._processes: dict[NodeId, NodeProcess] = {}
+        self._attached: dict[NodeId, AttachedNode] = {}
+        self._behind: set[NodeId] = set()
+        """Nodes that were paused while links were cut, slowed or mended."""
+
+    # What is asked of it.
+
+    def is_running(self, node: NodeId) -> bool:
+        process = self._processes.get(node)
+        return process is not None and process.is_running
+
+    def is_paused(self, node: NodeId) -> bool:
+        return self.is_running(node) and self._processes[node].is_paused
+
+    def state_of(self, node: NodeId) -> str:
+        """`running`, `paused` or `down`."""
+        if not self.is_running(node):
+            return "down"
+        return "paused" if self.is_paused(node) else "running"
+
+    def process_id(self, node: NodeId) -> int:
+        """Of a node that runs."""
+        return self._processes[node].process_id
+
+    def toolbar(self, node: NodeId) -> Toolbar | None:
+        """A node's state as of a moment ago; None if it doesn't answer."""
+        attached = self.commander(node)
+        return None if attached is None else attached.toolbar
+
+    def is_answering(self, node: NodeId) -> bool:
+        """Whether a node runs and isn't paused."""
+        return self.is_running(node) and not self._processes[node].is_paused
+
+    def why_silent(self, node: NodeId) -> str:
+        """Why a node can't be commanded; empty if it can."""
+        if self.is_paused(node):
+            return f"node {node} is paused"
+        return "" if self.is_running(node) else f"node {node} is not running"
+
+    def commander(self, node: NodeId) -> AttachedNode | None:
+        """The connection to a node; None if it doesn't answer."""
+        return self._attached.get(node) if self.is_answering(node) else None
+
+    # Commands of one node.
+
+    def run(self, node: NodeId, line: str, output_format: str) -> Rendered:
+        """Have a node carry a line out. Raises `Refused` if it can't be asked, and `NodeGone`."""
+        why = self.why_silent(node)
+        if why:
+            remedy = f"continue {node}" if self.is_paused(node) else f"restart {node}"
+            raise Refused(f"{why}: {remedy}")
+        return self._attached[node].run(line, output_format)
+
+    def value(self, node: NodeId, line: str) -> object:
+        """A node's answer as what its JSON says. Raises `Refused` and `NodeGone`."""
+        return json.loads(self.run(node, line, "json").output or "null")
+
+    def crash(self, node: NodeId, line: str, output_format: str) -> Rendered:
+        """As `run`, for a command that may kill the node."""
+        process = self._processes.get(node)
+        if process is not None:
+            process.end_is_wanted = True
+        rendered = self.run(node, line, output_format)
+        if rendered.leaves and process is not None:
+            process.until_ended(_EXIT_S)
+        elif process is not None:
+            process.end_is_wanted = False
+        return rendered
+
+    def hurry(self, nodes: Iterable[NodeId]) -> None:
+        """Let these campaign at this moment, if they have something to propose."""
+        for node in nodes:
+            self._attached[node].hurry()
+
+    # Processes.
+
+    def start(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
+        """Start these all at once; for each that didn't come up, why."""
+        for node in nodes:
+            self._processes[node] = NodeProcess(node, self._state.path, self._ended)
+            self._behind.discard(node)
+        failed = at_once(self._connect, nodes)
+        if not self.links.is_whole:
+            self._apply_links([node for node in nodes if not failed[node]])
+        return {node: reason for node, reason in failed.items() if reason}
+
+    def until_quorum(self) -> None:
+        """Wait until each that answers reaches a majority, if there is one to reach."""
+        at_once(self._await_quorum, self._answering())
+
+    def restart(self, nodes: Sequence[NodeId]) -> None:
+        """Kill those that run, wait for their real exit, start all. Raises `StateError`."""
+        self.kill([node for node in nodes if self.is_running(node)])
+        failed = self.start(nodes)
+        if failed:
+            raise StateError("; ".join(failed.values()))
+
+    def kill(self, nodes: Sequence[NodeId]) -> None:
+        """Kill these and wait for their real exit. Raises `StateError` if one stays."""
+        for node in nodes:
+            self._processes[node].kill()
+        for node in nodes:
+            if not self._processes[node].until_ended(_EXIT_S):
+                raise StateError(f"process {self.process_id(node)} of node {node} does not end")
+
+    def pause(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            self._processes[node].pause()
+
+    def resume(self, nodes: Sequence[NodeId]) -> None:
+        for node in nodes:
+            self._processes[node].resume()
+        behind = self._behind.intersection(nodes)
+        self._behind -= behind
+        self._apply_links(sorted(behind))
+
+    def end(self) -> None:
+        """Let every node leave cleanly, and kill what has not left after a second."""
+        for process in self._processes.values():
+            process.kill() if process.is_paused else process.let_go()
+        end = time.monotonic() + _CLEAN_END_S
+        for process in self._processes.values():
+            if not process.until_ended(max(0.0, end - time.monotonic())):
+                process.kill()
+        for process in self._processes.values():
+            process.until_ended(_CLEAN_END_S)
+        while self._attached:
+            self._attached.popitem()[1].close()
+
+    # Links.
+
+    def partition(self, groups: tuple[Group, ...]) -> None:
+        """Cut the links between groups, and mend those within."""
+        self.links.split(groups)
+        self._apply_links(self._told())
+
+    def heal(self) -> None:
+        """Mend every link, whoever cut or slowed it."""
+        self.links.heal()
+        at_once(self._heal, self._told())
+
+    def slow(self, pairs: Sequence[Pair], delay_ms: int) -> None:
+        """Delay what is sent over these links, both ways."""
+        self.links.slow(pairs, delay_ms)
+        touched = {node for pair in pairs for node in pair}
+        at_once(self._apply_delays, [node for node in self._told() if node in touched])
+
+    def _heal(self, node: NodeId) -> None:
+        lines = [f"delayLink {other} 0" for other in self.nodes if other != node]
+        self._run_all(node, ["restoreLink all", *lines])
+
+    def _apply_links(self, nodes: Sequence[NodeId]) -> None:
+        at_once(self._apply_cuts, nodes)
+        at_once(self._apply_delays, nodes)
+
+    def _apply_cuts(self, node: NodeId) -> None:
+        cut = self.links.cut_from(node)
+        others = [other for other in self.nodes if other != node]
+        self._run_all(
+            node,
+            [f"{'severLink' if other in cut else 'restoreLink'} {other}" for other in others],
+        )
+
+    def _apply_delays(self, node: NodeId) -> None:
+        delays = self.links.delays_of(node)
+        others = [other for other in self.nodes if other != node]
+        self._run_all(node, [f"delayLink {other} {delays.get(other, 0)}" for other in others])
+
+    def _run_all(self, node: NodeId, lines: Sequence[str]) -> None:
+        """A node that goes meanwhile has no links; that it went is told elsewhere."""
+        with suppress(Refused, NodeGone):
+            for line in lines:
+                self.run(node, line, "json")
+
+    def _told(self) -> list[NodeId]:
+        """Those that can be told of a change of links; the paused have to be told later."""
+        self._behind.update(node for node in self.nodes if self.is_paused(node))
+        return self._answering()
+
+    # Coming up and going.
+
+    def _answering(self) -> list[NodeId]:
+        return [node for node in self.nodes if self.is_answering(node)]
+
+    def _connect(self, node: NodeId) -> str:
+        """Wait until the node answers; why it didn't, if so."""
+        process = self._processes[node]
+        old = self._attached.pop(node, None)
+        if old is not None:
+            old.close()
+        end = time.monotonic() + _START_S
+        while process.is_running:
+            try:
+                attached = AttachedNode(self._state, node)
+            except StateError as error:
+                if time.monotonic() > end:
+                    return str(error)
+                time.sleep(_POLL_S)
+                continue
+            attached.watch(lambda notice: self._on_notice(node, notice))
+            self._attached[node] = attached
+            return ""
+        return f"node {node} ended {process.how_it_ended}"
+
+    def _await_quorum(self, node: NodeId) -> None:
+        """And the other links for a moment longer, so that they aren't news to whoever begins."""
+        began = time.monotonic()
+        with suppress(Refused, NodeGone):
+            while (waited_s := time.monotonic() - began) < _QUORUM_S:
+                match self.value(node, "printStatus"):
+                    case {"quorum": True, "peers": list(peers)}:
+                        if waited_s > _LINKS_S or self._are_up(peers):
+                            return
+                time.sleep(_POLL_S)
+
+    def _are_up(self, peers: Sequence[Mapping[str, object]]) -> bool:
+        """Whether the links to all that run are up."""
+        return all(
+            peer["link"] == Link.UP for peer in peers if self.is_answering(int(str(peer["node"])))
+        )
+
+    def _ended(self, process: NodeProcess) -> None:
+        self._on_end(process.node, f"ended {process.how_it_ended}")

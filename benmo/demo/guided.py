@@ -1,0 +1,68 @@
+"""The command that begins the tour, with every node up and every link whole."""
+
+from __future__ import annotations
+
+from benmo.arguments import Misused
+from benmo.demo.board import Board
+from benmo.demo.stage import Stage
+from benmo.demo.threads import at_once
+from benmo.demo.tour import Tour
+from benmo.demo.walk import cast, walk
+from benmo.errors import Refused
+from benmo.output import Answer, Status
+from benmo.paxos import NodeId
+
+_LONG_DELAY_S = 10.0
+
+
+def tour(stage: Stage, text: str) -> Answer:
+    if text.lower() not in ("", "stop"):
+        raise Misused(f"it takes nothing, or stop, not {text}")
+    was_on = stage.tour is not None and not stage.tour.is_over
+    if stage.tour is not None:
+        stage.tour.stop()
+        stage.tour = None
+    if text:
+        return Answer(Status.DONE, {"tour": "stopped"}, "the tour is over" if was_on else "no tour")
+    if stage.board is None:
+        raise Refused("the tour needs a terminal, and answers as tables")
+    return _begin(stage, stage.board)
+
+
+def _begin(stage: Stage, board: Board) -> Answer:
+    _bring_everything_back(stage)
+    beats = walk(cast(_available(stage)))
+    stage.tour = Tour(stage.fleet, _opening(stage), beats, board)
+    stage.tour.start()
+    return Answer(Status.DONE, None, "")
+
+
+def _opening(stage: Stage) -> str:
+    delay_s = stage.fleet.cluster.settings.election_delay_s[1]
+    slow = (
+        f" Election delays go up to {delay_s:g} s here: --election-delay 2-6 is quicker."
+        if delay_s > _LONG_DELAY_S
+        else ""
+    )
+    return (
+        "A walk of about three minutes. Type what it says, or press Enter on the empty line, which "
+        f"does that for you. Everything else works meanwhile; tour stop ends it.{slow}"
+    )
+
+
+def _bring_everything_back(stage: Stage) -> None:
+    fleet = stage.fleet
+    paused = [node for node in fleet.nodes if fleet.is_paused(node)]
+    fleet.resume(paused)
+    fleet.restart([node for node in fleet.nodes if not fleet.is_running(node)])
+    fleet.heal()
+    fleet.until_quorum()
+
+
+def _available(stage: Stage) -> dict[NodeId, int]:
+    """What each node has to spend."""
+    balances = at_once(lambda node: stage.fleet.value(node, "printBalance"), stage.fleet.nodes)
+    return {
+        node: balance["available"] if isinstance(balance, dict) else 0
+        for node, balance in balances.items()
+    }

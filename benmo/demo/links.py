@@ -1,0 +1,101 @@
+"""Which links between nodes are cut or slowed: a node that is started anew doesn't know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benmo.errors import NotUnderstood, Refused
+from benmo.paxos import NodeId
+
+Pair = tuple[NodeId, NodeId]
+Group = tuple[NodeId, ...]
+
+
+class Links:
+    """All links between the nodes, in both directions alike."""
+
+    def __init__(self, nodes: Sequence[NodeId]) -> None:
+        self._nodes = tuple(nodes)
+        self.groups: tuple[Group, ...] = (self._nodes,)
+        """Nodes of different groups are cut off from one another."""
+        self.delays_ms: dict[Pair, int] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is cut or slowed."""
+        return len(self.groups) == 1 and not self.delays_ms
+
+    def split(self, groups: tuple[Group, ...]) -> None:
+        self.groups = groups
+
+    def heal(self) -> None:
+        """Nothing is cut, nothing slowed."""
+        self.groups = (self._nodes,)
+        self.delays_ms.clear()
+
+    def slow(self, pairs: Iterable[Pair], delay_ms: int) -> None:
+        """Zero makes a link as fast as it is."""
+        for pair in pairs:
+            self.delays_ms.pop(pair, None)
+            if delay_ms:
+                self.delays_ms[pair] = delay_ms
+
+    def cut_from(self, node: NodeId) -> list[NodeId]:
+        """Those that this node can't reach."""
+        own = next(group for group in self.groups if node in group)
+        return [other for other in self._nodes if other not in own]
+
+    def delays_of(self, node: NodeId) -> dict[NodeId, int]:
+        """The delays to others, in milliseconds."""
+        return {
+            (pair[0] if pair[1] == node else pair[1]): delay_ms
+            for pair, delay_ms in self.delays_ms.items()
+            if node in pair
+        }
+
+    def shown(self) -> str:
+        """The groups as one types them."""
+        return " | ".join(" ".join(map(str, group)) for group in self.groups)
+
+
+def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
+    """`1 2 | 3 4 5`; nodes that aren't named are one more group. Raises `Refused`."""
+    parts = [read_nodes(part, nodes) for part in text.split("|")]
+    named = [node for part in parts for node in part]
+    for node in named:
+        if named.count(node) > 1:
+            raise Refused(f"node {node} can't be on two sides")
+    rest = tuple(node for node in nodes if node not in named)
+    groups = (*filter(None, parts), rest) if rest else tuple(filter(None, parts))
+    if len(groups) < 2:
+        raise Refused(f"that leaves all nodes together: {_example(nodes)} cuts them in two")
+    return groups
+
+
+def read_nodes(text: str, nodes: Sequence[NodeId]) -> tuple[NodeId, ...]:
+    """The nodes of a list such as `1 2` or `1,2`, or `all`. Raises `Refused`."""
+    words = text.replace(",", " ").split()
+    if [word.lower() for word in words] == ["all"]:
+        return tuple(nodes)
+    return tuple(dict.fromkeys(read_node(word, nodes) for word in words))
+
+
+def read_node(word: str, nodes: Sequence[NodeId]) -> NodeId:
+    """One node. Raises `Refused` for one that there isn't."""
+    if not (word.isascii() and word.isdigit() and len(word) < 9):
+        raise NotUnderstood(f"a node is a number from {min(nodes)} to {max(nodes)}, not {word!r}")
+    if int(word) not in nodes:
+        raise Refused(f"there is no node {int(word)}: nodes are {min(nodes)} to {max(nodes)}")
+    return int(word)
+
+
+def pairs_between(some: Sequence[NodeId], others: Sequence[NodeId]) -> list[Pair]:
+    """Each link between one of these and one of those, once, the lower node first."""
+    pairs = {(min(a, b), max(a, b)) for a in some for b in others if a != b}
+    return sorted(pairs)
+
+
+def _example(nodes: Sequence[NodeId]) -> str:
+    minority = (len(nodes) - 1) // 2 or 1
+    sides = (nodes[:minority], nodes[minority:])
+    return "partition " + " | ".join(" ".join(map(str, side)) for side in sides)

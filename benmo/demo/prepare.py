@@ -1,0 +1,171 @@
+"""What must be right before any node starts: the state directory, its settings, and the ports."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
+from benmo.errors import StateError
+from benmo.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
+from benmo.paxos import Tenure
+from benmo.ports import holder_of
+
+NODES = 5
+BALANCE = 100
+PORT = 9001
+ELECTION_DELAY_S = (2.0, 6.0)
+"""Short enough to wait for, long enough to follow."""
+
+_NEXT_RANGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the options say; None where they say nothing."""
+
+    fresh: bool = False
+    nodes: int | None = None
+    balance: int | None = None
+    port: int | None = None
+    election_delay_s: tuple[float, float] | None = None
+    tenure: Tenure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A cluster whose nodes may start now."""
+
+    cluster: Cluster
+    is_new: bool
+
+
+Offer = Callable[[str, int], bool]
+"""Asks whether the ports from that one on may be used, having said what is wrong with the others.
+
+Raises `StateError` where there is nobody to ask.
+"""
+
+
+def prepare(state: StateDirectory, wishes: Wishes, offer: Offer) -> Prepared:
+    """Make a cluster, or keep the one that is there, with the settings that are wished for.
+
+    Nothing is wiped or written if a node runs there or the ports aren't free. Raises `StateError`.
+    """
+    is_new = wishes.fresh or not state.cluster_file.exists()
+    if is_new and not wishes.fresh and state.node_directories():
+        raise StateError(
+            f"{state.cluster_file} is missing, but there are nodes beside it: --fresh wipes them "
+            f"and makes a new cluster"
+        )
+    with _nobody_else(state):
+        cluster = _with_free_ports(_new(wishes) if is_new else _kept(state, wishes), offer)
+        try:
+            if is_new:
+                make_anew(state, cluster)
+            elif cluster != state.load():
+                write_cluster(state, cluster)
+        except OSError as error:
+            raise StateError(f"{error.filename or state.path}: {error.strerror}") from error
+    return Prepared(cluster, is_new)
+
+
+@contextmanager
+def _nobody_else(state: StateDirectory) -> Iterator[None]:
+    """As long as this lasts, no node runs here, of another demo or alone."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(no_node_running(state))
+        except StateError as error:
+            raise StateError(
+                f"{error}. A demo runs there already, or nodes do: end them, or run another demo "
+                f"beside them with a --state-dir and a --port of its own"
+            ) from error
+        yield
+
+
+def _new(wishes: Wishes) -> Cluster:
+    settings = ClusterSettings(
+        balance=BALANCE if wishes.balance is None else wishes.balance,
+        election_delay_s=wishes.election_delay_s or ELECTION_DELAY_S,
+        tenure=wishes.tenure or Tenure.BLOCK,
+    )
+    return new_cluster(addresses(wishes.nodes or NODES, wishes.port or PORT), settings)
+
+
+def _kept(state: StateDirectory, wishes: Wishes) -> Cluster:
+    cluster = state.load()
+    for node in cluster.ids:
+        state.load_node(node)
+    _require_same(state, "nodes", wishes.nodes, len(cluster.nodes))
+    _require_same(state, "balance", wishes.balance, cluster.settings.balance)
+    settings = msgspec.structs.replace(
+        cluster.settings,
+        election_delay_s=wishes.election_delay_s or cluster.settings.election_delay_s,
+        tenure=wishes.tenure or cluster.settings.tenure,
+    )
+    cluster = msgspec.structs.replace(cluster, settings=settings)
+    return cluster if wishes.port is None else _moved(cluster, wishes.port)
+
+
+def _require_same(state: StateDirectory, option: str, wished: int | None, found: int) -> None:
+    if wished is not None and wished != found:
+        raise StateError(
+            f"{state.path} holds a cluster with --{option} {found}, not {wished}: "
+            f"--fresh wipes it, another --state-dir leaves it alone"
+        )
+
+
+def _moved(cluster: Cluster, port: int) -> Cluster:
+    """The same cluster at the ports from this one on."""
+    if port + len(cluster.nodes) - 1 > 65535:
+        raise StateError(f"there are no {len(cluster.nodes)} ports from {port} on")
+    nodes = tuple(
+        msgspec.structs.replace(address, port=port + index)
+        for index, address in enumerate(cluster.nodes)
+    )
+    return msgspec.structs.replace(cluster, nodes=nodes)
+
+
+def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
+    """The cluster, moved to other ports if need be and if that is welcome."""
+    while True:
+        taken = next((address for address in cluster.nodes if not _is_free(address)), None)
+        if taken is None:
+            return cluster
+        other = _free_range(cluster)
+        if not offer(f"port {taken.port} is in use{holder_of(taken.port)}", other):
+            raise StateError(f"port {taken.port} is in use: --port says which to use instead")
+        cluster = _moved(cluster, other)
+
+
+def _is_free(address: NodeAddress) -> bool:
+    """Whether a node could listen there. Raises `StateError` if that isn't this machine."""
+    try:
+        with socket.create_server((address.host, address.port)):
+            return True
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StateError(
+            f"{address}: {reason}. The demo runs all nodes on this machine: "
+            f"another --state-dir has room for a new cluster"
+        ) from error
+
+
+def _free_range(cluster: Cluster) -> int:
+    """The first of as many free ports. Raises `StateError` if there are none."""
+    first = cluster.nodes[0].port
+    count = len(cluster.nodes)
+    port: int
+    for port in (*range(first + _NEXT_RANGE, 65_536 - count, _NEXT_RANGE), *range(1025, first)):
+        if all(_is_free(address) for address in _moved(cluster, port).nodes):
+            return port
+    raise StateError(f"there are no {count} free ports")

@@ -1,0 +1,199 @@
+"""What the tour sees of the real nodes: their states now, and what they said since a mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from benmo.connection import NodeGone
+from benmo.demo.fleet import Fleet
+from benmo.errors import Refused
+from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
+from benmo.transport import Link
+
+_BALLOT = r"\((\d+), (\d+)\)"
+_LEADS = re.compile(rf"leads with ballot {_BALLOT}: promised by ([0-9, ]+)")
+_ACCEPTED = re.compile(rf"accepted slot (\d+) from node \d+ in ballot {_BALLOT}")
+_DECIDED = re.compile(rf"slot (\d+) is decided: .* in ballot {_BALLOT}")
+_WANTS = re.compile(rf"wants to lead: asks for promises for ballot {_BALLOT}")
+_GIVES_UP = re.compile(rf"gives ballot {_BALLOT} up: (.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A slot that was decided while one watched."""
+
+    slot: int
+    proposed_in: Ballot
+    """The first ballot in which its block was proposed: that is the one in the block."""
+    ballot: Ballot
+    """In which a majority accepted it; if none was seen to, the one in the block."""
+    accepted_by: tuple[NodeId, ...]
+    """A majority; empty if none was seen to accept it in one ballot."""
+    promised_by: str
+    """As the leader listed them; empty if it wasn't heard to since the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A ballot with which a node could not lead."""
+
+    node: NodeId
+    ballot: Ballot
+    reason: str
+
+
+class Scene:
+    """Heights and notices are counted from the last `mark`, but what was accepted before counts.
+
+    A node may have accepted a slot long before enough of the others do.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self._notices: list[tuple[NodeId, Notice]] = []
+        self._marked = 0
+        """How many notices came before the mark."""
+        self._heights: dict[NodeId, int] = {}
+        self._heights_before: dict[NodeId, int] = {}
+
+    # What happens.
+
+    def mark(self) -> None:
+        """From here on."""
+        self._marked = len(self._notices)
+        self.look()
+        self._heights_before = dict(self._heights)
+
+    def tell(self, node: NodeId, notice: Notice) -> None:
+        """A node said something; called in another thread."""
+        self._notices.append((node, notice))
+
+    def look(self) -> None:
+        """Remember the heights as they are, for nodes that go."""
+        for node in self.fleet.nodes:
+            toolbar = self.fleet.toolbar(node)
+            if toolbar is not None:
+                self._heights[node] = toolbar.height
+
+    # States.
+
+    @property
+    def everyone(self) -> tuple[NodeId, ...]:
+        return self.fleet.nodes
+
+    @property
+    def answering(self) -> list[NodeId]:
+        return [node for node in self.fleet.nodes if self.fleet.is_answering(node)]
+
+    def height(self, node: NodeId) -> int:
+        """A node's height when it was last seen."""
+        return self._heights.get(node, 0)
+
+    def height_before(self, node: NodeId) -> int:
+        return self._heights_before.get(node, 0)
+
+    @property
+    def top_before(self) -> int:
+        return max(self._heights_before.values(), default=0)
+
+    def are_level(self, nodes: Iterable[NodeId], above: int) -> bool:
+        """Whether these answer, and all have the same height, above that one."""
+        toolbars = [self.fleet.toolbar(node) for node in nodes]
+        heights = {None if toolbar is None else toolbar.height for toolbar in toolbars}
+        return len(heights) == 1 and all(each is not None and each > above for each in heights)
+
+    def queue(self, node: NodeId) -> int | None:
+        """How much waits at a node; None if it doesn't answer."""
+        toolbar = self.fleet.toolbar(node)
+        return None if toolbar is None else toolbar.queue
+
+    def has_quorum(self, node: NodeId) -> bool | None:
+        toolbar = self.fleet.toolbar(node)
+        return None if toolbar is None else toolbar.has_quorum
+
+    def reaches(self, node: NodeId, others: Iterable[NodeId]) -> bool:
+        """Whether the link to any of these is up, as this node sees it."""
+        toolbar = self.fleet.toolbar(node)
+        links = () if toolbar is None else toolbar.links
+        return any(link is Link.UP for other, link in links if other in set(others))
+
+    def reached_by(self, node: NodeId) -> int:
+        """How many nodes this one can reach, itself included."""
+        toolbar = self.fleet.toolbar(node)
+        return 0 if toolbar is None else 1 + sum(link is Link.UP for _, link in toolbar.links)
+
+    def head(self, node: NodeId) -> str:
+        """The beginning of the last block's hash; empty if the node doesn't answer."""
+        with suppress(Refused, NodeGone):
+            match self.fleet.value(node, "printStatus"):
+                case {"head": str(head)}:
+                    return head[:12]
+        return ""
+
+    # What was said since the mark.
+
+    def decided(self) -> list[Decided]:
+        """Every slot that was decided, in order."""
+        found = (_DECIDED.fullmatch(text) for _, text in self._texts())
+        proposed_in = {int(each[1]): _ballot(each.groups()[1:3]) for each in found if each}
+        choices = self._choices()
+        promised = self._promised()
+        told = []
+        for slot, first in sorted(proposed_in.items()):
+            ballot, nodes = choices.get(slot, (first, ()))
+            told.append(Decided(slot, first, ballot, nodes, promised.get(ballot, "")))
+        return told
+
+    def decided_for(self, payer: NodeId) -> Decided | None:
+        """The slot in which the last transfer of this node's was decided, if that was told."""
+        slot = wanted = 0
+        for text in (text for node, text in self._texts() if node == payer):
+            if found := _DECIDED.fullmatch(text):
+                slot = int(found[1])
+            elif text.startswith(f"decided {payer}-"):
+                wanted = slot
+        return next((decided for decided in self.decided() if decided.slot == wanted), None)
+
+    def _choices(self) -> dict[int, tuple[Ballot, tuple[NodeId, ...]]]:
+        """For each slot, the lowest ballot in which a majority accepted it, and who did."""
+        accepted: dict[tuple[int, Ballot], set[NodeId]] = {}
+        for node, notice in list(self._notices):
+            if found := _ACCEPTED.fullmatch(notice.text):
+                ballot = _ballot(found.groups()[1:3])
+                accepted.setdefault((int(found[1]), ballot), set()).add(node)
+        quorum = len(self.everyone) // 2 + 1
+        choices: dict[int, tuple[Ballot, tuple[NodeId, ...]]] = {}
+        for (slot, ballot), nodes in sorted(accepted.items()):
+            if len(nodes) >= quorum:
+                choices.setdefault(slot, (ballot, tuple(sorted(nodes))))
+        return choices
+
+    def _promised(self) -> dict[Ballot, str]:
+        found = (_LEADS.fullmatch(text) for _, text in self._texts())
+        return {_ballot(each.groups()[:2]): each[3] for each in found if each}
+
+    def campaigns(self) -> list[Ballot]:
+        """The ballots with which nodes wanted to lead."""
+        found = (_WANTS.fullmatch(text) for _, text in self._texts())
+        return [_ballot(match.groups()) for match in found if match]
+
+    def given_up(self) -> list[GivenUp]:
+        return [
+            GivenUp(node, _ballot(found.groups()[:2]), found[3])
+            for node, text in self._texts()
+            if (found := _GIVES_UP.fullmatch(text))
+        ]
+
+    def count(self, kind: NoticeKind) -> int:
+        return sum(notice.kind is kind for _, notice in self._notices[self._marked :])
+
+    def _texts(self) -> list[tuple[NodeId, str]]:
+        return [(node, notice.text) for node, notice in self._notices[self._marked :]]
+
+
+def _ballot(digits: Sequence[str | None]) -> Ballot:
+    number, node = digits
+    return Ballot(int(number or 0), int(node or 0))

@@ -1,0 +1,103 @@
+"""The tour's words for what was seen. None of them says more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benmo.demo.scene import Decided, Scene
+from benmo.paxos import NodeId
+
+
+def what_agreement_was(scene: Scene) -> list[str]:
+    """How the last slot came to be decided, from the wish to lead on."""
+    decided = scene.decided()[-1:]
+    return [*(f"{_led(last)}{_decided(last)}" for last in decided), all_alike(scene)]
+
+
+def what_healing_was(scene: Scene, payer: NodeId) -> str:
+    """What became of the transfer that waited at this node while it was cut off."""
+    decided = scene.decided_for(payer)
+    fetched = "The smaller side fetched what the larger one had decided."
+    if decided is None:
+        return f"{fetched} {last_decided(scene)}".rstrip()
+    leader = decided.ballot.node
+    led = f", and node {leader} led" if decided.accepted_by else ""
+    return (
+        f"{fetched} Only then was the transfer of node {payer} decided{led}: it comes after, not "
+        f"beside. {_decided(decided)}"
+    )
+
+
+def what_the_duel_was(scene: Scene) -> list[str]:
+    """Who gave a ballot up, and what was decided."""
+    lost = [
+        f"Node {lost.node} had ballot {lost.ballot} and gave it up: {lost.reason}."
+        for lost in scene.given_up()[:2]
+    ]
+    how = (
+        f"{' '.join(lost)} Who loses waits, and tries again with a higher one."
+        if lost
+        else "Nobody had to give a ballot up: no clash this time."
+    )
+    slots = [f"slot {decided.slot} in ballot {decided.ballot}" for decided in scene.decided()]
+    told = f"Decided: {_and(slots)}. " if slots else ""
+    return [how, f"{told}{all_alike(scene)}"]
+
+
+def last_decided(scene: Scene) -> str:
+    """Who accepted the last slot that was decided; empty if none was."""
+    return "".join(_decided(decided) for decided in scene.decided()[-1:])
+
+
+def all_alike(scene: Scene) -> str:
+    """That all nodes have the same chain, if they answered so."""
+    heads = {scene.head(node) for node in scene.everyone}
+    heights = {scene.height(node) for node in scene.everyone}
+    if len(heads) != 1 or len(heights) != 1 or "" in heads:
+        return "The chains are the same as far as they go."
+    height, head = heights.pop(), heads.pop()
+    return f"All {len(scene.everyone)} are at height {height}, with the same hash {head}."
+
+
+def listed(nodes: Sequence[NodeId]) -> str:
+    """As they are typed: `3 4 5`."""
+    return " ".join(map(str, nodes))
+
+
+def many(nodes: Sequence[NodeId]) -> str:
+    """As they are said: `node 3`, or `nodes 3, 4 and 5`."""
+    return f"node{'s' if len(nodes) > 1 else ''} {_and(list(map(str, nodes)))}"
+
+
+def is_or_are(nodes: Sequence[NodeId]) -> str:
+    return "are" if len(nodes) > 1 else "is"
+
+
+def _led(decided: Decided) -> str:
+    leader = decided.ballot.node
+    if decided.promised_by:
+        return (
+            f"Node {leader} waited its election delay, then asked all to promise ballot "
+            f"{decided.ballot}. Nodes {decided.promised_by} did: a majority, so it led. "
+        )
+    return f"Node {leader} led already. " if decided.accepted_by else ""
+
+
+def _decided(decided: Decided) -> str:
+    if not decided.accepted_by:
+        return f"Slot {decided.slot} is decided."
+    again = (
+        f" It is the block that was proposed in ballot {decided.proposed_in} at first."
+        if decided.proposed_in != decided.ballot
+        else ""
+    )
+    return (
+        f"Slot {decided.slot} is decided: {many(decided.accepted_by)} accepted it in ballot "
+        f"{decided.ballot}.{again}"
+    )
+
+
+def _and(parts: Sequence[str]) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,105 @@
+"""The demo from when its nodes start until they have ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+from benmo.cluster import Cluster, StateDirectory
+from benmo.demo.board import Board, Style
+from benmo.demo.demo import Demo
+from benmo.demo.fleet import Fleet
+from benmo.demo.stage import Stage
+from benmo.errors import StateError
+from benmo.output import Status
+from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.shell import run_lines
+
+
+class Session:
+    """A context: the nodes run as long as it lasts. Made in the main thread.
+
+    Entering it raises `StateError` if no node comes up.
+    """
+
+    def __init__(
+        self, state: StateDirectory, cluster: Cluster, output_format: str, has_prompt: bool
+    ) -> None:
+        self._state = state
+        self._format = output_format
+        board = None
+        if has_prompt and output_format != "json":
+            has_colour = not os.environ.get("NO_COLOR")
+            board = Board(print, Style(cluster.ids, has_colour))
+        fleet = Fleet(state, cluster, self._on_notice, self._on_end)
+        self._stage = Stage(fleet, cluster.ids[0], board)
+
+    def __enter__(self) -> Session:
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def run_lines(self, lines: Iterable[str]) -> Status:
+        """Carry lines out, up to the first that fails; its status."""
+        return run_lines(Demo(self._stage), lines, self._format)
+
+    def run_prompt(self, banner: str) -> Status:
+        """Ask for commands until the user leaves."""
+        from benmo.demo.prompt import DemoPrompt  # noqa: PLC0415 - only a terminal needs it
+
+        def begin() -> None:
+            print(banner)
+            if self._stage.board is not None:
+                self._stage.board.open()
+
+        prompt = DemoPrompt(self._stage, self._format, self._state.demo_history)
+        return prompt.run(begin)
+
+    def _start(self) -> None:
+        fleet = self._stage.fleet
+        failed = fleet.start(fleet.nodes)
+        if len(failed) == len(fleet.nodes):
+            raise StateError(failed[fleet.nodes[0]])
+        for reason in failed.values():
+            print(f"benmo: {reason}", file=sys.stderr)
+        fleet.until_quorum()
+
+    def _end(self) -> None:
+        """Whatever signals come meanwhile."""
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        if self._stage.tour is not None:
+            self._stage.tour.stop()
+        if self._stage.board is not None:
+            self._stage.board.close()
+        self._stage.fleet.end()
+
+    # In other threads.
+
+    def _on_notice(self, node: NodeId, notice: Notice) -> None:
+        if self._stage.tour is not None:
+            self._stage.tour.tell(node, notice)
+        if self._stage.board is not None:
+            self._stage.board.tell(node, notice)
+
+    def _on_end(self, node: NodeId, how: str) -> None:
+        """A node ended by itself."""
+        if self._stage.board is not None:
+            self._stage.board.tell(node, Notice(NoticeKind.WARNING, how, time.time()))
+        else:
+            print(f"benmo: node {node} {how}", file=sys.stderr)

@@ -1,0 +1,20 @@
+"""What the demo's commands work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benmo.demo.board import Board
+from benmo.demo.fleet import Fleet
+from benmo.demo.tour import Tour
+from benmo.paxos import NodeId
+
+
+@dataclass(slots=True)
+class Stage:
+    """The nodes, and what the user sees of them. `board` is None where no notices are shown."""
+
+    fleet: Fleet
+    selected: NodeId
+    board: Board | None = None
+    tour: Tour | None = None

@@ -1,0 +1,123 @@
+"""The guided walk: says what to type, waits until it has happened, explains what was seen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from benmo.demo.fleet import Fleet
+from benmo.demo.scene import Scene
+from benmo.paxos import NodeId, Notice
+
+_LOOK_EVERY_S = 0.1
+_HINT_AFTER_S = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One thing to do and to see. The scene is marked when it begins."""
+
+    say: str
+    command: str
+    has_happened: Callable[[Scene], bool]
+    explain: Callable[[Scene], Sequence[str]]
+
+
+class GuideBoard(Protocol):
+    """Where a tour says what it has to say: see `benmo.demo.board.Board`."""
+
+    def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None: ...
+
+
+class Tour:
+    """Goes through beats in a thread of its own.
+
+    It only looks: whatever is done to the nodes, the user types.
+    """
+
+    def __init__(
+        self, fleet: Fleet, opening: str, beats: Sequence[Beat], board: GuideBoard
+    ) -> None:
+        self._opening = opening
+        self._beats = beats
+        self._board = board
+        self._scene = Scene(fleet)
+        self._beat: Beat | None = None
+        self._shown: Beat | None = None
+        self._typed: Beat | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tour", daemon=True)
+
+    @property
+    def suggestion(self) -> str:
+        """What to type next; empty while the tour waits for the nodes, or has yet to say it."""
+        beat = self._beat
+        if beat is None or beat is not self._shown or beat is self._typed or self.is_over:
+            return ""
+        return beat.command
+
+    @property
+    def is_over(self) -> bool:
+        return self._stopped.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more of it."""
+        self._beat = None
+        self._stopped.set()
+
+    def join(self) -> None:
+        """Wait until its thread has ended, after `stop`."""
+        self._thread.join()
+
+    def tell(self, node: NodeId, notice: Notice) -> None:
+        """A node said something."""
+        self._scene.tell(node, notice)
+
+    def typed(self, line: str) -> None:
+        """The user had this line carried out."""
+        if self.suggestion and line.lower().split() == self.suggestion.lower().split():
+            self._typed = self._beat
+
+    def _run(self) -> None:
+        said: Sequence[str] = (self._opening,)
+        for beat in self._beats:
+            self._scene.mark()
+            self._beat = beat
+            self._say((*said, beat.say, f"Type: {beat.command}"), beat)
+            hint_at = time.monotonic() + _HINT_AFTER_S
+            while not beat.has_happened(self._scene):
+                if self._stopped.wait(_LOOK_EVERY_S):
+                    return
+                self._scene.look()
+                if time.monotonic() > hint_at:
+                    self._hint(beat)
+                    hint_at += _HINT_AFTER_S
+            self._scene.look()
+            said = beat.explain(self._scene)
+            if self._stopped.is_set():
+                return
+        self._say(said, None)
+        self.stop()
+
+    def _say(self, paragraphs: Iterable[str], beat: Beat | None) -> None:
+        """From when it is shown, the beat's command is suggested."""
+
+        def be_shown() -> None:
+            self._shown = beat
+
+        self._board.guide(paragraphs, be_shown)
+
+    def _hint(self, beat: Beat) -> None:
+        """Nothing came of it for long: once more."""
+        self._typed = None
+        hint = (
+            f"The tour still waits for what this leads to: {beat.command}. Press Enter to type it; "
+            f"tour begins anew, tour stop ends it."
+        )
+        self._say([hint], beat)

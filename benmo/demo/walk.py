@@ -1,0 +1,285 @@
+"""The tour's beats: who plays which part, what there is to do, and what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benmo.demo.scene import Scene
+from benmo.demo.sentences import (
+    all_alike,
+    is_or_are,
+    last_decided,
+    listed,
+    many,
+    what_agreement_was,
+    what_healing_was,
+    what_the_duel_was,
+)
+from benmo.demo.tour import Beat
+from benmo.errors import Refused
+from benmo.paxos import NodeId
+
+NODES_MIN = 3
+MONEY = 10
+"""What the payer needs: the walk's transfers, and some to do a thing again."""
+
+_DELAY_MS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The payer and its side are a minority; the others are a majority, the payee among them."""
+
+    payer: NodeId
+    payee: NodeId
+    minority: tuple[NodeId, ...]
+    majority: tuple[NodeId, ...]
+
+    @property
+    def nodes(self) -> int:
+        return len(self.minority) + len(self.majority)
+
+    @property
+    def quorum(self) -> int:
+        return self.nodes // 2 + 1
+
+    @property
+    def victim(self) -> NodeId:
+        """Who crashes first."""
+        return next(node for node in reversed(self.majority) if node != self.payee)
+
+    @property
+    def other_victims(self) -> tuple[NodeId, ...]:
+        return tuple(node for node in self.majority if node != self.victim)
+
+    @property
+    def friend(self) -> NodeId:
+        """Who is paid while the payee is out of reach: on the payer's side if somebody is."""
+        others = [node for node in (*self.minority, *self.majority) if node != self.payer]
+        return others[0]
+
+    @property
+    def neighbour(self) -> NodeId:
+        """Whom the payee pays."""
+        return next(node for node in self.majority if node != self.payee)
+
+
+def cast(available: Mapping[NodeId, int]) -> Cast:
+    """Give out the parts, by how much each node has to spend. Raises `Refused`."""
+    nodes = tuple(available)
+    if len(nodes) < NODES_MIN:
+        raise Refused(f"the tour needs {NODES_MIN} nodes: --fresh --nodes 5")
+    payer = next((node for node in nodes if available[node] >= MONEY), None)
+    if payer is None:
+        raise Refused(f"the tour needs a node that has {MONEY} to spend: --fresh starts anew")
+    others = [node for node in nodes if node != payer]
+    strength = len(nodes) // 2 + 1
+    minority = tuple(sorted((payer, *others[: len(nodes) - strength - 1])))
+    majority = tuple(node for node in nodes if node not in minority)
+    return Cast(payer, majority[0], minority, majority)
+
+
+def walk(parts: Cast) -> list[Beat]:
+    """All beats, in order."""
+    return [
+        *_agreement(parts),
+        *_crash(parts),
+        *_lost_majority(parts),
+        *_recovery(parts),
+        *_partition(parts),
+        *_duel(parts),
+    ]
+
+
+def _agreement(parts: Cast) -> list[Beat]:
+    return [
+        Beat(
+            f"1 of 6: agreement. {parts.nodes} processes with a disk each, and none has the "
+            f"last word. A block of transfers is decided once {parts.quorum} of {parts.nodes} "
+            f"nodes have accepted it. Node {parts.payer} pays 5 to node {parts.payee}.",
+            _pay(parts.payer, parts.payee, 5),
+            lambda scene: _is_decided(scene, parts),
+            what_agreement_was,
+        )
+    ]
+
+
+def _crash(parts: Cast) -> list[Beat]:
+    left = [node for node in (*parts.minority, *parts.majority) if node != parts.victim]
+    return [
+        Beat(
+            "2 of 6: a crash. SIGKILL ends a node at once, whatever it is doing.",
+            f"kill {parts.victim}",
+            lambda scene: _are_gone(scene, (parts.victim,), left),
+            lambda _: [f"{len(left)} of {parts.nodes} are left: still a majority."],
+        ),
+        Beat(
+            "Does it go on?",
+            _pay(parts.payer, parts.payee),
+            lambda scene: scene.queue(parts.payer) == 0 and scene.are_level(left, scene.top_before),
+            lambda scene: [
+                f"{last_decided(scene)} Node {parts.victim} missed it: a majority was enough."
+            ],
+        ),
+    ]
+
+
+def _lost_majority(parts: Cast) -> list[Beat]:
+    return [
+        Beat(
+            f"3 of 6: a lost majority. Without {many(parts.other_victims)}, "
+            f"{len(parts.minority)} of {parts.nodes} {is_or_are(parts.minority)} left.",
+            f"kill {listed(parts.other_victims)}",
+            lambda scene: _are_gone(scene, parts.other_victims, parts.minority),
+            lambda _: [],
+        ),
+        Beat(
+            "Does it still go on?",
+            _pay(parts.payer, parts.friend),
+            lambda scene: _waits_without_quorum(scene, parts.payer),
+            lambda scene: [
+                f"Queued, not decided: node {parts.payer} reaches {scene.reached_by(parts.payer)} "
+                f"of {parts.nodes}, and needs {parts.quorum}. The transfer is on its disk, and "
+                f"waits. Those that are gone may have decided what it can't know of: to go on "
+                f"without them could make two chains."
+            ],
+        ),
+    ]
+
+
+def _recovery(parts: Cast) -> list[Beat]:
+    gone = sorted((parts.victim, *parts.other_victims))
+    return [
+        Beat(
+            "4 of 6: recovery. Each of them starts from what its own disk says.",
+            f"restart {listed(gone)}",
+            lambda scene: _is_decided(scene, parts),
+            lambda scene: [
+                f"Node {parts.victim} came back at height {scene.height_before(parts.victim)}, and "
+                f"fetched what it had missed. With a majority up, what waited was decided. "
+                f"{last_decided(scene)}",
+                all_alike(scene),
+            ],
+        )
+    ]
+
+
+def _partition(parts: Cast) -> list[Beat]:
+    return [
+        Beat(
+            "5 of 6: a partition. All nodes are up, but the two sides can't hear each other.",
+            f"partition {listed(parts.minority)} | {listed(parts.majority)}",
+            lambda scene: _is_split(scene, parts),
+            lambda _: [],
+        ),
+        Beat(
+            f"First the smaller side, {many(parts.minority)}.",
+            _pay(parts.payer, parts.friend),
+            lambda scene: _waits_without_quorum(scene, parts.payer),
+            lambda scene: [
+                f"Queued: node {parts.payer} reaches {scene.reached_by(parts.payer)} of "
+                f"{parts.nodes}. It can't tell a cut from a crash, and need not."
+            ],
+        ),
+        Beat(
+            f"Now the larger side, {many(parts.majority)}.",
+            _pay(parts.payee, parts.neighbour),
+            lambda scene: (
+                scene.queue(parts.payee) == 0 and scene.are_level(parts.majority, scene.top_before)
+            ),
+            lambda scene: [
+                f"{last_decided(scene)} On the other side, node {parts.payer} is still at height "
+                f"{scene.height(parts.payer)}."
+            ],
+        ),
+        Beat(
+            "Now mend the links. What will become of the transfer that waits?",
+            "heal",
+            lambda scene: _is_decided(scene, parts),
+            lambda scene: [what_healing_was(scene, parts.payer), all_alike(scene)],
+        ),
+    ]
+
+
+def _duel(parts: Cast) -> list[Beat]:
+    return [
+        Beat(
+            "6 of 6: two leaders that duel. Slow every link down first, so that one can watch.",
+            f"slow all all {_DELAY_MS}",
+            lambda scene: bool(scene.fleet.links.delays_ms),
+            lambda _: [],
+        ),
+        Beat(
+            "Two nodes are to have something to propose. One …",
+            _pay(parts.payer, parts.friend),
+            lambda scene: _is_on_its_way(scene, parts.payer),
+            lambda _: [],
+        ),
+        Beat(
+            "… and the other.",
+            _pay(parts.payee, parts.neighbour),
+            lambda scene: _is_on_its_way(scene, parts.payee),
+            lambda _: [],
+        ),
+        Beat(
+            "Election delays are random, so that this is rare; but nothing forbids it: both want "
+            "to lead at the same moment.",
+            f"duel {parts.payer} {parts.payee}",
+            lambda scene: _is_fought_out(scene, parts),
+            what_the_duel_was,
+        ),
+        Beat(
+            "Let the links be fast again.",
+            "heal",
+            lambda scene: scene.fleet.links.is_whole,
+            lambda _: [
+                "That was the tour: whatever happened, there was one chain. all printBlockchain "
+                "shows it, help lists what else there is to try, Ctrl-D stops the nodes."
+            ],
+        ),
+    ]
+
+
+# What has happened.
+
+
+def _is_decided(scene: Scene, parts: Cast) -> bool:
+    """Everyone is up and level, higher than before, and nothing waits at the payer."""
+    return scene.queue(parts.payer) == 0 and scene.are_level(scene.everyone, scene.top_before)
+
+
+def _are_gone(scene: Scene, gone: Sequence[NodeId], left: Sequence[NodeId]) -> bool:
+    is_down = all(not scene.fleet.is_running(node) for node in gone)
+    return is_down and not any(scene.reaches(node, gone) for node in left)
+
+
+def _waits_without_quorum(scene: Scene, node: NodeId) -> bool:
+    return bool(scene.queue(node)) and scene.has_quorum(node) is False
+
+
+def _is_split(scene: Scene, parts: Cast) -> bool:
+    is_cut = not any(scene.reaches(node, parts.majority) for node in parts.minority)
+    return is_cut and scene.has_quorum(parts.payer) is False and bool(scene.has_quorum(parts.payee))
+
+
+def _is_on_its_way(scene: Scene, node: NodeId) -> bool:
+    return bool(scene.queue(node)) or scene.height(node) > scene.height_before(node)
+
+
+def _is_fought_out(scene: Scene, parts: Cast) -> bool:
+    campaigners = {ballot.node for ballot in scene.campaigns()}
+    have_led = {decided.ballot.node for decided in scene.decided()}
+    both = {parts.payer, parts.payee}
+    return (
+        both <= campaigners | have_led
+        and all(scene.queue(node) == 0 for node in both)
+        and scene.are_level(scene.everyone, scene.top_before)
+    )
+
+
+# Words.
+
+
+def _pay(debit: NodeId, credit: NodeId, amount: int = 1) -> str:
+    return f"{debit}> moneyTransfer {amount},{debit},{credit}"

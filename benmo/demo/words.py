@@ -1,0 +1,82 @@
+"""The demo's own commands, as one table, beside that of the nodes' (`benmo.commands`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benmo.commands import COMMANDS, Command, match
+from benmo.demo import actions
+from benmo.demo.guided import tour
+from benmo.demo.stage import Stage
+from benmo.output import Answer, Cell, Status, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A command of the demo's; as `benmo.commands.Command`, but for the stage.
+
+    `offers` is what each of its arguments may be completed with.
+    """
+
+    name: str
+    arguments: str
+    meaning: str
+    handler: Callable[[Stage, str], Answer]
+    offers: str = ""
+
+    @property
+    def usage(self) -> str:
+        return f"{self.name} {self.arguments}".strip()
+
+
+def meaning_of(name: str) -> Word | Command:
+    """The demo's word or the nodes' command of that name. Raises `NotUnderstood`.
+
+    A name in full goes before a beginning, and a beginning of a nodes' command, if that is the only
+    one, before that of one of the demo's words. Of a name that both have, the demo's is meant.
+    """
+    named = match(name, COMMANDS, WORDS)
+    assert isinstance(named, Word | Command)
+    return next((word for word in WORDS if word.name == named.name), named)
+
+
+def node_commands() -> list[Command]:
+    """What a line without an address may mean besides the demo's own words."""
+    own = {word.name for word in WORDS}
+    return [command for command in COMMANDS if command.name not in own]
+
+
+def _help(_stage: Stage, text: str) -> Answer:
+    shown: list[Word | Command] = [*WORDS, *node_commands()]
+    if text:
+        shown = [meaning_of(text.split(maxsplit=1)[0])]
+    rows: list[tuple[Cell, ...]] = [(each.usage, each.meaning) for each in shown]
+    value = [{"command": each.usage, "meaning": each.meaning} for each in shown]
+    which = "" if text else "What comes after exit is for a node: 2> printQueue, all printQueue."
+    return Answer(Status.DONE, value, which, Table(("", ""), rows, has_headers=False))
+
+
+def _exit(_stage: Stage, text: str) -> Answer:
+    actions.nothing(text)
+    return Answer(Status.DONE, None, "", leaves=True)
+
+
+WORDS = (
+    Word("tour", "[stop]", "a guided walk of three minutes", tour, offers="stop"),
+    Word("ls", "", "the nodes, at a glance", actions.list_nodes),
+    Word("use", "N", "what is typed without a number is for node N", actions.use, "nodes"),
+    Word("all", "COMMAND", "every node answers, in one table", actions.ask_all, "commands"),
+    Word("kill", "N…", "kill nodes, as a power cut would", actions.kill, "running"),
+    Word("stop", "N…", "pause nodes: up, but silent", actions.stop, "running"),
+    Word("continue", "N…", "wake paused nodes", actions.resume, "paused"),
+    Word("restart", "N…|all", "start nodes; what runs is killed first", actions.restart, "nodes"),
+    Word("partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"),
+    Word("slow", "A B MILLISECONDS", "delay a link, both ways; 0 ends it", actions.slow, "nodes"),
+    Word("heal", "", "mend every link", actions.heal),
+    Word("duel", "A B", "two nodes want to lead at the same moment", actions.duel, "running"),
+    Word("quiet", "", "show no notices", actions.quiet),
+    Word("loud", "", "show them again", actions.loud),
+    Word("help", "[COMMAND]", "what the commands mean", _help),
+    Word("exit", "", "stop all nodes and leave; so does Ctrl-D", _exit),
+)

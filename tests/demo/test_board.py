@@ -1,0 +1,164 @@
+"""Notices come in order, and no faster than people can read. The clock here is a number."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benmo.demo.board import (
+    BACKLOG_LINES_MAX,
+    BURST_LINES,
+    LINES_PER_S,
+    Pacer,
+    Style,
+)
+from benmo.demo.entries import Guide, Reply, Sum, Told
+from benmo.paxos import Notice, NoticeKind
+
+STYLE = Style((1, 2, 3), has_colour=False)
+
+
+def told(number: int, node: int = 1, kind: NoticeKind = NoticeKind.ACCEPTED) -> Told:
+    return Told(node, Notice(kind, f"notice {number}"))
+
+
+def guide(*paragraphs: str) -> Guide:
+    return Guide(paragraphs, lambda: None)
+
+
+def shown(pacer: Pacer, now: float) -> list[str]:
+    return [STYLE.line(entry) for entry in pacer.due(now)]
+
+
+def test_a_small_burst_is_shown_at_once_and_in_order() -> None:
+    pacer = Pacer()
+    for number in range(BURST_LINES):
+        pacer.add(told(number, node=1 + number % 2))
+    lines = shown(pacer, now=100.0)
+    assert lines == [f"n{1 + number % 2}│ notice {number}" for number in range(BURST_LINES)]
+    assert pacer.wait_s() > 1e6
+
+
+def test_what_comes_after_a_burst_is_shown_a_few_lines_a_second() -> None:
+    pacer = Pacer()
+    for number in range(BURST_LINES + 10):
+        pacer.add(told(number))
+    assert len(shown(pacer, now=100.0)) == BURST_LINES
+    assert shown(pacer, now=100.0 + 0.9 / LINES_PER_S) == []
+    assert 0 < pacer.wait_s() <= 1 / LINES_PER_S
+    assert shown(pacer, now=100.0 + 1.0 / LINES_PER_S) == [f"n1│ notice {BURST_LINES}"]
+    assert len(shown(pacer, now=101.0)) in (LINES_PER_S - 1, LINES_PER_S)
+
+
+def test_a_flood_is_never_faster_than_people_can_read() -> None:
+    pacer = Pacer()
+    now, lines = 0.0, 0
+    for number in range(20_000):
+        now += 0.001
+        pacer.add(told(number, node=1 + number % 3))
+        lines += len(pacer.due(now))
+    assert lines <= BURST_LINES + LINES_PER_S * now + 1
+    assert lines >= LINES_PER_S * now / 2
+
+
+def test_of_a_flood_each_node_has_one_line_that_counts_the_rest() -> None:
+    pacer = Pacer()
+    for number in range(BURST_LINES):
+        pacer.add(told(number))
+    pacer.due(0.0)
+    for number in range(9):
+        pacer.add(told(number, node=2))
+    for number in range(5):
+        pacer.add(told(number, node=2, kind=NoticeKind.PROMISED))
+    for number in range(BACKLOG_LINES_MAX - 13):
+        pacer.add(told(number, node=3))
+    first, second = (STYLE.line(entry) for entry in pacer.due(100.0))
+    assert first == "n2│ … 14 more: 9 accepted, 5 promised"
+    assert second == "n3│ … 11 more: 11 accepted"
+
+
+def test_no_notice_is_lost_from_the_count() -> None:
+    pacer = Pacer()
+    singles = counted = 0
+    for number in range(1000):
+        pacer.add(told(number, node=1 + number % 3))
+    for second in range(1000):
+        for entry in pacer.due(float(second)):
+            if isinstance(entry, Sum):
+                counted += entry.counts.total()
+            else:
+                singles += 1
+    assert singles + counted == 1000
+
+
+@pytest.mark.parametrize(
+    "kind", [NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING], ids=str
+)
+def test_what_matters_most_is_shown_even_in_a_flood(kind: NoticeKind) -> None:
+    pacer = Pacer()
+    pacer.add(told(0, node=2, kind=kind))
+    for number in range(1, 500):
+        pacer.add(told(number))
+    lines = [line for second in range(10) for line in shown(pacer, float(second))]
+    assert "n2│ notice 0" in lines
+
+
+def test_warnings_in_their_hundreds_are_summed_up_too() -> None:
+    pacer = Pacer()
+    for number in range(500):
+        pacer.add(told(number, kind=NoticeKind.WARNING))
+    lines = [line for second in range(10) for line in shown(pacer, float(second))]
+    assert len(lines) < BACKLOG_LINES_MAX
+    assert any(re.search(r"… \d+ more: \d+ warnings", line) for line in lines)
+
+
+def test_the_guide_speaks_at_its_place_and_is_never_summed_up() -> None:
+    pacer = Pacer()
+    for number in range(100):
+        pacer.add(told(number))
+    pacer.add(guide("Look at that."))
+    for number in range(100):
+        pacer.add(told(number))
+    lines = [line for second in range(60) for line in shown(pacer, float(second))]
+    place = lines.index(" ▶│ Look at that.")
+    assert sum("more:" in line for line in lines[:place]) >= 1
+    assert sum("more:" in line for line in lines[place:]) >= 1
+
+
+def test_the_guide_waits_for_what_was_said_before_it() -> None:
+    pacer = Pacer()
+    for number in range(BURST_LINES + 1):
+        pacer.add(told(number))
+    pacer.add(guide("So it was."))
+    assert shown(pacer, 0.0)[-1] == f"n1│ notice {BURST_LINES - 1}"
+    assert shown(pacer, 1.0) == [f"n1│ notice {BURST_LINES}", " ▶│ So it was."]
+
+
+def test_an_answer_is_shown_as_it_is_after_a_flood_that_is_summed_up() -> None:
+    pacer = Pacer()
+    for number in range(100):
+        pacer.add(told(number))
+    pacer.add(Reply("decided: one\ntwo", 1.0, lambda: None))
+    for number in range(100):
+        pacer.add(told(number))
+    lines = [line for second in range(60) for line in shown(pacer, float(second))]
+    place = lines.index("decided: one\ntwo")
+    assert any("more:" in line for line in lines[:place])
+    assert any("more:" in line for line in lines[place:])
+
+
+def test_nodes_of_two_digits_have_their_lines_aligned() -> None:
+    style = Style(range(1, 12), has_colour=False)
+    assert style.line(told(1, node=2)) == "n2 │ notice 1"
+    assert style.line(told(1, node=11)) == "n11│ notice 1"
+
+
+def test_each_node_has_a_colour_of_its_own_unless_none_are_wanted() -> None:
+    style = Style((1, 2), has_colour=True)
+    colours = {
+        style.line(told(1, node=node, kind=NoticeKind.DECIDED)).partition("n")[0] for node in (1, 2)
+    }
+    assert len(colours) == 2
+    assert all(colour.startswith("\x1b[") for colour in colours)
+    assert "\x1b" not in STYLE.line(told(1))

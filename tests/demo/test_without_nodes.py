@@ -1,0 +1,101 @@
+"""What the demo answers while no node runs: what is wrong, and what to type instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.demo.demo import Demo
+from benmo.demo.fleet import Fleet
+from benmo.demo.stage import Stage
+from benmo.initialize import addresses, new_cluster
+from benmo.output import Status
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Demo:
+    """Give a demo of five nodes, none of which was started."""
+    cluster = new_cluster(addresses(5, 9001), ClusterSettings())
+    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
+    return Demo(Stage(fleet, selected=1))
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("2> printQueue", 1, "node 2 is not running: restart 2"),
+        ("printQueue", 1, "node 1 is not running: restart 1"),
+        ("kill 2 3", 1, "nodes 2 and 3 are not running"),
+        ("stop 2", 1, "node 2 is not running"),
+        ("9> printQueue", 1, "there is no node 9: nodes are 1 to 5"),
+        ("kill 9", 1, "there is no node 9"),
+        ("kill", 2, "kill N"),
+        ("kill x", 2, "a number from 1 to 5"),
+        ("continue 2", 1, "node 2 is not running"),
+        ("partition", 2, "partition 1 2 | 3 4 5"),
+        ("slow 1 2", 2, "slow A B MILLISECONDS"),
+        ("slow 1 1 5", 1, "no link to itself"),
+        ("slow 1 2 soon", 2, "whole number of milliseconds"),
+        ("duel 1", 2, "duel A B"),
+        ("2> kill 3", 2, "without 2>"),
+        ("all", 2, "all COMMAND"),
+        ("all nonsense", 2, "there is no command 'nonsense'"),
+        ("all ls", 2, "without all>"),
+        ("frobnicate", 2, "help lists the commands"),
+        ("tour", 1, "the tour needs a terminal"),
+        ("ls 3", 2, "it takes nothing"),
+        ("exit now", 2, "it takes nothing, not now: exit"),
+    ],
+)
+def test_what_is_wrong_is_answered_with_a_status_and_a_hint(
+    demo: Demo, line: str, status: int, reason: str
+) -> None:
+    rendered = demo.run(line, "json")
+    assert rendered.status == status
+    answer = json.loads(rendered.output)
+    assert reason in answer["reason"]
+    assert answer["outcome"] == ("refused" if status == 1 else "not understood")
+    assert not rendered.leaves
+
+
+def test_when_no_node_can_be_asked_the_answer_to_all_is_unknown(demo: Demo) -> None:
+    rendered = demo.run("all printBalance", "json")
+    assert rendered.status is Status.UNKNOWN
+    answer = json.loads(rendered.output)["nodes"]["5"]
+    assert answer == {"outcome": "unknown", "reason": "node 5 is not running"}
+
+
+@pytest.mark.parametrize("line", ["use 3", "3>", "use  3 "])
+def test_another_node_is_selected(demo: Demo, line: str) -> None:
+    assert demo.run(line, "table").output == ""
+    assert "node 3 is not running" in demo.run("printQueue", "table").output
+
+
+def test_links_of_nodes_that_do_not_run_are_not_said_to_be_whole(demo: Demo) -> None:
+    said = demo.run("heal", "table")
+    assert said.status is Status.DONE
+    assert said.output.startswith("no node is running: once they are, every link will be whole")
+
+
+def test_what_is_held_back_is_told_in_whole_sentences(demo: Demo) -> None:
+    assert demo.run("quiet", "table").output == (
+        "the nodes' notices are not shown: loud shows them"
+    )
+    assert demo.run("loud", "table").output == "the nodes' notices are shown"
+
+
+def test_exit_leaves(demo: Demo) -> None:
+    assert demo.run("exit", "table").leaves
+
+
+def test_help_shows_both_tables_or_one_line(demo: Demo) -> None:
+    everything = demo.run("help", "table").output
+    for usage in ("kill N", "partition 1 2 | 3 4 5", "moneyTransfer AMOUNT", "delayLink N"):
+        assert usage in everything
+    assert everything.count("help [COMMAND]") == everything.count(" exit  ") == 1
+    assert demo.run("help parti", "table").output.split("  ")[0].strip() == "partition 1 2 | 3 4 5"
+    assert demo.run("help printQ", "tsv").output.startswith("printQueue\t")
+    assert demo.run("help frobnicate", "table").status is Status.NOT_UNDERSTOOD
