@@ -19,6 +19,7 @@ from benmo.codec import to_json
 from benmo.disk import RealDisk
 from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Submitted
 from benmo.errors import StateError
+from benmo.ledger import Payments
 from benmo.paxos import Message, NodeId
 from benmo.storage import Storage
 from benmo.trials.torture import initialize
@@ -65,7 +66,7 @@ class ChainWriter:
             credit = node % len(_WRITERS) + 1
             count = min(block_transfers, transfers - written)
             self._ticket += 1
-            self._turn(node, Submitted(self._ticket, ((credit, 1),) * count))
+            self._turn(node, Submitted(self._ticket, Payments((credit,) * count, (1,) * count)))
             self._until_decided(node)
             written += count
 
