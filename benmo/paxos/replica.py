@@ -169,9 +169,7 @@ class Replica:
 
     # Messages.
 
-    def _route(  # noqa: PLR0912 - a case for each message
-        self, sender: NodeId, message: Message, now: float, step: Step
-    ) -> None:
+    def _route(self, sender: NodeId, message: Message, now: float, step: Step) -> None:
         match message:
             case Prepare():
                 self._on_prepare(sender, message.ballot, now, step)
@@ -339,7 +337,8 @@ class Replica:
 
     def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
         if step.decided:
-            self._highest_round = max(self._highest_round, step.decided[-1].ballot.round)
+            rounds = [block.ballot.round for block in step.decided]
+            self._highest_round = max(self._highest_round, *rounds)
             self.acceptor.on_decided(self.learner.height)
             self.leader.on_progress(self.learner.height, now)
             self.election.on_decided(now)

@@ -40,7 +40,7 @@ LAST_STEPS = 40
 """How many of the last steps a failure shows."""
 
 
-def text_of(message: Message) -> str:  # noqa: PLR0912 - a case for each message
+def text_of(message: Message) -> str:
     """A message in the words of its type."""
     match message:
         case Prepare(ballot):

@@ -247,6 +247,15 @@ def test_a_decision_does_not_touch_what_was_accepted_for_the_slot_above() -> Non
     assert bench.replica.durable == at_height(4, Ballot(5, 2), proposal(5, 2, 5))
 
 
+def test_a_ballot_is_above_those_of_all_blocks_that_were_fetched_not_only_of_the_last() -> None:
+    """The last block may have been proposed in a lower ballot, and taken over from a promise."""
+    bench = Bench(3, queue=("own",))
+    first, second = blocks(1, 2)
+    fetched = (replace(first, ballot=Ballot(9, 2)), replace(second, ballot=Ballot(5, 1)))
+    assert bench.hear(2, Blocks(fetched, 2)).decided == list(fetched)
+    assert bench.campaign() == Ballot(10, 3)
+
+
 # Heartbeats.
 
 
