@@ -19,13 +19,11 @@ import pyte
 
 from tests.support.processes import DEADLINE_S, end_process, environment, eventually
 
-# A session leader without a terminal gets the one that it opens. Ctrl-C works there, even if the
-# tests themselves run where it is ignored.
+# A session leader without a terminal gets the one that it opens.
 _TAKE_TERMINAL = (
     sys.executable,
     "-c",
-    "import os, signal, sys\n"
-    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    "import os, sys\n"
     "os.close(os.open(os.ttyname(0), os.O_RDWR))\n"
     "os.execv(sys.argv[1], sys.argv[1:])",
 )
