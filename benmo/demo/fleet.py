@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -44,6 +45,8 @@ class Fleet:
         self.cluster = cluster
         self.nodes = cluster.ids
         self.links = Links(cluster.ids)
+        self.hurried: Counter[NodeId] = Counter()
+        """How often each node was told to campaign at once."""
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
@@ -120,6 +123,7 @@ class Fleet:
         """Let these campaign at this moment, if they have something to propose."""
         for node in nodes:
             self._attached[node].hurry()
+            self.hurried[node] += 1
 
     # Processes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ _BALLOT = r"\((\d+), (\d+)\)"
 _LEADS = re.compile(rf"leads with ballot {_BALLOT}: promised by ([0-9, ]+)")
 _ACCEPTED = re.compile(rf"accepted slot (\d+) from node \d+ in ballot {_BALLOT}")
 _DECIDED = re.compile(rf"slot (\d+) is decided: .* in ballot {_BALLOT}")
-_WANTS = re.compile(rf"wants to lead: asks for promises for ballot {_BALLOT}")
 _GIVES_UP = re.compile(rf"gives ballot {_BALLOT} up: (.*)")
 
 
@@ -58,6 +58,7 @@ class Scene:
         """How many notices came before the mark."""
         self._heights: dict[NodeId, int] = {}
         self._heights_before: dict[NodeId, int] = {}
+        self._hurried_before: Counter[NodeId] = Counter()
 
     # What happens.
 
@@ -66,6 +67,7 @@ class Scene:
         self._marked = len(self._notices)
         self.look()
         self._heights_before = dict(self._heights)
+        self._hurried_before = self.fleet.hurried.copy()
 
     def tell(self, node: NodeId, notice: Notice) -> None:
         """A node said something; called in another thread."""
@@ -109,6 +111,16 @@ class Scene:
         """How much waits at a node; None if it doesn't answer."""
         toolbar = self.fleet.toolbar(node)
         return None if toolbar is None else toolbar.queue
+
+    def is_done(self, node: NodeId) -> bool:
+        """Whether nothing waits at a node, at this moment: it is asked, as `queue` may be old."""
+        with suppress(Refused, NodeGone):
+            return self.fleet.value(node, "printQueue") == []
+        return False
+
+    def was_hurried(self, node: NodeId) -> bool:
+        """Whether it was told since the mark to campaign at once."""
+        return self.fleet.hurried[node] > self._hurried_before[node]
 
     def has_quorum(self, node: NodeId) -> bool | None:
         toolbar = self.fleet.toolbar(node)
@@ -174,11 +186,6 @@ class Scene:
     def _promised(self) -> dict[Ballot, str]:
         found = (_LEADS.fullmatch(text) for _, text in self._texts())
         return {_ballot(each.groups()[:2]): each[3] for each in found if each}
-
-    def campaigns(self) -> list[Ballot]:
-        """The ballots with which nodes wanted to lead."""
-        found = (_WANTS.fullmatch(text) for _, text in self._texts())
-        return [_ballot(match.groups()) for match in found if match]
 
     def given_up(self) -> list[GivenUp]:
         return [

@@ -39,9 +39,20 @@ def what_the_duel_was(scene: Scene) -> list[str]:
         if lost
         else "Nobody had to give a ballot up: no clash this time."
     )
-    slots = [f"slot {decided.slot} in ballot {decided.ballot}" for decided in scene.decided()]
+    slots = [_in_which_ballot(decided) for decided in scene.decided()]
     told = f"Decided: {_and(slots)}. " if slots else ""
     return [how, f"{told}{all_alike(scene)}"]
+
+
+def _in_which_ballot(decided: Decided) -> str:
+    """And whose block it was, if another node had to take it over."""
+    told = f"slot {decided.slot} in ballot {decided.ballot}"
+    if decided.proposed_in.node == decided.ballot.node:
+        return told
+    return (
+        f"{told} (the block of node {decided.proposed_in.node}, which had been accepted somewhere "
+        f"already: node {decided.ballot.node} had to take it over)"
+    )
 
 
 def last_decided(scene: Scene) -> str:

@@ -268,13 +268,12 @@ def _is_on_its_way(scene: Scene, node: NodeId) -> bool:
 
 
 def _is_fought_out(scene: Scene, parts: Cast) -> bool:
-    campaigners = {ballot.node for ballot in scene.campaigns()}
-    have_led = {decided.ballot.node for decided in scene.decided()}
-    both = {parts.payer, parts.payee}
+    """Both were let loose, and what they wanted is decided, whoever came to lead for it."""
+    both = (parts.payer, parts.payee)
     return (
-        both <= campaigners | have_led
-        and all(scene.queue(node) == 0 for node in both)
+        all(scene.was_hurried(node) and scene.queue(node) == 0 for node in both)
         and scene.are_level(scene.everyone, scene.top_before)
+        and all(map(scene.is_done, both))
     )
 
 

@@ -98,5 +98,17 @@ def test_without_a_clash_nothing_is_told_of_one(scene: Scene) -> None:
     )
 
 
+def test_a_block_that_was_taken_over_in_a_duel_is_told_as_such(scene: Scene) -> None:
+    accepted(scene, "1", "(6, 1)")
+    accepted(scene, "123", "(7, 3)")
+    decided(scene, "123", "(6, 1)")
+    accepted(scene, "123", "(8, 3)", slot=5)
+    decided(scene, "123", "(8, 3)", slot=5)
+    assert what_the_duel_was(scene)[1].startswith(
+        "Decided: slot 4 in ballot (7, 3) (the block of node 1, which had been accepted somewhere "
+        "already: node 3 had to take it over) and slot 5 in ballot (8, 3)."
+    )
+
+
 def test_nodes_that_do_not_answer_are_not_told_to_be_alike(scene: Scene) -> None:
     assert "height" not in all_alike(scene)
