@@ -187,7 +187,7 @@ COMMANDS = (
     Command(
         "delayLink",
         "N MILLISECONDS",
-        "let what is sent to node N leave later; 0 ends that",
+        "send to node N so much later; 0 ends that",
         link_handlers.delay_link,
         question="node milliseconds: ",
         offers="peers",

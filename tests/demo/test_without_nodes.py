@@ -95,6 +95,7 @@ def test_help_shows_both_tables_or_one_line(demo: Demo) -> None:
     everything = demo.run("help", "table").output
     for usage in ("kill N", "partition 1 2 | 3 4 5", "moneyTransfer AMOUNT", "delayLink N"):
         assert usage in everything
+    assert max(map(len, everything.splitlines())) <= 80
     assert everything.count("help [COMMAND]") == everything.count(" exit  ") == 1
     assert demo.run("help parti", "table").output.split("  ")[0].strip() == "partition 1 2 | 3 4 5"
     assert demo.run("help printQ", "tsv").output.startswith("printQueue\t")
