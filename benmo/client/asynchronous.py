@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from benmo.client import convert
+from benmo.client.connector import Connector
 from benmo.client.errors import (
     Inconsistent,
     NotConnected,
@@ -18,8 +19,7 @@ from benmo.client.errors import (
 )
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection, NodeGone, NotReached, connect
-from benmo.errors import StateError
+from benmo.connection import NodeConnection, NodeGone, NotReached
 from benmo.frames import FRAME_BYTES_MAX
 from benmo.requests import (
     Answer,
@@ -42,29 +42,36 @@ T = TypeVar("T")
 _GRACE_S = 2.0
 """How much longer than it was told to wait a node may take before it counts as silent."""
 
+CONNECT_TIMEOUT_S = 5.0
+"""Long enough for a node that is restarted, short enough to be told of one that is down."""
+
 _POLL_S = 10.0
-_AGAIN_S = (0.05, 1.0)
 _SLOT_MAX = 2**53
 
 
 class AsyncClient:
     """A client of one node, with whose money it pays. Use it as a context manager, in one loop.
 
-    node       the node's id
-    state_dir  holds `cluster.json` and the node's certificate, `node-N/tls`
+    node               the node's id
+    state_dir          holds `cluster.json` and the node's certificate, `node-N/tls`
+    connect_timeout_s  how long a call waits, within its own `timeout_s`, for a node that isn't
+                       there to come (again); seconds
 
     It connects when it is first asked for something, and again when the connection was lost.
     What it shows never goes back: a later answer is of the same height or a greater one.
     """
 
-    def __init__(self, node: int = 1, state_dir: str | Path = "state") -> None:
+    def __init__(
+        self,
+        node: int = 1,
+        state_dir: str | Path = "state",
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
         self.node = node
-        self._state = StateDirectory(Path(state_dir))
-        self._connection: NodeConnection | None = None
-        self._connecting: asyncio.Task[None] | None = None
+        self._connector = Connector(StateDirectory(Path(state_dir)), node)
+        self._connect_timeout_s = connect_timeout_s
         self._height = 0
-        self._cluster = ""
-        self._is_closed = False
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -79,13 +86,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """End the connection. What is under way ends with `OutcomeUnknown` or `Unavailable`."""
-        self._is_closed = True
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self._connection is not None:
-            self._connection.abort()
-        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
-            await asyncio.sleep(0)
+        await self._connector.close()
 
     # Paying.
 
@@ -221,7 +222,7 @@ class AsyncClient:
             try:
                 answer = await self._blocks(slot, _SLOT_MAX, _POLL_S, reconnect_s)
             except (Unavailable, NotConnected):
-                await self._connected(reconnect_s)
+                await self._connector.connection(reconnect_s)
                 continue
             for read in answer.blocks:
                 block = convert.block_of(read, slot, previous)
@@ -288,50 +289,8 @@ class AsyncClient:
             raise NotConnected(str(error)) from error
 
     async def _connected(self, timeout_s: float) -> NodeConnection:
-        """The connection, made if need be, and tried again for so long."""
-        if not timeout_s >= 0:
-            raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
-        loop = asyncio.get_running_loop()
-        end = loop.time() + timeout_s
-        pause_s = _AGAIN_S[0]
-        reason = f"node {self.node} does not answer"
-        while self._connection is None or not self._connection.is_open:
-            try:
-                async with asyncio.timeout_at(end):
-                    await self._connect()
-            except TimeoutError as error:
-                raise NotConnected(reason) from error
-            except NotReached as error:
-                reason = str(error)
-                if loop.time() + pause_s > end:
-                    raise NotConnected(reason) from error
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _AGAIN_S[1])
-            except StateError as error:
-                raise NotConnected(str(error)) from error
-        return self._connection
-
-    async def _connect(self) -> None:
-        """One attempt, shared by whoever needs it meanwhile."""
-        if self._is_closed:
-            raise NotConnected("this client is closed")
-        if self._connecting is None or self._connecting.done():
-            self._connecting = asyncio.get_running_loop().create_task(self._attempt())
-            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        connecting = self._connecting
-        await asyncio.wait([connecting])
-        if connecting.cancelled():
-            raise NotConnected("this client is closed")
-        connecting.result()
-
-    async def _attempt(self) -> None:
-        """Goes on when nobody waits for it any more: the next request finds what it made."""
-        connection = await connect(self._state, self.node)
-        if self._cluster not in ("", connection.cluster):
-            connection.abort()
-            raise StateError(f"{self._state.path} is another cluster's now: begin a new client")
-        self._cluster = connection.cluster
-        self._connection = connection
+        """Raises `NotConnected`."""
+        return await self._connector.connection(min(timeout_s, self._connect_timeout_s))
 
 
 def _require_slot(slot: int) -> None:

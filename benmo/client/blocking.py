@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from benmo.client.asynchronous import AsyncClient
+from benmo.client.asynchronous import CONNECT_TIMEOUT_S, AsyncClient
 from benmo.client.errors import OutcomeUnknown
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 
@@ -26,15 +26,19 @@ _END_S = 2.0
 class Client:
     """A client of one node, with whose money it pays. Use it as a context manager.
 
-    node       the node's id
-    state_dir  holds `cluster.json` and the node's certificate, `node-N/tls`
-
-    Its methods may be called from any thread; they promise and raise what those of `AsyncClient`
-    do, which does the work in a thread of its own.
+    For `node`, `state_dir` and `connect_timeout_s` see `AsyncClient`. Its methods may be called
+    from any thread; they promise and raise what those of `AsyncClient` do, which does the work in
+    a thread of its own.
     """
 
-    def __init__(self, node: int = 1, state_dir: str | Path = "state") -> None:
-        self._client = AsyncClient(node, state_dir)
+    def __init__(
+        self,
+        node: int = 1,
+        state_dir: str | Path = "state",
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
+        self._client = AsyncClient(node, state_dir, connect_timeout_s=connect_timeout_s)
         self._loop = asyncio.new_event_loop()
         self._stopping: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="client", daemon=True)

@@ -81,8 +81,8 @@ class FakeNode:
 
     def replace(self, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
         """Let every client of this test meet this node."""
-        monkeypatch.setattr("benmo.client.asynchronous.connect", self._connect)
-        monkeypatch.setattr("benmo.client.asynchronous._AGAIN_S", (0.001, 0.001))
+        monkeypatch.setattr("benmo.client.connector.connect", self._connect)
+        monkeypatch.setattr("benmo.client.connector._AGAIN_S", (0.001, 0.001))
         monkeypatch.setattr("benmo.client.asynchronous._GRACE_S", 0.0)
         return self
 

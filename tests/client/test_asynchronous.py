@@ -128,6 +128,21 @@ def test_a_node_that_does_not_come_is_not_connected_and_nothing_is_sent(node: Fa
     assert node.asked == []
 
 
+def test_a_node_that_is_not_there_is_not_waited_for_as_long_as_a_decision(node: FakeNode) -> None:
+    node.refusals = [AWAY] * 100_000
+
+    async def test() -> None:
+        async with AsyncClient(1, connect_timeout_s=0.01) as client:
+            for use in USES[:-1]:
+                with pytest.raises(NotConnected, match="node 1 is not running"):
+                    await asyncio.wait_for(use(client, 10 * DEADLINE_S), DEADLINE_S)
+            with pytest.raises(NotConnected, match="node 1 is not running"):
+                await anext(client.watch(reconnect_s=0.02))
+
+    asyncio.run(test())
+    assert node.asked == []
+
+
 USES: list[Callable[[AsyncClient, float], Awaitable[object]]] = [
     lambda client, timeout_s: client.transfer(1, 2, key="k", timeout_s=timeout_s),
     lambda client, timeout_s: client.find("k", timeout_s=timeout_s),

@@ -154,7 +154,8 @@ def test_a_node_that_is_not_running_is_not_connected_and_one_that_comes_is_waite
     cluster: RealCluster,
 ) -> None:
     cluster.kill(1)
-    with Client(1, cluster.state) as client, ThreadPoolExecutor(1) as waiting:
+    patient = Client(1, cluster.state, connect_timeout_s=DEADLINE_S)
+    with patient as client, ThreadPoolExecutor(1) as waiting:
         for use in (
             lambda: client.transfer(1, 2, key="rent", timeout_s=0.2),
             lambda: client.balances(timeout_s=0.2),

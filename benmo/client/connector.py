@@ -1,0 +1,80 @@
+"""A client's connection to its node: made when it is needed, and again when it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+from benmo.client.errors import NotConnected
+from benmo.cluster import StateDirectory
+from benmo.connection import NodeConnection, NotReached, connect
+from benmo.errors import StateError
+
+_AGAIN_S = (0.05, 1.0)
+
+
+class Connector:
+    """Gives an open connection to whoever asks, in one loop; attempts are shared."""
+
+    def __init__(self, state: StateDirectory, node: int) -> None:
+        self._state = state
+        self._node = node
+        self._connection: NodeConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._cluster = ""
+        self._is_closed = False
+
+    async def connection(self, timeout_s: float) -> NodeConnection:
+        """The connection, made if need be, and tried again for so long. Raises `NotConnected`."""
+        if not timeout_s >= 0:
+            raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        pause_s = _AGAIN_S[0]
+        reason = f"node {self._node} does not answer"
+        while self._connection is None or not self._connection.is_open:
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._connect()
+            except TimeoutError as error:
+                raise NotConnected(reason) from error
+            except NotReached as error:
+                reason = str(error)
+                if loop.time() + pause_s > end:
+                    raise NotConnected(reason) from error
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _AGAIN_S[1])
+            except StateError as error:
+                raise NotConnected(str(error)) from error
+        return self._connection
+
+    async def close(self) -> None:
+        """End the connection, and make no other."""
+        self._is_closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            self._connection.abort()
+        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+            await asyncio.sleep(0)
+
+    async def _connect(self) -> None:
+        """One attempt, shared by whoever needs it meanwhile."""
+        if self._is_closed:
+            raise NotConnected("this client is closed")
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.get_running_loop().create_task(self._attempt())
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        connecting = self._connecting
+        await asyncio.wait([connecting])
+        if connecting.cancelled():
+            raise NotConnected("this client is closed")
+        connecting.result()
+
+    async def _attempt(self) -> None:
+        """Goes on when nobody waits for it any more: the next request finds what it made."""
+        connection = await connect(self._state, self._node)
+        if self._cluster not in ("", connection.cluster):
+            connection.abort()
+            raise StateError(f"{self._state.path} is another cluster's now: begin a new client")
+        self._cluster = connection.cluster
+        self._connection = connection
