@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from benmo.arguments import integer, misused, no_arguments, seconds
 from benmo.errors import Refused
-from benmo.ledger import AppliedBlock, Payments, Transfer
+from benmo.ledger import Payments, Transfer
 from benmo.output import Answer, Cell, Status, Table
 from benmo.service import Service
+from benmo.shown_chain import chain_json, chain_table, shown
 from benmo.text import escaped
 
 BLOCKS_SHOWN_MAX = 1000
@@ -53,18 +54,9 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
             f"that is {last - first + 1} blocks, {BLOCKS_SHOWN_MAX} can be shown at a time: "
             f"printBlockchain {max(first, last - 99)} {last}"
         )
-    blocks = [applied async for applied in service.blocks(first, last)]
-    has_memo = any(run.memo for applied in blocks for run in applied.block.runs)
-    rows = [row for applied in blocks for row in _block_rows(applied, has_memo)]
-    headers = ["slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome"]
-    headers += ["memo"] if has_memo else []
+    blocks = [shown(applied) async for applied in service.blocks(first, last)]
     text = "" if blocks else _no_blocks(height)
-    return Answer(
-        Status.DONE,
-        [_block_json(applied) for applied in blocks],
-        text,
-        Table(tuple(headers), rows),
-    )
+    return Answer(Status.DONE, chain_json(blocks), text, chain_table(blocks))
 
 
 def _no_blocks(height: int) -> str:
@@ -84,20 +76,6 @@ def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
     return first, last
 
 
-def _block_json(applied: AppliedBlock) -> dict[str, object]:
-    block = applied.block
-    return {
-        "slot": block.slot,
-        "ballot": list(block.ballot),
-        "previous": block.previous,
-        "hash": block.hash,
-        "transfers": [
-            {**_transfer_json(transfer), "outcome": str(outcome), **_texts(transfer)}
-            for transfer, outcome in applied.outcomes()
-        ],
-    }
-
-
 def _transfer_json(transfer: Transfer) -> dict[str, object]:
     return {
         "id": transfer.id,
@@ -111,24 +89,6 @@ def _texts(transfer: Transfer) -> dict[str, object]:
     """Memo and key, where there are any."""
     texts = {"memo": transfer.memo, "key": transfer.key}
     return {name: text for name, text in texts.items() if text}
-
-
-def _block_rows(applied: AppliedBlock, has_memo: bool) -> list[tuple[Cell, ...]]:
-    block = applied.block
-    return [
-        (
-            block.slot,
-            str(block.ballot),
-            block.hash[:12],
-            transfer.id,
-            transfer.amount,
-            transfer.debit_node,
-            transfer.credit_node,
-            str(outcome),
-            *_memo(transfer, has_memo),
-        )
-        for transfer, outcome in applied.outcomes()
-    ]
 
 
 def _memo(transfer: Transfer, is_shown: bool) -> tuple[Cell, ...]:

@@ -74,8 +74,8 @@ def overview(
     rows: list[tuple[Cell, ...]] = []
     values: list[dict[str, object]] = []
     for node, state in states.items():
-        own = {header: cells.get(node, "") for header, cells in columns.items()}
-        rows.append((node, *own.values(), *_cells(state)))
+        own = {header: cells.get(node) for header, cells in columns.items()}
+        rows.append((node, *(cell or "" for cell in own.values()), *_cells(state)))
         values.append({"node": node, **own, **_value(found[node])})
     is_up = _has_quorum(list(states.values()))
     table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows)

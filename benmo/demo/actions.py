@@ -9,7 +9,8 @@ from dataclasses import replace
 from benmo.arguments import Misused
 from benmo.commands import is_crash, parse
 from benmo.connection import NodeGone
-from benmo.demo.links import pairs_between, read_groups, read_node, read_nodes
+from benmo.demo.chains import chains_together
+from benmo.demo.links import EVERY_NODE, pairs_between, read_groups, read_node, read_nodes
 from benmo.demo.sentences import is_or_are, many
 from benmo.demo.stage import Stage
 from benmo.demo.threads import at_once
@@ -36,9 +37,14 @@ def ask_all(stage: Stage, text: str) -> Answer:
     asked = [rendered.status for rendered in answers.values() if not rendered.leaves]
     values = {node: json.loads(rendered.output or "null") for node, rendered in answers.items()}
     answer = together(values, max(asked, default=Status.UNKNOWN))
-    if command.name == "printStatus" and answer.status is Status.DONE:
+    if answer.status is not Status.DONE:
+        return answer
+    if command.name == "printStatus":
         seen = overview(stage.fleet.nodes, _present(stage, values))
         return replace(answer, text=seen.text, table=seen.table)
+    if command.name == "printBlockchain":
+        text, table = chains_together(values)
+        return replace(answer, text=text, table=table)
     return answer
 
 
@@ -70,24 +76,23 @@ def run_at(stage: Stage, node: NodeId, line: str, output_format: str) -> Rendere
 
 
 def kill(stage: Stage, text: str) -> Answer:
-    nodes = _some(stage, text)
-    _require(stage, nodes, runs=True)
+    nodes = _some_that_run(stage, text)
     stage.fleet.kill(nodes)
     return _told("killed", nodes, "killed: as after a power cut")
 
 
 def stop(stage: Stage, text: str) -> Answer:
-    nodes = _some(stage, text)
-    _require(stage, nodes, runs=True)
+    nodes = _some_that_run(stage, text)
     stage.fleet.pause(nodes)
     return _told("paused", nodes, "paused: continue wakes it")
 
 
 def resume(stage: Stage, text: str) -> Answer:
-    nodes = _some(stage, text)
-    _require(stage, nodes, runs=True)
+    nodes = _some_that_run(stage, text)
     awake = [node for node in nodes if not stage.fleet.is_paused(node)]
-    if awake:
+    if _means_all(text) and len(awake) < len(nodes):
+        nodes = tuple(node for node in nodes if node not in awake)
+    elif awake:
         raise Refused(f"{many(awake)} {is_or_are(awake)} not paused")
     stage.fleet.resume(nodes)
     return _told("continued", nodes, "awake again")
@@ -105,14 +110,22 @@ def partition(stage: Stage, text: str) -> Answer:
     groups = read_groups(text, stage.fleet.nodes)
     stage.fleet.partition(groups)
     quorum = len(stage.fleet.nodes) // 2 + 1
-    strong = [group for group in groups if len(group) >= quorum]
-    who = f"only {many(strong[0])} can decide" if strong else "nobody can decide anything"
     shown = stage.fleet.links.shown()
     return Answer(
         Status.DONE,
         {"groups": [list(group) for group in groups]},
-        f"cut: {shown}; a majority is {quorum}, so {who}",
+        f"cut: {shown}; a majority is {quorum}, so {_who_can_decide(stage, groups, quorum)}",
     )
+
+
+def _who_can_decide(stage: Stage, groups: Sequence[Sequence[NodeId]], quorum: int) -> str:
+    strong = next((group for group in groups if len(group) >= quorum), ())
+    silent = [node for node in strong if stage.fleet.why_silent(node)]
+    up = [node for node in strong if node not in silent]
+    if len(up) >= quorum:
+        return f"only {many(up)} can decide"
+    why = f" while {many(silent)} {is_or_are(silent)} down or paused" if silent else ""
+    return f"nobody can decide anything{why}"
 
 
 def heal(stage: Stage, text: str) -> Answer:
@@ -154,7 +167,7 @@ def duel(stage: Stage, text: str) -> Answer:
     if len(nodes) != 2:
         raise Misused("it takes two nodes")
     first, second = nodes
-    _require(stage, nodes, runs=True)
+    _require_running(stage, nodes)
     told = [_something_queued(stage, first, second), _something_queued(stage, second, first)]
     stage.fleet.hurry(nodes)
     told.append(
@@ -198,7 +211,8 @@ def list_nodes(stage: Stage, text: str) -> Answer:
         node: fleet.process_id(node) for node in fleet.nodes if fleet.is_running(node)
     }
     seen = overview(fleet.nodes, _present(stage, said), {"process": processes})
-    return replace(seen, status=Status.DONE)
+    text = "\n".join([seen.text, *fleet.links.told()])
+    return replace(seen, status=Status.DONE, text=text)
 
 
 def _present(stage: Stage, said: Mapping[NodeId, object]) -> dict[NodeId, Said]:
@@ -227,8 +241,22 @@ def _some(stage: Stage, text: str) -> tuple[NodeId, ...]:
     return nodes
 
 
-def _require(stage: Stage, nodes: Sequence[NodeId], runs: bool) -> None:
-    down = [node for node in nodes if stage.fleet.is_running(node) is not runs]
+def _some_that_run(stage: Stage, text: str) -> tuple[NodeId, ...]:
+    """Of `all`, those that do; else each one named must."""
+    nodes = _some(stage, text)
+    running = tuple(filter(stage.fleet.is_running, nodes))
+    if _means_all(text) and running:
+        return running
+    _require_running(stage, nodes)
+    return nodes
+
+
+def _means_all(text: str) -> bool:
+    return text.strip().lower() == EVERY_NODE
+
+
+def _require_running(stage: Stage, nodes: Sequence[NodeId]) -> None:
+    down = [node for node in nodes if not stage.fleet.is_running(node)]
     if down:
         raise Refused(f"{many(down)} {is_or_are(down)} not running")
 

@@ -10,6 +10,8 @@ from benmo.paxos import NodeId
 Pair = tuple[NodeId, NodeId]
 Group = tuple[NodeId, ...]
 
+EVERY_NODE = "all"
+
 
 class Links:
     """All links between the nodes, in both directions alike."""
@@ -57,6 +59,16 @@ class Links:
         """The groups as one types them."""
         return " | ".join(" ".join(map(str, group)) for group in self.groups)
 
+    def told(self) -> list[str]:
+        """A line about what is cut, if anything is, and one about what is slowed."""
+        told = [f"cut: {self.shown()}"] if len(self.groups) > 1 else []
+        count, slowed = len(self._nodes), len(self.delays_ms)
+        delays = set(self.delays_ms.values())
+        if slowed == count * (count - 1) // 2 and len(delays) == 1:
+            return [*told, f"slowed: every link by {delays.pop()} ms"]
+        each = [f"{a}–{b} by {delay_ms} ms" for (a, b), delay_ms in sorted(self.delays_ms.items())]
+        return [*told, f"slowed: {', '.join(each)}"] if each else told
+
 
 def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
     """`1 2 | 3 4 5`; nodes that aren't named are one more group. Raises `Refused`."""
@@ -75,7 +87,7 @@ def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
 def read_nodes(text: str, nodes: Sequence[NodeId]) -> tuple[NodeId, ...]:
     """The nodes of a list such as `1 2` or `1,2`, or `all`. Raises `Refused`."""
     words = text.replace(",", " ").split()
-    if [word.lower() for word in words] == ["all"]:
+    if [word.lower() for word in words] == [EVERY_NODE]:
         return tuple(nodes)
     return tuple(dict.fromkeys(read_node(word, nodes) for word in words))
 

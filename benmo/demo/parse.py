@@ -44,5 +44,5 @@ def require_node_command(text: str, target: str) -> None:
     if word.name == "exit":
         raise NotUnderstood(f"exit leaves the demo: kill {target} ends a node")
     raise NotUnderstood(
-        f"{word.name} is the demo's own command: type it without {target}>: {word.usage}"
+        f"{word.name} is the demo's own command: type it without {target}: {word.usage}"
     )

@@ -70,6 +70,13 @@ def all_alike(scene: Scene) -> str:
     return f"All {len(scene.everyone)} are at height {height}, with the same hash {head}."
 
 
+def how_many_are_left(scene: Scene) -> str:
+    """Of those that answer, and whether that is a majority."""
+    up, nodes = len(scene.answering), len(scene.everyone)
+    what = "still a majority" if up > nodes // 2 else "no majority any more"
+    return f"{up} of {nodes} are left: {what}."
+
+
 def listed(nodes: Sequence[NodeId]) -> str:
     """As they are typed: `3 4 5`."""
     return " ".join(map(str, nodes))
@@ -82,6 +89,10 @@ def many(nodes: Sequence[NodeId]) -> str:
 
 def is_or_are(nodes: Sequence[NodeId]) -> str:
     return "are" if len(nodes) > 1 else "is"
+
+
+def has_or_have(nodes: Sequence[NodeId]) -> str:
+    return "have" if len(nodes) > 1 else "has"
 
 
 def _led(decided: Decided) -> str:

@@ -12,6 +12,8 @@ from benmo.text import escaped
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 12
 _ANSWER = "answer"
+_LAST = ("outcome", "reason")
+"""Columns of a node that could not do it: after those of the others, whoever comes first."""
 
 Row = dict[str, Cell]
 
@@ -25,6 +27,7 @@ def together(values: Mapping[NodeId, object], status: Status) -> Answer:
     for node, value in values.items():
         rows.extend((node, row) for row in _rows(node, value))
     columns = list(dict.fromkeys(column for _, row in rows for column in row))
+    columns.sort(key=_LAST.__contains__)
     if all(_is_refusal(row) for _, row in rows if row):
         columns = [_ANSWER, *columns]
         rows = [(node, row or {_ANSWER: "nothing"}) for node, row in rows]

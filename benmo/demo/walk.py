@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benmo.demo.scene import Scene
 from benmo.demo.sentences import (
     all_alike,
-    is_or_are,
+    how_many_are_left,
     last_decided,
     listed,
     many,
@@ -106,18 +106,19 @@ def _agreement(parts: Cast) -> list[Beat]:
 
 
 def _crash(parts: Cast) -> list[Beat]:
-    left = [node for node in (*parts.minority, *parts.majority) if node != parts.victim]
     return [
         Beat(
             "2 of 6: a crash. SIGKILL ends a node at once, whatever it is doing.",
             f"kill {parts.victim}",
-            lambda scene: _are_gone(scene, (parts.victim,), left),
-            lambda _: [f"{len(left)} of {parts.nodes} are left: still a majority."],
+            lambda scene: _are_gone(scene, (parts.victim,), scene.answering),
+            lambda scene: [how_many_are_left(scene)],
         ),
         Beat(
             "Does it go on?",
             _pay(parts.payer, parts.payee),
-            lambda scene: scene.queue(parts.payer) == 0 and scene.are_level(left, scene.top_before),
+            lambda scene: (
+                scene.queue(parts.payer) == 0 and scene.are_level(scene.answering, scene.top_before)
+            ),
             lambda scene: [
                 f"{last_decided(scene)} Node {parts.victim} missed it: a majority was enough."
             ],
@@ -128,8 +129,8 @@ def _crash(parts: Cast) -> list[Beat]:
 def _lost_majority(parts: Cast) -> list[Beat]:
     return [
         Beat(
-            f"3 of 6: a lost majority. Without {many(parts.other_victims)}, "
-            f"{len(parts.minority)} of {parts.nodes} {is_or_are(parts.minority)} left.",
+            f"3 of 6: a lost majority. It takes {parts.quorum} of {parts.nodes}: without "
+            f"{many(parts.other_victims)} there are fewer.",
             f"kill {listed(parts.other_victims)}",
             lambda scene: _are_gone(scene, parts.other_victims, parts.minority),
             lambda _: [],
@@ -211,20 +212,8 @@ def _duel(parts: Cast) -> list[Beat]:
             lambda _: [],
         ),
         Beat(
-            "Two nodes are to have something to propose. One …",
-            _pay(parts.payer, parts.friend),
-            lambda scene: _is_on_its_way(scene, parts.payer),
-            lambda _: [],
-        ),
-        Beat(
-            "… and the other.",
-            _pay(parts.payee, parts.neighbour),
-            lambda scene: _is_on_its_way(scene, parts.payee),
-            lambda _: [],
-        ),
-        Beat(
-            "Election delays are random, so that this is rare; but nothing forbids it: both want "
-            "to lead at the same moment.",
+            "Election delays are random, so that this is rare, but nothing forbids it: two nodes "
+            "with something to propose want to lead at the same moment.",
             f"duel {parts.payer} {parts.payee}",
             lambda scene: _is_fought_out(scene, parts),
             what_the_duel_was,
@@ -261,10 +250,6 @@ def _waits_without_quorum(scene: Scene, node: NodeId) -> bool:
 def _is_split(scene: Scene, parts: Cast) -> bool:
     is_cut = not any(scene.reaches(node, parts.majority) for node in parts.minority)
     return is_cut and scene.has_quorum(parts.payer) is False and bool(scene.has_quorum(parts.payee))
-
-
-def _is_on_its_way(scene: Scene, node: NodeId) -> bool:
-    return bool(scene.queue(node)) or scene.height(node) > scene.height_before(node)
 
 
 def _is_fought_out(scene: Scene, parts: Cast) -> bool:

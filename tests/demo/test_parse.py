@@ -89,7 +89,7 @@ def test_a_slip_is_answered_with_a_guess(typed: str, hint: str) -> None:
 
 @pytest.mark.parametrize("text", ["kill 3", "ls", "use 2", "partition 1 | 2"])
 def test_a_node_is_not_asked_what_only_the_demo_knows(text: str) -> None:
-    with pytest.raises(NotUnderstood, match="without 2>"):
+    with pytest.raises(NotUnderstood, match="without 2: "):
         require_node_command(text, "2")
 
 

@@ -25,8 +25,6 @@ STEPS = (
     "3> moneyTransfer 1,3,4",
     "heal",
     "slow all all 300",
-    "1> moneyTransfer 1,1,2",
-    "3> moneyTransfer 1,3,4",
     "duel 1 3",
     "heal",
 )
@@ -37,6 +35,7 @@ SEEN = (
     r"All 5 are at height 1, with the same hash [0-9a-f]{12}\.",
     r"4 of 5 are left: still a majority",
     r"Slot 2 is decided: .* Node 5 missed it: a majority was enough",
+    r"It takes 3 of 5: without nodes 3 and 4 there are fewer",
     r"Queued, not decided: node 1 reaches 2 of 5, and needs 3",
     r"Node 5 came back at height 1, and fetched what it had missed",
     r"All 5 are at height 3, with the same hash [0-9a-f]{12}",
@@ -116,6 +115,23 @@ def test_what_was_suggested_does_not_stay_as_if_it_had_been_typed(tmp_path: Path
         shown.wait_for(offers(STEPS[0]))
         leave(shown)
         assert shown.screen_text().splitlines()[-1].rstrip() == "benmo 1>"
+
+
+def test_it_counts_those_that_are_left_whoever_else_is_gone(tmp_path: Path) -> None:
+    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
+        shown.enter("tour")
+        for step in STEPS[:1]:
+            shown.wait_for(offers(step))
+            shown.enter()
+        shown.wait_for(offers(STEPS[1]))
+        shown.enter("kill 4")
+        shown.wait_for("node 4 is killed")
+        shown.enter()
+        shown.wait_for("3 of 5 are left: still a majority")
+        shown.wait_for(offers(STEPS[2]))
+        shown.enter()
+        shown.wait_for("Node 5 missed it: a majority was enough")
+        leave(shown)
 
 
 def test_with_a_stable_leader_it_says_what_happened_too(tmp_path: Path) -> None:

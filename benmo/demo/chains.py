@@ -1,0 +1,46 @@
+"""All nodes' chains in one: a chain of which each node has a part, from its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from benmo.demo.sentences import has_or_have, many
+from benmo.output import Table
+from benmo.paxos import NodeId
+from benmo.shown_chain import ShownBlock, chain_table
+
+
+def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
+    """The longest chain as a table, and in words how much of it each node has.
+
+    `values` are the nodes' answers to `printBlockchain`, in JSON; a silent node's is an object.
+    """
+    chains = {
+        node: msgspec.convert(value, list[ShownBlock])
+        for node, value in values.items()
+        if isinstance(value, list)
+    }
+    longest = max(chains.values(), key=len)
+    sentences: dict[str, list[NodeId]] = {}
+    for node, chain in chains.items():
+        sentences.setdefault(_how_much(chain, longest), []).append(node)
+    told = [f"{many(nodes)} {has_or_have(nodes)} {what}" for what, nodes in sentences.items()]
+    silent = [
+        str(value["reason"])
+        for node, value in values.items()
+        if node not in chains and isinstance(value, Mapping)
+    ]
+    return "\n".join([*told, *silent]), chain_table(longest)
+
+
+def _how_much(chain: list[ShownBlock], longest: list[ShownBlock]) -> str:
+    if not longest:
+        return "no block there"
+    for block, other in zip(chain, longest, strict=False):
+        if block != other:
+            return f"ANOTHER BLOCK IN SLOT {block.slot}, which must never be"
+    if len(chain) == len(longest):
+        return f"all of it, up to slot {longest[-1].slot}"
+    return f"it up to slot {chain[-1].slot} only" if chain else "none of it yet"
