@@ -15,6 +15,7 @@ state with the journal's lines applied to it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,6 +25,9 @@ from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock, Block, Ledger, Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+
+SECTOR_BYTES = 512
+"""A disk writes no less at a time; what it writes at a time begins and ends at a multiple of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +167,34 @@ def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
     """The lines of a journal, without their newlines, and what may be torn off at its end.
 
     That is what follows the last newline; or, with its newline, the last line of which pages are
-    missing. Pages reach the disk in any order, and one that didn't is read as NULs, of which no
-    line has any, and which no single flipped bit makes. Decisions that follow such a line are torn
-    off with it: they are never synced for themselves.
+    missing. Decisions that follow such a line are torn off with it: they are never synced for
+    themselves.
     """
     *lines, rest = journal.split(b"\n")
+    end = len(journal) - len(rest)
     last = len(lines) - 1
     while last > 0 and b"\0" not in lines[last] and is_decision(lines[last]):
+        end -= len(lines[last]) + 1
         last -= 1
-    if last > 0 and b"\0" in lines[last]:
+    if last > 0 and _lacks_pages(lines[last], end - len(lines[last]) - 1):
         rest = b"\n".join([*lines[last:], rest])
         lines = lines[:last]
     return lines, rest
+
+
+def _lacks_pages(line: bytes, offset: int) -> bool:
+    """Whether a line at this offset of the file has NULs in it, all as missing pages leave them.
+
+    Pages reach the disk in any order, and what didn't is read as NULs, from where the file was
+    synced to, or where a sector begins, up to where one ends. Any other NUL is damage: one flipped
+    bit makes it of a space, say, in a memo.
+    """
+    holes = list(re.finditer(rb"\0+", line))
+    return bool(holes) and all(
+        (hole.start() == 0 or (offset + hole.start()) % SECTOR_BYTES == 0)
+        and (offset + hole.end()) % SECTOR_BYTES == 0
+        for hole in holes
+    )
 
 
 def require_torn(rest: bytes, previous: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
+from benmo.journal import SECTOR_BYTES
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 
 WHOLE = b"old line\nnew line\n"
@@ -114,10 +116,22 @@ def test_a_power_cut_leaves_any_prefix_perhaps_with_a_hole_into_its_last_line() 
     tail = b"a\nnew\n"
     left = {dict(each)["file"][len(OLD) :] for each in _possible(_disk(OLD, tail))}
     assert {each for each in left if b"\0" not in each} == {tail[:length] for length in range(7)}
-    for holed in {each for each in left if b"\0" in each}:
-        assert holed.rindex(b"\0") > tail.rfind(b"\n", 0, len(holed) - 1), holed
-        assert all(one in (0, other) for one, other in zip(holed, tail, strict=False))
-    assert any(b"\0" in each for each in left)
+    holed = {each for each in left if b"\0" in each}
+    assert holed
+    assert holed <= {bytes(length) for length in range(7)}, "it is less than a sector"
+
+
+def test_a_hole_begins_and_ends_with_a_sector_or_with_what_was_not_synced() -> None:
+    tail = b"first\n" + b"x" * (5 * SECTOR_BYTES) + b"\n"
+    starts, ends = set(), set()
+    for each in _possible(_disk(OLD, tail)):
+        left = dict(each)["file"]
+        for hole in re.finditer(rb"\0+", left):
+            assert hole.start() == len(OLD) or hole.start() % SECTOR_BYTES == 0, hole
+            assert hole.end() == len(left) or hole.end() % SECTOR_BYTES == 0, hole
+            starts.add(hole.start())
+            ends.add(hole.end())
+    assert len(starts) > 3 and len(ends) > 3
 
 
 def test_the_same_chance_leaves_the_same() -> None:

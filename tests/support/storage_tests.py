@@ -101,9 +101,12 @@ class Writer:
     def pay(self, *payments: tuple[NodeId, int]) -> Run:
         credit, amount = zip(*payments, strict=True)
         run = Run(NODE, self.queue.end, credit, amount)
+        self.queue_run(run)
+        return run
+
+    def queue_run(self, run: Run) -> None:
         self.queue = self.queue.joined(run)
         self._append(QueueRecord(run))
-        return run
 
     def accept(self, ballot: Ballot, *runs: Run) -> None:
         self.promised = ballot
