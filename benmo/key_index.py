@@ -4,8 +4,10 @@ SQLite has no checksums, and a page that is not as it was written may hide a key
 pay again. So each key is in two tables, in trees of their own: what one finds and the other doesn't
 is damage. What is found is also compared with the chain.
 
-What SQLite calls write-ahead logging keeps it whole through any crash; the latest entries may be
-lost, and are then read from the chain again. Nothing but this module opens it for writing.
+What SQLite calls write-ahead logging keeps it whole through any crash, whoever reads it meanwhile;
+the latest entries may be lost, and are then read from the chain again. The log is emptied after
+each change: where somebody puts an older copy of the file back, nothing newer lies beside it, and
+it is extended from the chain. Nothing but this module opens it for writing.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from benmo.paxos.types import GENESIS_HASH, NodeId
 
 _FORMAT = 1
 _BUSY_S = 0.2
+_EMPTY_LOG = "pragma wal_checkpoint(truncate)"
+SUFFIXES = ("", "-wal", "-shm", "-journal")
+"""What SQLite may put beside the file has its name, and one of these at its end."""
 
 _TABLES = """
 create table used (key text primary key, number integer not null, slot integer not null)
@@ -79,6 +84,8 @@ class SqliteKeyIndex:
             self._connection.executemany("insert or ignore into seen values (?)", digests)
             self._connection.execute("update chain set height = ?, head = ?", (height, head))
         self._chain = (height, head)
+        with self._guarded():
+            self._connection.execute(_EMPTY_LOG)
 
     def clear(self) -> None:
         with self._guarded():
@@ -105,6 +112,7 @@ class SqliteKeyIndex:
         try:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
+            connection.execute(_EMPTY_LOG)
             ((found,),) = connection.execute("pragma user_version").fetchall()
             if found == 0:
                 self._make(connection)
@@ -129,7 +137,7 @@ class SqliteKeyIndex:
         )
 
     def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in SUFFIXES:
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._path}{suffix}")
 

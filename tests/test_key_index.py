@@ -93,6 +93,9 @@ BLOCKS = tuple(
     (keyed(1, slot, f"key {slot}"), keyed(2, slot, f"other {slot}")) for slot in range(1, 7)
 )
 CHAIN = ListChain(*BLOCKS)
+LONGER = (*BLOCKS, (keyed(2, 7, "other 7"),))
+"""The last block has nothing of node 1's."""
+NEXT = keyed(1, 7)
 
 
 def index_of(path: Path, node: int, blocks: int, seconds: float = 1.5) -> None:
@@ -103,11 +106,10 @@ def index_of(path: Path, node: int, blocks: int, seconds: float = 1.5) -> None:
     index.close()
 
 
-def crashed(path: Path) -> None:
+def crashed(path: Path, blocks: int = 4) -> None:
     """What a node leaves behind that is killed: with what isn't in the main file yet."""
     index = SqliteKeyIndex(path, 1)
-    chain = ListChain(*BLOCKS[:4])
-    Keys(1, index, chain).recover(EMPTY)
+    Keys(1, index, ListChain(*LONGER[:blocks])).recover(EMPTY)
     for suffix in SUFFIXES:
         source = Path(f"{path}{suffix}")
         if source.exists():
@@ -254,6 +256,20 @@ def test_no_key_pays_twice_whichever_byte_of_the_index_is_damaged(path: Path) ->
             bad.append((place, result))
         remove(path, *SUFFIXES)
     assert bad == []
+
+
+def test_an_older_copy_that_is_put_back_beside_what_a_crash_left_is_extended(path: Path) -> None:
+    """What the last block changed of the index is its height and none of its keys."""
+    index_of(path, 1, 4)
+    older = path.read_bytes()
+    index_of(path, 1, 6)
+    crashed(path, 7)
+    path.write_bytes(older)
+    with closing(SqliteKeyIndex(path, 1)) as index:
+        keys = Keys(1, index, ListChain(*LONGER))
+        keys.recover(NEXT)
+        for slot in range(1, 7):
+            assert len(keys.known(asked(f"key {slot}"))) == 1, slot
 
 
 # What stands in its way.
