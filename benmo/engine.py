@@ -247,7 +247,7 @@ class Engine:
 
     def _submit(self, event: Submitted, report: Report) -> bool:
         try:
-            known = self.keys.known(event.payments)
+            known = self.keys.known(event.payments, new_max=self._limits.log_limit)
         except Refused as error:
             report.admissions.append(Admission(event.ticket, None, str(error)))
             return False

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from benmo.errors import Refused, StateError
@@ -122,15 +123,19 @@ class Keys:
         self._index.extend(self._recent.values(), height, head)
         self._recent.clear()
 
-    def known(self, payments: Payments) -> dict[int, Known]:
+    def known(self, payments: Payments, new_max: float = inf) -> dict[int, Known]:
         """Those of the payments, by position, whose keys were used for just that payment.
 
-        Raises `Refused` for a key that was used for another payment, or can't be one.
+        Raises `Refused` for a key that was used for another payment, or can't be one. Where more
+        than `new_max` are new, it looks no further: there is no room for them anyway.
         """
-        _require_keys(payments.key)
+        _require_different(payments.key)
         found: dict[int, Known] = {}
         used: dict[int, Use] = {}
         for position, key in enumerate(payments.key):
+            if position - len(found) - len(used) > new_max:
+                break
+            _require_key(key)
             if key in self._queued:
                 found[position] = Known(self._queued[key])
             elif key and (use := self._recent.get(key) or self._index.find(key)) is not None:
@@ -171,14 +176,17 @@ def _contradiction(slot: int) -> StateError:
     )
 
 
-def _require_keys(keys: Sequence[str]) -> None:
+def _require_different(keys: Sequence[str]) -> None:
     named = [key for key in keys if key]
     if len(set(named)) < len(named):
         raise Refused("the same key stands twice in one request")
-    for key in named:
-        reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
-        if reason is not None:
-            raise Refused(reason)
+
+
+def _require_key(key: str) -> None:
+    """Where there is no key, it is empty."""
+    reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
+    if reason is not None:
+        raise Refused(reason)
 
 
 def _require_same(payments: Payments, position: int, known: Transfer) -> None:

@@ -242,6 +242,24 @@ def test_a_retry_is_known_even_when_there_is_neither_money_nor_room() -> None:
     assert again.run is not None and len(again.run) == 0 and len(again.known) == 2
 
 
+def test_more_than_there_is_room_for_is_refused_without_a_long_search() -> None:
+    payer = Payer(log_limit=3)
+    (admission,) = payer.ask(asked("k1", "k2"))
+    assert admission.run is not None
+    searched: list[str] = []
+    find = payer.index.find
+
+    def counting(key: str) -> object:
+        searched.append(key)
+        return find(key)
+
+    payer.index.find = counting  # type: ignore[method-assign, assignment]
+    names = ["k1", "k2", *(f"new {number}" for number in range(1000))]
+    (refused,) = payer.ask(asked(*names))
+    assert refused.run is None and "at most 3 transfers wait at a time" in refused.reason
+    assert len(searched) <= 4
+
+
 def test_a_retry_is_known_after_the_log_limit_was_lowered() -> None:
     payer = Payer()
     payer.ask(asked("a", "b", "c"))

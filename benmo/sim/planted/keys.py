@@ -59,8 +59,8 @@ def partly_known_pays_again(patch: Patch) -> None:
     """A request of which only a part is known is queued as a whole."""
     original = Keys.known
 
-    def known(self: Keys, payments: Payments) -> object:
-        found = original(self, payments)
+    def known(self: Keys, payments: Payments, new_max: float) -> object:
+        found = original(self, payments, new_max)
         return found if len(found) == len(payments) else {}
 
     patch.set(Keys, "known", known)
