@@ -137,6 +137,8 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
         ) from error
     except TimeoutError as error:
         raise NotReached(f"node {node} at {address} does not answer") from error
+    except UnicodeError as error:
+        raise NotReached(f"{address.host!r} is no host's name: {error}") from error
     except OSError as error:
         raise NotReached(
             f"what listens at {address} is not node {node} of this cluster: {error}"

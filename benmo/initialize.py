@@ -149,6 +149,8 @@ def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]
         raise click.UsageError(f"a cluster has an odd number of nodes, not {count}")
     if names and nodes not in (count, 5):
         raise click.UsageError(f"--nodes says {nodes}, but --hosts names {count}")
+    for name in names:
+        _require_host(name)
     if not names and port + count - 1 > 65535:
         raise click.UsageError(f"there are no {count} ports from {port} on")
     return tuple(
@@ -157,6 +159,13 @@ def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]
         else NodeAddress(node, "127.0.0.1", port + node - 1)
         for node in range(1, count + 1)
     )
+
+
+def _require_host(name: str) -> None:
+    try:
+        name.encode("idna")
+    except UnicodeError as error:
+        raise click.UsageError(f"--hosts: {name!r} is no host's name: {error}") from error
 
 
 @contextmanager

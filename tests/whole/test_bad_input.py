@@ -262,6 +262,7 @@ def test_a_second_process_for_a_node_is_refused(tmp_path: Path) -> None:
         (("--nodes", "-1"), ("--nodes", "-1")),
         (("--nodes", "101"), ("--nodes", "101")),
         (("--hosts", "a,b"), ("odd number of nodes, not 2",)),
+        (("--hosts", "a,b..c,d"), ("'b..c' is no host's name",)),
         (("--nodes", "3", "--hosts", "a"), ("--nodes says 3", "--hosts names 1")),
         (("--election-delay", "soon"), ("--election-delay", "20-60", "soon")),
         (("--election-delay", "60-20"), ("--election-delay", "60-20")),
