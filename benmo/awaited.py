@@ -1,8 +1,11 @@
-"""Decisions of this node's own transfers that somebody waits for."""
+"""What somebody waits for: decisions of this node's own transfers, and heights of the chain."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from benmo.engine import Admission
@@ -25,9 +28,10 @@ class Segment:
 class Wait:
     """Somebody waits for transfers `first` to `end` - 1; `segments` are those that are decided.
 
-    They come in the order of their numbers. Whoever waits no more cancels `decided`.
+    They come in the order of their numbers.
     """
 
+    ticket: int
     first: int
     end: int
     decided: asyncio.Future[None]
@@ -39,24 +43,34 @@ class Awaited:
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
-        self._waits: list[Wait] = []
+        self._tickets = itertools.count()
+        self._waits: dict[int, Wait] = {}
 
     def wait(self, first: int, end: int) -> Wait:
         """For transfers none of which is decided yet."""
-        wait = Wait(first, end, asyncio.get_running_loop().create_future())
-        self._waits.append(wait)
+        decided = asyncio.get_running_loop().create_future()
+        wait = Wait(next(self._tickets), first, end, decided)
+        self._waits[wait.ticket] = wait
         return wait
+
+    def forget(self, wait: Wait) -> None:
+        """Nobody waits for these any more."""
+        self._waits.pop(wait.ticket, None)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waits)
 
     def applied(self, applied: AppliedBlock) -> None:
         """A block was decided and applied."""
-        self._waits = [wait for wait in self._waits if not wait.decided.done()]
         segment = self._segment(applied) if self._waits else None
         if segment is None:
             return
-        for wait in self._waits:
+        for wait in list(self._waits.values()):
             if wait.first < segment.end and segment.first < wait.end:
                 wait.segments.append(segment)
             if wait.end <= segment.end:
+                self.forget(wait)
                 wait.decided.set_result(None)
 
     def _segment(self, applied: AppliedBlock) -> Segment | None:
@@ -72,6 +86,43 @@ class Awaited:
             return None
         refused = tuple(number for number, outcome in own if outcome is Outcome.REFUSED)
         return Segment(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
+
+
+class Heights:
+    """Who waits until the chain is so high; a block wakes only those for whom it is."""
+
+    def __init__(self, height: Callable[[], int]) -> None:
+        self._height = height
+        self._waiting: dict[int, set[asyncio.Future[None]]] = {}
+
+    async def reached(self, height: int, timeout_s: float) -> bool:
+        """Wait for this height; False if the time, in seconds, was up before."""
+        if self._height() >= height:
+            return True
+        reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(height, set())
+        waiting.add(reached)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await reached
+        finally:
+            waiting.discard(reached)
+            if not waiting and self._waiting.get(height) is waiting:
+                del self._waiting[height]
+        return self._height() >= height
+
+    def grown(self) -> None:
+        """The chain is higher than before."""
+        height = self._height()
+        for each in [each for each in self._waiting if each <= height]:
+            for reached in self._waiting.pop(each):
+                if not reached.done():
+                    reached.set_result(None)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
 
 
 @dataclass(slots=True)

@@ -70,6 +70,8 @@ class ControlServer(FrameReader):
         self.abort()
 
     def on_frame(self, payload: bytes) -> None:
+        if self._service.has_failed:
+            return
         match decode_request(payload):
             case Run() as request:
                 self._start(self._run(request))
@@ -117,6 +119,8 @@ class ControlServer(FrameReader):
             case Pay():
                 return await self._pay(request)
             case Find():
+                if not await self._service.until_height(request.height_min, request.wait_s):
+                    raise Refused(self._why_not_read(request.height_min))
                 await self._service.turned()
                 return Found(request.number, self._find(request.key))
             case ReadBalances():
@@ -134,7 +138,8 @@ class ControlServer(FrameReader):
             for segment in paid.segments
         )
         reason = "" if paid.is_decided else self._service.view.why_undecided()
-        return Paid(request.number, paid.numbers, decided, reason)
+        height = self._service.engine.ledger.height
+        return Paid(request.number, paid.numbers, decided, reason, height)
 
     def _find(self, key: str) -> FoundTransfer | None:
         known = self._service.engine.keys.find(key)
@@ -157,7 +162,7 @@ class ControlServer(FrameReader):
             async with asyncio.timeout(request.wait_s):
                 if request.is_confirmed:
                     await self._until_confirmed()
-                if not await self._until_height(height_min, request.wait_s):
+                if not await self._service.until_height(height_min, request.wait_s):
                     raise TimeoutError
         except TimeoutError:
             raise Refused(self._why_not_read(height_min)) from None
@@ -172,9 +177,9 @@ class ControlServer(FrameReader):
         """
         loop = asyncio.get_running_loop()
         height = await self._service.confirmed_height()
-        while not await self._until_height(height, _ASK_AGAIN_S):
+        while not await self._service.until_height(height, _ASK_AGAIN_S):
             again = loop.create_task(self._service.confirmed_height())
-            reached = loop.create_task(self._until_height(height, math.inf))
+            reached = loop.create_task(self._service.until_height(height, math.inf))
             try:
                 await asyncio.wait([again, reached], return_when=asyncio.FIRST_COMPLETED)
                 height = min(height, again.result()) if again.done() else height
@@ -191,15 +196,10 @@ class ControlServer(FrameReader):
             return service.view.why_undecided()
         return f"no quorum has answered node {service.node} yet"
 
-    async def _until_height(self, height: int, wait_s: float) -> bool:
-        return await self._service.until(
-            lambda: self._service.engine.ledger.height >= height, wait_s
-        )
-
     async def _read_blocks(self, request: ReadBlocks) -> BlocksRead:
         if request.first < 1:
             raise Refused(f"slots are numbered from 1, not {request.first}")
-        await self._until_height(request.first, request.wait_s)
+        await self._service.until_height(request.first, request.wait_s)
         await self._until_read()
         height = self._service.engine.ledger.height
         last = min(request.last, height)
@@ -229,6 +229,8 @@ class ControlServer(FrameReader):
             self._write(Told(notice.kind, notice.text, notice.at))
 
     def _write(self, answer: Answer) -> None:
+        if self._service.has_failed:
+            return
         if self.transport is not None and not self.transport.is_closing():
             with suppress(ConnectionError):
                 self.transport.write(frame(encode(answer)))

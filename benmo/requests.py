@@ -63,10 +63,12 @@ class Pay(_Message, frozen=True, tag=True):
 
 
 class Find(_Message, frozen=True, tag=True):
-    """What became of the transfer with this key?"""
+    """What became of the transfer with this key, as of `height_min` or above?"""
 
     number: int
     key: str
+    height_min: int
+    wait_s: _Seconds
 
 
 class ReadBalances(_Message, frozen=True, tag=True):
@@ -119,13 +121,15 @@ class Decided(_Message, frozen=True):
 class Paid(_Message, frozen=True, tag=True):
     """The transfers are queued under these numbers, in the order of the request.
 
-    Those that are decided, and known to be, are in `decided`; `reason` says why others aren't.
+    Those that are decided, and known to be at this height, are in `decided`; `reason` says why
+    others aren't.
     """
 
     number: int
     transfers: tuple[int, ...]
     decided: tuple[Decided, ...]
     reason: str = ""
+    height: int = 0
 
 
 class FoundTransfer(_Message, frozen=True):

@@ -21,7 +21,7 @@ from itertools import chain
 from random import Random
 from typing import Any, TypeVar
 
-from benmo.awaited import Awaited, Paid, Request, paid
+from benmo.awaited import Awaited, Heights, Paid, Request, paid
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
 from benmo.disk import DirectoryLock, RealDisk
@@ -92,6 +92,7 @@ class Service:
         self._events: list[Event] = []
         self._is_scheduled = False
         self._is_stopped = True
+        self.has_failed = False
         self._timer: asyncio.TimerHandle | None = None
         self._ticket = 0
         self._requests: dict[int, Request] = {}
@@ -123,6 +124,7 @@ class Service:
         )
         if meter is not None:
             meter.begin(self.engine)
+        self._heights = Heights(lambda: self.engine.ledger.height)
         self.view = View(node, self.cluster, self.engine, self._transport, self._now)
 
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
@@ -142,14 +144,20 @@ class Service:
         self.call(self._start()).result()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine in the loop; it may use everything below."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Run a coroutine in the loop; it may use everything below. Cancelled after a failure."""
+        return asyncio.run_coroutine_threadsafe(self._unless_failed(coroutine), self._loop)
+
+    async def _unless_failed(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self.has_failed:
+            coroutine.close()
+            raise asyncio.CancelledError
+        return await coroutine
 
     def stop(self) -> None:
         """Checkpoint, close, end the thread. After a failure, nothing is written any more."""
         if self._thread.is_alive():
             with suppress(Exception):
-                self.call(self._stop()).result(timeout=10)
+                asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
         self._key_index.close()
@@ -175,9 +183,8 @@ class Service:
         if wait is not None:
             try:
                 await asyncio.wait([wait.decided], timeout=wait_s)
-                return paid(request, admission)
             finally:
-                wait.decided.cancel()
+                self._awaited.forget(wait)
         return paid(request, admission)
 
     async def _submit(self, request: Request) -> Admission:
@@ -213,6 +220,10 @@ class Service:
                 async with asyncio.timeout(left_s):
                     await asyncio.shield(self._changed)
         return True
+
+    async def until_height(self, height: int, timeout_s: float) -> bool:
+        """Wait until the chain is so high; False if the time was up before."""
+        return await self._heights.reached(height, timeout_s)
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:
         """Decided blocks, slots `first` to `last`; the loop does other work between chunks."""
@@ -316,6 +327,8 @@ class Service:
             self._confirmer.on_confirmation(confirmation)
         for applied in report.applied:
             self._awaited.applied(applied)
+        if report.applied:
+            self._heights.grown()
         if self._watchers:
             decided = (decided_notices(applied, self.node) for applied in report.applied)
             for notice in chain(report.notices, *decided):
@@ -329,8 +342,12 @@ class Service:
             watcher(notice)
 
     def fail(self, error: BaseException) -> None:
-        """Stop taking part at once: what could not be made durable must not be answered."""
-        self._is_stopped = True
+        """Stop taking part at once: what could not be made durable must not be answered.
+
+        Nor may it be seen: what is in memory may be what the disk doesn't have.
+        """
+        self._is_stopped = self.has_failed = True
+        self._transport.abort()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._failed(error)

@@ -154,6 +154,14 @@ class PeerTransport:
         )
         self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
 
+    def abort(self) -> None:
+        """Let nothing more leave: drop every connection, whatever was written to it."""
+        for peer in self._peers.values():
+            if peer.outgoing is not None:
+                peer.outgoing.abort()
+        for accepted in list(self._accepted):
+            accepted.abort()
+
     async def close(self) -> None:
         """Close everything, giving what was written a moment to leave."""
         for task in self._tasks:
@@ -324,7 +332,7 @@ class PeerTransport:
             peer.outgoing = dialled
             self._link_may_have_changed(node)
             await dialled.closed
-        except (OSError, TimeoutError, ssl.SSLError):
+        except (OSError, TimeoutError, UnicodeError, ssl.SSLError):
             return
         except ProtocolError as error:
             self.on_warning(f"node {node} can't be dialled: {error}")

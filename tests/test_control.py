@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
@@ -24,6 +23,7 @@ class StandIn:
         self.node = 1
         self.engine = SimpleNamespace(ledger=SimpleNamespace(height=height, balances={1: 5}))
         self.view = SimpleNamespace(has_quorum=True)
+        self.has_failed = False
         self._confirmed = list(confirmed)
         self.asked = 0
 
@@ -33,9 +33,9 @@ class StandIn:
             await asyncio.get_running_loop().create_future()
         return self._confirmed.pop(0)
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+    async def until_height(self, height: int, timeout_s: float) -> bool:
         await asyncio.sleep(min(timeout_s, 0.01))
-        return condition()
+        return bool(self.engine.ledger.height >= height)
 
 
 class Connection:

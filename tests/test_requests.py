@@ -67,7 +67,7 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     Watch: st.just(Watch()),
     Hurry: st.just(Hurry()),
     Pay: st.builds(Pay, integers, payments, seconds),
-    Find: st.builds(Find, integers, texts),
+    Find: st.builds(Find, integers, texts, integers, seconds),
     ReadBalances: st.builds(ReadBalances, integers, st.booleans(), integers, seconds),
     ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
 }
@@ -81,6 +81,7 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
         columns,
         st.lists(st.builds(Decided, integers, integers, integers, columns)).map(tuple),
         texts,
+        integers,
     ),
     Found: st.builds(
         Found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeGone
+from benmo.connection import NodeGone, connect
 from benmo.control import ControlServer
+from benmo.engine import Hurried
 from benmo.initialize import main as initialize
+from benmo.ledger import Payments
+from benmo.requests import Find, Found, Pay
 from benmo.service import Service
 from benmo.shell import OwnNode
 from tests.support.real_cluster import free_ports
@@ -57,6 +61,44 @@ def test_who_waits_for_an_answer_is_told_that_the_node_failed(
         own.run("moneyTransfer 1,1,2", "json")
     service.stop()
     assert [type(failure) for failure in failures] == [OSError]
+
+
+def test_after_a_failure_nobody_is_told_of_what_the_disk_may_not_have(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue in memory has a transfer that no disk has."""
+    failures: list[BaseException] = []
+    service = _started(state, failures)
+    try:
+        asyncio.run(asyncio.wait_for(_ask_before_and_after(service, state, monkeypatch), 60.0))
+        with pytest.raises(NodeGone):
+            OwnNode(service).run("printQueue", "json")
+        assert len(service.engine.pool.queue) == 1
+        height = service.engine.ledger.height
+        service._loop.call_soon_threadsafe(service._happened, Hurried())
+        assert (service.engine.ledger.height, len(failures)) == (height, 1)
+    finally:
+        service.stop()
+
+
+async def _ask_before_and_after(
+    service: Service, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, paying = [await connect(state, 1) for _ in range(2)]
+    found = await asking.ask(Find(1, "rent", 0, 0.0))
+    assert found == Found(1, None)
+    monkeypatch.setattr(service._disk, "sync", _fail)
+    payment = Payments((2,), (1,), (), ("rent",))
+    answers = [paying.ask(Pay(1, payment, 0.0))]
+    answers += [asking.ask(Find(number, "rent", 0, 0.0)) for number in range(2, 500)]
+    told = await asyncio.gather(*answers, return_exceptions=True)
+    assert isinstance(told[0], NodeGone)
+    assert all(
+        answer == Found(number, None)
+        for number, answer in enumerate(told[1:], 2)
+        if not isinstance(answer, NodeGone)
+    )
+    assert isinstance(told[-1], NodeGone)
 
 
 def _started(state: StateDirectory, failures: list[BaseException]) -> Service:

@@ -142,11 +142,19 @@ class AsyncClient:
             raise OutcomeUnknown(_why(error, self.node), keys) from error
         if isinstance(answer, NotDone):
             raise convert.refusal_of(answer)
-        receipts = convert.receipts_of(self.node, wanted, _expect(answer, Paid))
+        try:
+            paid = _expect(answer, Paid)
+            receipts = convert.receipts_of(self.node, wanted, paid)
+        except Inconsistent as error:
+            raise OutcomeUnknown(str(error), keys) from error
         self._height = max([self._height, *(receipt.slot or 0 for receipt in receipts)])
-        if wait == "decided" and any(receipt.outcome == "queued" for receipt in receipts):
-            ids = tuple(receipt.id for receipt in receipts)
-            raise OutcomeUnknown(f"queued, not decided: {_expect(answer, Paid).reason}", keys, ids)
+        queued = [receipt for receipt in receipts if receipt.outcome == "queued"]
+        ids = tuple(receipt.id for receipt in receipts)
+        if wait == "decided" and queued:
+            raise OutcomeUnknown(f"queued, not decided: {paid.reason}", keys, ids)
+        if paid.height < self._height and any(receipt.payment.key for receipt in queued):
+            why = f"node {self.node} is at height {paid.height}, not {self._height}"
+            raise OutcomeUnknown(f"queued, or decided already: {why}", keys, ids)
         return receipts
 
     async def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
@@ -157,9 +165,11 @@ class AsyncClient:
         """
         convert.require_key(key)
         connection = await self._connected(timeout_s)
-        request = Find(connection.next_number(), key)
+        request = Find(connection.next_number(), key, self._height, timeout_s)
         answer = await self._read(connection, request, timeout_s)
-        return convert.found_receipt(self.node, key, _expect(answer, Found))
+        receipt = convert.found_receipt(self.node, key, _expect(answer, Found))
+        self._height = max(self._height, (receipt and receipt.slot) or 0)
+        return receipt
 
     # Reading.
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from benmo.client import AsyncClient, ClientError, Inconsistent, Payment, Unavailable
+from benmo.client import (
+    AsyncClient,
+    ClientError,
+    Inconsistent,
+    OutcomeUnknown,
+    Payment,
+    Unavailable,
+)
 from benmo.connection import NodeGone
 from benmo.requests import (
     Answer,
@@ -17,6 +24,7 @@ from benmo.requests import (
     BlockRead,
     BlocksRead,
     Decided,
+    Find,
     Found,
     FoundTransfer,
     NotDone,
@@ -65,6 +73,55 @@ def test_what_became_of_a_key(
 def test_a_key_that_was_never_used_is_none(node: FakeNode) -> None:
     node.script = answering(lambda number: Found(number, None))
     assert with_client(lambda client: client.find("rent")) is None
+
+
+def test_what_became_of_a_key_is_asked_as_of_what_was_shown_before(node: FakeNode) -> None:
+    decided = FoundTransfer(7, 2, 10, "", 4, False)
+
+    async def test(client: AsyncClient) -> list[int]:
+        node.script = answering(*[lambda number: Found(number, decided)] * 2)
+        await client.find("rent")
+        await client.find("rent")
+        node.script = answering(balances_at(6), lambda number: Found(number, decided))
+        await client.balances()
+        await client.find("rent")
+        return [each.height_min for each in node.asked if isinstance(each, Find)]
+
+    assert with_client(test) == [0, 4, 6]
+
+
+def test_a_payment_that_was_decided_before_is_not_told_to_be_only_queued(node: FakeNode) -> None:
+    """The node was restarted, and doesn't know yet what it knew."""
+
+    async def test(client: AsyncClient) -> None:
+        node.script = answering(
+            lambda n: Paid(n, (1,), (Decided(1, 2, 5),), "", 5),
+            lambda n: Paid(n, (1,), (), "why", 4),
+            lambda n: Paid(n, (2,), (), "why", 4),
+            lambda n: Paid(n, (1,), (), "why", 5),
+        )
+        assert (await client.transfer(1, 2, key="rent")).slot == 5
+        with pytest.raises(OutcomeUnknown, match="at height 4, not 5") as caught:
+            await client.transfer(1, 2, key="rent", wait="queued")
+        assert (caught.value.keys, caught.value.ids) == (("rent",), ("1-1",))
+        assert (await client.transfer(1, 2, wait="queued")).outcome == "queued", "a new one"
+        assert (await client.transfer(1, 2, key="rent", wait="queued")).outcome == "queued"
+
+    with_client(test)
+
+
+def test_what_a_watcher_saw_is_not_undone_by_balances(node: FakeNode) -> None:
+    reads = reads_of(a_chain(3))
+
+    async def test(client: AsyncClient) -> int:
+        node.script = serve_blocks(reads)
+        watcher = client.watch(1)
+        assert [(await anext(watcher)).slot for _ in range(3)] == [1, 2, 3]
+        node.script = answering(balances_at(3))
+        await client.balances()
+        return next(each.height_min for each in node.asked if isinstance(each, ReadBalances))
+
+    assert with_client(test) == 3
 
 
 # Heights never go back.
