@@ -132,7 +132,7 @@ class ControlServer(FrameReader):
 
     async def _pay(self, request: Pay) -> Paid:
         _require_columns(request)
-        paid = await self._service.pay(request.payments, request.wait_s)
+        paid = await self._service.submissions.pay(request.payments, request.wait_s)
         decided = tuple(
             Decided(segment.first, segment.end, segment.slot, segment.refused)
             for segment in paid.segments

@@ -32,7 +32,7 @@ async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
             if debit in service.cluster.ids
             else f"there is no node {debit}: nodes are {_node_range(service)}"
         )
-    admission = await service.submit(Payments.of((credit, amount)))
+    admission = await service.submissions.submit(Payments.of((credit, amount)))
     if admission.run is None:
         return _transfer_refused(admission.reason)
     (transfer,) = admission.run.transfers()

@@ -21,12 +21,11 @@ from itertools import chain
 from random import Random
 from typing import Any, TypeVar
 
-from benmo.awaited import Awaited, Heights, Paid, Request, paid
+from benmo.awaited import Heights
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
 from benmo.disk import DirectoryLock, RealDisk
 from benmo.engine import (
-    Admission,
     Asked,
     Engine,
     Event,
@@ -35,17 +34,17 @@ from benmo.engine import (
     LinkChanged,
     Received,
     Report,
-    Submitted,
     decided_notices,
 )
-from benmo.errors import Refused, StateError
+from benmo.errors import StateError
 from benmo.frames import FrameReader
 from benmo.key_index import SqliteKeyIndex
-from benmo.ledger import AppliedBlock, Payments
+from benmo.ledger import AppliedBlock
 from benmo.meter import Meter
 from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
 from benmo.storage import Storage
+from benmo.submissions import Submissions
 from benmo.toolbar import Toolbar
 from benmo.transport import PeerTransport
 from benmo.view import View
@@ -94,10 +93,8 @@ class Service:
         self._is_stopped = True
         self.has_failed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._ticket = 0
-        self._requests: dict[int, Request] = {}
         self._confirmer = Confirmer(lambda ticket: self._happened(Asked(ticket)))
-        self._awaited = Awaited(node)
+        self.submissions = Submissions(node, self._happened)
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._watchers: set[Callable[[Notice], None]] = set()
         self.control: Callable[[Service], FrameReader] | None = None
@@ -165,33 +162,6 @@ class Service:
         self._directory_lock.release()
 
     # In the loop's thread.
-
-    async def submit(self, payments: Payments) -> Admission:
-        """Queue transfers of this node's, all or none; they are durable when this returns."""
-        return await self._submit(Request(payments, self._loop.create_future()))
-
-    async def pay(self, payments: Payments, wait_s: float) -> Paid:
-        """As `submit`, and wait so long for the decisions. Raises `Refused`.
-
-        Whoever cancels this, or waits for less than it takes, leaves the transfers in the queue.
-        """
-        request = Request(payments, self._loop.create_future(), wait_s > 0)
-        admission = await self._submit(request)
-        if admission.run is None:
-            raise Refused(admission.reason)
-        wait = request.wait
-        if wait is not None:
-            try:
-                await asyncio.wait([wait.decided], timeout=wait_s)
-            finally:
-                self._awaited.forget(wait)
-        return paid(request, admission)
-
-    async def _submit(self, request: Request) -> Admission:
-        self._ticket += 1
-        self._requests[self._ticket] = request
-        self._happened(Submitted(self._ticket, request.payments))
-        return await request.admitted
 
     async def turned(self) -> None:
         """Wait until what was asked of this node before this call is in its state."""
@@ -322,11 +292,11 @@ class Service:
         for sender, reason in report.misbehaved:
             self._transport.drop(sender, reason)
         for admission in report.admissions:
-            self._requests.pop(admission.ticket).admit(admission, self._awaited)
+            self.submissions.on_admission(admission)
         for confirmation in report.confirmations:
             self._confirmer.on_confirmation(confirmation)
         for applied in report.applied:
-            self._awaited.applied(applied)
+            self.submissions.on_applied(applied)
         if report.applied:
             self._heights.grown()
         if self._watchers:

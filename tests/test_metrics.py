@@ -229,7 +229,7 @@ def scrape(port: int) -> Samples:
 
 def test_a_scrape_shows_a_lonely_node_as_it_is(state: StateDirectory) -> None:
     with metered_service(state) as (service, port):
-        service.call(service.submit(Payments.of((2, 1), (3, 1)))).result(60)
+        service.call(service.submissions.submit(Payments.of((2, 1), (3, 1)))).result(60)
         shown = scrape(port)
     assert shown["benmo_up", ()] == 1
     assert shown["benmo_height_blocks", ()] == 0
