@@ -142,7 +142,12 @@ class Service:
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine in the loop; it may use everything below. Cancelled after a failure."""
-        return asyncio.run_coroutine_threadsafe(self._unless_failed(coroutine), self._loop)
+        guarded = self._unless_failed(coroutine)
+        try:
+            return asyncio.run_coroutine_threadsafe(guarded, self._loop)
+        except RuntimeError:  # the loop has ended
+            guarded.close()
+            raise
 
     async def _unless_failed(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self.has_failed:
