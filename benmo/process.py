@@ -61,8 +61,21 @@ format_option = click.option(
     type=click.IntRange(1, 65535),
     help="Show metrics to Prometheus at this port of 127.0.0.1; needs the extra benmo[metrics].",
 )
+@click.option(
+    "--sever",
+    "severed",
+    metavar="N",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Begin with the link to node N severed; may be given several times.",
+)
 def node(
-    node_id: int, state_dir: Path, headless: bool, output_format: str, metrics_port: int | None
+    node_id: int,
+    state_dir: Path,
+    headless: bool,
+    output_format: str,
+    metrics_port: int | None,
+    severed: tuple[int, ...],
 ) -> None:
     """Run node N of the cluster.
 
@@ -70,7 +83,7 @@ def node(
     line, and leaves at its end or at the first that fails.
     """
     process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
-    sys.exit(process.run(headless))
+    sys.exit(process.run(headless, severed))
 
 
 def die(error: StateError) -> NoReturn:
@@ -93,11 +106,15 @@ class _Process:
         self._metrics_port = metrics_port
         self._failure: BaseException | None = None
 
-    def run(self, headless: bool) -> int:
+    def run(self, headless: bool, severed: tuple[int, ...]) -> int:
         """Run the node until it is to end; the exit status."""
         try:
             service, server = self._make_service()
             service.control = ControlServer
+            for peer in severed:
+                if peer not in service.view.peers:
+                    raise StateError(f"--sever {peer}: node {self._node} has no link to that")
+                service.sever(peer, one_way=False)
             self._catch_signals()
             raise_descriptor_limit()
             try:

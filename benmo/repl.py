@@ -1,7 +1,7 @@
 """The prompt on a terminal: prompt_toolkit around the table of commands.
 
-Notices of other threads are printed under `patch_stdout`: they appear above the line that is being
-typed and leave it alone. Answers are printed while nothing is being typed.
+Notices of other threads are printed through `above_prompt`: they appear above the line that is
+being typed and leave it alone. Answers are printed while nothing is being typed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, cast
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -20,7 +21,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.patch_stdout import StdoutProxy
 
 from benmo.commands import COMMANDS, find
 from benmo.errors import NotUnderstood
@@ -31,6 +32,8 @@ from benmo.toolbar import Toolbar, toolbar_text
 from benmo.transport import Link
 
 REFRESH_S = 0.5
+_PRINT_EVERY_S = 0.03
+"""Short enough to see a notice at once; prompt_toolkit draws the prompt anew each time."""
 COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
@@ -59,7 +62,7 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
         reserve_space_for_menu=4,
     )
     terminal = sys.stdout
-    with patch_stdout(raw=True):
+    with above_prompt():
         commander.watch(NoticePrinter(has_colour=not has_no_colour()))
         print(f"Node {commander.node}. help lists commands, Tab completes, Ctrl-D leaves.")
         while True:
@@ -84,7 +87,9 @@ def _run_all(
         for line in filter(None, lines):
             rendered = outcome_of(commander, line, output_format)
             if rendered.output:
-                print(rendered.output, file=terminal, flush=True)
+                # In one piece, for notices may come at any moment.
+                terminal.write(f"{rendered.output}\n")
+                terminal.flush()
             if rendered.leaves or rendered.status is not Status.DONE:
                 break
     except KeyboardInterrupt:
@@ -107,9 +112,12 @@ def _with_arguments(session: PromptSession[str], text: str) -> str:
     asker: PromptSession[str] = PromptSession(
         history=InMemoryHistory(), output=session.output, input=session.input
     )
-    answer = asker.prompt(
-        command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=REFRESH_S
-    )
+    try:
+        answer = asker.prompt(
+            command.question, bottom_toolbar=session.bottom_toolbar, refresh_interval=REFRESH_S
+        )
+    except EOFError:  # no answer; the next Ctrl-D leaves
+        return ""
     answer = cleaned(answer)
     return f"{line} {answer}" if answer else ""
 
@@ -219,6 +227,15 @@ class NoticePrinter:
         line = f"{time.strftime('%H:%M:%S')} {text}"
         colour = COLOURS.get(kind, DIM)
         print(f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line)
+
+
+@contextmanager
+def above_prompt() -> Iterator[None]:
+    """As long as this lasts, what any thread prints comes above the line that is being typed."""
+    proxy = StdoutProxy(sleep_between_writes=_PRINT_EVERY_S, raw=True)
+    out = cast(TextIO, proxy)
+    with proxy, redirect_stdout(out), redirect_stderr(out):
+        yield
 
 
 def history_in(path: Path) -> History:

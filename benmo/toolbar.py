@@ -42,7 +42,7 @@ def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
         f"queue {toolbar.queue}",
     ]
     below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
-    if toolbar.countdown_s is not None:
+    if toolbar.countdown_s is not None and toolbar.has_quorum:
         below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
     return "\n".join([*_lines(parts, columns), *_lines(below, columns)])
 

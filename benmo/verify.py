@@ -30,7 +30,7 @@ from benmo.paxos import NodeId
 from benmo.paxos.types import GENESIS_HASH
 from benmo.process import die, format_option
 from benmo.progress import Progress
-from benmo.storage import CHECKPOINT
+from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
 
 _HEAD_DIGITS = 12
 _MORE = "docs/state.md says what can be done about damage"
@@ -113,7 +113,7 @@ class Verification:
         self._state = state
         self.checks = [_opened(state, cluster, node) for node in cluster.ids]
         if all(check.result == "not here" for check in self.checks):
-            raise StateError(f"no node's directory is in {state.path}: there is nothing to verify")
+            raise StateError(f"no node's files are in {state.path}: there is nothing to verify")
         self.checks += _strays(state, cluster)
         self._ledger = Ledger(dict.fromkeys(cluster.ids, cluster.settings.balance))
         self._lines: dict[bytes, AppliedBlock] = {}
@@ -204,7 +204,7 @@ class Verification:
 
 
 def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
-    if not state.node(node).is_dir():
+    if not any((state.node(node) / name).exists() for name in (CHECKPOINT, JOURNAL, CHAIN)):
         return NodeCheck(node)
     try:
         return NodeCheck(node, NodeFiles(state, cluster, node))

@@ -57,6 +57,20 @@ def test_what_a_node_wrote_is_sound(chained: StateDirectory) -> None:
     assert results(answer)[1:] == ["not here", "not here"]
 
 
+def test_where_only_the_keys_of_a_node_are_there_is_nothing_of_it_to_verify(
+    chained: StateDirectory,
+) -> None:
+    """So it is at a desk that commands nodes elsewhere."""
+    chained.tls(2).mkdir(parents=True)
+    (chained.tls(2) / "node.pem").write_text("a key")
+    assert results(require_sound(chained)) == ["sound", "not here", "not here"]
+    for path in chained.node(1).iterdir():
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(StateError, match="there is nothing to verify"):
+        verified(chained)
+
+
 def test_the_blocks_that_only_the_journal_has_count(journalled: StateDirectory) -> None:
     answer = require_sound(journalled)
     assert answer.table is not None

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from benmo.cluster import BALANCE_MAX, ClusterSettings, StateDirectory
+from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.demo.prepare import BALANCE, NODES, PORT, Prepared, Wishes, prepare
 from benmo.errors import StateError
 from benmo.initialize import NODES_MAX, seconds_range
@@ -129,16 +129,21 @@ def banner(state: StateDirectory, prepared: Prepared) -> str:
     cluster = prepared.cluster
     settings = cluster.settings
     low, high = settings.election_delay_s
-    ports = f"{cluster.nodes[0].port} to {cluster.nodes[-1].port}"
     is_classic = (low, high) == ClusterSettings().election_delay_s
     classic = "the classic one" if is_classic else f"the classic one is {_CLASSIC}"
     return (
-        f"{len(cluster.nodes)} nodes run here, at ports {ports}; {state.path} is "
-        f"{'new' if prepared.is_new else 'as it was'}.\n"
+        f"{_who_runs(cluster)}; {state.path} is {'new' if prepared.is_new else 'as it was'}.\n"
         f"Election delay {low:g}–{high:g} s ({classic}), tenure {settings.tenure}.\n"
         f"Type 1> moneyTransfer 10,1,2 or, to be shown around, tour.\n"
         f"help lists the commands; Ctrl-D stops all nodes and leaves."
     )
+
+
+def _who_runs(cluster: Cluster) -> str:
+    first, last = cluster.nodes[0].port, cluster.nodes[-1].port
+    if first == last:
+        return f"1 node runs here, at port {first}"
+    return f"{len(cluster.nodes)} nodes run here, at ports {first} to {last}"
 
 
 @contextmanager

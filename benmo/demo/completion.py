@@ -8,11 +8,20 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from benmo.commands import Command
+from benmo.demo.links import EVERY_NODE
 from benmo.demo.parse import EVERYONE, read_line
 from benmo.demo.stage import Stage
 from benmo.demo.words import WORDS, Word, meaning_of, node_commands
 from benmo.errors import NotUnderstood
 from benmo.repl import CommandCompleter
+
+_STATES = {
+    "nodes": ("running", "paused", "down"),
+    "any": ("running", "paused", "down"),
+    "running": ("running", "paused"),
+    "paused": ("paused",),
+}
+"""Which nodes are offered, by `Word.offers`; of all but "nodes", `all` is, too."""
 
 
 class DemoCompleter(Completer):
@@ -63,6 +72,8 @@ class DemoCompleter(Completer):
 
     def _arguments(self, word: Word, words: list[str]) -> Iterator[Completion]:
         typed = words[-1]
+        if word.offers == "names":
+            yield from self._names(typed)
         for text, meaning in self._offered(word.offers):
             if text.startswith(typed) and text not in words[:-1]:
                 yield Completion(text, start_position=-len(typed), display_meta=meaning)
@@ -71,7 +82,9 @@ class DemoCompleter(Completer):
         if offers == "stop":
             yield "stop", "no more of it"
         fleet = self._stage.fleet
-        for node in fleet.nodes if offers in ("nodes", "running", "paused") else ():
-            state = fleet.state_of(node)
-            if offers in ("nodes", state) or (offers == "running" and state == "paused"):
-                yield str(node), state
+        wanted = _STATES.get(offers, ())
+        for node in fleet.nodes:
+            if fleet.state_of(node) in wanted:
+                yield str(node), fleet.state_of(node)
+        if wanted and offers != "nodes":
+            yield EVERY_NODE, "each of them"

@@ -130,7 +130,8 @@ class Fleet:
     def start(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
         """Start these all at once; for each that didn't come up, why."""
         for node in nodes:
-            self._processes[node] = NodeProcess(node, self._state.path, self._ended)
+            severed = self.links.cut_from(node)
+            self._processes[node] = NodeProcess(node, self._state.path, severed, self._ended)
             self._behind.discard(node)
         failed = at_once(self._connect, nodes)
         if not self.links.is_whole:
@@ -261,10 +262,15 @@ class Fleet:
         with suppress(Refused, NodeGone):
             while (waited_s := time.monotonic() - began) < _QUORUM_S:
                 match self.value(node, "printStatus"):
-                    case {"quorum": True, "peers": list(peers)}:
+                    case {"quorum": True, "peers": list(peers)} if self._shows_quorum(node):
                         if waited_s > _LINKS_S or self._are_up(peers):
                             return
                 time.sleep(_POLL_S)
+
+    def _shows_quorum(self, node: NodeId) -> bool:
+        """Whether what is shown of it, which may be old, says so too."""
+        toolbar = self.toolbar(node)
+        return toolbar is not None and toolbar.has_quorum
 
     def _are_up(self, peers: Sequence[Mapping[str, object]]) -> bool:
         """Whether the links to all that run are up."""

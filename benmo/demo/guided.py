@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benmo.arguments import Misused
 from benmo.demo.board import Board
+from benmo.demo.sentences import is_or_are, many
 from benmo.demo.stage import Stage
 from benmo.demo.threads import at_once
 from benmo.demo.tour import Tour
@@ -30,11 +31,11 @@ def tour(stage: Stage, text: str) -> Answer:
 
 
 def _begin(stage: Stage, board: Board) -> Answer:
-    _bring_everything_back(stage)
+    mended = _bring_everything_back(stage)
     beats = walk(cast(_available(stage)))
     stage.tour = Tour(stage.fleet, _opening(stage), beats, board)
     stage.tour.start()
-    return Answer(Status.DONE, None, "")
+    return Answer(Status.DONE, None if not mended else {"mended": True}, mended)
 
 
 def _opening(stage: Stage) -> str:
@@ -50,13 +51,18 @@ def _opening(stage: Stage) -> str:
     )
 
 
-def _bring_everything_back(stage: Stage) -> None:
+def _bring_everything_back(stage: Stage) -> str:
+    """What there was to do, in words; empty if nothing."""
     fleet = stage.fleet
     paused = [node for node in fleet.nodes if fleet.is_paused(node)]
     fleet.resume(paused)
-    fleet.restart([node for node in fleet.nodes if not fleet.is_running(node)])
+    down = [node for node in fleet.nodes if not fleet.is_running(node)]
+    fleet.restart(down)
+    done = [f"{many(nodes)} {is_or_are(nodes)} up again" for nodes in [[*paused, *down]] if nodes]
+    done += [] if fleet.links.is_whole else ["every link is whole again"]
     fleet.heal()
     fleet.until_quorum()
+    return f"for the tour, {' and '.join(done)}" if done else ""
 
 
 def _available(stage: Stage) -> dict[NodeId, int]:

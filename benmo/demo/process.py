@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benmo.node import PARENT_VARIABLE
@@ -21,11 +21,16 @@ class NodeProcess:
     """`python -m benmo.node N`, fed by a pipe to which nothing is written: its end is the node's.
 
     Only the main thread may make one, for the operating system ends the node with the thread that
-    started it. `on_end` is called, in another thread, when the process has ended by itself.
+    started it. It begins with its links to `severed` cut. `on_end` is called, in another thread,
+    when the process has ended by itself.
     """
 
     def __init__(
-        self, node: NodeId, state_dir: Path, on_end: Callable[[NodeProcess], None]
+        self,
+        node: NodeId,
+        state_dir: Path,
+        severed: Iterable[NodeId],
+        on_end: Callable[[NodeProcess], None],
     ) -> None:
         assert threading.current_thread() is threading.main_thread()
         self.node = node
@@ -34,7 +39,10 @@ class NodeProcess:
         self._on_end = on_end
         self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benmo.node", str(node), "--state-dir", str(state_dir)],
+            [
+                *(sys.executable, "-m", "benmo.node", str(node), "--state-dir", str(state_dir)),
+                *(f"--sever={peer}" for peer in severed),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +18,6 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.patch_stdout import patch_stdout
 
 from benmo.commands import Command
 from benmo.demo.bottom import bottom_text
@@ -28,7 +28,7 @@ from benmo.demo.stage import Stage
 from benmo.demo.words import meaning_of
 from benmo.errors import NotUnderstood
 from benmo.output import Rendered, Status
-from benmo.repl import REFRESH_S, has_no_colour, history_in, key_bindings
+from benmo.repl import REFRESH_S, above_prompt, has_no_colour, history_in, key_bindings
 from benmo.shell import cleaned
 
 
@@ -55,7 +55,7 @@ class DemoPrompt:
     def run(self, begin: Callable[[], None]) -> Status:
         """`begin` is called once what is printed comes above the prompt."""
         terminal = sys.stdout
-        with patch_stdout(raw=True):
+        with above_prompt():
             begin()
             while True:
                 try:
@@ -75,15 +75,16 @@ class DemoPrompt:
         board = self._stage.board
         try:
             for line in filter(None, lines):
-                rendered = self._demo.run(line, self._format)
-                if rendered.output and board is not None and _is_wait(line):
-                    board.reply(rendered.output)
-                    # What the board shows takes this way; another one could overtake it.
-                    terminal = sys.stdout
-                elif rendered.output:
-                    # In one piece, for notices may come at any moment.
-                    terminal.write(f"{rendered.output}\n")
-                    terminal.flush()
+                with self._tour_held(line):
+                    rendered = self._demo.run(line, self._format)
+                    if rendered.output and board is not None and _is_wait(line):
+                        board.reply(rendered.output)
+                        # What the board shows takes this way; another one could overtake it.
+                        terminal = sys.stdout
+                    elif rendered.output:
+                        # In one piece, for notices may come at any moment.
+                        terminal.write(f"{rendered.output}\n")
+                        terminal.flush()
                 if rendered.leaves or rendered.status is not Status.DONE:
                     break
                 if self._stage.tour is not None:
@@ -91,6 +92,11 @@ class DemoPrompt:
         except KeyboardInterrupt:
             print(file=terminal)
         return rendered
+
+    def _tour_held(self, line: str) -> AbstractContextManager[None]:
+        """An answer comes before what the tour says of it, but nobody waits for a long `wait`."""
+        tour = self._stage.tour
+        return nullcontext() if tour is None or _is_wait(line) else tour.held()
 
     def _bottom(self) -> str:
         return bottom_text(self._stage.fleet, self._session.output.get_size().columns)
@@ -126,9 +132,14 @@ class DemoPrompt:
         asker: PromptSession[str] = PromptSession(
             history=InMemoryHistory(), output=self._session.output, input=self._session.input
         )
-        answer = cleaned(
-            asker.prompt(command.question, bottom_toolbar=self._bottom, refresh_interval=REFRESH_S)
-        )
+        try:
+            answer = cleaned(
+                asker.prompt(
+                    command.question, bottom_toolbar=self._bottom, refresh_interval=REFRESH_S
+                )
+            )
+        except EOFError:  # no answer; the next Ctrl-D leaves
+            return ""
         return f"{line} {answer}" if answer else ""
 
 

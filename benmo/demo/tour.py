@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,7 @@ class Tour:
         self._beat: Beat | None = None
         self._shown: Beat | None = None
         self._typed: Beat | None = None
+        self._is_held = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tour", daemon=True)
 
@@ -79,6 +81,15 @@ class Tour:
         """A node said something."""
         self._scene.tell(node, notice)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """As long as this lasts, the tour explains nothing."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
     def typed(self, line: str) -> None:
         """The user had this line carried out."""
         if self.suggestion and line.lower().split() == self.suggestion.lower().split():
@@ -91,7 +102,7 @@ class Tour:
             self._beat = beat
             self._say((*said, beat.say, f"Type: {beat.command}"), beat)
             hint_at = time.monotonic() + _HINT_AFTER_S
-            while not beat.has_happened(self._scene):
+            while self._is_held or not beat.has_happened(self._scene):
                 if self._stopped.wait(_LOOK_EVERY_S):
                     return
                 self._scene.look()

@@ -62,6 +62,20 @@ def test_a_lost_majority_waits_and_a_restart_recovers_it(here: Place) -> None:
     assert said[-1] == []
 
 
+def test_all_nodes_that_restart_in_a_partition_begin_with_it(here: Place) -> None:
+    said = answers(here.pipe("partition 1 2 | 3 4 5", "restart all", "all printStatus", "kill all"))
+    for node, status in said[2]["nodes"].items():
+        side = ("1", "2") if node in ("1", "2") else ("3", "4", "5")
+        severed = {str(peer["node"]) for peer in status["peers"] if peer["link"] == "severed"}
+        assert severed == {"1", "2", "3", "4", "5"} - set(side)
+    assert said[3] == {"killed": [1, 2, 3, 4, 5]}
+
+
+def test_all_means_those_for_whom_it_makes_sense(here: Place) -> None:
+    said = answers(here.pipe("kill 2", "stop 3", "continue all", "stop all", "kill all"))
+    assert said[2:] == [{"continued": [3]}, {"paused": [1, 3, 4, 5]}, {"killed": [1, 3, 4, 5]}]
+
+
 def test_a_partition_is_kept_by_a_node_that_restarts_and_ends_with_heal(here: Place) -> None:
     said = answers(
         here.pipe(

@@ -135,6 +135,12 @@ def test_both_tables_are_completed_and_nodes_too(here: Place) -> None:
         shown.type("kill ")
         shown.wait_for(re.compile(r"> kill.*\n +1 +running *\n +3 +running"))
         drop_line(shown)
+        shown.type("restart a" + TAB)
+        shown.wait_for(prompt_is("benmo 1> restart all"))
+        drop_line(shown)
+        shown.type("help parti" + TAB)
+        shown.wait_for(prompt_is("benmo 1> help partition"))
+        drop_line(shown)
         leave(shown)
 
 
@@ -144,6 +150,17 @@ def test_a_command_typed_bare_asks_for_what_it_needs(here: Place) -> None:
         shown.wait_for("amount,debit_node,credit_node:")
         shown.enter("1,3,1")
         shown.wait_for("queued 3-")
+        leave(shown)
+
+
+def test_ctrl_d_where_something_is_asked_for_is_no_answer_and_does_not_leave(here: Place) -> None:
+    with terminal(here) as shown:
+        shown.enter("3> moneyTransfer")
+        shown.wait_for(re.compile(r"^amount,debit_node,credit_node: *$", re.MULTILINE))
+        shown.type("\x04")
+        shown.wait_for(prompt_is("benmo 1>"))
+        shown.enter("3> printQueue")
+        shown.wait_for("the queue is empty")
         leave(shown)
 
 

@@ -25,6 +25,12 @@ def test_objects_become_rows_and_say_their_node_once() -> None:
     ]
 
 
+def test_why_a_node_could_not_comes_last_whoever_is_first() -> None:
+    silent = {"outcome": "unknown", "reason": "node 1 is not running"}
+    values: dict[int, object] = {1: silent, 2: {"node": 2, "balance": 110}}
+    assert lines(values)[0] == ["node", "balance", "outcome", "reason"]
+
+
 def test_lists_become_a_row_an_item() -> None:
     values: dict[int, object] = {
         1: [{"id": "1-1", "amount": 5}, {"id": "1-2", "amount": 6}],

@@ -77,6 +77,8 @@ def test_the_tour_is_walked_to_its_end_on_real_nodes(tmp_path: Path) -> None:
         places = [re.search(wanted, told) for wanted in SEEN]
         starts = [found.start() for found in places if found]
         assert starts == sorted(starts), told
+        text = shown.all_text()
+        assert text.rindex("every link is whole") < text.rindex("That was the tour")
         leave(shown)
         assert _heads(here) == 1
 
@@ -89,6 +91,7 @@ def test_it_begins_with_everything_up_and_stops_when_told_to(tmp_path: Path) -> 
         shown.enter("ls")
         text = shown.wait_for("5 of 5 nodes answer: a quorum is up")
         assert "✂" not in text
+        assert "for the tour, nodes 4 and 2 are up again and every link is whole again" in text
         shown.enter("tour stop")
         shown.wait_for("the tour is over")
         shown.enter("use 2")
@@ -130,7 +133,7 @@ def test_it_counts_those_that_are_left_whoever_else_is_gone(tmp_path: Path) -> N
         shown.wait_for("3 of 5 are left: still a majority")
         shown.wait_for(offers(STEPS[2]))
         shown.enter()
-        shown.wait_for("Node 5 missed it: a majority was enough")
+        shown.wait_for(lambda _: "Node 5 missed it: a majority was enough" in guide(shown))
         leave(shown)
 
 

@@ -91,6 +91,28 @@ def test_exit_leaves(demo: Demo) -> None:
     assert demo.run("exit", "table").leaves
 
 
+def test_a_partition_names_those_who_can_decide_and_are_up(demo: Demo) -> None:
+    text = demo.run("partition 1 2 | 3 4 5", "table").output
+    assert "a majority is 3, so nobody can decide anything while nodes 3, 4 and 5 are down" in text
+    text = demo.run("partition 1 2 | 3 4", "table").output
+    assert text.endswith("so nobody can decide anything")
+
+
+def test_ls_tells_what_is_cut_and_slowed(demo: Demo) -> None:
+    assert "cut" not in demo.run("ls", "table").output
+    for line in ("partition 1 | 2 3 4 5", "slow 1 2 50", "slow 2 3 70"):
+        assert demo.run(line, "table").status is Status.DONE
+    assert demo.run("ls", "table").output.splitlines()[-2:] == [
+        "cut: 1 | 2 3 4 5",
+        "slowed: 1–2 by 50 ms, 2–3 by 70 ms",
+    ]
+    demo.run("slow all all 300", "table")
+    assert demo.run("ls", "table").output.endswith("slowed: every link by 300 ms")
+    assert json.loads(demo.run("ls", "json").output)[0]["process"] is None
+    demo.run("heal", "table")
+    assert "slowed" not in demo.run("ls", "table").output
+
+
 def test_help_shows_both_tables_or_one_line(demo: Demo) -> None:
     everything = demo.run("help", "table").output
     for usage in ("kill N", "partition 1 2 | 3 4 5", "moneyTransfer AMOUNT", "delayLink N"):
