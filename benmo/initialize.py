@@ -29,6 +29,7 @@ from benmo.process import die, state_dir_option
 from benmo.storage import Storage
 
 NODES_MAX = 99
+LOCALHOST = "127.0.0.1"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -156,7 +157,7 @@ def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]
     return tuple(
         NodeAddress(node, names[node - 1], port)
         if names
-        else NodeAddress(node, "127.0.0.1", port + node - 1)
+        else NodeAddress(node, LOCALHOST, port + node - 1)
         for node in range(1, count + 1)
     )
 
@@ -258,6 +259,12 @@ def _explain(state: StateDirectory, cluster: Cluster) -> None:
         f"each with {cluster.settings.balance}; "
         f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
     )
+    if any(address.host != LOCALHOST for address in cluster.nodes):
+        click.echo(
+            f"Each machine gets cluster.json and the directory of its own node, from {state.path}; "
+            f"ca/ goes nowhere: see docs/machines.md."
+        )
+        return
     click.echo("Start each node in a terminal of its own:")
     if Path(sys.prefix).name == ".venv":
         click.echo("    source .venv/bin/activate")

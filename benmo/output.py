@@ -84,12 +84,17 @@ class Answer:
         if output_format == "tsv" and self.table is not None:
             return self.table.as_tsv()
         if output_format == "tsv" and isinstance(self.value, dict):
-            return "\t".join(str(field) for field in self.value.values())
+            return "\t".join(map(_tsv_field, self.value.values()))
         parts = [self.table.as_text()] if self._shows_table() and self.table is not None else []
         return "\n".join([*parts, self.text] if self.text else parts)
 
     def _shows_table(self) -> bool:
         return self.table is not None and self.table.is_shown and len(self.table.rows) > 0
+
+
+def _tsv_field(field: object) -> str:
+    """Lists and objects as JSON."""
+    return to_json(field) if isinstance(field, list | dict) else str(field)
 
 
 def refusal(status: Status, reason: str) -> Answer:

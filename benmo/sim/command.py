@@ -6,8 +6,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -168,19 +168,24 @@ class _Sum:
 def _run_many(study: Study, seeds: range, jobs: int) -> int:
     began = time.monotonic()
     total = _Sum()
-    for result in _with_progress(run_seeds(study, seeds, jobs), len(seeds)):
-        total.add(result)
-        if result.violation is not None:
-            seconds = time.monotonic() - began
-            _say(f"seed {result.seed}, run number {total.seeds}, found in {seconds:.0f} s")
-            with planted(study.planted):
-                _show_failure(study, run(study.plan(result.seed)))
-            return 1
-    _show_sum(study, total, time.monotonic() - began)
-    return 0
+    found = None
+    with closing(_with_progress(run_seeds(study, seeds, jobs), len(seeds))) as results:
+        for result in results:
+            total.add(result)
+            if result.violation is not None:
+                found = result
+                break
+    seconds = time.monotonic() - began
+    if found is None:
+        _show_sum(study, total, seconds)
+        return 0
+    _say(f"seed {found.seed}, run number {total.seeds}, found in {seconds:.0f} s")
+    with planted(study.planted):
+        _show_failure(study, run(study.plan(found.seed)))
+    return 1
 
 
-def _with_progress(results: Iterable[Result], count: int) -> Iterator[Result]:
+def _with_progress(results: Iterable[Result], count: int) -> Generator[Result, None, None]:
     """The results, with a bar on a terminal only."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("{task.fields[h]}"))
