@@ -297,7 +297,9 @@ _NESTED: dict[str, Callable[[object], Message]] = {
 
 # Lines of the files.
 
-PREFIX_BYTES = len(b'{"crc":"00000000",')
+BEGINNING = b'{"crc":"'
+"""Of every line."""
+PREFIX_BYTES = len(BEGINNING + b'00000000",')
 """How long the checksum with which each line begins is, punctuation and all."""
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from benmo.codec import PREFIX_BYTES, DamagedLine, decode_block, raw_block, seal, unseal
+from benmo.codec import BEGINNING, PREFIX_BYTES, DamagedLine, decode_block, raw_block, seal, unseal
 from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock, Block, Ledger, Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
@@ -167,19 +167,23 @@ def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
     """The lines of a journal, without their newlines, and what may be torn off at its end.
 
     That is what follows the last newline; or, with its newline, the last line of which pages are
-    missing. Decisions that follow such a line are torn off with it: they are never synced for
-    themselves.
+    missing. Decisions that follow such a line are torn off with it, and so are those before it
+    that lack pages, too: they are never synced for themselves.
     """
     *lines, rest = journal.split(b"\n")
     end = len(journal) - len(rest)
-    last = len(lines) - 1
-    while last > 0 and b"\0" not in lines[last] and is_decision(lines[last]):
+    torn_from = len(lines)
+    for last in range(len(lines) - 1, 0, -1):
         end -= len(lines[last]) + 1
-        last -= 1
-    if last > 0 and _lacks_pages(lines[last], end - len(lines[last]) - 1):
-        rest = b"\n".join([*lines[last:], rest])
-        lines = lines[:last]
-    return lines, rest
+        if _lacks_pages(lines[last], end):
+            torn_from = last
+        elif b"\0" in lines[last]:
+            break
+        if not is_decision(lines[last]):
+            break
+    if torn_from < len(lines):
+        rest = b"\n".join([*lines[torn_from:], rest])
+    return lines[:torn_from], rest
 
 
 def _lacks_pages(line: bytes, offset: int) -> bool:
@@ -197,19 +201,30 @@ def _lacks_pages(line: bytes, offset: int) -> bool:
     )
 
 
-def require_torn(rest: bytes, previous: int) -> None:
-    """Raises `DamagedLine` unless this, a journal's end, may be torn off.
+def line_in(rest: bytes, previous: int) -> bytes | None:
+    """The first line of a journal's end, if nothing is missing of it but what can be told.
 
-    It may not be a line that is whole but for its newline, if that is anything but missing, or NUL
-    since its page is: no write ends so.
+    That is its newline, and its first bytes, which are the same in every line. Whoever forgets a
+    line that was acknowledged breaks a promise; whoever keeps one that wasn't does not. So whether
+    a page is missing or a byte is damaged need not be known. Decisions after it may be forgotten.
     """
-    if rest.endswith(b"\0"):
-        return
+    line = rest.partition(b"\n")[0].rstrip(b"\0")
+    missing = len(line) - len(line.lstrip(b"\0"))
+    line = BEGINNING[:missing] + line[missing:]
     try:
-        unseal(rest[:-1], _decoder, previous)
+        unseal(line, _decoder, previous)
     except DamagedLine:
-        return
-    raise DamagedLine("the newline at its end is wrong")
+        return None
+    return line
+
+
+def require_torn(rest: bytes, previous: int) -> None:
+    """Raises `DamagedLine` if this, a journal's end, is a line that is whole but for its newline.
+
+    No write ends with anything else in a newline's place.
+    """
+    if line_in(rest[:-1], previous) == rest[:-1]:
+        raise DamagedLine("the newline at its end is wrong")
 
 
 def is_decision(line: bytes) -> bool:

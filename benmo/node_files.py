@@ -16,7 +16,7 @@ from benmo.cluster import Cluster, StateDirectory
 from benmo.codec import BLOCK_BYTES_MAX, DamagedLine, checksum
 from benmo.disk import is_in_use
 from benmo.errors import StateError
-from benmo.journal import OpenLine, decode_line, require_torn, split_torn
+from benmo.journal import OpenLine, decode_line, line_in, require_torn, split_torn
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos import NodeId
 from benmo.storage import (
@@ -130,12 +130,18 @@ class NodeFiles:
                 sum_before = checksum(line)
                 if len(state.recent) > len(blocks):
                     blocks.append((number, state.recent[-1]))
-            if rest:
+            whole = line_in(rest, sum_before)
+            if whole is not None:
+                number += 1
+                state.apply(decode_line(whole, sum_before))
+                if len(state.recent) > len(blocks):
+                    blocks.append((number, state.recent[-1]))
+            elif rest:
                 number += 1
                 require_torn(rest, sum_before)
         except (DamagedLine, AssertionError) as error:
             raise self._damaged(JOURNAL, number, str(error)) from error
-        return Tail(tuple(blocks), is_torn=bool(rest))
+        return Tail(tuple(blocks), is_torn=bool(rest) and whole is None)
 
     def _snapshot(self) -> tuple[CheckpointLine, bytes]:
         """A checkpoint, and the journal that was beside it."""

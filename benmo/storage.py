@@ -31,6 +31,7 @@ from benmo.journal import (
     State,
     decode_line,
     encode_record,
+    line_in,
     require_torn,
     split_torn,
 )
@@ -283,16 +284,30 @@ class Storage:
                 number += 1
                 state.apply(decode_line(line, self._checksum))
                 self._checksum = checksum(line)
-            if rest:
+            whole = line_in(rest, self._checksum)
+            if whole is not None:
+                number += 1
+                state.apply(decode_line(whole, self._checksum))
+                self._checksum = checksum(whole)
+            elif rest:
                 number += 1
                 require_torn(rest, self._checksum)
         except (DamagedLine, AssertionError) as error:
             path = self._disk.path / JOURNAL
             raise StateError(f"{path}, line {number}, is damaged: {error}. {REMEDY}") from error
-        self._journal_bytes = len(data) - len(rest)
-        if rest:
-            self._disk.truncate(JOURNAL, self._journal_bytes)
-        self._disk.sync(JOURNAL)
+        self._cut_off(data, rest, whole)
+
+    def _cut_off(self, journal: bytes, rest: bytes, whole: bytes | None) -> None:
+        """Leave of the journal's end only the line that is whole, if there is one."""
+        kept = journal[: len(journal) - len(rest)]
+        if whole is None:
+            if rest:
+                self._disk.truncate(JOURNAL, len(kept))
+            self._disk.sync(JOURNAL)
+        else:
+            kept += whole + b"\n"
+            self._replace(JOURNAL, kept)
+        self._journal_bytes = len(kept)
 
     def _is_stale(self, line: OpenLine) -> bool:
         """Whether the journal is the one before the checkpoint, all of which is in it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from benmo.codec import BEGINNING
+from benmo.errors import StateError
 from benmo.journal import SECTOR_BYTES
 from benmo.ledger import Run
 from benmo.paxos import Ballot
@@ -14,7 +16,6 @@ from tests.support.storage_tests import (
     Snapshot,
     damaged,
     every_kind_of_line,
-    flipped,
     refusal,
     reopened,
 )
@@ -115,22 +116,70 @@ def test_nuls_that_no_missing_sector_leaves_are_damage(lines_before: int) -> Non
                 assert "is damaged: " in refusal(with_a_hole(disk, start, end)), (start, end)
 
 
+@pytest.mark.parametrize("lines_before", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["accept", "queue", "accept and decide"])
-def test_a_last_line_is_never_cut_off_for_a_flipped_bit(kind: str) -> None:
-    """Not even where that makes a NUL: of a space, an @, or a byte of a letter."""
+def test_a_last_line_is_never_forgotten_for_a_damaged_byte(kind: str, lines_before: int) -> None:
+    """Not for a flipped bit that makes a NUL of a space, an @, a part of a letter; nor for a NUL
+    in place of the newline, or of what every line begins with.
+    """
     disk = MemoryDisk()
     writer = every_kind_of_line(disk)
+    for number in range(lines_before):
+        writer.promise(Ballot(90 + number, 2))
     if kind == "queue":
         run = Run(NODE, writer.queue.end, TEXTS.credit, TEXTS.amount, TEXTS.memo, TEXTS.key)
         writer.queue_run(run)
     else:
         writer.accept(Ballot(200, 2), TEXTS)
-    start = starts_of_lines(disk.read(JOURNAL))[-1]
+    start, after = starts_of_lines(disk.read(JOURNAL))[-1], writer.now
     if kind == "accept and decide":
         writer.decide()
     data = disk.read(JOURNAL)
     assert any(mask in data[start:] for mask in (b" ", b"@", b"\x80"))
     for place in range(start, len(data)):
-        for bit in range(8):
-            twin = damaged(disk, JOURNAL, flipped(data, place, 1 << bit))
-            assert "is damaged: " in refusal(twin), (place, bit)
+        for damage in (*(data[place] ^ 1 << bit for bit in range(8)), 0):
+            twin = damaged(disk, JOURNAL, data[:place] + bytes([damage]) + data[place + 1 :])
+            assert remembers(twin, after, writer.now), (place, damage)
+
+
+def remembers(disk: MemoryDisk, *states: Snapshot) -> bool:
+    """Whether a node that starts here is in one of these states; or it doesn't start."""
+    try:
+        return reopened(disk) in states
+    except StateError as error:
+        return "is damaged: " in str(error)
+
+
+@pytest.mark.parametrize("end", [b"", b"\0", b"\0" * 9])
+def test_a_line_that_lacks_its_newline_alone_is_kept_and_gets_it(end: bytes) -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    data = disk.read(JOURNAL)
+    twin = damaged(disk, JOURNAL, data[:-1] + end)
+    assert reopened(twin) == writer.now
+    assert twin.read(JOURNAL) == data
+
+
+def test_a_line_that_lacks_its_first_bytes_alone_is_kept_and_gets_them() -> None:
+    for lines_before in range(60):
+        disk, first, _ = journal_with(lines_before, TEXTS)
+        data, missing = disk.read(JOURNAL), -first % SECTOR_BYTES
+        if 0 < missing <= len(BEGINNING):
+            break
+    twin = with_a_hole(disk, first, first + missing)
+    assert reopened(twin) == reopened(disk.copy())
+    assert twin.read(JOURNAL) == data
+
+
+def test_decisions_that_lack_pages_are_cut_off_wherever_they_do() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    first = disk.size(JOURNAL)
+    for number in range(4):
+        writer.learn(Run(2, 3 + 250 * number, (3,) * 250, (1,) * 250))
+    places = edges(first, disk.size(JOURNAL))
+    states = writer.history[-5:]
+    for low in range(len(places) - 4):
+        twin = with_a_hole(disk, places[low], places[low + 1])
+        twin = with_a_hole(twin, places[low + 3], places[low + 4])
+        assert reopened(twin) in states, low

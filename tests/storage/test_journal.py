@@ -32,6 +32,11 @@ from tests.support.storage_tests import (
 # A torn end.
 
 
+def whole_lines(data: bytes, length: int) -> bytes:
+    """The lines that are whole in the first `length` bytes, one that lacks its newline too."""
+    return data[: data.rindex(b"\n", 0, length + 1) + 1]
+
+
 def test_every_prefix_of_a_journal_is_its_whole_lines() -> None:
     disk = MemoryDisk()
     writer = every_kind_of_line(disk)
@@ -39,7 +44,7 @@ def test_every_prefix_of_a_journal_is_its_whole_lines() -> None:
     for length in range(data.index(b"\n") + 1, len(data) + 1):
         prefix = damaged(disk, JOURNAL, data[:length])
         storage, state = Storage.open(prefix, CLUSTER, NODE)
-        whole = data[: data.rindex(b"\n", 0, length) + 1]
+        whole = whole_lines(data, length)
         assert of_state(state) == writer.history[whole.count(b"\n") - 1], f"{length} bytes"
         assert read_chain(storage) == writer.blocks[: state.ledger.height]
         assert prefix.read(JOURNAL) == whole
@@ -66,7 +71,7 @@ def test_after_a_torn_end_appending_goes_on_correctly() -> None:
         storage.sync()
         found = reopened(prefix.after_power_cut())
         assert found.promised == Ballot(99, 3)
-        expected = writer.history[data[:length].count(b"\n") - 1]
+        expected = writer.history[whole_lines(data, length).count(b"\n") - 1]
         assert (found.accepted, found.head) == (expected.accepted, expected.head)
         assert (found.queue, found.balances) == (expected.queue, expected.balances)
 
