@@ -6,8 +6,9 @@ is damage. What is found is also compared with the chain.
 
 What SQLite calls write-ahead logging keeps it whole through any crash, whoever reads it meanwhile;
 the latest entries may be lost, and are then read from the chain again. The log is emptied after
-each change: where somebody puts an older copy of the file back, nothing newer lies beside it, and
-it is extended from the chain. Nothing but this module opens it for writing.
+each change. Where it isn't, since a crash or a reader came in between, it could be of another time
+than the file, which somebody may have put back: then all is made anew from the chain. Nothing but
+this module opens it for writing.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class SqliteKeyIndex:
         self._node = node
         self._chain: tuple[int, str] = (0, GENESIS_HASH)
         try:
+            if _size(Path(f"{path}-wal")) > 0:
+                raise sqlite3.DatabaseError("its log is not empty")
             self._connection = self._open()
         except sqlite3.DatabaseError:
             self._remove()
@@ -152,6 +155,10 @@ class SqliteKeyIndex:
                 f"{self._path}: {error}. If the disk is sound, remove this file: "
                 f"it is made again from the chain"
             ) from error
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _digest(key: str) -> bytes:

@@ -272,6 +272,23 @@ def test_an_older_copy_that_is_put_back_beside_what_a_crash_left_is_extended(pat
             assert len(keys.known(asked(f"key {slot}"))) == 1, slot
 
 
+def test_a_log_that_a_reader_kept_is_not_read_with_a_file_that_may_be_older(path: Path) -> None:
+    index_of(path, 1, 4)
+    older = path.read_bytes()
+    index_of(path, 1, 6)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("begin")
+        reader.execute("select * from used").fetchall()
+        crashed(path, 7)
+    assert Path(f"{path}-wal").stat().st_size > 0, "the reader kept it"
+    path.write_bytes(older)
+    with closing(SqliteKeyIndex(path, 1)) as index:
+        keys = Keys(1, index, ListChain(*LONGER))
+        keys.recover(NEXT)
+        for slot in range(1, 7):
+            assert len(keys.known(asked(f"key {slot}"))) == 1, slot
+
+
 # What stands in its way.
 
 
