@@ -104,6 +104,11 @@ class StateDirectory:
     def demo_history(self) -> Path:
         return self.path / "history"
 
+    def has_lived(self, node: NodeId) -> bool:
+        """Whether there is more of a node here than the keys of whoever commands it from afar."""
+        directory = self.node(node)
+        return directory.is_dir() and any(path != self.tls(node) for path in directory.iterdir())
+
     def node_directories(self) -> list[Path]:
         return sorted(self.path.glob("node-*"))
 

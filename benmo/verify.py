@@ -30,7 +30,7 @@ from benmo.paxos import NodeId
 from benmo.paxos.types import GENESIS_HASH
 from benmo.process import die, format_option
 from benmo.progress import Progress
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
+from benmo.storage import CHECKPOINT
 
 _HEAD_DIGITS = 12
 _MORE = "docs/state.md says what can be done about damage"
@@ -204,7 +204,7 @@ class Verification:
 
 
 def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
-    if not any((state.node(node) / name).exists() for name in (CHECKPOINT, JOURNAL, CHAIN)):
+    if not state.has_lived(node):
         return NodeCheck(node)
     try:
         return NodeCheck(node, NodeFiles(state, cluster, node))

@@ -67,6 +67,9 @@ def test_where_only_the_keys_of_a_node_are_there_is_nothing_of_it_to_verify(
     for path in chained.node(1).iterdir():
         if path.is_file():
             path.unlink()
+    (chained.node(1) / "lock").touch()
+    assert results(verified(chained)) == ["damaged", "not here", "not here"], "a node lived here"
+    (chained.node(1) / "lock").unlink()
     with pytest.raises(StateError, match="there is nothing to verify"):
         verified(chained)
 
