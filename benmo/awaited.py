@@ -149,11 +149,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Payments that are queued or decided: their numbers, and what is known to be decided."""
+    """Payments that are queued or decided: their numbers, and what is known to be decided.
+
+    At `height` at least; of what is decided above it, not all need be known.
+    """
 
     numbers: tuple[int, ...]
     segments: tuple[Segment, ...]
     is_decided: bool
+    height: int = 0
 
 
 def paid(request: Request, admission: Admission) -> Paid:
@@ -167,7 +171,7 @@ def paid(request: Request, admission: Admission) -> Paid:
     segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
     segments += request.wait.segments if request.wait is not None else []
     is_decided = request.is_awaited and (request.wait is None or request.wait.decided.done())
-    return Paid(numbers, tuple(segments), is_decided)
+    return Paid(numbers, tuple(segments), is_decided, admission.height)
 
 
 def _segment_of(known: Known) -> Segment:

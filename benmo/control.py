@@ -138,8 +138,7 @@ class ControlServer(FrameReader):
             for segment in paid.segments
         )
         reason = "" if paid.is_decided else self._service.view.why_undecided()
-        height = self._service.engine.ledger.height
-        return Paid(request.number, paid.numbers, decided, reason, height)
+        return Paid(request.number, paid.numbers, decided, reason, paid.height)
 
     def _find(self, key: str) -> FoundTransfer | None:
         known = self._service.engine.keys.find(key)

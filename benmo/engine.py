@@ -113,13 +113,14 @@ class Admission:
     """The answer to `Submitted`: the run that is now queued and durable, or why it is refused.
 
     `known` are those of the payments, by position, that are not in the run, since their keys were
-    used for them before.
+    used for them before; they are as of this `height`.
     """
 
     ticket: int
     run: Run | None
     reason: str = ""
     known: Mapping[int, Known] = field(default_factory=dict)
+    height: int = 0
 
 
 @dataclass(slots=True)
@@ -259,7 +260,9 @@ class Engine:
         if len(run) > 0:
             self._storage.append((QueueRecord(run),))
             self.keys.queued(run)
-        report.admissions.append(Admission(event.ticket, run, known=known))
+        report.admissions.append(
+            Admission(event.ticket, run, known=known, height=self.ledger.height)
+        )
         return True
 
     def _carry_out(self, step: Step, outbox: list[tuple[NodeId, Message]], report: Report) -> None:

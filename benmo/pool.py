@@ -78,7 +78,7 @@ class Pool:
     def add(self, payments: Payments) -> Run | str:
         """Queue transfers of this node, all or none; the run to make durable, or why not."""
         if len(payments) > self._log_limit:
-            return f"at most {self._log_limit} transfers wait at a time, not {len(payments)}"
+            return f"that is too much: at most {self._log_limit} transfers wait at a time"
         run = payments.numbered(self.node, self._queue.end)
         if len(run) > 0 and len(self._queue) + len(run) > self._log_limit:
             return LOG_IS_FULL

@@ -254,7 +254,7 @@ class Service:
             self._is_stopped = True
             try:
                 self.engine.checkpoint()
-            except (OSError, StateError) as error:
+            except (OSError, StateError, AssertionError) as error:
                 self._failed(error)
         await self._transport.close()
 

@@ -31,16 +31,16 @@ class Submissions:
         Whoever cancels this, or waits for less than it takes, leaves the transfers in the queue.
         """
         request = Request(payments, _future(), wait_s > 0)
-        admission = await self._admission(request)
-        if admission.run is None:
-            raise Refused(admission.reason)
-        wait = request.wait
-        if wait is not None:
-            try:
-                await asyncio.wait([wait.decided], timeout=wait_s)
-            finally:
-                self._awaited.forget(wait)
-        return paid(request, admission)
+        try:
+            admission = await self._admission(request)
+            if admission.run is None:
+                raise Refused(admission.reason)
+            if request.wait is not None:
+                await asyncio.wait([request.wait.decided], timeout=wait_s)
+            return paid(request, admission)
+        finally:
+            if request.wait is not None:
+                self._awaited.forget(request.wait)
 
     def on_admission(self, admission: Admission) -> None:
         """The engine's answer; before what the same turn applied is told."""

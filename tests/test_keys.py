@@ -242,6 +242,16 @@ def test_a_retry_is_known_even_when_there_is_neither_money_nor_room() -> None:
     assert again.run is not None and len(again.run) == 0 and len(again.known) == 2
 
 
+def test_what_is_known_is_as_of_when_it_was_looked_up() -> None:
+    payer = Payer()
+    payer.ask(asked("rent"))
+    decision = payer.decision(keyed(1, 1, "rent"))
+    report = payer.turn(Submitted(9, asked("rent")), decision)
+    (admission,) = report.admissions
+    assert (admission.known[0].slot, admission.height) == (None, 0)
+    assert payer.engine.ledger.height == 1
+
+
 def test_more_than_there_is_room_for_is_refused_without_a_long_search() -> None:
     payer = Payer(log_limit=3)
     (admission,) = payer.ask(asked("k1", "k2"))

@@ -60,7 +60,7 @@ def test_a_decision_frees_what_it_spent_and_a_credit_can_be_spent() -> None:
         ([(2, 50), (3, 0)], "the amount must be a whole number of 1 or more, not 0"),
         ([(2, 50), (3, -50)], "the amount must be a whole number of 1 or more, not -50"),
         ([(2, 10**30)], f"node 1 has 100 to spend, not {10**30}"),
-        ([(2, 1)] * 11, "at most 10 transfers wait at a time, not 11"),
+        ([(2, 1)] * 11, "that is too much: at most 10 transfers wait at a time"),
     ],
 )
 def test_of_several_transfers_all_are_queued_or_none(

@@ -227,12 +227,12 @@ class AsyncClient:
         previous = None
         slot = first
         while True:
-            if slot is None:
-                slot = (await self.status(timeout_s=reconnect_s)).height + 1
+            await self._connector.connection(reconnect_s)
             try:
+                if slot is None:
+                    slot = (await self.status(timeout_s=reconnect_s)).height + 1
                 answer = await self._blocks(slot, _SLOT_MAX, _POLL_S, reconnect_s)
             except (Unavailable, NotConnected):
-                await self._connector.connection(reconnect_s)
                 continue
             for read in answer.blocks:
                 block = convert.block_of(read, slot, previous)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from benmo.requests import (
     BlocksRead,
     Find,
     Pay,
+    Ran,
     ReadBalances,
     ReadBlocks,
     Run,
@@ -109,6 +111,19 @@ def answering(*answers: Callable[[int], Answer]) -> Callable[[Asked], Answer]:
     """A script of answers, one after the other, each under its request's number."""
     rest = iter(answers)
     return lambda request: next(rest)(request.number)
+
+
+def status_at(height: int) -> Callable[[int], Answer]:
+    """What a node at this height answers to printStatus."""
+    value: dict[str, Any] = {
+        "node": 1,
+        "role": "acceptor",
+        "leader": None,
+        "ballot": [0, 0],
+        "promised": [0, 0],
+    }
+    value |= {"accepted": None, "height": height, "head": "", "queue": 0, "quorum": True}
+    return lambda number: Ran(number, 0, json.dumps(value | {"peers": []}), False)
 
 
 def a_chain(blocks: int) -> ListChain:

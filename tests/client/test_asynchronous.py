@@ -28,8 +28,18 @@ from benmo.requests import (
     Paid,
     Pay,
     Ran,
+    Run,
 )
-from tests.client.fakes import DEADLINE_S, FakeNode, answering, with_client
+from tests.client.fakes import (
+    DEADLINE_S,
+    FakeNode,
+    a_chain,
+    answering,
+    reads_of,
+    serve_blocks,
+    status_at,
+    with_client,
+)
 
 AWAY = NotReached("node 1 is not running")
 
@@ -142,6 +152,21 @@ def test_a_node_that_is_not_there_is_not_waited_for_as_long_as_a_decision(node: 
 
     asyncio.run(test())
     assert node.asked == []
+
+
+def test_a_watcher_waits_as_long_as_he_said_also_for_the_first_block(node: FakeNode) -> None:
+    node.refusals = [AWAY] * 20
+    status = status_at(3)
+    blocks = serve_blocks(reads_of(a_chain(4)))
+    node.script = lambda request: (
+        status(request.number) if isinstance(request, Run) else blocks(request)
+    )
+
+    async def test() -> int:
+        async with AsyncClient(1, connect_timeout_s=0.001) as client:
+            return (await anext(client.watch(reconnect_s=DEADLINE_S))).slot
+
+    assert asyncio.run(asyncio.wait_for(test(), DEADLINE_S)) == 4
 
 
 USES: list[Callable[[AsyncClient, float], Awaitable[object]]] = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -29,7 +28,6 @@ from benmo.requests import (
     FoundTransfer,
     NotDone,
     Paid,
-    Ran,
     ReadBalances,
     ReadBlocks,
 )
@@ -41,6 +39,7 @@ from tests.client.fakes import (
     answering,
     reads_of,
     serve_blocks,
+    status_at,
     with_client,
 )
 
@@ -129,18 +128,6 @@ def test_what_a_watcher_saw_is_not_undone_by_balances(node: FakeNode) -> None:
 
 def balances_at(height: int) -> Callable[[int], Answer]:
     return lambda number: BalancesRead(number, ((1, 100),), height)
-
-
-def status_at(height: int) -> Callable[[int], Answer]:
-    value: dict[str, Any] = {
-        "node": 1,
-        "role": "acceptor",
-        "leader": None,
-        "ballot": [0, 0],
-        "promised": [0, 0],
-    }
-    value |= {"accepted": None, "height": height, "head": "", "queue": 0, "quorum": True}
-    return lambda number: Ran(number, 0, json.dumps(value | {"peers": []}), False)
 
 
 def test_balances_are_asked_for_at_no_lower_height_than_anything_shown_before(
