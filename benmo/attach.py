@@ -13,6 +13,7 @@ from benmo.commands import is_crash, patience_s
 from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import ProtocolError
 from benmo.output import Answer, Rendered, Status
+from benmo.patience import result_of
 from benmo.paxos import NodeId, Notice
 from benmo.requests import Hurry, Ran, Run
 from benmo.toolbar import Toolbar
@@ -49,7 +50,7 @@ class AttachedNode:
         """Carry a line out and wait for the answer. Raises `NodeGone`."""
         future = self._call(self._run(line, output_format))
         try:
-            return future.result(timeout=patience_s(line))
+            return result_of(future, patience_s(line))
         except TimeoutError:
             future.cancel()
             raise NodeGone(f"node {self._node} does not answer") from None

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from benmo.control import ControlServer
 from benmo.errors import StateError
 from benmo.listener import raise_descriptor_limit
 from benmo.output import FORMATS, Status
+from benmo.patience import LOOK_S
 from benmo.service import Service
 from benmo.shell import OwnNode, run_lines, standard_input
 
@@ -154,7 +156,7 @@ class _Process:
             signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
             click.echo(f"node {self._node} listens on {service.address}", err=True)
             while True:
-                signal.pause()
+                time.sleep(LOOK_S)
         own = OwnNode(service)
         try:
             if sys.stdin.isatty():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError
@@ -11,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from benmo.commands import execute
 from benmo.connection import NodeGone
 from benmo.output import Answer, Rendered, Status
+from benmo.patience import lines_of, result_of
 from benmo.paxos import NodeId, Notice
 from benmo.service import Service
 from benmo.toolbar import Toolbar
@@ -70,7 +70,7 @@ class OwnNode:
         """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""
         future = self._service.call(coroutine)
         try:
-            return future.result()
+            return result_of(future)
         except KeyboardInterrupt:
             future.cancel()
             raise
@@ -111,9 +111,7 @@ def cleaned(line: str) -> str:
 
 def standard_input() -> Iterable[str]:
     """The lines of standard input; bytes that aren't UTF-8 don't stop it."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-    return sys.stdin
+    return (line.decode(errors="replace") for line in lines_of(sys.stdin.fileno()))
 
 
 def show(rendered: Rendered, output_format: str) -> None:

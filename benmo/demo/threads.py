@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from benmo.patience import result_of
 from benmo.paxos import NodeId
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ def at_once(work: Callable[[NodeId], T], nodes: Iterable[NodeId]) -> dict[NodeId
     Raises what the first of them raised, once all are through.
     """
     futures = {node: _start(work, node) for node in nodes}
-    return {node: future.result() for node, future in futures.items()}
+    return {node: result_of(future) for node, future in futures.items()}
 
 
 def _start(work: Callable[[NodeId], T], node: NodeId) -> Future[T]:

@@ -50,10 +50,12 @@ def feed(demo: subprocess.Popen[bytes], *lines: str) -> None:
 def until_said(demo: subprocess.Popen[bytes], wanted: bytes) -> None:
     """Read what it says, up to a line with that in it."""
     assert demo.stdout is not None
+    said = b""
     for line in demo.stdout:
+        said += line
         if wanted in line:
             return
-    raise AssertionError(f"the demo ended before it said {wanted!r}")
+    raise AssertionError(f"the demo ended before it said {wanted!r}: {said.decode()}")
 
 
 def test_killed_at_random_moments_it_leaves_no_process_and_a_state_that_is_whole(

@@ -1,0 +1,45 @@
+"""Waits of a main thread that is to leave when a signal says so.
+
+Python acts on a signal between two of its own steps. One that comes just before a wait begins is
+seen only when that ends, so each wait here is made of short ones.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from math import inf
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LOOK_S = 0.5
+_READ_BYTES = 1 << 16
+
+
+def result_of(future: Future[T], timeout_s: float = inf) -> T:
+    """A future's result. Raises what it raises, and `TimeoutError` once the time (in s) is up."""
+    end = time.monotonic() + timeout_s
+    while not wait([future], timeout=min(LOOK_S, max(0.0, end - time.monotonic()))).done:
+        if time.monotonic() >= end:
+            raise TimeoutError
+    return future.result()
+
+
+def lines_of(descriptor: int) -> Iterator[bytes]:
+    """The lines that come from a file, pipe or terminal, without their ends, as they come."""
+    rest = b""
+    while data := _read(descriptor):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _read(descriptor: int) -> bytes:
+    while not select.select([descriptor], [], [], LOOK_S)[0]:
+        pass
+    return os.read(descriptor, _READ_BYTES)
