@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from benmo.codec import from_json
+from benmo.codec import from_json, prepare
 from benmo.errors import StateError
 from benmo.paxos import NodeId, Settings, Tenure
 
@@ -72,6 +72,9 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             round_timeout_s=self.settings.round_timeout_s,
             heartbeat_s=self.settings.heartbeat_s,
         )
+
+
+prepare(Cluster)
 
 
 class StateDirectory:

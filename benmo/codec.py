@@ -348,3 +348,13 @@ def from_json(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
+
+
+def prepare(*kinds: Any) -> None:
+    """Let msgspec look at these types now, as each module does with its own when it is loaded.
+
+    What it learns of a type it keeps with it; two threads in which it looks at one for the first
+    time at the same moment crash the process (seen with msgspec 0.22).
+    """
+    for kind in kinds:
+        msgspec.json.Decoder(kind)

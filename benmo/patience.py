@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from contextlib import suppress
 from math import inf
 from typing import TypeVar
 
@@ -21,11 +23,24 @@ _READ_BYTES = 1 << 16
 
 
 def result_of(future: Future[T], timeout_s: float = inf) -> T:
-    """A future's result. Raises what it raises, and `TimeoutError` once the time (in s) is up."""
+    """A future's result. Raises what it raises, and `TimeoutError` once the time (in s) is up.
+
+    Waits for a byte, not for a lock: a signal that ends a wait for a lock may leave it locked.
+    """
     end = time.monotonic() + timeout_s
-    while not wait([future], timeout=min(LOOK_S, max(0.0, end - time.monotonic()))).done:
-        if time.monotonic() >= end:
-            raise TimeoutError
+    heard, told = socket.socketpair()
+
+    def tell(_done: Future[T]) -> None:
+        with suppress(OSError):  # nobody waits any more
+            told.send(b"!")
+
+    with heard, told:
+        future.add_done_callback(tell)
+        while not future.done():
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            select.select([heard], [], [], min(LOOK_S, left_s))
     return future.result()
 
 

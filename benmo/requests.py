@@ -25,7 +25,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from benmo.codec import pack, unpack
+from benmo.codec import pack, prepare, unpack
 from benmo.errors import ProtocolError
 from benmo.ledger import Payments
 from benmo.paxos import NodeId
@@ -178,6 +178,9 @@ class NotDone(_Message, frozen=True, tag=True):
 
 Request = Run | Watch | Hurry | Pay | Find | ReadBalances | ReadBlocks
 Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | NotDone
+
+
+prepare(Request, Answer)
 
 
 def encode(message: Request | Answer) -> bytes:

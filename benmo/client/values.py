@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from benmo.codec import prepare
+
 Wait = Literal["decided", "queued"]
 
 Outcome = Literal["decided", "queued", "refused"]
@@ -120,3 +122,6 @@ class Status(msgspec.Struct, frozen=True):
     queue: int
     quorum: bool
     peers: tuple[Peer, ...]
+
+
+prepare(Status)

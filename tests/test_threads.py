@@ -1,0 +1,68 @@
+"""Several threads may be the first to read something at the same moment: each in a new process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import DEADLINE_S, ROOT, environment
+
+TRIES = 6
+THREADS = 8
+PROGRAM = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+{prepared}
+begin = threading.Barrier({threads})
+
+def work():
+    begin.wait()
+    {work}
+
+threads = [threading.Thread(target=work) for _ in range({threads})]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+CLUSTER = (
+    "from benmo.cluster import Cluster\n"
+    "from benmo.codec import from_json\n"
+    'address = b\'{"node":1,"host":"h","port":9}\'\n'
+    "data = b'{\"cluster\":\"' + b'0' * 32 + b'\",\"nodes\":[' + address + b']}'",
+    "from_json(data, Cluster)",
+)
+ANSWER = (
+    "from benmo.paxos import Ballot\n"
+    "from benmo.requests import Shown, decode_answer, encode\n"
+    "from benmo.toolbar import Toolbar\n"
+    "toolbar = Toolbar(1, 'leader', Ballot(1, 1), 1, 1, 1, 0, (), True, None)\n"
+    "data = encode(Shown(toolbar)).replace(b'links\\x90', b'links\\x91\\x92\\x02\\xa2up')",
+    "decode_answer(data)",
+)
+STATUS = (
+    "import json\n"
+    "from benmo.client.values import Status\n"
+    "from benmo.codec import from_json\n"
+    "value = dict(node=1, role='acceptor', leader=None, ballot=[0, 0], promised=[0, 0])\n"
+    "value |= dict(accepted=None, height=1, head='', queue=0, quorum=True, peers=[])\n"
+    "data = json.dumps(value).encode()",
+    "from_json(data, Status)",
+)
+
+
+@pytest.mark.parametrize(("prepared", "work"), [CLUSTER, ANSWER, STATUS])
+def test_threads_that_read_a_type_for_the_first_time_do_not_crash(prepared: str, work: str) -> None:
+    program = PROGRAM.format(prepared=prepared, work=work, threads=THREADS)
+    for _ in range(TRIES):
+        ended = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            timeout=DEADLINE_S,
+            cwd=ROOT,
+            env=environment(),
+            check=False,
+        )
+        assert ended.returncode == 0, ended
