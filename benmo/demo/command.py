@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from benmo.process import die, format_option, state_dir_option
 from benmo.shell import standard_input
 
 _CLASSIC = "20–60 s"
+_UNWIND_S = 5.0
 
 
 class _Left(SystemExit):
@@ -148,9 +151,15 @@ def _who_runs(cluster: Cluster) -> str:
 
 @contextmanager
 def _signals_leave() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as `exit` does."""
+    """SIGTERM and SIGHUP end the demo as `exit` does; if that takes too long, at once.
+
+    The exception may come where Python drops it, and the nodes end with this process in any case.
+    """
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
+        last_resort = threading.Timer(_UNWIND_S, os._exit, (Status.DONE,))
+        last_resort.daemon = True
+        last_resort.start()
         raise _Left(Status.DONE)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
