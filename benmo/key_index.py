@@ -27,7 +27,7 @@ from benmo.paxos.types import GENESIS_HASH, NodeId
 _FORMAT = 1
 _BUSY_S = 0.2
 _EMPTY_LOG = "pragma wal_checkpoint(truncate)"
-SUFFIXES = ("", "-wal", "-shm", "-journal")
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
 """What SQLite may put beside the file has its name, and one of these at its end."""
 
 _TABLES = """
@@ -115,7 +115,6 @@ class SqliteKeyIndex:
         try:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
-            connection.execute(_EMPTY_LOG)
             ((found,),) = connection.execute("pragma user_version").fetchall()
             if found == 0:
                 self._make(connection)
@@ -140,7 +139,7 @@ class SqliteKeyIndex:
         )
 
     def _remove(self) -> None:
-        for suffix in SUFFIXES:
+        for suffix in _SUFFIXES:
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._path}{suffix}")
 

@@ -40,7 +40,9 @@ def result_of(future: Future[T], timeout_s: float = inf) -> T:
             left_s = end - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
-            select.select([heard], [], [], min(LOOK_S, left_s))
+            heard.settimeout(min(LOOK_S, left_s))
+            with suppress(TimeoutError):
+                heard.recv(1)
     return future.result()
 
 

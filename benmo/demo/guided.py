@@ -35,7 +35,7 @@ def _begin(stage: Stage, board: Board) -> Answer:
     beats = walk(cast(_available(stage)))
     stage.tour = Tour(stage.fleet, _opening(stage), beats, board)
     stage.tour.start()
-    return Answer(Status.DONE, None if not mended else {"mended": True}, mended)
+    return Answer(Status.DONE, {"mended": mended} if mended else None, mended)
 
 
 def _opening(stage: Stage) -> str:
@@ -58,8 +58,11 @@ def _bring_everything_back(stage: Stage) -> str:
     fleet.resume(paused)
     down = [node for node in fleet.nodes if not fleet.is_running(node)]
     fleet.restart(down)
-    done = [f"{many(nodes)} {is_or_are(nodes)} up again" for nodes in [[*paused, *down]] if nodes]
-    done += [] if fleet.links.is_whole else ["every link is whole again"]
+    done = []
+    if woken := [*paused, *down]:
+        done.append(f"{many(woken)} {is_or_are(woken)} up again")
+    if not fleet.links.is_whole:
+        done.append("every link is whole again")
     fleet.heal()
     fleet.until_quorum()
     return f"for the tour, {' and '.join(done)}" if done else ""
