@@ -18,6 +18,9 @@ from benmo.paxos import NodeId, Settings, Tenure
 BALANCE_MAX = 2**40
 """So all the money of 99 nodes is a number that every JSON reader holds exactly."""
 
+DECIDE_DELAY_S = 0.005
+"""Long enough for whoever pays again at once, too short for anybody to see."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -71,6 +74,7 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             election_delay_s=self.settings.election_delay_s,
             round_timeout_s=self.settings.round_timeout_s,
             heartbeat_s=self.settings.heartbeat_s,
+            decide_delay_s=DECIDE_DELAY_S,
         )
 
 

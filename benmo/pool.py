@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from benmo.ledger import Block, Ledger, Payments, Run
 from benmo.paxos.types import Ballot, NodeId, ProtocolError
+from benmo.paxos.types import Block as ProposedBlock
 from benmo.text import MEMO_CHARACTERS_MAX, why_not_shown
 
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
@@ -82,16 +83,30 @@ class Pool:
         run = payments.numbered(self.node, self._queue.end)
         if len(run) > 0 and len(self._queue) + len(run) > self._log_limit:
             return LOG_IS_FULL
-        reserved = self.reserved
+        if len(run) == 0:
+            return run
+        reason = self._why_not(run)
+        if reason is not None:
+            return reason
+        self._queue = self._queue.joined(run)
+        self._reserved += sum(run.amount)
+        return run
+
+    def _why_not(self, run: Run) -> str | None:
+        """Why one of these can't be queued; only then is the run walked."""
+        for memo in run.memo:
+            reason = why_not_shown(memo, "memo", MEMO_CHARACTERS_MAX)
+            if reason is not None:
+                return reason
+        if self._ledger.covers(run, self._reserved):
+            return None
+        reserved = self._reserved
         for transfer in run.transfers():
             reason = self._ledger.why_void(transfer, reserved)
-            reason = reason or why_not_shown(transfer.memo, "memo", MEMO_CHARACTERS_MAX)
             if reason is not None:
                 return reason
             reserved += transfer.amount
-        self._queue = self._queue.joined(run)
-        self._reserved = reserved
-        return run
+        raise AssertionError("a run whose transfers can be queued one by one can't be queued")
 
     def on_applied(self) -> None:
         """The ledger applied a block: what was decided waits no more."""
@@ -134,6 +149,10 @@ class Pool:
                 room -= len(shared[-1])
                 characters -= shared[-1].characters
         return tuple(sorted(shared, key=lambda run: run.debit))
+
+    def payers(self, block: ProposedBlock) -> set[NodeId]:
+        assert isinstance(block, Block)
+        return {run.debit for run in block.runs}
 
     def forward(self, ballot: Ballot, again: bool) -> Run | None:
         if ballot != self._sent_in or (again and self._queue.first == self._first_at_last_tick):

@@ -71,9 +71,10 @@ This is why one slot at a time is worth its price. With several slots in flight,
 some decided, some half decided, and gaps between; it must ask about each and fill the gaps. Here
 there is one slot in question, ever. Throughput comes from large blocks instead.
 
-`Accept` for slot s thus says two things: please accept; and all slots below s are decided. A node
-that is behind answers by asking for what it lacks (`Behind`); one that is ahead sends the leader
-what that one lacks.
+`Accept` for slot s thus says two things: please accept; and all slots below s are decided. Which
+block is in slot s-1 is told by the previous hash: a node that accepted that very block decides it.
+A node that is behind answers by asking for what it lacks (`Behind`); one that is ahead sends the
+leader what that one lacks.
 
 Learning
 --------
@@ -105,6 +106,7 @@ The parts
 `election.py`      when to campaign: liveness
 `peers.py`         who can be reached, and how far they are
 `admission.py`     which messages are taken at all
+`telling.py`       when a leader tells of a decision
 `step.py`          the effects that a call gives back
 `replica.py`       one node: routes to the roles and merges their effects
 =================  ==================================================================

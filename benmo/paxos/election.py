@@ -15,6 +15,11 @@ from benmo.paxos.types import Application, Ballot, NodeId, Settings, Tenure
 
 _FAILURES_MAX = 6
 
+_PATIENCE_MIN_S = 0.4
+_PATIENCE_FACTOR = 8
+_FORGOTTEN_AFTER = 8
+"""A leader may take so many times as long as it usually does; usually is of so many decisions."""
+
 
 class Election:
     """Two times: `_campaign_at`, drawn at random, and `_hold_until`, while a leader is at work."""
@@ -28,6 +33,10 @@ class Election:
         self._hold_until = -inf
         self._failures = 0
         self._front = 0
+        self._front_since = -inf
+        self._wanted_since = -inf
+        self._usual_s = inf
+        """About the longest that a decision which this node waited for took, of late."""
 
     @property
     def deadline(self) -> float:
@@ -42,9 +51,10 @@ class Election:
         if not wants or is_active:
             self._campaign_at = inf
         elif self._campaign_at == inf:
+            self._wanted_since = now
             self._campaign_at = now + self._delay() + self._jitter()
             if self.leader != Ballot.ZERO:
-                self._hold_until = max(self._hold_until, now + self._settings.round_timeout_s)
+                self._hold_until = max(self._hold_until, now + self._patience_s)
 
     def hurry(self, now: float) -> None:
         """Whoever has a reason to campaign does so now, whoever else may be at work."""
@@ -75,11 +85,32 @@ class Election:
         """`front` stands for what this node wants decided first: as it moves, a stable leader
         serves this node too, and is left alone.
         """
-        has_moved = front != self._front
-        self._front = front
-        is_stable = self._settings.tenure is Tenure.STABLE
-        if has_moved and is_stable and self.leader != Ballot.ZERO:
-            self._hold_until = now + self._settings.round_timeout_s
+        if front == self._front:
+            return
+        is_decided = self._front > 0 or front <= 0  # or else the first of a queue has come
+        if is_decided and self._campaign_at != inf:
+            self._learn(now - max(self._front_since, self._wanted_since))
+        self._front, self._front_since = front, now
+        if self._settings.tenure is Tenure.STABLE and self.leader != Ballot.ZERO:
+            self._hold_until = now + self._patience_s
+
+    def on_impatient(self) -> None:
+        """This node campaigns though it knows of a leader: the next has twice as long."""
+        if self.leader != Ballot.ZERO:
+            self._usual_s = 2 * self._patience_s / _PATIENCE_FACTOR
+
+    def _learn(self, took_s: float) -> None:
+        """What this node waited for took so long: the longest counts, and is forgotten slowly."""
+        if took_s >= self._usual_s or self._usual_s == inf:
+            self._usual_s = took_s
+        else:
+            self._usual_s += (took_s - self._usual_s) / _FORGOTTEN_AFTER
+
+    @property
+    def _patience_s(self) -> float:
+        """How long a stable leader that decides nothing for this node is left alone."""
+        at_most_s = self._settings.round_timeout_s
+        return min(at_most_s, max(_PATIENCE_MIN_S, _PATIENCE_FACTOR * self._usual_s))
 
     def on_own_decided(self, was_own_block: bool, now: float) -> None:
         """This node's campaign ended in a decision; if it was for another's block, try again."""

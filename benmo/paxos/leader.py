@@ -16,6 +16,7 @@ from math import inf
 
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.step import NoticeKind, Step
+from benmo.paxos.telling import Telling
 from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
 
 
@@ -49,6 +50,7 @@ class Leader:
         self.proposed_own = False
         """Whether the last proposal was made here, rather than taken over from a promise."""
         self.promises: dict[NodeId, Promise] = {}
+        self.telling = Telling(settings)
         self._settings = settings
         self._application = application
         self._accepted_by: set[NodeId] = set()
@@ -131,6 +133,7 @@ class Leader:
         step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
         step.send_all(everyone, Accept(self.proposal))
+        self.telling.on_proposed(block.slot)
 
     def on_accepted(
         self, sender: NodeId, message: Accepted, now: float, step: Step
@@ -143,7 +146,9 @@ class Leader:
         if len(self._accepted_by) < self._settings.quorum:
             return None
         reachable = [node for node in self._settings.peers if node not in self._left_out]
-        step.send_all(reachable, Decide(proposal.slot, proposal.ballot, proposal.block.hash))
+        decide = Decide(proposal.slot, proposal.ballot, proposal.block.hash)
+        payers = self._application.payers(proposal.block)
+        self.telling.on_decided(decide, payers, reachable, now, step)
         self._rest(now)
         return proposal
 

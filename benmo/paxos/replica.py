@@ -96,6 +96,7 @@ class Replica:
         return min(
             self._heartbeat_at,
             self.leader.deadline,
+            self.leader.telling.deadline,
             self.learner.deadline,
             self.election.deadline,
             self.peers.deadline,
@@ -163,6 +164,7 @@ class Replica:
         self.learner.on_timer(now, step)
         if self.leader.can_propose(self.learner.height):
             self.leader.propose(self.learner.height, self.learner.head, now, step)
+        self.leader.telling.on_timer(now, step)
         if now >= self.election.deadline:
             self._campaign(now, step)
         return self._finish(before, now, step)
@@ -191,7 +193,7 @@ class Replica:
             case Heartbeat():
                 self._on_heartbeat(sender, message, now, step)
             case Forward():
-                if self.leader.is_leading:
+                if self.leader.is_active:  # whoever promised forwards, and the others come later
                     self._application.take_forwarded(sender, message.payload)
             case Confirm() | Confirmed():
                 self.confirmations.on_message(sender, message, self._reported_height, step)
@@ -207,6 +209,7 @@ class Replica:
             step.send(sender, answer)
 
     def _on_accept(self, sender: NodeId, proposal: Proposal, now: float, step: Step) -> None:
+        self._on_told(proposal, step)
         is_next = proposal.slot == self.learner.height + 1
         if is_next and proposal.block.previous != self.learner.head:
             raise ProtocolError(f"the proposal of node {sender} continues another chain")
@@ -228,6 +231,17 @@ class Replica:
                 self._send_blocks(sender, first_slot, step)
             case _:
                 assert_never(answer)
+
+    def _on_told(self, proposal: Proposal, step: Step) -> None:
+        """A proposal tells that the slot before it is decided, and which block is in it."""
+        accepted = self.acceptor.accepted
+        if (
+            accepted is not None
+            and proposal.slot == accepted.slot + 1
+            and proposal.block.previous == accepted.block.hash
+        ):
+            self.learner.append(accepted.block, accepted.ballot, step)
+            self.acceptor.on_decided(self.learner.height)
 
     def _on_accepted(self, sender: NodeId, message: Accepted, now: float, step: Step) -> None:
         proposal = self.leader.on_accepted(sender, message, now, step)
@@ -297,6 +311,7 @@ class Replica:
             self.election.on_failed(now)
             self.peers.tell_no_quorum(self._application.waiting(), step)
             return
+        self.election.on_impatient()
         self._highest_round += 1
         ballot = Ballot(self._highest_round, self.settings.node)
         answer = self.acceptor.on_prepare(ballot, self.learner.height, step)

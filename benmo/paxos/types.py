@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
@@ -101,6 +102,8 @@ class Settings:
     round_timeout_s: float = 2.0
     heartbeat_s: float = 1.0
     backoff_s: float = 0.05
+    decide_delay_s: float = 0.0
+    """How long a stable leader may leave it to its next `Accept` to tell of a decision."""
 
     def __post_init__(self) -> None:
         if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):
@@ -154,6 +157,9 @@ class Application(Protocol):
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
         """The next block, of all that waits. Called only when `ready`."""
+
+    def payers(self, block: Block) -> Collection[NodeId]:
+        """The nodes whose users wait for the decision of this block."""
 
     def forward(self, ballot: Ballot, again: bool) -> object | None:
         """What the leader of `ballot` hasn't yet been sent of this node's queue, or None.

@@ -130,6 +130,7 @@ class Machine:
             plan.election_delay_s,
             plan.round_timeout_s,
             plan.heartbeat_s,
+            decide_delay_s=plan.decide_delay_s,
         )
         limits = Limits(
             plan.log_limit, plan.journal_bytes_max, plan.blocks_bytes_max, plan.block_transfers_max

@@ -76,6 +76,11 @@ class Plan:
         return len(self.nodes) // 2 + 1
 
     @property
+    def decide_delay_s(self) -> float:
+        """How long a stable leader leaves it to the next `Accept` to tell of a decision."""
+        return (0.0, 0.005, self.heartbeat_s)[self.seed % 3]
+
+    @property
     def has_keys(self) -> bool:
         """Whether anybody pays under a key."""
         return any(isinstance(each, Pay) and each.keys for each in self.happenings)

@@ -135,6 +135,90 @@ def test_in_tenure_stable_the_leader_is_left_alone_while_what_waits_here_moves_o
     assert it.deadline == 105.0
 
 
+def served(it: Election, seconds: float, times: int) -> float:
+    """Let a stable leader decide this node's transfers, each in so long; the time then."""
+    now = 100.0
+    it.on_leader(THEIRS, now)
+    for front in range(1, times + 2):
+        it.on_front(front, now)
+        now += seconds
+    return now - seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "patience_s"),
+    [(0.001, 0.4), (0.05, 0.4), (0.1, 0.8), (0.2, 1.6), (0.3, 2.0), (1.9, 2.0)],
+)
+def test_a_stable_leader_is_given_some_times_as_long_as_it_usually_takes(
+    seconds: float, patience_s: float
+) -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    now = served(it, seconds, 3)
+    assert it.deadline == pytest.approx(now + patience_s), "a round's time limit at most"
+
+
+def test_one_slow_decision_counts_at_once_and_is_forgotten_little_by_little() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    now = served(it, 0.01, 20)
+    it.on_front(99, now + 0.2)
+    assert it.deadline == pytest.approx(now + 0.2 + 1.6)
+    now, before = now + 0.2, 1.6
+    for front in range(100, 140):
+        now += 0.01
+        it.on_front(front, now)
+        assert it.deadline - now <= before + 1e-9
+        before = it.deadline - now
+    assert before == pytest.approx(0.4)
+
+
+def test_a_node_without_a_queue_learns_from_what_it_waited_for() -> None:
+    """An accepted block of another's, say, of which it doesn't hear that it is decided."""
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    it.on_leader(THEIRS, 100.0)
+    for height in range(1, 4):
+        it.on_front(-height, 100.0 + 0.2 * height)
+    assert it.deadline == pytest.approx(100.6 + 1.6)
+
+
+def test_time_in_which_a_node_wanted_nothing_is_not_learned_from() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    now = served(it, 0.01, 5)
+    it.settle(wants=False, is_active=False, now=now)
+    it.on_front(-7, now + 100.0)
+    it.settle(wants=True, is_active=False, now=now + 200.0)
+    it.on_front(-8, now + 200.01)
+    assert it.deadline == pytest.approx(now + 200.41)
+
+
+def test_whoever_was_impatient_gives_the_next_leader_twice_as_long() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    now = served(it, 0.01, 5)
+    for patience_s in (0.8, 1.6, 2.0, 2.0):
+        it.on_impatient()
+        it.on_leader(THEIRS, now)
+        it.settle(wants=False, is_active=False, now=now)
+        it.settle(wants=True, is_active=False, now=now + 10)
+        assert it.deadline == pytest.approx(now + 10 + patience_s)
+        now += 100
+
+
+def test_where_no_leader_is_known_a_campaign_is_no_impatience() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    now = served(it, 0.01, 5)
+    it.on_gone(THEIRS.node, now)
+    it.on_impatient()
+    it.on_leader(THEIRS, now)
+    it.on_front(99, now)
+    assert it.deadline == pytest.approx(now + 0.4)
+
+
+def test_before_the_first_decision_a_stable_leader_has_a_rounds_time() -> None:
+    it = wanting((0.0, 0.0), Tenure.STABLE)
+    it.on_leader(THEIRS, 100.0)
+    it.on_front(1, 100.0)
+    assert it.deadline == 102.0
+
+
 def test_in_tenure_stable_decisions_of_others_transfers_are_no_reason_to_wait_on() -> None:
     it = wanting((0.0, 0.0), Tenure.STABLE)
     it.on_leader(THEIRS, 100.0)

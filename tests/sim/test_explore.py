@@ -62,7 +62,7 @@ MISTAKES: list[tuple[str, Bounds, str]] = [
     (
         "accepts-when-behind",
         TWO_SLOTS,
-        "node 2 finds fault with node 1: two blocks were proposed in ballot (1, 1)",
+        "node 3 fails: AssertionError: A3",
     ),
     (
         "doubled-vote-counted",

@@ -101,6 +101,9 @@ class FakeApplication:
         self.sent_in = ballot
         return tuple(self.queue)
 
+    def payers(self, block: Block) -> tuple[NodeId, ...]:
+        return ()
+
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
         self.forwarded.append(payload)
 
