@@ -51,6 +51,8 @@ class RealDisk:
     """A directory of the operating system's; files are made for their owner alone."""
 
     def __init__(self, path: Path) -> None:
+        self.syncs = 0
+        """How often something was made durable."""
         self._path = path
         self._descriptors: dict[str, int] = {}
 
@@ -77,6 +79,7 @@ class RealDisk:
             rest = rest[os.write(descriptor, rest) :]
 
     def sync(self, name: str) -> None:
+        self.syncs += 1
         os.fdatasync(self._open(name))
 
     def truncate(self, name: str, size: int) -> None:
@@ -93,6 +96,7 @@ class RealDisk:
 
     def sync_directory(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        self.syncs += 1
         try:
             os.fsync(descriptor)
         finally:

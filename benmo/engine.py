@@ -22,6 +22,7 @@ from benmo.paxos import (
     Block,
     Blocks,
     Confirmation,
+    DecideRecord,
     Durable,
     Message,
     NodeId,
@@ -176,6 +177,13 @@ class Engine:
         self._limits = limits
         self._storage = storage
         self._transport = transport
+        self._records: list[Record] = []
+        self._must_sync = False
+        """Whether one of them, in which a promise may rest, isn't durable."""
+        self._has_queued = False
+        """Whether the queue has grown and the replica doesn't know."""
+        self._outbox: list[tuple[NodeId, Message]] = []
+        """What leaves once all that was recorded before is durable."""
         self._wanted: dict[NodeId, int] = {}
         """The first slot of the blocks that a peer asked for last."""
 
@@ -197,20 +205,27 @@ class Engine:
     def turn(self, events: Iterable[Event], now: float) -> Report:
         """Let these events happen, and all that is due, until nothing is left to do."""
         report = Report()
-        inbox = deque(events)
+        inbox: deque[Event] = deque(events)
         while True:
-            outbox: list[tuple[NodeId, Message]] = []
             self._wanted.clear()
-            while inbox:
-                self._happen(inbox.popleft(), now, outbox, report)
-            while self.replica.deadline <= now:
-                self._carry_out(self.replica.on_timer(now), outbox, report)
-            if self._storage.needs_sync:
-                self._storage.sync()
-            outbox.extend((to, self._read(first)) for to, first in self._wanted.items())
-            if not outbox:
+            while inbox or self._has_queued or self.replica.deadline <= now:
+                if inbox:
+                    self._happen(inbox.popleft(), now, inbox, report)
+                elif self._has_queued:
+                    self._tell_queued(now, inbox, report)
+                else:
+                    self._carry_out(self.replica.on_timer(now), inbox, report)
+            self._make_durable()
+            outbox, self._outbox = self._outbox, []
+            for to, first in self._wanted.items():
+                outbox.append((to, self._read(first)))
+            for to, message in outbox:
+                if to == self.settings.node:
+                    inbox.append(Received(to, message))
+                else:
+                    self._transport.send(to, message)
+            if not inbox:
                 break
-            inbox.extend(self._send(outbox))
         if self._storage.journal_bytes > self._limits.journal_bytes_max:
             self.checkpoint()
         return report
@@ -220,9 +235,7 @@ class Engine:
         self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
         self.keys.checkpoint(self.ledger.height, self.ledger.head)
 
-    def _happen(
-        self, event: Event, now: float, outbox: list[tuple[NodeId, Message]], report: Report
-    ) -> None:
+    def _happen(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
         match event:
             case Received(sender, message):
                 try:
@@ -235,40 +248,69 @@ class Engine:
             case LinkChanged(peer, up):
                 step = self.replica.on_link(peer, up, now)
             case Submitted():
-                if not self._submit(event, report):
-                    return
-                step = self.replica.on_request(now)
+                self._submit(event, report)
+                return
             case Asked(ticket):
                 step = self.replica.on_confirm(ticket, now)
             case Hurried():
+                self._tell_queued(now, inbox, report)
                 step = self.replica.on_request(now, is_urgent=True)
             case _:
                 assert_never(event)
-        self._carry_out(step, outbox, report)
+        self._carry_out(step, inbox, report)
 
-    def _submit(self, event: Submitted, report: Report) -> bool:
+    def _submit(self, event: Submitted, report: Report) -> None:
+        """The replica hears of it once, after whatever else is asked in this turn."""
         try:
             known = self.keys.known(event.payments, new_max=self._limits.log_limit)
         except Refused as error:
             report.admissions.append(Admission(event.ticket, None, str(error)))
-            return False
+            return
         payments = event.payments.without(known) if known else event.payments
         run = self.pool.add(payments)
         if isinstance(run, str):
             report.admissions.append(Admission(event.ticket, None, run))
-            return False
+            return
         if len(run) > 0:
-            self._storage.append((QueueRecord(run),))
+            self._record((QueueRecord(run),))
             self.keys.queued(run)
+            self._has_queued = True
         report.admissions.append(
             Admission(event.ticket, run, known=known, height=self.ledger.height)
         )
-        return True
 
-    def _carry_out(self, step: Step, outbox: list[tuple[NodeId, Message]], report: Report) -> None:
-        """Everything of a step but durability and sending, which the turn does for many at once."""
-        self._storage.append(step.records)
-        outbox.extend(step.messages)
+    def _tell_queued(self, now: float, inbox: deque[Event], report: Report) -> None:
+        """Let the replica know that the queue has grown, if it has."""
+        if self._has_queued:
+            self._has_queued = False
+            self._carry_out(self.replica.on_request(now), inbox, report)
+
+    def _record(self, records: Sequence[Record]) -> None:
+        """What a turn records is written at once, before it is made durable."""
+        self._records.extend(records)
+        if any(not isinstance(record, DecideRecord) for record in records):
+            self._must_sync = True
+
+    def _make_durable(self) -> None:
+        self._storage.append(self._records)
+        self._records = []
+        if self._storage.needs_sync:
+            self._storage.sync()
+        self._must_sync = False
+
+    def _carry_out(self, step: Step, inbox: deque[Event], report: Report) -> None:
+        """Everything of a step but durability, which the turn does for many at once.
+
+        What needs none leaves now, to be on its way while this node's disk is at work.
+        """
+        self._record(step.records)
+        for to, message in step.messages:
+            if self._must_sync:
+                self._outbox.append((to, message))
+            elif to == self.settings.node:
+                inbox.append(Received(to, message))
+            else:
+                self._transport.send(to, message)
         report.notices.extend(step.notices)
         report.confirmations.extend(step.confirmations)
         for block in step.decided:
@@ -287,16 +329,6 @@ class Engine:
     def _read(self, first_slot: int) -> Blocks:
         read = self._storage.read(first_slot, self._limits.blocks_bytes_max)
         return Blocks(tuple(applied.block for applied in read), self.ledger.height)
-
-    def _send(self, outbox: list[tuple[NodeId, Message]]) -> list[Received]:
-        """Send to the others; what is for this node itself happens next."""
-        own: list[Received] = []
-        for to, message in outbox:
-            if to == self.settings.node:
-                own.append(Received(to, message))
-            else:
-                self._transport.send(to, message)
-        return own
 
 
 def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:

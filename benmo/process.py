@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FAILED = 4
 """The exit status of a node that had to stop: its disk failed, or its own check did."""
 
+_COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
 _LINKS_S = 1.0
 """How long a node that is fed by a pipe gives its links to come up, before it answers."""
@@ -94,6 +96,16 @@ def die(error: StateError) -> NoReturn:
     sys.exit(Status.REFUSED)
 
 
+def _spare_the_collector() -> None:
+    """Let Python's cyclic garbage collector look seldom, and not at what was there at the start.
+
+    What a node makes for a request ends without it; looking for cycles took a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 50, 100)
+
+
 class _Left(BaseException):
     """A signal, or the node's failure, ends the main thread's work."""
 
@@ -121,6 +133,7 @@ class _Process:
             raise_descriptor_limit()
             try:
                 service.start()
+                _spare_the_collector()
                 status = self._work(service, headless)
             finally:
                 self._ignore_signals()

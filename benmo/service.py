@@ -41,7 +41,7 @@ from benmo.frames import FrameReader
 from benmo.key_index import SqliteKeyIndex
 from benmo.ledger import AppliedBlock
 from benmo.meter import Meter
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos import Accepted, Message, NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
 from benmo.storage import Storage
 from benmo.submissions import Submissions
@@ -53,6 +53,8 @@ T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
 _READ_BYTES = 1 << 20
 _TOOLBAR_EVERY_S = 0.25
+_LATE_S = 0.005
+"""How long a vote that isn't needed any more may wait for other work."""
 
 
 def clock() -> Callable[[], float]:
@@ -93,6 +95,7 @@ class Service:
         self._is_stopped = True
         self.has_failed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._late: asyncio.TimerHandle | None = None
         self._confirmer = Confirmer(lambda ticket: self._happened(Asked(ticket)))
         self.submissions = Submissions(node, self._happened)
         self._changed: asyncio.Future[None] = self._loop.create_future()
@@ -103,7 +106,7 @@ class Service:
             self.cluster,
             node,
             state.tls(node),
-            on_message=lambda sender, message: self._happened(Received(sender, message)),
+            on_message=self._received,
             on_link=lambda peer, up: self._happened(LinkChanged(peer, up)),
             on_warning=lambda text: self._notice(Notice(NoticeKind.WARNING, text, self._now())),
             control=self._make_control,
@@ -127,6 +130,11 @@ class Service:
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
         """Decided blocks from a slot on, of together about so many bytes; one at least."""
         return self._storage.read(first_slot, bytes_max)
+
+    @property
+    def fsyncs(self) -> int:
+        """How often this process has waited for the disk to make something durable."""
+        return self._disk.syncs
 
     @property
     def address(self) -> NodeAddress:
@@ -270,11 +278,22 @@ class Service:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
 
+    def _received(self, sender: NodeId, message: Message) -> None:
+        if isinstance(message, Accepted) and message.slot <= self.engine.ledger.height:
+            self._events.append(Received(sender, message))
+            if self._late is None:
+                self._late = self._loop.call_later(_LATE_S, self._happened, None)
+            return
+        self._happened(Received(sender, message))
+
     def _turn(self) -> None:
         self._is_scheduled = False
         if self._is_stopped:
             return
         events, self._events = self._events, []
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         now = self._now()
         try:
             report = self.engine.turn(events, now)

@@ -3,7 +3,7 @@
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Event, Limits, Received, Submitted
+from benmo.engine import Event, Hurried, Limits, Received, Submitted
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger import Block, Payments, Run
 from benmo.paxos import (
@@ -123,6 +123,42 @@ def test_a_leader_counts_its_own_acceptance_once_it_is_durable() -> None:
     decide = [item for item in node.tape.sent if isinstance(item[1], Decide)]
     assert [to for to, _ in decide] == [2, 3]
     assert len(node.report.applied) == 1
+
+
+def done_in_turn(node: TapedNode, *events: Event) -> list[str]:
+    """What a turn did, in order, each by its kind."""
+    node.tape.done.clear()
+    node.turn(*events)
+    return [
+        item
+        if isinstance(item, str)
+        else type(item[1] if isinstance(item, tuple) else item).__name__
+        for item in node.tape.done
+    ]
+
+
+def test_a_leader_that_queues_something_asks_the_others_once_that_is_durable() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    node.turn(Received(3, Accepted(ballot, 1)))
+    done = done_in_turn(node, Submitted(9, Payments.of((3, 1))))
+    assert done == ["QueueRecord", "sync", "Accept", "Accept", "AcceptRecord", "sync"]
+
+
+def test_a_payment_and_a_hurry_in_one_turn_are_a_reason_to_campaign_at_once() -> None:
+    node = TapedNode(delay_s=60.0)
+    done = done_in_turn(node, Submitted(1, Payments.of((3, 1))), Hurried())
+    assert done == ["QueueRecord", "PromiseRecord", "sync", "Prepare", "Prepare"]
+
+
+def test_what_needs_no_disk_is_on_its_way_while_the_disk_is_at_work() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    node.turn(Submitted(9, Payments.of((3, 1))))
+    done = done_in_turn(node, Received(3, Accepted(ballot, 1)))
+    assert done == ["Decide", "Decide", "Accept", "Accept", "DecideRecord", "AcceptRecord", "sync"]
+    node.turn(Received(3, Accepted(ballot, 2)))
+    assert [applied.block.slot for applied in node.report.applied] == [2]
 
 
 def test_no_message_to_oneself_goes_over_the_transport() -> None:
