@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from benmo.engine import Admission
 from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Outcome, Payments
+from benmo.ledger import AppliedBlock, Outcome, Payments, Run
 from benmo.paxos import NodeId
 
 
@@ -75,8 +75,11 @@ class Awaited:
 
     def _segment(self, applied: AppliedBlock) -> Segment | None:
         """What a block decided of this node; one run of numbers without gaps, or nothing."""
-        if not any(run.debit == self._node for run in applied.block.runs):
+        runs = [run for run in applied.block.runs if run.debit == self._node]
+        if not runs:
             return None
+        if len(runs) == 1 and not applied.refused and not applied.skipped:
+            return Segment(runs[0].first, runs[0].end, applied.block.slot)
         own = [
             (transfer.number, outcome)
             for transfer, outcome in applied.outcomes()
@@ -151,10 +154,11 @@ class Request:
 class Paid:
     """Payments that are queued or decided: their numbers, and what is known to be decided.
 
-    At `height` at least; of what is decided above it, not all need be known.
+    A range of numbers, from one up to another that it doesn't hold, stands for as many payments, in
+    their order. At `height` at least; of what is decided above it, not all need be known.
     """
 
-    numbers: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
     segments: tuple[Segment, ...]
     is_decided: bool
     height: int = 0
@@ -163,15 +167,28 @@ class Paid:
 def paid(request: Request, admission: Admission) -> Paid:
     """What became of a request that was not refused, as far as it was waited for."""
     assert admission.run is not None
-    new = iter(range(admission.run.first, admission.run.end))
-    numbers = tuple(
-        admission.known[place].transfer.number if place in admission.known else next(new)
-        for place in range(len(request.payments))
-    )
     segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
     segments += request.wait.segments if request.wait is not None else []
     is_decided = request.is_awaited and (request.wait is None or request.wait.decided.done())
-    return Paid(numbers, tuple(segments), is_decided, admission.height)
+    return Paid(
+        _ranges(admission.run, admission.known), tuple(segments), is_decided, admission.height
+    )
+
+
+def _ranges(new: Run, known: Mapping[int, Known]) -> tuple[tuple[int, int], ...]:
+    """Of payments, by position: what is known has the number that it had before."""
+    ranges: list[tuple[int, int]] = []
+    number, place = new.first, 0
+    for position in sorted(known):
+        if position > place:
+            ranges.append((number, number + position - place))
+            number = ranges[-1][1]
+        old = known[position].transfer.number
+        ranges.append((old, old + 1))
+        place = position + 1
+    if number < new.end:
+        ranges.append((number, new.end))
+    return tuple(ranges)
 
 
 def _segment_of(known: Known) -> Segment:

@@ -10,18 +10,14 @@ from pathlib import Path
 
 from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
-from benmo.errors import ProtocolError, StateError
-from benmo.frames import FrameReader, frame
+from benmo.errors import ProtocolError, Refused, StateError
+from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
 from benmo.listener import HANDSHAKE_TIMEOUT_S
 from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.requests import (
     Answer,
-    Find,
     Hurry,
-    Pay,
-    ReadBalances,
-    ReadBlocks,
-    Run,
+    Question,
     Shown,
     Told,
     Watch,
@@ -48,6 +44,8 @@ class NodeConnection(FrameReader):
         self.cluster = cluster
         self.toolbar: Toolbar | None = None
         self._numbers = itertools.count(1)
+        self._unsent: list[bytes] = []
+        self._is_sending = False
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._watcher: Callable[[Notice], None] | None = None
 
@@ -59,13 +57,14 @@ class NodeConnection(FrameReader):
         """The number of the next request."""
         return next(self._numbers)
 
-    async def ask(self, request: Run | Pay | Find | ReadBalances | ReadBlocks) -> Answer:
+    async def ask(self, request: Question) -> Answer:
         """Send a request and wait for its answer, for ever if need be.
 
-        Raises `NotReached` if it couldn't be sent, `NodeGone` if no answer can come any more.
+        Raises `Refused` if it is too long and `NotReached` if it couldn't be sent, `NodeGone` if no
+        answer can come any more.
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        payload = encode(request)
+        payload = payload_of(request)
         if not self.is_open:
             raise NotReached(f"node {self.node} is gone")
         self._asked[request.number] = answer
@@ -85,9 +84,22 @@ class NodeConnection(FrameReader):
         self._send(encode(request))
 
     def _send(self, payload: bytes) -> None:
-        if self.transport is not None:
+        """The first of one pass of the loop leaves at once, the others together after it."""
+        self._unsent.append(frame(payload))
+        if not self._is_sending:
+            self._is_sending = True
+            self._write()
+            asyncio.get_running_loop().call_soon(self._write_rest)
+
+    def _write_rest(self) -> None:
+        self._is_sending = False
+        self._write()
+
+    def _write(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if data and self.transport is not None:
             with suppress(ConnectionError):
-                self.transport.write(frame(payload))
+                self.transport.write(data)
 
     def on_frame(self, payload: bytes) -> None:
         match decode_answer(payload):
@@ -109,6 +121,14 @@ class NodeConnection(FrameReader):
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))
+
+
+def payload_of(request: Question) -> bytes:
+    """The payload of a request's frame. Raises `Refused` if it is too long for one."""
+    payload = encode(request)
+    if len(payload) > FRAME_BYTES_MAX:
+        raise Refused("that is too much for one request")
+    return payload
 
 
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import assert_never
 
+from benmo.awaited import Paid as PaidFor
 from benmo.commands import execute
 from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
@@ -31,14 +32,17 @@ from benmo.requests import (
     Ran,
     ReadBalances,
     ReadBlocks,
+    ReadUsage,
     Run,
     Shown,
     Told,
+    UsageRead,
     Watch,
     decode_request,
     encode,
 )
 from benmo.service import Service
+from benmo.submissions import Asked
 
 _TOOLBAR_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20
@@ -57,6 +61,9 @@ class ControlServer(FrameReader):
         super().__init__()
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
+        self._paying: set[Asked] = set()
+        self._unsent: list[bytes] = []
+        self._is_sending = False
         self._stop_watching: Callable[[], None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,6 +72,9 @@ class ControlServer(FrameReader):
             self._stop_watching()
         for task in self._tasks:
             task.cancel()
+        for asked in self._paying:
+            asked.forget()
+        self._paying.clear()
 
     def on_misbehaviour(self, reason: str) -> None:
         self.abort()
@@ -79,6 +89,8 @@ class ControlServer(FrameReader):
                 self._watch()
             case Hurry():
                 self._service.hurry()
+            case Pay() as request:
+                self._pay(request)
             case request:
                 self._start(self._answer(request))
 
@@ -89,9 +101,11 @@ class ControlServer(FrameReader):
         self._start(self._show_toolbar())
 
     def _start(self, coroutine: Coroutine[None, None, None]) -> None:
-        if len(self._tasks) >= _TASKS_MAX:
+        try:
+            self._require_room()
+        except ProtocolError:
             coroutine.close()
-            raise ProtocolError(f"more than {_TASKS_MAX} requests at a time")
+            raise
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -105,19 +119,20 @@ class ControlServer(FrameReader):
             )
         self._write(ran)
 
-    async def _answer(self, request: Pay | Find | ReadBalances | ReadBlocks) -> None:
+    def _require_room(self) -> None:
+        if len(self._tasks) + len(self._paying) >= _TASKS_MAX:
+            raise ProtocolError(f"more than {_TASKS_MAX} requests at a time")
+
+    async def _answer(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> None:
         try:
             self._write(await self._work(request))
         except Refused as error:
-            is_final = str(error) != LOG_IS_FULL
-            self._write(NotDone(request.number, str(error), is_final))
+            self._write(_not_done(request.number, error))
         except (StateError, OSError, AssertionError) as error:
             self._service.fail(error)
 
-    async def _work(self, request: Pay | Find | ReadBalances | ReadBlocks) -> Answer:
+    async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> Answer:
         match request:
-            case Pay():
-                return await self._pay(request)
             case Find():
                 if not await self._service.until_height(request.height_min, request.wait_s):
                     raise Refused(self._why_not_read(request.height_min))
@@ -127,18 +142,39 @@ class ControlServer(FrameReader):
                 return await self._read_balances(request)
             case ReadBlocks():
                 return await self._read_blocks(request)
+            case ReadUsage():
+                return UsageRead(request.number, self._service.fsyncs)
             case _:
                 assert_never(request)
 
-    async def _pay(self, request: Pay) -> Paid:
-        _require_columns(request)
-        paid = await self._service.submissions.pay(request.payments, request.wait_s)
+    def _pay(self, request: Pay) -> None:
+        """Without a task: there may be many of these at a time."""
+        self._require_room()
+
+        def done(asked: Asked) -> None:
+            self._paying.discard(asked)
+            try:
+                self._write(self._paid(request, asked.result()))
+            except Refused as error:
+                self._write(_not_done(request.number, error))
+            except (StateError, OSError, AssertionError) as error:
+                self._service.fail(error)
+
+        try:
+            _require_columns(request)
+        except Refused as error:
+            self._write(_not_done(request.number, error))
+            return
+        submissions = self._service.submissions
+        self._paying.add(submissions.ask(request.payments, request.wait_s, done))
+
+    def _paid(self, request: Pay, paid: PaidFor) -> Paid:
         decided = tuple(
             Decided(segment.first, segment.end, segment.slot, segment.refused)
             for segment in paid.segments
         )
         reason = "" if paid.is_decided else self._service.view.why_undecided()
-        return Paid(request.number, paid.numbers, decided, reason, paid.height)
+        return Paid(request.number, paid.ranges, decided, reason, paid.height)
 
     def _find(self, key: str) -> FoundTransfer | None:
         known = self._service.engine.keys.find(key)
@@ -228,17 +264,36 @@ class ControlServer(FrameReader):
             self._write(Told(notice.kind, notice.text, notice.at))
 
     def _write(self, answer: Answer) -> None:
+        """The first of one pass of the loop leaves at once, the others together after it."""
         if self._service.has_failed:
+            return
+        self._unsent.append(frame(encode(answer)))
+        if not self._is_sending:
+            self._is_sending = True
+            self._send()
+            asyncio.get_running_loop().call_soon(self._send_rest)
+
+    def _send_rest(self) -> None:
+        self._is_sending = False
+        self._send()
+
+    def _send(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if not data or self._service.has_failed:
             return
         if self.transport is not None and not self.transport.is_closing():
             with suppress(ConnectionError):
-                self.transport.write(frame(encode(answer)))
+                self.transport.write(data)
             if self.transport.get_write_buffer_size() > _UNREAD_BYTES_MAX:
                 self.abort()
 
 
 def _block_read(applied: AppliedBlock) -> BlockRead:
     return BlockRead(applied.block.data, applied.refused, applied.skipped)
+
+
+def _not_done(number: int, error: Refused) -> NotDone:
+    return NotDone(number, str(error), is_final=str(error) != LOG_IS_FULL)
 
 
 def _require_columns(request: Pay) -> None:

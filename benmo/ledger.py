@@ -10,12 +10,22 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
+from typing import Annotated
 
 import msgspec
 
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 from benmo.text import escaped
+
+_COLUMN = msgspec.Meta(max_length=1 << 17)
+"""More is misuse: no block holds as much."""
+
+_PASSES_MAX = 6
+"""Of as many credit nodes, each may have a pass over a run of its own."""
+
+_SELECTORS = tuple(bytes(each == credit for each in range(256)) for credit in range(256))
+"""For `bytes.translate`: 1 in the place of a credit node, 0 in that of any other."""
 
 
 class Outcome(StrEnum):
@@ -54,10 +64,10 @@ class Transfer:
 class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a node is asked to transfer, before it has numbers: the columns of a run."""
 
-    credit: tuple[NodeId, ...]
-    amount: tuple[int, ...]
-    memo: tuple[str, ...] = ()
-    key: tuple[str, ...] = ()
+    credit: Annotated[tuple[NodeId, ...], _COLUMN]
+    amount: Annotated[tuple[int, ...], _COLUMN]
+    memo: Annotated[tuple[str, ...], _COLUMN] = ()
+    key: Annotated[tuple[str, ...], _COLUMN] = ()
 
     @classmethod
     def of(cls, *payments: tuple[NodeId, int]) -> Payments:
@@ -150,6 +160,24 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
             _joined(self.memo, new.memo, lengths),
             _joined(self.key, new.key, lengths),
         )
+
+    def received(self) -> dict[NodeId, int]:
+        """How much each credit node gets. All amounts are 1 or more.
+
+        A few passes of the interpreter's own over whole columns take half the time of a loop.
+        """
+        credits = sorted(set(self.credit))
+        if len(credits) > _PASSES_MAX or not 0 <= credits[0] <= credits[-1] < len(_SELECTORS):
+            received = dict.fromkeys(credits, 0)
+            for credit, amount in zip(self.credit, self.amount, strict=True):
+                received[credit] += amount
+            return received
+        column = bytes(self.credit)
+        received = {
+            credit: sum(compress(self.amount, column.translate(_SELECTORS[credit])))
+            for credit in credits[1:]
+        }
+        return {credits[0]: sum(self.amount) - sum(received.values()), **received}
 
     def transfer(self, number: int) -> Transfer:
         """The one of this number."""
@@ -284,22 +312,28 @@ class Ledger:
 
     def _apply_whole(self, run: Run) -> bool:
         """Apply a run in which nothing is to be refused or skipped; False if it isn't one."""
-        if run.first != self.last.get(run.debit, -1) + 1 or min(run.amount) < 1:
+        if run.first != self.last.get(run.debit, -1) + 1 or not self.covers(run):
             return False
-        credits = set(run.credit)
-        if run.debit in credits or not credits <= self.balances.keys():
-            return False
-        spent = sum(run.amount)
-        if spent > self.balances[run.debit]:
-            return False
-        if len(credits) == 1:
-            self.balances[run.credit[0]] += spent
-        else:
-            for credit, amount in zip(run.credit, run.amount, strict=True):
-                self.balances[credit] += amount
-        self.balances[run.debit] -= spent
+        for credit, amount in run.received().items():
+            self.balances[credit] += amount
+            self.balances[run.debit] -= amount
         self.last[run.debit] = run.end - 1
         return True
+
+    def covers(self, run: Run, reserved: int = 0) -> bool:
+        """Whether no transfer of a run is void, if all of them are applied now, in order.
+
+        `reserved` of the debit node's balance is spent. As each amount is 1 or more, what a part of
+        the run spends is less than what the whole does.
+        """
+        credits = set(run.credit)
+        return (
+            run.debit in self.balances
+            and run.debit not in credits
+            and credits <= self.balances.keys()
+            and min(run.amount) >= 1
+            and sum(run.amount) <= self.balances[run.debit] - reserved
+        )
 
     def _apply_each(self, run: Run, position: int, refused: list[int], skipped: list[int]) -> None:
         for offset, transfer in enumerate(run.transfers(), position):

@@ -21,15 +21,16 @@ carry a number, and the answer bears the same one; several may be under way.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from benmo.codec import pack, prepare, unpack
 from benmo.errors import ProtocolError
 from benmo.ledger import Payments
 from benmo.paxos import NodeId
 from benmo.toolbar import Toolbar
+
+T = TypeVar("T")
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -92,6 +93,12 @@ class ReadBlocks(_Message, frozen=True, tag=True):
     wait_s: _Seconds
 
 
+class ReadUsage(_Message, frozen=True, tag=True):
+    """What has this node used?"""
+
+    number: int
+
+
 class Ran(_Message, frozen=True, tag=True):
     number: int
     status: int
@@ -119,14 +126,16 @@ class Decided(_Message, frozen=True):
 
 
 class Paid(_Message, frozen=True, tag=True):
-    """The transfers are queued under these numbers, in the order of the request.
+    """The transfers are queued under these numbers.
 
+    Each range of `transfers`, from a number up to another that it doesn't hold, stands for as many
+    payments, in the order of the request.
     Those that are decided, and known to be at this height, are in `decided`; `reason` says why
     others aren't.
     """
 
     number: int
-    transfers: tuple[int, ...]
+    transfers: tuple[tuple[int, int], ...]
     decided: tuple[Decided, ...]
     reason: str = ""
     height: int = 0
@@ -168,6 +177,13 @@ class BlocksRead(_Message, frozen=True, tag=True):
     height: int
 
 
+class UsageRead(_Message, frozen=True, tag=True):
+    """How often the node has called fsync since its process began."""
+
+    number: int
+    fsyncs: int
+
+
 class NotDone(_Message, frozen=True, tag=True):
     """Nothing was queued or changed. It is `final`, or may be asked again when there is room."""
 
@@ -176,30 +192,35 @@ class NotDone(_Message, frozen=True, tag=True):
     is_final: bool
 
 
-Request = Run | Watch | Hurry | Pay | Find | ReadBalances | ReadBlocks
-Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | NotDone
+Question = Run | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
+"""A request that has an answer."""
+
+Request = Question | Watch | Hurry
+Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
 
-prepare(Request, Answer)
+_encoder = msgspec.msgpack.Encoder()
+_request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_answer_decoder: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 def encode(message: Request | Answer) -> bytes:
     """The payload of a frame."""
-    return pack(msgspec.to_builtins(message, builtin_types=(bytes,)))
+    return _encoder.encode(message)
 
 
 def decode_request(payload: bytes) -> Request:
     """The request of a frame. Raises `ProtocolError`."""
-    return _decode(payload, Request)  # type: ignore[no-any-return]
+    return _decode(payload, _request_decoder)
 
 
 def decode_answer(payload: bytes) -> Answer:
     """The answer of a frame. Raises `ProtocolError`."""
-    return _decode(payload, Answer)  # type: ignore[no-any-return]
+    return _decode(payload, _answer_decoder)
 
 
-def _decode(payload: bytes, kind: Any) -> Any:
+def _decode(payload: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     try:
-        return msgspec.convert(unpack(payload), kind, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not understood: {error}") from error

@@ -101,6 +101,16 @@ def test_everyone_who_waits_is_told_of_what_concerns_him() -> None:
     in_a_loop(test())
 
 
+def test_a_refusal_of_somebody_else_in_the_block_is_no_refusal_of_this_node() -> None:
+    async def test() -> None:
+        awaited = Awaited(1)
+        wait = awaited.wait(1, 3)
+        awaited.applied(ListChain().decide(Run(1, 1, (3, 3), (1, 1)), Run(2, 1, (3,), (101,))))
+        assert wait.segments == [Segment(1, 3, 1)] and wait.decided.done()
+
+    in_a_loop(test())
+
+
 def test_whoever_waits_no_more_is_forgotten() -> None:
     async def test() -> None:
         awaited, chain = Awaited(1), ListChain()
@@ -192,9 +202,9 @@ def test_new_payments_get_the_numbers_of_their_run() -> None:
     async def test() -> None:
         run = Run(1, 1, (3, 3), (1, 1))
         waiting = await answer(Payments.of((3, 1), (3, 1)), Admission(1, run))
-        assert waiting == Paid((1, 2), (), is_decided=False)
+        assert waiting == Paid(((1, 3),), (), is_decided=False)
         decided = await answer(Payments.of((3, 1), (3, 1)), Admission(1, run), (run,))
-        assert decided == Paid((1, 2), (Segment(1, 3, 1),), is_decided=True)
+        assert decided == Paid(((1, 3),), (Segment(1, 3, 1),), is_decided=True)
 
     in_a_loop(test())
 
@@ -207,9 +217,10 @@ def test_known_and_new_payments_are_answered_in_the_order_of_the_request() -> No
         )
         blocks = (keyed(1, 1, "k1"),), (keyed(1, 2, "k2", "new", "newer"),)
         waiting = await answer(payments, admission, blocks[0], decided=1)
-        assert waiting == Paid((3, 2, 4, 1), (Segment(1, 2, 1),), is_decided=False)
+        ranges = ((3, 4), (2, 3), (4, 5), (1, 2))
+        assert waiting == Paid(ranges, (Segment(1, 2, 1),), is_decided=False)
         decided = await answer(payments, admission, *blocks, decided=1)
-        assert decided.numbers == (3, 2, 4, 1) and decided.is_decided
+        assert decided.ranges == ranges and decided.is_decided
         assert decided.segments == (Segment(1, 2, 1), Segment(2, 5, 2))
 
     in_a_loop(test())
@@ -220,7 +231,8 @@ def test_what_is_known_to_be_decided_needs_no_wait() -> None:
         nothing = Run(1, 5, (), ())
         places = {0: known(1, 7, Outcome.APPLIED), 1: known(2, 7, Outcome.REFUSED)}
         told = await answer(asked("k1", "k2"), Admission(1, nothing, "", places))
-        assert told == Paid((1, 2), (Segment(1, 2, 7), Segment(2, 3, 7, (2,))), is_decided=True)
+        segments = (Segment(1, 2, 7), Segment(2, 3, 7, (2,)))
+        assert told == Paid(((1, 2), (2, 3)), segments, is_decided=True)
 
     in_a_loop(test())
 
@@ -232,7 +244,7 @@ def test_what_is_known_to_wait_is_not_decided_before_it_is() -> None:
         assert not (await answer(asked("k2"), admission)).is_decided
         assert not (await answer(asked("k2"), admission, blocks[0])).is_decided
         told = await answer(asked("k2"), admission, *blocks)
-        assert told == Paid((2,), (Segment(2, 3, 2),), is_decided=True)
+        assert told == Paid(((2, 3),), (Segment(2, 3, 2),), is_decided=True)
 
     in_a_loop(test())
 
@@ -251,7 +263,7 @@ def test_whoever_does_not_wait_is_not_told_of_decisions() -> None:
         admission = Admission(1, Run(1, 1, (3,), (1,)))
         request.admit(admission, Awaited(1))
         assert request.wait is None
-        assert paid(request, admission) == Paid((1,), (), is_decided=False)
+        assert paid(request, admission) == Paid(((1, 2),), (), is_decided=False)
 
     in_a_loop(test())
 

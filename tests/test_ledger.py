@@ -27,6 +27,27 @@ def apply(ledger: Ledger, *runs: Run) -> str:
     return "".join(outcome[0] for _, outcome in applied.outcomes())
 
 
+def received_one_by_one(run: Run) -> dict[int, int]:
+    received = dict.fromkeys(run.credit, 0)
+    for transfer in run.transfers():
+        received[transfer.credit_node] += transfer.amount
+    return received
+
+
+@examples
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([2, 3, 99, 255, 256, -1, 7, 8, 9, 10]), st.integers(1, 10**20)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_what_each_receives_is_what_one_by_one_gives(payments: list[tuple[int, int]]) -> None:
+    credit, amount = zip(*payments, strict=True)
+    run = Run(1, 1, credit, amount)
+    assert run.received() == received_one_by_one(run)
+
+
 # One block.
 
 NOTHING_MOVES = dict(BALANCES)

@@ -29,10 +29,12 @@ from benmo.requests import (
     Ran,
     ReadBalances,
     ReadBlocks,
+    ReadUsage,
     Request,
     Run,
     Shown,
     Told,
+    UsageRead,
     Watch,
     decode_answer,
     decode_request,
@@ -70,6 +72,7 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     Find: st.builds(Find, integers, texts, integers, seconds),
     ReadBalances: st.builds(ReadBalances, integers, st.booleans(), integers, seconds),
     ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
+    ReadUsage: st.builds(ReadUsage, integers),
 }
 ANSWERS: dict[type, st.SearchStrategy[Any]] = {
     Ran: st.builds(Ran, integers, integers, texts, st.booleans()),
@@ -78,7 +81,7 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
     Paid: st.builds(
         Paid,
         integers,
-        columns,
+        st.lists(st.tuples(integers, integers)).map(tuple),
         st.lists(st.builds(Decided, integers, integers, integers, columns)).map(tuple),
         texts,
         integers,
@@ -93,6 +96,7 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
         BalancesRead, integers, st.lists(st.tuples(integers, integers)).map(tuple), integers
     ),
     BlocksRead: st.builds(BlocksRead, integers, st.lists(reads, max_size=3).map(tuple), integers),
+    UsageRead: st.builds(UsageRead, integers, integers),
     NotDone: st.builds(NotDone, integers, texts, st.booleans()),
 }
 

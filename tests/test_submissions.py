@@ -49,7 +49,7 @@ def test_a_payment_waits_for_its_decision_and_leaves_nothing_behind() -> None:
         assert asked.waiting == 1
         asked.submissions.on_applied(ListChain().decide(RUN))
         paid = await paying
-        assert paid.is_decided and paid.numbers == (1,) and paid.height == 4
+        assert paid.is_decided and paid.ranges == ((1, 2),) and paid.height == 4
         assert asked.waiting == 0
 
     in_a_loop(test())
@@ -60,7 +60,7 @@ def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
         asked = Asked()
         paying = asyncio.ensure_future(asked.submissions.pay(PAYMENT, 0.001))
         asked.submissions.on_admission(Admission(await asked.until_submitted(), RUN))
-        assert await paying == Paid((1,), (), is_decided=False)
+        assert await paying == Paid(((1, 2),), (), is_decided=False)
         assert asked.waiting == 0
 
     in_a_loop(test())

@@ -23,6 +23,7 @@ from benmo.client.errors import (
     Refused,
     Unavailable,
 )
+from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Transfer
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Payment",
     "QueueFull",
     "Receipt",
+    "Receipts",
     "Refused",
     "Status",
     "Transfer",

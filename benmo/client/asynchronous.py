@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from benmo import errors
 from benmo.client import convert
 from benmo.client.connector import Connector
 from benmo.client.errors import (
@@ -17,10 +18,11 @@ from benmo.client.errors import (
     Refused,
     Unavailable,
 )
+from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeConnection, NodeGone, NotReached
-from benmo.frames import FRAME_BYTES_MAX
+from benmo.ledger import Payments
 from benmo.requests import (
     Answer,
     BalancesRead,
@@ -30,11 +32,11 @@ from benmo.requests import (
     NotDone,
     Paid,
     Pay,
+    Question,
     Ran,
     ReadBalances,
     ReadBlocks,
     Run,
-    encode,
 )
 
 T = TypeVar("T")
@@ -107,7 +109,7 @@ class AsyncClient:
         `NotConnected`.
         """
         payment = Payment(amount, to, key, memo)
-        (receipt,) = await self.transfer_many([payment], wait=wait, timeout_s=timeout_s)
+        (receipt,) = await self._pay(convert.payment_of(payment), wait, timeout_s)
         if receipt.outcome == "refused":
             raise Refused(f"{receipt.id} was decided to be void")
         return receipt
@@ -125,16 +127,34 @@ class AsyncClient:
         100,000 at a time, and no more than the cluster's log limit. Raises as `transfer`; what is
         `Refused` then is what is new: a payment that was made before, under its key, stays made.
         """
+        columns = convert.payments_of(list(payments))
+        return list(await self._pay(columns, wait, timeout_s))
+
+    async def transfer_columns(
+        self,
+        to: Sequence[int],
+        amounts: Sequence[int],
+        *,
+        keys: Sequence[str] = (),
+        memos: Sequence[str] = (),
+        wait: Wait = "decided",
+        timeout_s: float = 30.0,
+    ) -> Receipts:
+        """As `transfer_many`, several times faster: what is paid, and what comes back, as columns.
+
+        `to` and `amounts` are as long as each other; `keys` and `memos` too, with "" where a
+        payment has none, or empty. Raises `ValueError` if they aren't.
+        """
+        columns = convert.columns_of(to, amounts, keys, memos)
+        return await self._pay(columns, wait, timeout_s)
+
+    async def _pay(self, columns: Payments, wait: Wait, timeout_s: float) -> Receipts:
         if wait not in ("decided", "queued"):
             raise ValueError(f"wait is 'decided' or 'queued', not {wait!r}")
-        wanted = list(payments)
-        columns = convert.payments_of(wanted)
         end = asyncio.get_running_loop().time() + timeout_s
         connection = await self._connected(timeout_s)
         left_s = max(0.0, end - asyncio.get_running_loop().time())
         request = Pay(connection.next_number(), columns, left_s if wait == "decided" else 0.0)
-        if len(encode(request)) > FRAME_BYTES_MAX:
-            raise Refused("that is too much for one request")
         keys = tuple(key for key in columns.key if key)
         try:
             answer = await self._ask(connection, request, left_s + _GRACE_S)
@@ -144,17 +164,15 @@ class AsyncClient:
             raise convert.refusal_of(answer)
         try:
             paid = _expect(answer, Paid)
-            receipts = convert.receipts_of(self.node, wanted, paid)
+            receipts = Receipts(self.node, columns, paid)
         except Inconsistent as error:
             raise OutcomeUnknown(str(error), keys) from error
-        self._height = max([self._height, *(receipt.slot or 0 for receipt in receipts)])
-        queued = [receipt for receipt in receipts if receipt.outcome == "queued"]
-        ids = tuple(receipt.id for receipt in receipts)
-        if wait == "decided" and queued:
-            raise OutcomeUnknown(f"queued, not decided: {paid.reason}", keys, ids)
-        if paid.height < self._height and any(receipt.payment.key for receipt in queued):
+        self._height = max(self._height, *receipts.slots, 0)
+        if wait == "decided" and not receipts.is_decided:
+            raise OutcomeUnknown(f"queued, not decided: {paid.reason}", keys, receipts.ids)
+        if paid.height < self._height and any(each.payment.key for each in receipts.queued()):
             why = f"node {self.node} is at height {paid.height}, not {self._height}"
-            raise OutcomeUnknown(f"queued, or decided already: {why}", keys, ids)
+            raise OutcomeUnknown(f"queued, or decided already: {why}", keys, receipts.ids)
         return receipts
 
     async def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
@@ -288,15 +306,17 @@ class AsyncClient:
     async def _ask(
         self,
         connection: NodeConnection,
-        request: Run | Pay | Find | ReadBalances | ReadBlocks,
+        request: Question,
         timeout_s: float,
     ) -> Answer:
-        """Raises `NotConnected`, `NodeGone` or `TimeoutError`."""
+        """Raises `NotConnected`, `Refused` if it is too long, `NodeGone` or `TimeoutError`."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await connection.ask(request)
         except NotReached as error:
             raise NotConnected(str(error)) from error
+        except errors.Refused as error:
+            raise Refused(str(error)) from error
 
     async def _connected(self, timeout_s: float) -> NodeConnection:
         """Raises `NotConnected`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from benmo.client.asynchronous import CONNECT_TIMEOUT_S, AsyncClient
 from benmo.client.errors import OutcomeUnknown
+from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 
 T = TypeVar("T")
@@ -86,6 +87,22 @@ class Client:
     ) -> list[Receipt]:
         """Queue all payments or none: see `AsyncClient.transfer_many`."""
         return self._wait(self._client.transfer_many(payments, wait=wait, timeout_s=timeout_s))
+
+    def transfer_columns(
+        self,
+        to: Sequence[int],
+        amounts: Sequence[int],
+        *,
+        keys: Sequence[str] = (),
+        memos: Sequence[str] = (),
+        wait: Wait = "decided",
+        timeout_s: float = 30.0,
+    ) -> Receipts:
+        """Queue all payments or none, as columns: see `AsyncClient.transfer_columns`."""
+        paying = self._client.transfer_columns(
+            to, amounts, keys=keys, memos=memos, wait=wait, timeout_s=timeout_s
+        )
+        return self._wait(paying)
 
     def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
         """What became of the payment under this key: see `AsyncClient.find`."""

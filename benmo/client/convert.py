@@ -14,7 +14,7 @@ from benmo.ledger import Outcome as LedgerOutcome
 from benmo.ledger import Transfer as LedgerTransfer
 from benmo.output import Status as ExitStatus
 from benmo.paxos import NodeId
-from benmo.requests import BlockRead, Found, NotDone, Paid, Ran
+from benmo.requests import BlockRead, Found, NotDone, Ran
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
 
 TRANSFERS_MAX = 100_000
@@ -29,35 +29,74 @@ _OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
 
 def payments_of(payments: Sequence[Payment]) -> Payments:
     """As columns. Raises `TypeError` for what isn't a payment, `Refused` for an absurd number."""
-    if len(payments) > TRANSFERS_MAX:
-        raise Refused(f"at most {TRANSFERS_MAX} transfers at a time, not {len(payments)}")
-    for payment in payments:
-        _require_types(payment)
-    memos = tuple(payment.memo or "" for payment in payments)
-    keys = tuple(payment.key or "" for payment in payments)
-    return Payments(
-        tuple(payment.to for payment in payments),
-        tuple(payment.amount for payment in payments),
-        memos if any(memos) else (),
-        keys if any(keys) else (),
+    keys = [payment.key for payment in payments]
+    if "" in keys:
+        raise Refused("a key has at least one character")
+    memos = [payment.memo for payment in payments]
+    return columns_of(
+        [payment.to for payment in payments],
+        [payment.amount for payment in payments],
+        [key if key is not None else "" for key in keys] if set(keys) - {None} else (),
+        [memo if memo is not None else "" for memo in memos] if set(memos) - {None, ""} else (),
     )
 
 
-def _require_types(payment: Payment) -> None:
-    for number, what in ((payment.amount, "amount"), (payment.to, "node")):
-        if type(number) is not int:  # a bool is no amount
-            raise TypeError(f"an {what} is a whole number, not {number!r}")
-        if not -_INTEGER_MAX <= number < _INTEGER_MAX:
-            raise Refused(f"there is no {what} {number}")
-    texts = ((payment.key, "key", KEY_CHARACTERS_MAX), (payment.memo, "memo", MEMO_CHARACTERS_MAX))
-    for text, what, characters_max in texts:
-        if text is not None and not isinstance(text, str):
-            raise TypeError(f"a {what} is a text, not {text!r}")
-        reason = why_not_shown(text or "", what, characters_max)
-        if reason is not None:
-            raise Refused(reason)
+def payment_of(payment: Payment) -> Payments:
+    """As columns of one, in less time than `payments_of` takes."""
     if payment.key == "":
         raise Refused("a key has at least one character")
+    _require_number(payment.amount, "amount")
+    _require_number(payment.to, "node")
+    keys = (payment.key,) if payment.key is not None else ()
+    memos = (payment.memo,) if payment.memo else ()
+    _require_texts(keys, "key", KEY_CHARACTERS_MAX)
+    _require_texts(memos, "memo", MEMO_CHARACTERS_MAX)
+    return Payments((payment.to,), (payment.amount,), memos, keys)
+
+
+def columns_of(
+    to: Sequence[int], amounts: Sequence[int], keys: Sequence[str], memos: Sequence[str]
+) -> Payments:
+    """Columns, checked as a whole. Raises as `payments_of`, and `ValueError` for other lengths."""
+    count = len(amounts)
+    if any(len(column) != count for column in (to, keys or amounts, memos or amounts)):
+        raise ValueError("the columns are not of one length")
+    if count > TRANSFERS_MAX:
+        raise Refused(f"at most {TRANSFERS_MAX} transfers at a time, not {count}")
+    _require_numbers(amounts, "amount")
+    _require_numbers(to, "node")
+    _require_texts(keys, "key", KEY_CHARACTERS_MAX)
+    _require_texts(memos, "memo", MEMO_CHARACTERS_MAX)
+    return Payments(
+        tuple(to),
+        tuple(amounts),
+        tuple(memos) if any(memos) else (),
+        tuple(keys) if any(keys) else (),
+    )
+
+
+def _require_numbers(column: Sequence[int], what: str) -> None:
+    are_whole = set(map(type, column)) <= {int}  # a bool is no amount
+    if are_whole and (not column or -_INTEGER_MAX <= min(column) <= max(column) < _INTEGER_MAX):
+        return
+    for number in column:
+        _require_number(number, what)
+
+
+def _require_number(number: int, what: str) -> None:
+    if type(number) is not int:
+        raise TypeError(f"an {what} is a whole number, not {number!r}")
+    if not -_INTEGER_MAX <= number < _INTEGER_MAX:
+        raise Refused(f"there is no {what} {number}")
+
+
+def _require_texts(column: Sequence[str], what: str, characters_max: int) -> None:
+    for text in column:
+        if not isinstance(text, str):
+            raise TypeError(f"a {what} is a text, not {text!r}")
+        reason = why_not_shown(text, what, characters_max)
+        if reason is not None:
+            raise Refused(reason)
 
 
 def require_key(key: str) -> None:
@@ -65,25 +104,6 @@ def require_key(key: str) -> None:
     reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
     if reason is not None or not key:
         raise ValueError(reason or "a key has at least one character")
-
-
-def receipts_of(node: NodeId, payments: Sequence[Payment], paid: Paid) -> list[Receipt]:
-    """What became of each payment, in their order."""
-    if len(paid.transfers) != len(payments):
-        raise Inconsistent(f"{len(paid.transfers)} answers to {len(payments)} payments")
-    slots: dict[int, int] = {}
-    refused: set[int] = set()
-    for decided in paid.decided:
-        slots.update(dict.fromkeys(range(decided.first, decided.end), decided.slot))
-        refused.update(decided.refused)
-
-    def receipt(payment: Payment, number: int) -> Receipt:
-        outcome: Outcome = "decided" if number in slots else "queued"
-        if number in refused:
-            outcome = "refused"
-        return Receipt(f"{node}-{number}", payment, outcome, slots.get(number))
-
-    return [receipt(*pair) for pair in zip(payments, paid.transfers, strict=True)]
 
 
 def found_receipt(node: NodeId, key: str, answer: Found) -> Receipt | None:

@@ -11,19 +11,16 @@ import pytest
 
 from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection, NodeGone, NotReached
+from benmo.connection import NodeConnection, NodeGone, NotReached, payload_of
 from benmo.errors import StateError
 from benmo.ledger import Run as LedgerRun
 from benmo.requests import (
     Answer,
     BlockRead,
     BlocksRead,
-    Find,
-    Pay,
+    Question,
     Ran,
-    ReadBalances,
     ReadBlocks,
-    Run,
 )
 from tests.support.cluster import CLUSTER
 from tests.support.keyed import ListChain
@@ -31,8 +28,7 @@ from tests.support.keyed import ListChain
 DEADLINE_S = 30.0
 
 
-Asked = Run | Pay | Find | ReadBalances | ReadBlocks
-Script = Callable[[Asked], Answer | Exception | None]
+Script = Callable[[Question], Answer | Exception | None]
 """What a node answers; an exception is what becomes of the connection; None is silence."""
 
 
@@ -49,7 +45,8 @@ class FakeConnection(NodeConnection):
     def is_open(self) -> bool:
         return self._is_open
 
-    async def ask(self, request: Asked) -> Answer:
+    async def ask(self, request: Question) -> Answer:
+        payload_of(request)
         if not self._is_open:
             raise NotReached(f"node {self.node} is gone")
         self._fake.asked.append(request)
@@ -74,7 +71,7 @@ class FakeNode:
 
     def __init__(self, script: Script = lambda request: None) -> None:
         self.script = script
-        self.asked: list[Asked] = []
+        self.asked: list[Question] = []
         self.asks_max = 1000
         self.refusals: list[StateError] = []
         self.connections: list[FakeConnection] = []
@@ -107,7 +104,7 @@ def with_client(test: Callable[[AsyncClient], Awaitable[object]]) -> Any:
     return asyncio.run(run())
 
 
-def answering(*answers: Callable[[int], Answer]) -> Callable[[Asked], Answer]:
+def answering(*answers: Callable[[int], Answer]) -> Callable[[Question], Answer]:
     """A script of answers, one after the other, each under its request's number."""
     rest = iter(answers)
     return lambda request: next(rest)(request.number)
@@ -140,7 +137,7 @@ def reads_of(chain: ListChain) -> list[BlockRead]:
 def serve_blocks(reads: list[BlockRead], at_a_time: int = 2) -> Script:
     """A node whose chain this is; it answers with a few blocks at a time."""
 
-    def script(request: Asked) -> Answer | None:
+    def script(request: Question) -> Answer | None:
         if not isinstance(request, ReadBlocks):
             return None
         last = min(request.last, len(reads), request.first + at_a_time - 1)

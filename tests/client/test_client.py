@@ -312,3 +312,62 @@ def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
             shutil.copytree(two.state, one.state)
             with pytest.raises(NotConnected, match="another cluster's now"):
                 client.status()
+
+
+# Columns.
+
+
+def test_columns_pay_what_as_many_payments_pay(client: Client, key: str) -> None:
+    before = client.balances(confirmed=True)
+    keys = [f"{key} {place}" for place in range(40)]
+    to, amounts = [2, 3] * 20, list(range(1, 41))
+    receipts = client.transfer_columns(to, amounts, keys=keys, memos=["m"] * 40)
+    assert receipts.is_decided and not receipts.refused and len(receipts) == 40
+    payments = [Payment(*each) for each in zip(amounts, to, keys, ["m"] * 40, strict=True)]
+    assert [receipt.payment for receipt in receipts] == payments
+    assert client.transfer_many(payments) == list(receipts), "the same keys pay once"
+    after = client.balances(confirmed=True)
+    assert [after[node] - before[node] for node in (1, 2, 3)] == [-820, 400, 420]
+    transfers = {each.id: each for block in client.chain() for each in block.transfers}
+    for receipt in receipts:
+        paid = transfers[receipt.id]
+        assert (paid.key, paid.amount) == (receipt.payment.key, receipt.payment.amount)
+
+
+@pytest.mark.parametrize(
+    ("to", "amounts", "keys", "memos"),
+    [
+        ([2], [], [], []),
+        ([2], [1, 1], [], []),
+        ([2], [1], ["a", "b"], []),
+        ([2], [1], [], ["", ""]),
+    ],
+)
+def test_columns_of_different_lengths_are_a_mistake(
+    client: Client, to: list[int], amounts: list[int], keys: list[str], memos: list[str]
+) -> None:
+    height = client.status().height
+    with pytest.raises(ValueError, match="not of one length"):
+        client.transfer_columns(to, amounts, keys=keys, memos=memos)
+    assert client.status().height == height
+
+
+@pytest.mark.parametrize(
+    ("to", "amounts", "error"),
+    [
+        ([2, 2], [1, True], TypeError),
+        ([2, "3"], [1, 1], TypeError),
+        ([2, 2], [1, 2**63], Refused),
+        ([2, 2], [1, 0], Refused),
+        ([2, 1], [1, 1], Refused),
+        ([2, 9], [1, 1], Refused),
+        ([2, 2], [99_999, 99_999], Refused),
+    ],
+)
+def test_of_columns_all_are_paid_or_none(
+    client: Client, to: list[int], amounts: list[int], error: type[Exception]
+) -> None:
+    before = client.balances(confirmed=True)
+    with pytest.raises(error):
+        client.transfer_columns(to, amounts)
+    assert client.balances(confirmed=True).by_node == before.by_node

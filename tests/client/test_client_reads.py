@@ -28,11 +28,11 @@ from benmo.requests import (
     FoundTransfer,
     NotDone,
     Paid,
+    Question,
     ReadBalances,
     ReadBlocks,
 )
 from tests.client.fakes import (
-    Asked,
     FakeNode,
     Script,
     a_chain,
@@ -94,10 +94,10 @@ def test_a_payment_that_was_decided_before_is_not_told_to_be_only_queued(node: F
 
     async def test(client: AsyncClient) -> None:
         node.script = answering(
-            lambda n: Paid(n, (1,), (Decided(1, 2, 5),), "", 5),
-            lambda n: Paid(n, (1,), (), "why", 4),
-            lambda n: Paid(n, (2,), (), "why", 4),
-            lambda n: Paid(n, (1,), (), "why", 5),
+            lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 5),), "", 5),
+            lambda n: Paid(n, ((1, 2),), (), "why", 4),
+            lambda n: Paid(n, ((2, 3),), (), "why", 4),
+            lambda n: Paid(n, ((1, 2),), (), "why", 5),
         )
         assert (await client.transfer(1, 2, key="rent")).slot == 5
         with pytest.raises(OutcomeUnknown, match="at height 4, not 5") as caught:
@@ -139,7 +139,7 @@ def test_balances_are_asked_for_at_no_lower_height_than_anything_shown_before(
         node.script = answering(balances_at(2), balances_at(2))
         await client.balances()
         await client.balances()
-        node.script = answering(lambda n: Paid(n, (1,), (Decided(1, 2, 4),)), balances_at(4))
+        node.script = answering(lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 4),)), balances_at(4))
         await client.transfer(1, 2)
         await client.balances(confirmed=True)
         node.script = serve_blocks(reads)
@@ -159,7 +159,7 @@ FIRST: dict[str, tuple[Callable[[int], Answer], Callable[[AsyncClient], Awaitabl
     "balances": (balances_at(5), lambda client: client.balances()),
     "status": (status_at(5), lambda client: client.status()),
     "a receipt": (
-        lambda n: Paid(n, (1,), (Decided(1, 2, 5),)),
+        lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 5),)),
         lambda client: client.transfer(1, 2),
     ),
 }
@@ -175,7 +175,7 @@ LATER: dict[str, Callable[[AsyncClient], Awaitable[object]]] = {
 def at_height(height: int, of_balances: int) -> Script:
     """A node at this height; it may say another one with the balances."""
 
-    def script(request: Asked) -> Answer:
+    def script(request: Question) -> Answer:
         match request:
             case ReadBalances():
                 return balances_at(of_balances)(request.number)
@@ -307,7 +307,7 @@ async def take(client: AsyncClient, count: int, first: int | None = None) -> lis
 def test_a_watcher_goes_on_after_a_lost_connection_where_it_was(node: FakeNode) -> None:
     serve = serve_blocks(reads_of(a_chain(5)), 1)
 
-    def script(request: Asked) -> Answer | Exception | None:
+    def script(request: Question) -> Answer | Exception | None:
         if isinstance(request, ReadBlocks) and len(node.asked) % 2:
             return NodeGone("node 1 is gone")
         return serve(request)

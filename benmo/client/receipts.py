@@ -1,0 +1,98 @@
+"""What became of many payments, kept as columns: a receipt is made when it is asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, starmap
+from typing import overload
+
+from benmo.client.errors import Inconsistent
+from benmo.client.values import Outcome, Payment, Receipt
+from benmo.ledger import Payments
+from benmo.paxos import NodeId
+from benmo.requests import Paid
+
+
+class Receipts(Sequence[Receipt]):
+    """The receipts of one request, in the order of its payments.
+
+    is_decided  whether what became of each is known: "decided" or "refused", none "queued"
+    refused     how many are
+    slots       those of the blocks that they are decided in, in order
+    """
+
+    def __init__(self, node: NodeId, payments: Payments, paid: Paid) -> None:
+        """Raises `Inconsistent` if that is no answer to these payments."""
+        self._node = node
+        self._payments = payments
+        self._ranges = paid.transfers
+        lengths = [end - first for first, end in self._ranges]
+        self._ends = list(accumulate(lengths))
+        if sum(lengths) != len(payments) or min(lengths, default=1) < 1:
+            raise Inconsistent(f"{sum(lengths)} answers to {len(payments)} payments")
+        self._decided = sorted((each.first, each.end, each.slot) for each in paid.decided)
+        self._refused = frozenset(chain.from_iterable(each.refused for each in paid.decided))
+        self.slots = tuple(sorted({slot for _, _, slot in self._decided}))
+        self.is_decided = all(starmap(self._is_range_decided, self._ranges))
+        self.refused = len(self._numbers(self._refused))
+
+    def __len__(self) -> int:
+        return len(self._payments)
+
+    @overload
+    def __getitem__(self, place: int) -> Receipt: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Receipt]: ...
+
+    def __getitem__(self, place: int | slice) -> Receipt | list[Receipt]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"there are {len(self)} receipts")
+        place %= len(self)
+        index = bisect_right(self._ends, place)
+        number = self._ranges[index][1] - (self._ends[index] - place)
+        return self._receipt(place, number)
+
+    def __iter__(self) -> Iterator[Receipt]:
+        numbers = chain.from_iterable(starmap(range, self._ranges))
+        return (self._receipt(place, number) for place, number in enumerate(numbers))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Those of the transfers."""
+        return tuple(receipt.id for receipt in self)
+
+    def queued(self) -> list[Receipt]:
+        """Those of the payments of which nothing is known to be decided."""
+        return [] if self.is_decided else [each for each in self if each.outcome == "queued"]
+
+    def _receipt(self, place: int, number: int) -> Receipt:
+        payments = self._payments
+        key = payments.key[place] if payments.key else ""
+        memo = payments.memo[place] if payments.memo else ""
+        payment = Payment(payments.amount[place], payments.credit[place], key or None, memo or None)
+        slot = self._slot(number)
+        outcome: Outcome = "queued" if slot is None else "decided"
+        if number in self._refused:
+            outcome = "refused"
+        return Receipt(f"{self._node}-{number}", payment, outcome, slot)
+
+    def _slot(self, number: int) -> int | None:
+        index = bisect_right(self._decided, number, key=lambda each: each[0]) - 1
+        if index < 0 or number >= self._decided[index][1]:
+            return None
+        return self._decided[index][2]
+
+    def _is_range_decided(self, first: int, end: int) -> bool:
+        """Whether decided ones, which are in order, cover these numbers without a gap."""
+        for start, stop, _ in self._decided:
+            if start <= first < stop:
+                first = stop
+        return first >= end
+
+    def _numbers(self, among: frozenset[int]) -> list[int]:
+        """Of these numbers, the ones that are this request's."""
+        return [each for each in among if any(first <= each < end for first, end in self._ranges)]
