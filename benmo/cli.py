@@ -9,6 +9,7 @@ import click
 
 from benmo import __version__
 from benmo.attach import AttachedNode
+from benmo.bench.command import bench
 from benmo.cluster import StateDirectory
 from benmo.demo.command import demo
 from benmo.errors import StateError
@@ -77,3 +78,4 @@ main.add_command(explore)
 main.add_command(status)
 main.add_command(verify)
 main.add_command(export)
+main.add_command(bench)

@@ -1,0 +1,124 @@
+"""Clients that pay without a pause, for a time, and count what is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from random import Random
+
+from benmo.bench.cluster import BenchCluster, own_use
+from benmo.bench.figures import Run, Use
+from benmo.client import AsyncClient
+from benmo.paxos import NodeId
+
+AMOUNT_MAX = 100
+_TIMEOUT_S = 60.0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was decided since the last `begin`: how many transfers, and how long each request took.
+
+    `is_over` tells the clients to stop.
+    """
+
+    transfers: int = 0
+    latencies_s: list[float] = field(default_factory=list)
+    is_over: bool = False
+
+    def begin(self) -> None:
+        self.transfers = 0
+        self.latencies_s = []
+
+
+Pay = Callable[[AsyncClient], Awaitable[int]]
+"""Pays once, and returns how many transfers were decided."""
+
+
+async def run_load(
+    cluster: BenchCluster,
+    nodes: Sequence[NodeId],
+    clients: int,
+    pay: Pay,
+    warm_up_s: float,
+    seconds: float,
+) -> Run:
+    """So many clients, shared out over these nodes, each with one request under way."""
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(cluster.client(node)) for node in nodes]
+        tally = _Tally()
+        working = [
+            asyncio.create_task(_work(opened[index % len(opened)], pay, tally))
+            for index in range(clients)
+        ]
+        await _until(warm_up_s, working)
+        before = await _uses(cluster)
+        height = (await opened[0].status()).height
+        tally.begin()
+        began = time.perf_counter()
+        await _until(seconds, working)
+        took_s = time.perf_counter() - began
+        transfers, latencies_s = tally.transfers, tally.latencies_s
+        blocks = (await opened[0].status()).height - height
+        after = await _uses(cluster)
+        tally.is_over = True
+        await asyncio.gather(*working)
+    uses = tuple(map(_difference, before, after))
+    return Run(took_s, transfers, blocks, latencies_s, uses)
+
+
+async def _work(client: AsyncClient, pay: Pay, tally: _Tally) -> None:
+    while not tally.is_over:
+        began = time.perf_counter()
+        decided = await pay(client)  # not in one line: `+=` would forget what others add
+        tally.transfers += decided
+        tally.latencies_s.append(time.perf_counter() - began)
+
+
+async def _until(seconds: float, working: list[asyncio.Task[None]]) -> None:
+    """Wait so long, and no longer than all of them work."""
+    done, _ = await asyncio.wait(working, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _uses(cluster: BenchCluster) -> list[Use]:
+    return [own_use(), *[await cluster.usage(node) for node in cluster.nodes]]
+
+
+def _difference(before: Use, after: Use) -> Use:
+    cpu_s = round(after.cpu_s - before.cpu_s, 2)
+    return Use(cpu_s, round(after.memory_mib, 1), after.fsyncs - before.fsyncs)
+
+
+def single(nodes: Sequence[NodeId]) -> Pay:
+    """One transfer a request, to a random other node."""
+
+    random = Random(0)
+
+    async def pay(client: AsyncClient) -> int:
+        to = random.choice(nodes)
+        while to == client.node:
+            to = random.choice(nodes)
+        receipt = await client.transfer(random.randint(1, AMOUNT_MAX), to, timeout_s=_TIMEOUT_S)
+        return int(receipt.outcome == "decided")
+
+    return pay
+
+
+def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> Pay:
+    """So many transfers a request, of random amounts to random other nodes."""
+    random = Random(transfers)
+    others = [node for node in nodes if node != debit]
+    to = [random.choice(others) for _ in range(transfers)]
+    amounts = [random.randint(1, AMOUNT_MAX) for _ in range(transfers)]
+
+    async def pay(client: AsyncClient) -> int:
+        receipts = await client.transfer_columns(to, amounts, timeout_s=_TIMEOUT_S)
+        assert receipts.is_decided and not receipts.refused
+        return len(receipts)
+
+    return pay
