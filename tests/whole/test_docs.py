@@ -45,6 +45,11 @@ KINDS = {
 ONE_TEST = Change(r"test\.py.*", "test.py -q -n 0 tests/paxos/test_types.py", "else it runs itself")
 FEW_SEEDS = Change(r"--seeds \d+", "--seeds 3", "the others are run by tests/sim")
 FEW_STATES = Change(r"$", " --states-max 2000", "the others are explored by tests/sim")
+SHORT_BENCH = Change(
+    r"$",
+    " --seconds 0.1 --runs 1 --transfers 100000",
+    "else it takes minutes; tests/whole/test_bench",
+)
 FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/whole/test_trials.py")
 SHORT_CHAIN = Change(r"$", " --transfers 2000 --block-transfers 50", "a million take minutes")
 
@@ -65,6 +70,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),
     Way(r"benmo simulate --seed \d+( --trace \S+)?", Reader.prints),
     Way(r"benmo simulate --plant \S+", Reader.finds),
+    Way(r"benmo bench.*", Reader.prints, (SHORT_BENCH,)),
     Way(r"benmo explore", Reader.stops_early, (FEW_STATES,)),
     Way(r"python3 scripts/planted_table\.py", Reader.prints_first_row),
     Way(r"python3 scripts/torture\.py --kills .*", Reader.prints, (FEW_KILLS,)),
