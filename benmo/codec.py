@@ -307,12 +307,13 @@ class DamagedLine(ValueError):
     """A line is not what was written."""
 
 
-def seal(value: object, previous: int = 0) -> bytes:
+def seal(value: object, previous: int = 0, mark: bytes = b"") -> bytes:
     """A value (a Struct that is an object in JSON) as a line with its checksum, newline and all.
 
-    `previous` is the checksum of the line before, where no line may go missing unnoticed.
+    `previous` is the checksum of the line before, where no line may go missing unnoticed; `mark` is
+    another field of the object, with a comma after it, or nothing.
     """
-    rest = _encoder.encode(value)[1:]
+    rest = mark + _encoder.encode(value)[1:]
     return b'{"crc":"%08x",%b\n' % (zlib.crc32(rest, previous), rest)
 
 

@@ -19,6 +19,7 @@ from benmo.keys import KeyIndex, Keys, Known, MemoryKeyIndex
 from benmo.ledger import AppliedBlock, Ledger, Outcome, Payments, Run
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import (
+    Accept,
     Block,
     Blocks,
     Confirmation,
@@ -301,14 +302,17 @@ class Engine:
     def _carry_out(self, step: Step, inbox: deque[Event], report: Report) -> None:
         """Everything of a step but durability, which the turn does for many at once.
 
-        What needs none leaves now, to be on its way while this node's disk is at work.
+        What needs none leaves now, to be on its way while this node's disk is at work. Nor does an
+        `Accept` to oneself, which leads to nothing but another record after those before it, and
+        to a vote that waits for all of them: so what is queued and the vote for it share a sync.
         """
         self._record(step.records)
         for to, message in step.messages:
-            if self._must_sync:
-                self._outbox.append((to, message))
-            elif to == self.settings.node:
+            is_own = to == self.settings.node
+            if is_own and (isinstance(message, Accept) or not self._must_sync):
                 inbox.append(Received(to, message))
+            elif self._must_sync:
+                self._outbox.append((to, message))
             else:
                 self._transport.send(to, message)
         report.notices.extend(step.notices)

@@ -7,7 +7,9 @@
     {"crc":"…","type":"decide","slot":7,"ballot":[3,1],"hash":"…"}     what was accepted last
     {"crc":"…","type":"learn","block":{"slot":8,…}}                    decided, sent by a peer
 
-A line's checksum goes on from that of the line before, so none can go missing in the middle.
+A line's checksum goes on from that of the line before, so none can go missing in the middle. A line
+before which everything was synced says so, in a field `"synced":true` behind its checksum: what
+can be torn off by a power cut begins no earlier than with the last such line.
 
 `State` is the fold over those lines: a node's durable state at any moment is its checkpoint's
 state with the journal's lines applied to it.
@@ -76,9 +78,13 @@ Line = OpenLine | _PromiseLine | _AcceptLine | _DecideLine | _LearnLine | _Queue
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
-def encode_record(record: Record, previous: int) -> bytes:
+_SYNCED = b'"synced":true,'
+"""Behind the checksum of a line: all lines before it were synced when it was written."""
+
+
+def encode_record(record: Record, previous: int, after_sync: bool = False) -> bytes:
     """The line of a record, newline and all, after a line with the checksum `previous`."""
-    return seal(_line_of(record), previous)
+    return seal(_line_of(record), previous, _SYNCED if after_sync else b"")
 
 
 def _line_of(record: Record) -> Line:
@@ -166,9 +172,9 @@ def decode_line(line: bytes, previous: int) -> Line:
 def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
     """The lines of a journal, without their newlines, and what may be torn off at its end.
 
-    That is what follows the last newline; or, with its newline, the last line of which pages are
-    missing. Decisions that follow such a line are torn off with it, and so are those before it
-    that lack pages, too: they are never synced for themselves.
+    That is what follows the last newline; or, with its newline, the first of those lines of which
+    pages are missing, and all after it, if none of them says that what is before it was synced.
+    Pages of what wasn't may reach the disk in any order.
     """
     *lines, rest = journal.split(b"\n")
     end = len(journal) - len(rest)
@@ -179,7 +185,7 @@ def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
             torn_from = last
         elif b"\0" in lines[last]:
             break
-        if not is_decision(lines[last]):
+        if _is_after_sync(lines[last]):
             break
     if torn_from < len(lines):
         rest = b"\n".join([*lines[torn_from:], rest])
@@ -227,10 +233,9 @@ def require_torn(rest: bytes, previous: int) -> None:
         raise DamagedLine("the newline at its end is wrong")
 
 
-def is_decision(line: bytes) -> bool:
-    """Whether a line looks like that of a decision, whatever its checksum."""
-    kind = line[PREFIX_BYTES:]
-    return kind.startswith((b'"type":"decide"', b'"type":"learn"'))
+def _is_after_sync(line: bytes) -> bool:
+    """Whether a line says that all before it was synced, whatever its checksum."""
+    return line.startswith(_SYNCED, PREFIX_BYTES)
 
 
 def _block(raw: msgspec.Raw) -> Block:

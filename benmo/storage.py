@@ -160,10 +160,10 @@ class Storage:
 
     @property
     def needs_sync(self) -> bool:
-        """Whether a promise, an accepted block or a queued transfer isn't durable yet.
+        """Whether a promise, a queued transfer or a block isn't durable yet.
 
-        A decision alone needn't be: a quorum has what it is about. But the longer what isn't
-        synced, the more ways a power cut has to tear it.
+        That a block is decided needn't be: a quorum has it. But the longer what isn't synced, the
+        more a power cut may tear off.
         """
         return not self._is_synced
 
@@ -172,15 +172,16 @@ class Storage:
         if not records:
             return
         lines = []
+        after_sync = self._unsynced_bytes == 0
         for record in records:
-            lines.append(encode_record(record, self._checksum))
+            lines.append(encode_record(record, self._checksum, after_sync))
             self._checksum = checksum(lines[-1])
+            after_sync = False
         data = b"".join(lines)
         self._disk.append(JOURNAL, data)
         self._journal_bytes += len(data)
         self._unsynced_bytes += len(data)
-        is_vital = any(not isinstance(record, DecideRecord) for record in records)
-        if is_vital or self._unsynced_bytes > _UNSYNCED_BYTES_MAX:
+        if not all(map(_may_wait, records)) or self._unsynced_bytes > _UNSYNCED_BYTES_MAX:
             self._is_synced = False
 
     def sync(self) -> None:
@@ -319,6 +320,11 @@ class Storage:
                 f"it is generation {line.generation}, the checkpoint's is {self._generation}"
             )
         return False
+
+
+def _may_wait(record: Record) -> bool:
+    """Whether a record says no more than that a block is decided which the journal has already."""
+    return isinstance(record, DecideRecord) and record.ballot != Ballot.ZERO
 
 
 def _read_checkpoint(disk: Disk) -> CheckpointLine:

@@ -81,6 +81,12 @@ def test_a_decision_alone_needs_no_sync() -> None:
     assert [applied.block for applied in node.report.applied] == [FIRST]
 
 
+def test_a_block_that_a_peer_sends_is_synced() -> None:
+    node = TapedNode(delay_s=60.0)
+    done = done_in_turn(node, Received(2, Blocks((FIRST, SECOND), 2)))
+    assert done == ["Behind", "DecideRecord", "DecideRecord", "sync"]
+
+
 def test_one_sync_serves_all_events_of_a_turn() -> None:
     node = TapedNode(delay_s=60.0)
     node.turn(
@@ -137,12 +143,17 @@ def done_in_turn(node: TapedNode, *events: Event) -> list[str]:
     ]
 
 
-def test_a_leader_that_queues_something_asks_the_others_once_that_is_durable() -> None:
+def test_one_sync_serves_what_a_leader_queues_and_its_vote_and_comes_before_all_others_are_asked() -> (
+    None
+):
     node = TapedNode()
     ballot = node.lead()
     node.turn(Received(3, Accepted(ballot, 1)))
     done = done_in_turn(node, Submitted(9, Payments.of((3, 1))))
-    assert done == ["QueueRecord", "sync", "Accept", "Accept", "AcceptRecord", "sync"]
+    assert done == ["QueueRecord", "AcceptRecord", "sync", "Accept", "Accept"]
+    assert node.report.applied == []
+    node.turn(Received(3, Accepted(ballot, 2)))
+    assert len(node.report.applied) == 1
 
 
 def test_a_payment_and_a_hurry_in_one_turn_are_a_reason_to_campaign_at_once() -> None:

@@ -71,7 +71,7 @@ class _File:
     def kept(self, random: Random | None) -> bytes:
         """What a power cut leaves: of what was not synced nothing, all, or up to some point.
 
-        Sometimes with a hole in it that ends in its last line: sectors that were not written yet.
+        Sometimes with holes in it: sectors that were not written yet.
         """
         if random is None or not self.data.startswith(self.durable):
             return self.durable
@@ -79,20 +79,17 @@ class _File:
         share = random.random() * 2 - 0.5
         extra = min(length, max(0, int(share * (length + 1))))
         tail = self.data[len(self.durable) : len(self.durable) + extra]
-        if extra and random.random() < _HOLE_SHARE:
-            start, end = self._hole(tail, random)
+        while extra and random.random() < _HOLE_SHARE:
+            start, end = self._hole(len(tail), random)
             tail[start:end] = bytes(end - start)
         return self.durable + bytes(tail)
 
-    def _hole(self, tail: bytearray, random: Random) -> tuple[int, int]:
+    def _hole(self, length: int, random: Random) -> tuple[int, int]:
         """From the synced part or a sector's beginning to a sector's end or that of the file."""
-        last_line = tail.rfind(b"\n", 0, len(tail) - 1) + 1
         first_sector = -len(self.durable) % SECTOR_BYTES
-        edges = [0, *range(first_sector, len(tail), SECTOR_BYTES), len(tail)]
-        ends = [edge for edge in edges if edge > last_line]
-        end = ends[int(random.random() * len(ends))]
-        starts = [edge for edge in edges if edge < end]
-        return starts[int(random.random() * len(starts))], end
+        edges = [0, *range(first_sector or SECTOR_BYTES, length, SECTOR_BYTES), length]
+        end = 1 + int(random.random() * (len(edges) - 1))
+        return edges[int(random.random() * end)], edges[end]
 
 
 class MemoryDisk:

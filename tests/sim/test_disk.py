@@ -112,7 +112,7 @@ def test_a_power_cut_keeps_what_was_synced_and_without_chance_nothing_else() -> 
     assert _disk(OLD, b"new line\n").after_power_cut().read("file") == OLD
 
 
-def test_a_power_cut_leaves_any_prefix_perhaps_with_a_hole_into_its_last_line() -> None:
+def test_a_power_cut_leaves_any_prefix_perhaps_with_holes_in_it() -> None:
     tail = b"a\nnew\n"
     left = {dict(each)["file"][len(OLD) :] for each in _possible(_disk(OLD, tail))}
     assert {each for each in left if b"\0" not in each} == {tail[:length] for length in range(7)}
@@ -132,6 +132,16 @@ def test_a_hole_begins_and_ends_with_a_sector_or_with_what_was_not_synced() -> N
             starts.add(hole.start())
             ends.add(hole.end())
     assert len(starts) > 3 and len(ends) > 3
+
+
+def test_holes_are_anywhere_in_what_was_not_synced_and_there_may_be_several() -> None:
+    tail = b"a line\n" * SECTOR_BYTES
+    holes = [
+        [hole.span() for hole in re.finditer(rb"\0+", dict(each)["file"])]
+        for each in _possible(_disk(OLD, tail))
+    ]
+    assert any(len(each) > 1 for each in holes)
+    assert any(SECTOR_BYTES < start < end < len(tail) for each in holes for start, end in each)
 
 
 def test_the_same_chance_leaves_the_same() -> None:

@@ -91,6 +91,38 @@ def test_decisions_after_a_line_with_a_hole_are_cut_off_with_it() -> None:
             assert reopened(with_a_hole(disk, start, end)) == before
 
 
+def test_lines_that_were_not_synced_are_cut_off_from_the_first_that_lacks_a_sector_on() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    first = disk.size(JOURNAL)
+    own = writer.pay(*((2, 1) for _ in range(5)))
+    writer.accept(Ballot(200, 2), LONG, own)
+    writer.pay((2, 1))
+    writer.promise(Ballot(201, 2))
+    places = edges(first, disk.size(JOURNAL))
+    starts = [start for start in starts_of_lines(disk.read(JOURNAL)) if start >= first]
+    assert len(places) > 4 and len(starts) == 4
+    for index, start in enumerate(places):
+        whole = sum(line <= start for line in starts) - 1
+        for end in places[index + 1 :]:
+            left = reopened(with_a_hole(disk, start, end))
+            assert left == writer.history[-5 + whole], (start, end)
+
+
+def test_a_hole_in_what_a_later_line_says_was_synced_is_damage() -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    first = disk.size(JOURNAL)
+    writer.accept(Ballot(200, 2), LONG)
+    places = edges(first, disk.size(JOURNAL))
+    writer.sync()
+    writer.decide()
+    writer.pay((2, 1))
+    for index, start in enumerate(places):
+        for end in places[index + 1 :]:
+            assert "is damaged: " in refusal(with_a_hole(disk, start, end)), (start, end)
+
+
 def test_a_hole_before_what_was_synced_is_damage() -> None:
     disk = MemoryDisk()
     writer = every_kind_of_line(disk)
