@@ -21,6 +21,9 @@ BALANCE_MAX = 2**40
 DECIDE_DELAY_S = 0.005
 """Long enough for whoever pays again at once, too short for anybody to see."""
 
+THRIFT_S = 0.05
+"""Many blocks under load; too short to matter to whoever has to catch up."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -75,6 +78,7 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             round_timeout_s=self.settings.round_timeout_s,
             heartbeat_s=self.settings.heartbeat_s,
             decide_delay_s=DECIDE_DELAY_S,
+            thrift_s=THRIFT_S,
         )
 
 

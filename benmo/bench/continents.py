@@ -14,6 +14,7 @@ from random import Random
 from statistics import median
 
 from benmo.bench.figures import DistanceFigures
+from benmo.cluster import DECIDE_DELAY_S, THRIFT_S
 from benmo.engine import Engine, Event, Hurried, Limits, LinkChanged, Received, Submitted
 from benmo.ledger import Payments
 from benmo.paxos import Message, NodeId, Settings, Tenure
@@ -65,7 +66,9 @@ class _Node:
         nodes = tuple(range(1, len(REGIONS) + 1))
         Storage.create(self._disk, _CLUSTER, node, dict.fromkeys(nodes, _BALANCE))
         storage, state = Storage.open(self._disk, _CLUSTER, node)
-        settings = Settings(node, nodes, tenure, (0.0, 0.0), decide_delay_s=0.005)
+        settings = Settings(
+            node, nodes, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
+        )
         limits = Limits(log_limit=_LOG_LIMIT)
         self._sent: list[tuple[int, NodeId, Message]] = []
         self.engine = Engine(settings, limits, state, storage, self, Random(node), world.now)

@@ -107,6 +107,7 @@ The parts
 `peers.py`         who can be reached, and how far they are
 `admission.py`     which messages are taken at all
 `telling.py`       when a leader tells of a decision
+`thrift.py`        whom a leader asks for votes, where fewer than all will do
 `step.py`          the effects that a call gives back
 `replica.py`       one node: routes to the roles and merges their effects
 =================  ==================================================================

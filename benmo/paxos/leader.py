@@ -17,6 +17,7 @@ from math import inf
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.step import NoticeKind, Step
 from benmo.paxos.telling import Telling
+from benmo.paxos.thrift import Thrift
 from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
 
 
@@ -44,13 +45,14 @@ class Leader:
     def __init__(self, settings: Settings, application: Application) -> None:
         self.ballot = Ballot.ZERO
         self.phase = Phase.IDLE
-        self.deadline = inf
+        self.round_deadline = inf
         """When the current round counts as failed."""
         self.proposal: Proposal | None = None
         self.proposed_own = False
         """Whether the last proposal was made here, rather than taken over from a promise."""
         self.promises: dict[NodeId, Promise] = {}
         self.telling = Telling(settings)
+        self.thrift = Thrift(settings)
         self._settings = settings
         self._application = application
         self._accepted_by: set[NodeId] = set()
@@ -66,6 +68,11 @@ class Leader:
             assert self.proposal.slot == height + 1, "P2"
         if self.phase is not Phase.PREPARE:
             assert len(self.promises) >= self._settings.quorum, "P3"
+
+    @property
+    def deadline(self) -> float:
+        """When `on_timer` has something to do, or the round has failed."""
+        return min(self.round_deadline, self.thrift.deadline, self.telling.deadline)
 
     @property
     def is_active(self) -> bool:
@@ -132,8 +139,16 @@ class Leader:
         whose = "" if self.proposed_own else ", taken over from a promise"
         step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
-        step.send_all(everyone, Accept(self.proposal))
+        payers = {*self._application.payers(block), *self.telling.payers}
+        step.send_all(self.thrift.ask(everyone, payers, now), Accept(self.proposal))
         self.telling.on_proposed(block.slot)
+
+    def on_timer(self, now: float, step: Step) -> None:
+        """Ask or tell those for whom it is time."""
+        rest = [node for node in self.thrift.rest(now) if node not in self._left_out]
+        if rest and self.proposal is not None:
+            step.send_all(rest, Accept(self.proposal))
+        self.telling.on_timer(now, step)
 
     def on_accepted(
         self, sender: NodeId, message: Accepted, now: float, step: Step
@@ -150,6 +165,7 @@ class Leader:
         payers = self._application.payers(proposal.block)
         self.telling.on_decided(decide, payers, reachable, now, step)
         self._rest(now)
+        self.thrift.on_decided(self._accepted_by)
         return proposal
 
     def accept_for(self, peer: NodeId, height: int) -> Accept | None:
@@ -166,15 +182,17 @@ class Leader:
         elif self.proposal is not None and self.proposal.slot <= height:
             self._rest(now)
 
-    def on_link(self, peer: NodeId, up: bool) -> None:
+    def on_link(self, peer: NodeId, up: bool, now: float) -> None:
         """A peer that became unreachable is left out until the instance ends, if there is one."""
         if not up and self.phase is not Phase.LEAD:
             self._left_out.add(peer)
+            self.thrift.on_gone(peer, now)
 
     def resign(self) -> None:
         """Be an acceptor again."""
         self.phase = Phase.IDLE
-        self.deadline = inf
+        self.round_deadline = inf
+        self.thrift.end()
         self.proposal = None
         self.promises = {}
         self._left_out = set()
@@ -212,8 +230,9 @@ class Leader:
             return
         self.proposal = None
         self._left_out = set()
+        self.thrift.end()
         self._enter(Phase.LEAD, now)
 
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase = phase
-        self.deadline = inf if phase is Phase.LEAD else now + self._settings.round_timeout_s
+        self.round_deadline = inf if phase is Phase.LEAD else now + self._settings.round_timeout_s

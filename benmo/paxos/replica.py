@@ -51,8 +51,9 @@ class Replica:
     durable (a decision's alone may wait), send its messages, apply its decided blocks to the
     application; all before the next call, except that messages and durability of several steps
     may be gathered as long as no message leaves before the records of its own step and of all
-    earlier ones are durable. `on_timer` is to be called when `deadline` has come, which may be at
-    once. `now` is in seconds and never goes back.
+    earlier ones are durable; an `Accept` to oneself may, for it leads to no more than a later
+    record. `on_timer` is to be called when `deadline` has come, which may be at once. `now` is in
+    seconds and never goes back.
 
     Invariant, asserted before and after each call, besides those of the roles:
 
@@ -96,7 +97,6 @@ class Replica:
         return min(
             self._heartbeat_at,
             self.leader.deadline,
-            self.leader.telling.deadline,
             self.learner.deadline,
             self.election.deadline,
             self.peers.deadline,
@@ -159,12 +159,12 @@ class Replica:
             self._heartbeat_at = now + self.settings.heartbeat_s
             step.send_all(self.settings.peers, self._heartbeat())
             self._forward(step, again=True)
-        if now >= self.leader.deadline:
+        if now >= self.leader.round_deadline:
             self._give_up("no quorum answered in time", now, step)
         self.learner.on_timer(now, step)
         if self.leader.can_propose(self.learner.height):
             self.leader.propose(self.learner.height, self.learner.head, now, step)
-        self.leader.telling.on_timer(now, step)
+        self.leader.on_timer(now, step)
         if now >= self.election.deadline:
             self._campaign(now, step)
         return self._finish(before, now, step)
@@ -321,7 +321,7 @@ class Replica:
 
     def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
         step.notice(NoticeKind.LINK, f"node {peer} is {'reachable' if up else 'unreachable'}")
-        self.leader.on_link(peer, up)
+        self.leader.on_link(peer, up, now)
         if not up and self.election.on_gone(peer, now):
             step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
 

@@ -47,8 +47,13 @@ class Telling:
         self._decide, self._payers, self._untold = decide, payers, reachable
         self.deadline = now
 
+    @property
+    def payers(self) -> Collection[NodeId]:
+        """Those whose users wait to be told."""
+        return self._payers
+
     def on_proposed(self, slot: int) -> None:
-        """An `Accept` for this slot leaves for every peer that can be reached."""
+        """An `Accept` for this slot leaves, for those `payers` too."""
         if self._decide is not None and self._decide.slot < slot:
             self._end()
 

@@ -104,6 +104,8 @@ class Settings:
     backoff_s: float = 0.05
     decide_delay_s: float = 0.0
     """How long a stable leader may leave it to its next `Accept` to tell of a decision."""
+    thrift_s: float = 0.0
+    """How long a busy stable leader may leave out those whose votes aren't needed."""
 
     def __post_init__(self) -> None:
         if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):

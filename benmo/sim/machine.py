@@ -131,6 +131,7 @@ class Machine:
             plan.round_timeout_s,
             plan.heartbeat_s,
             decide_delay_s=plan.decide_delay_s,
+            thrift_s=plan.thrift_s,
         )
         limits = Limits(
             plan.log_limit, plan.journal_bytes_max, plan.blocks_bytes_max, plan.block_transfers_max

@@ -81,6 +81,11 @@ class Plan:
         return (0.0, 0.005, self.heartbeat_s)[self.seed % 3]
 
     @property
+    def thrift_s(self) -> float:
+        """How long a busy stable leader leaves out those whose votes it doesn't need."""
+        return (0.0, 0.05, self.heartbeat_s)[self.seed // 3 % 3]
+
+    @property
     def has_keys(self) -> bool:
         """Whether anybody pays under a key."""
         return any(isinstance(each, Pay) and each.keys for each in self.happenings)

@@ -223,8 +223,8 @@ def test_a_vote_after_the_decision_does_nothing(tenure: Tenure) -> None:
 
 def test_a_peer_that_became_unreachable_is_left_out_of_the_rest_of_the_instance() -> None:
     leader = promised((1, 0, None), (2, 0, None), (3, 0, None))
-    leader.on_link(5, False)
-    leader.on_link(5, True)
+    leader.on_link(5, False, 0.0)
+    leader.on_link(5, True, 0.0)
     assert receivers(propose(leader), Accept) == [1, 2, 3, 4]
     assert receivers(vote(leader, 1, 2, 3), Decide) == [2, 3, 4]
 
