@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from benmo.engine import Admission
+from benmo.events import Admission
 from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Outcome, Payments, Run
+from benmo.ledger import AppliedBlock, Outcome
 from benmo.paxos import NodeId
+from benmo.runs import Payments, Run
 
 
 @dataclass(frozen=True, slots=True)

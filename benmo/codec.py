@@ -17,7 +17,7 @@ import msgpack
 import msgspec
 
 from benmo.errors import ProtocolError
-from benmo.ledger import Block, Run
+from benmo.ledger import Block
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -34,6 +34,7 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
+from benmo.runs import Run
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 
 _INTEGER_MAX = 2**53

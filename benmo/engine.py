@@ -7,22 +7,22 @@ time. It runs in whatever owns it, in one thread; a turn doesn't wait for anythi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
 
 from benmo.codec import encode_block
 from benmo.errors import Refused
+from benmo.events import Admission, Asked, Event, Hurried, LinkChanged, Received, Report, Submitted
 from benmo.journal import QueueRecord, Record, State
-from benmo.keys import KeyIndex, Keys, Known, MemoryKeyIndex
-from benmo.ledger import AppliedBlock, Ledger, Outcome, Payments, Run
+from benmo.keys import KeyIndex, Keys, MemoryKeyIndex
+from benmo.ledger import AppliedBlock, Ledger, Outcome
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import (
     Accept,
     Block,
     Blocks,
-    Confirmation,
     DecideRecord,
     Durable,
     Message,
@@ -35,6 +35,7 @@ from benmo.paxos import (
     Step,
 )
 from benmo.pool import Pool
+from benmo.runs import Run
 
 
 class Transport(Protocol):
@@ -65,75 +66,6 @@ class Storage(Protocol):
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
 
     def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message came from a node that the transport has made sure of."""
-
-    sender: NodeId
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class LinkChanged:
-    """The link to a peer came up or went down."""
-
-    peer: NodeId
-    up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """The user of this node wants to pay, all of it or none.
-
-    The answer comes back under the same ticket. What was asked for before, under the same key, is
-    not asked for again.
-    """
-
-    ticket: int
-    payments: Payments
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Somebody wants to know, under this ticket, how far the chain may be."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hurried:
-    """Somebody wants this node to campaign at once, if it has a reason to."""
-
-
-Event = Received | LinkChanged | Submitted | Asked | Hurried
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused.
-
-    `known` are those of the payments, by position, that are not in the run, since their keys were
-    used for them before; they are as of this `height`.
-    """
-
-    ticket: int
-    run: Run | None
-    reason: str = ""
-    known: Mapping[int, Known] = field(default_factory=dict)
-    height: int = 0
-
-
-@dataclass(slots=True)
-class Report:
-    """What a turn led to, for whoever watches: all of it is durable."""
-
-    notices: list[Notice] = field(default_factory=list)
-    applied: list[AppliedBlock] = field(default_factory=list)
-    admissions: list[Admission] = field(default_factory=list)
-    misbehaved: list[tuple[NodeId, str]] = field(default_factory=list)
-    confirmations: list[Confirmation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ import msgspec
 from benmo.cluster import Cluster, StateDirectory
 from benmo.codec import DamagedLine, to_json
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Ledger, Outcome, Transfer
+from benmo.ledger import AppliedBlock, Ledger, Outcome
 from benmo.node_files import Damage, NodeFiles, read_line, require_outcomes
 from benmo.paxos import NodeId
 from benmo.process import die, state_dir_option
 from benmo.progress import Progress
+from benmo.runs import Transfer
 from benmo.text import escaped
 
 _EPOCH_S_MAX = 253_402_300_799

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from benmo.arguments import integer, misused, no_arguments, seconds
 from benmo.errors import Refused
-from benmo.ledger import Payments, Transfer
 from benmo.output import Answer, Cell, Status, Table
+from benmo.runs import Payments, Transfer
 from benmo.service import Service
 from benmo.shown_chain import chain_json, chain_table, shown
 from benmo.text import escaped

@@ -24,9 +24,10 @@ import msgspec
 
 from benmo.codec import BEGINNING, PREFIX_BYTES, DamagedLine, decode_block, raw_block, seal, unseal
 from benmo.errors import ProtocolError
-from benmo.ledger import AppliedBlock, Block, Ledger, Run
+from benmo.ledger import AppliedBlock, Block, Ledger
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.runs import Run
 
 SECTOR_BYTES = 512
 """A disk writes no less at a time; what it writes at a time begins and ends at a multiple of it."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from benmo.disk import RealDisk
-from benmo.engine import Engine, Event, Report
+from benmo.engine import Engine
+from benmo.events import Event, Report
 
 
 class Meter(Protocol):

@@ -30,8 +30,9 @@ from prometheus_client.registry import Collector
 
 from benmo import __version__
 from benmo.disk import RealDisk
-from benmo.engine import Engine, Event, Received, Report
+from benmo.engine import Engine
 from benmo.errors import StateError
+from benmo.events import Event, Received, Report
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.paxos import Ballot, Nack
 from benmo.ports import holder_of

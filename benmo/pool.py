@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benmo.ledger import Block, Ledger, Payments, Run
+from benmo.ledger import Block, Ledger
 from benmo.paxos.types import Ballot, NodeId, ProtocolError
 from benmo.paxos.types import Block as ProposedBlock
+from benmo.runs import Payments, Run
 from benmo.text import MEMO_CHARACTERS_MAX, why_not_shown
 
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]

@@ -1,10 +1,13 @@
-"""Who holds a TCP port: asked of `/proc`, for the one line that says why a node can't start."""
+"""TCP ports: which are free, and who holds one: asked of `/proc`, to say why a node can't start."""
 
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 _LISTEN = "0A"
 
@@ -14,10 +17,17 @@ def holder_of(port: int) -> str:
     sockets = _listening_sockets(port)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(os.readlink(link) in sockets for link in (process / "fd").iterdir()):
+            if not sockets.isdisjoint(_open_files(process)):
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
                 return f". Process {process.name} holds it: {command[:100]}"
     return "" if not sockets else ". A process of another user holds it"
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process has open; it may close one of them at any moment."""
+    for link in (process / "fd").iterdir():
+        with suppress(OSError):
+            yield os.readlink(link)
 
 
 def _listening_sockets(port: int) -> set[str]:
@@ -29,3 +39,20 @@ def _listening_sockets(port: int) -> set[str]:
                 if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
                     found.add(f"socket:[{fields[9]}]")
     return found
+
+
+def free_ports(count: int) -> int:
+    """The first of so many consecutive ports that nobody listens on."""
+    random = Random()
+    while True:
+        first = random.randint(20000, 60000)
+        sockets = [socket.socket() for _ in range(count)]
+        try:
+            for offset, listener in enumerate(sockets):
+                listener.bind(("127.0.0.1", first + offset))
+            return first
+        except OSError:
+            continue
+        finally:
+            for listener in sockets:
+                listener.close()

@@ -25,18 +25,9 @@ from benmo.awaited import Heights
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
 from benmo.disk import DirectoryLock, RealDisk
-from benmo.engine import (
-    Asked,
-    Engine,
-    Event,
-    Hurried,
-    Limits,
-    LinkChanged,
-    Received,
-    Report,
-    decided_notices,
-)
+from benmo.engine import Engine, Limits, decided_notices
 from benmo.errors import StateError
+from benmo.events import Asked, Event, Hurried, LinkChanged, Received, Report
 from benmo.frames import FrameReader
 from benmo.key_index import SqliteKeyIndex
 from benmo.ledger import AppliedBlock

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from benmo.ledger import AppliedBlock, Outcome, Transfer
+from benmo.ledger import AppliedBlock, Outcome
 from benmo.output import Cell, Table
 from benmo.paxos import NodeId
+from benmo.runs import Transfer
 from benmo.text import escaped
 
 _HASH_DIGITS = 12

@@ -35,9 +35,10 @@ from benmo.journal import (
     require_torn,
     split_torn,
 )
-from benmo.ledger import AppliedBlock, Ledger, Run
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.runs import Run
 
 JOURNAL = "journal.jsonl"
 CHAIN = "chain.jsonl"

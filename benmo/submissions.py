@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from benmo.awaited import Awaited, Paid, Request, paid
-from benmo.engine import Admission, Submitted
 from benmo.errors import Refused
-from benmo.ledger import AppliedBlock, Payments
+from benmo.events import Admission, Submitted
+from benmo.ledger import AppliedBlock
 from benmo.paxos import NodeId
+from benmo.runs import Payments
 
 
 class Submissions:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from benmo.awaited import Awaited, Heights, Paid, Request, Segment, paid
-from benmo.engine import Admission
+from benmo.events import Admission
 from benmo.keys import Known
-from benmo.ledger import Outcome, Payments, Run, Transfer
+from benmo.ledger import Outcome
+from benmo.runs import Payments, Run, Transfer
 from tests.support.keyed import ListChain, asked, keyed
 
 

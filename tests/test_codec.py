@@ -23,7 +23,7 @@ from benmo.codec import (
 )
 from benmo.errors import ProtocolError
 from benmo.journal import Record, decode_line, encode_record
-from benmo.ledger import AppliedBlock, Block, Run
+from benmo.ledger import AppliedBlock, Block
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -36,6 +36,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from tests.support.storage_tests_strategies import (
     MESSAGES,

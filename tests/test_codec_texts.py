@@ -22,9 +22,10 @@ from benmo.codec import (
 from benmo.errors import ProtocolError
 from benmo.frames import FRAME_BYTES_MAX
 from benmo.journal import QueueRecord, decode_line, encode_record
-from benmo.ledger import Block, Ledger, Payments, Run
+from benmo.ledger import Block, Ledger
 from benmo.paxos import GENESIS_HASH, Accept, Ballot, Blocks, Forward, Promise, Proposal
 from benmo.pool import Pool
+from benmo.runs import Payments, Run
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 from tests.support.storage_tests_strategies import examples
 

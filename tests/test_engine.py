@@ -3,9 +3,10 @@
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Event, Hurried, Limits, Received, Submitted
+from benmo.engine import Limits
 from benmo.errors import ProtocolError, StateError
-from benmo.ledger import Block, Payments, Run
+from benmo.events import Event, Hurried, Received, Submitted
+from benmo.ledger import Block
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -21,6 +22,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Payments, Run
 from benmo.storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import of_engine, of_state

@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 from benmo.cluster import StateDirectory
 from benmo.disk import Disk
 from benmo.export import export
-from benmo.ledger import Block, Ledger, Run
+from benmo.ledger import Block, Ledger
+from benmo.runs import Run
 from benmo.storage import CHAIN
 from tests.support.storage_tests import BALANCES, Writer, every_kind_of_line, three_blocks_on
 from tests.support.verifying import PAYMENTS, rewrite

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benmo.codec import decode_block, encode_block
-from benmo.ledger import Block, Ledger, Outcome, Run, Transfer
+from benmo.ledger import Block, Ledger, Outcome
 from benmo.paxos import GENESIS_HASH, Ballot
+from benmo.runs import Run, Transfer
 from tests.support.storage_tests_strategies import examples
 
 BALANCES = {1: 100, 2: 50, 3: 0}

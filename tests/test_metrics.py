@@ -16,12 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from benmo.cluster import StateDirectory
 from benmo.codec import encode_block
 from benmo.disk import RealDisk
-from benmo.engine import Event, Received, Submitted
 from benmo.errors import StateError
+from benmo.events import Event, Received, Submitted
 from benmo.initialize import main as initialize
-from benmo.ledger import Payments, Run
 from benmo.metrics import HOST, Metrics, MetricsServer
 from benmo.paxos import Accept, Accepted, Ballot, Decide, Nack, Prepare, Promise, Proposal
+from benmo.runs import Payments, Run
 from benmo.service import Service
 from tests.support.processes import eventually
 from tests.support.real_cluster import free_ports

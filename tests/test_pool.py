@@ -3,8 +3,9 @@
 import pytest
 
 from benmo.codec import encode_block
-from benmo.ledger import Ledger, Payments, Run
+from benmo.ledger import Ledger
 from benmo.pool import Pool
+from benmo.runs import Payments, Run
 from tests.support.storage_tests_pool import FIRST, NODES, PoolNode, numbers
 
 FULL = "log is full, wait for consensus"

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from benmo.codec import encode_block
 from benmo.errors import ProtocolError
-from benmo.ledger import Run
 from benmo.pool import Pool
+from benmo.runs import Run
 from tests.support.storage_tests_pool import FIRST, SECOND, PoolNode, numbers
 from tests.support.storage_tests_strategies import examples
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benmo.errors import ProtocolError
-from benmo.ledger import Payments
 from benmo.paxos import Ballot
 from benmo.requests import (
     Answer,
@@ -40,6 +39,7 @@ from benmo.requests import (
     decode_request,
     encode,
 )
+from benmo.runs import Payments
 from benmo.toolbar import Toolbar
 from benmo.transport import Link
 from tests.support.storage_tests_strategies import examples

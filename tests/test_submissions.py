@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benmo.awaited import Paid
-from benmo.engine import Admission, Submitted
 from benmo.errors import Refused
-from benmo.ledger import Payments, Run
+from benmo.events import Admission, Submitted
+from benmo.runs import Payments, Run
 from benmo.submissions import Submissions
 from tests.support.keyed import ListChain
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.ledger import Transfer
+from benmo.runs import Transfer
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, escaped, why_not_shown
 from tests.support.storage_tests_strategies import examples
 

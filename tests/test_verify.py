@@ -10,7 +10,7 @@ import pytest
 from benmo.cluster import StateDirectory
 from benmo.disk import DirectoryLock
 from benmo.errors import StateError
-from benmo.ledger import Run
+from benmo.runs import Run
 from benmo.storage import CHAIN, JOURNAL
 from benmo.verify import verified
 from tests.support.storage_tests import every_kind_of_line, three_blocks_on

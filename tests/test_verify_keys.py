@@ -13,7 +13,8 @@ from benmo.cluster import StateDirectory
 from benmo.disk import DirectoryLock
 from benmo.key_index import SqliteKeyIndex
 from benmo.keys import Use
-from benmo.ledger import Block, Run
+from benmo.ledger import Block
+from benmo.runs import Run
 from tests.support.verifying import damage, require_sound
 from tests.support.written_state import chain_of, content, empty_state, write_node
 

@@ -27,8 +27,9 @@ from benmo.certificates import client_context, server_context
 from benmo.cluster import StateDirectory
 from benmo.codec import decode_block, encode_block
 from benmo.errors import StateError
-from benmo.ledger import Block, Run
+from benmo.ledger import Block
 from benmo.paxos import GENESIS_HASH, Ballot, NodeId
+from benmo.runs import Run
 
 AMOUNT_MAX = 100
 _LENGTH_BYTES = 4

@@ -12,12 +12,12 @@ from benmo.bench.figures import Use
 from benmo.client import AsyncClient, ClientError
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.connection import NodeConnection, connect
-from benmo.demo.process import NodeProcess
 from benmo.errors import StateError
 from benmo.initialize import addresses, make_anew, new_cluster
+from benmo.node_process import NodeProcess
 from benmo.paxos import NodeId, Tenure
+from benmo.ports import free_ports
 from benmo.requests import Hurry, ReadUsage, UsageRead
-from benmo.trials.torture import free_ports
 
 BALANCE = 2**40
 LOG_LIMIT = 1_000_000

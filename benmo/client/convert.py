@@ -9,12 +9,13 @@ from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
 from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
 from benmo.codec import decode_block, from_json
 from benmo.errors import ProtocolError
-from benmo.ledger import AppliedBlock, Payments
+from benmo.ledger import AppliedBlock
 from benmo.ledger import Outcome as LedgerOutcome
-from benmo.ledger import Transfer as LedgerTransfer
 from benmo.output import Status as ExitStatus
 from benmo.paxos import NodeId
 from benmo.requests import BlockRead, Found, NotDone, Ran
+from benmo.runs import Payments
+from benmo.runs import Transfer as LedgerTransfer
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
 
 TRANSFERS_MAX = 100_000

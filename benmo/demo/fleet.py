@@ -12,9 +12,9 @@ from benmo.attach import AttachedNode
 from benmo.cluster import Cluster, StateDirectory
 from benmo.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
-from benmo.demo.process import NodeProcess
 from benmo.demo.threads import at_once
 from benmo.errors import Refused, StateError
+from benmo.node_process import NodeProcess
 from benmo.output import Rendered
 from benmo.paxos import NodeId, Notice
 from benmo.toolbar import Toolbar

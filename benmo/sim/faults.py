@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from benmo.engine import Hurried
-from benmo.ledger import Run
+from benmo.events import Hurried
 from benmo.paxos import Forward, NodeId
+from benmo.runs import Run
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
     Ask,

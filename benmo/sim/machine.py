@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.engine import Asked, Engine, Event, Limits, Report, Submitted
+from benmo.engine import Engine, Limits
+from benmo.events import Asked, Event, Report, Submitted
 from benmo.journal import State
-from benmo.ledger import AppliedBlock, Run
+from benmo.ledger import AppliedBlock
 from benmo.paxos import Heartbeat, Message, NodeId, Settings
+from benmo.runs import Run
 from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk

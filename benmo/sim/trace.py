@@ -15,9 +15,9 @@ import hashlib
 from collections import deque
 from typing import TextIO
 
-from benmo.engine import Admission, Report
+from benmo.events import Admission, Report
 from benmo.journal import State
-from benmo.ledger import AppliedBlock, Block, Outcome, Run
+from benmo.ledger import AppliedBlock, Block, Outcome
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -35,6 +35,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Run
 
 LAST_STEPS = 40
 """How many of the last steps a failure shows."""

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benmo.engine import Asked, Event, LinkChanged, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.ledger import Payments
+from benmo.events import Asked, Event, LinkChanged, Received, Report, Submitted
 from benmo.paxos import Message, NodeId
+from benmo.runs import Payments
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Violation, Watchers
 from benmo.sim.clock import NodeClock

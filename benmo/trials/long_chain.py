@@ -17,10 +17,11 @@ from benmo.attach import AttachedNode
 from benmo.cluster import Cluster, StateDirectory
 from benmo.codec import to_json
 from benmo.disk import RealDisk
-from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Submitted
+from benmo.engine import Engine, Limits
 from benmo.errors import StateError
-from benmo.ledger import Payments
+from benmo.events import Event, LinkChanged, Received, Submitted
 from benmo.paxos import Message, NodeId
+from benmo.runs import Payments
 from benmo.storage import Storage
 from benmo.trials.torture import initialize
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from benmo.cluster import StateDirectory
 from benmo.errors import StateError
 from benmo.output import Rendered
 from benmo.paxos import Notice, Tenure
+from benmo.ports import free_ports
 
 _SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
 _BLOCKS_AT_A_TIME = 500
@@ -276,23 +276,6 @@ def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-
-
-def free_ports(count: int) -> int:
-    """The first of so many consecutive ports that nobody listens on."""
-    random = Random()
-    while True:
-        first = random.randint(20000, 60000)
-        sockets = [socket.socket() for _ in range(count)]
-        try:
-            for offset, listener in enumerate(sockets):
-                listener.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for listener in sockets:
-                listener.close()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

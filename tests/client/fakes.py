@@ -13,7 +13,6 @@ from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeConnection, NodeGone, NotReached, payload_of
 from benmo.errors import StateError
-from benmo.ledger import Run as LedgerRun
 from benmo.requests import (
     Answer,
     BlockRead,
@@ -22,6 +21,7 @@ from benmo.requests import (
     Ran,
     ReadBlocks,
 )
+from benmo.runs import Run as LedgerRun
 from tests.support.cluster import CLUSTER
 from tests.support.keyed import ListChain
 

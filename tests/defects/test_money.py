@@ -8,7 +8,7 @@ import pytest
 
 from benmo.codec import decode_block, encode_block
 from benmo.errors import ProtocolError
-from benmo.ledger import Block, Ledger, Outcome, Run
+from benmo.ledger import Block, Ledger, Outcome
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -18,6 +18,7 @@ from benmo.paxos import (
     Prepare,
     Proposal,
 )
+from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.defects import BENMO, Terminal, World, answer, run
 from tests.support.defects_script import (

@@ -12,7 +12,6 @@ import pytest
 from benmo.codec import encode_block
 from benmo.disk import RealDisk
 from benmo.journal import QueueRecord, Record
-from benmo.ledger import Run
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -29,6 +28,7 @@ from benmo.paxos import (
     Promise,
     PromiseRecord,
 )
+from benmo.runs import Run
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import Cluster, Envelope
 from tests.support.defects import INITIALIZE, Terminal, World, one_line, run

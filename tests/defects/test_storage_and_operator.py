@@ -13,11 +13,11 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
-from benmo.engine import Engine, Limits, Received
+from benmo.engine import Engine, Limits
 from benmo.errors import StateError
+from benmo.events import Received
 from benmo.initialize import main as initialize
 from benmo.journal import QueueRecord, State
-from benmo.ledger import Run
 from benmo.paxos import (
     Ballot,
     Notice,
@@ -25,6 +25,7 @@ from benmo.paxos import (
     PromiseRecord,
     Settings,
 )
+from benmo.runs import Run
 from benmo.service import Service
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage

@@ -13,10 +13,10 @@ import pytest
 
 from benmo.certificates import AUTHORITY, CERTIFICATE, KEY, Authority
 from benmo.codec import decode_message, encode_block, encode_message, pack
-from benmo.engine import LinkChanged
+from benmo.events import LinkChanged
 from benmo.frames import FRAME_BYTES_MAX, frame
 from benmo.journal import QueueRecord
-from benmo.ledger import Block, Run
+from benmo.ledger import Block
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -33,6 +33,7 @@ from benmo.paxos import (
     Proposal,
     Tenure,
 )
+from benmo.runs import Run
 from benmo.service import Service
 from benmo.storage import Storage
 from benmo.transport import Link

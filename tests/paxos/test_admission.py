@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Received
-from benmo.ledger import Run
+from benmo.events import Received
 from benmo.paxos import (
     Accept,
     Ballot,
@@ -22,6 +21,7 @@ from benmo.paxos import (
     Tenure,
 )
 from benmo.paxos.admission import ROUND_JUMP_MAX, require_admissible
+from benmo.runs import Run
 from tests.support.cluster import Cluster
 
 SETTINGS = Settings(1, (1, 2, 3))

@@ -7,8 +7,7 @@ from random import Random
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Asked, LinkChanged, Received
-from benmo.ledger import Run
+from benmo.events import Asked, LinkChanged, Received
 from benmo.paxos import (
     Accept,
     Ballot,
@@ -23,6 +22,7 @@ from benmo.paxos import (
     Tenure,
 )
 from benmo.paxos.confirmation import Confirmations, reported_height
+from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.paxos_tests import Bench, at_height, blocks, proposal, sent, settings
 from tests.support.storage_tests_engine import TapedNode

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Admission, Received, Report, Submitted
+from benmo.events import Admission, Received, Report, Submitted
 from benmo.journal import State
-from benmo.ledger import AppliedBlock, Block, Ledger, Payments, Run
+from benmo.ledger import AppliedBlock, Block, Ledger
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -24,6 +24,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Payments, Run
 from benmo.sim.checkers import Facts, Violation
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.durable_answers import DurableAnswers

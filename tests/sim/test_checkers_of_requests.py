@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from benmo.codec import encode_block
-from benmo.engine import Admission, Asked, Report, Submitted
+from benmo.events import Admission, Asked, Report, Submitted
 from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Ledger, Outcome, Payments, Run, Transfer
+from benmo.ledger import AppliedBlock, Ledger, Outcome
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -24,6 +24,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Payments, Run, Transfer
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.keys import Keys
 from benmo.sim.checkers.linearizable import Linearizable

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benmo.engine import Received
+from benmo.events import Received
 from benmo.journal import State
 from benmo.paxos import Ballot, Message, NodeId, Prepare, Tenure
 from benmo.sim.draw import draw_plan

@@ -8,7 +8,6 @@ from random import Random
 import pytest
 
 from benmo.codec import encode_block
-from benmo.ledger import Run
 from benmo.paxos import (
     GENESIS_HASH,
     Accept,
@@ -22,6 +21,7 @@ from benmo.paxos import (
     Promise,
     Proposal,
 )
+from benmo.runs import Run
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Violation
 from benmo.sim.clock import NodeClock

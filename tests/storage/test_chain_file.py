@@ -11,8 +11,9 @@ import pytest
 from benmo.chain import ChainFile
 from benmo.codec import encode_block
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Ledger, Run
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos import GENESIS_HASH, Ballot, DecideRecord, Durable
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster

@@ -8,8 +8,8 @@ import pytest
 from benmo.disk import Disk
 from benmo.engine import Limits
 from benmo.errors import StateError
-from benmo.ledger import Run
 from benmo.paxos import Ballot, PromiseRecord, Tenure
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benmo.journal import QueueRecord, State
-from benmo.ledger import Ledger, Run
+from benmo.ledger import Ledger
 from benmo.paxos import Ballot, PromiseRecord
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster

@@ -5,7 +5,7 @@ import pytest
 from benmo.chain import REMEDY
 from benmo.codec import checksum, encode_block, seal
 from benmo.journal import OpenLine, QueueRecord, Record
-from benmo.ledger import Block, Run
+from benmo.ledger import Block
 from benmo.paxos import (
     GENESIS_HASH,
     AcceptRecord,
@@ -14,6 +14,7 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
 from tests.support.cluster import CLUSTER

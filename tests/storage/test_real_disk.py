@@ -12,10 +12,11 @@ from random import Random
 import pytest
 
 from benmo.disk import DirectoryLock, RealDisk
-from benmo.engine import Engine, Event, Limits, Received, Submitted
+from benmo.engine import Engine, Limits
 from benmo.errors import StateError
-from benmo.ledger import Payments, Run
+from benmo.events import Event, Received, Submitted
 from benmo.paxos import Accept, Ballot, Message, Prepare, Proposal, Settings
+from benmo.runs import Payments, Run
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES, NODE, Writer, every_kind_of_line, of_state

@@ -7,7 +7,6 @@ from typing import Any
 from benmo.codec import encode_block, encode_message
 from benmo.disk import Disk
 from benmo.journal import QueueRecord, State
-from benmo.ledger import Run
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -23,6 +22,7 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER, Cluster, Envelope

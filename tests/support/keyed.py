@@ -5,10 +5,12 @@ from __future__ import annotations
 from random import Random
 
 from benmo.codec import encode_block
-from benmo.engine import Admission, Engine, Event, Limits, Received, Report, Submitted
+from benmo.engine import Engine, Limits
+from benmo.events import Admission, Event, Received, Report, Submitted
 from benmo.keys import MemoryKeyIndex
-from benmo.ledger import AppliedBlock, Ledger, Payments, Run, Transfer
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos import Ballot, Blocks, Message, NodeId, Settings, Tenure
+from benmo.runs import Payments, Run, Transfer
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benmo.engine import LinkChanged
+from benmo.events import LinkChanged
 from benmo.paxos import Ballot, Heartbeat, Tenure
 from benmo.sim.trace import accepted_text, outcomes
 from tests.support.cluster import Envelope

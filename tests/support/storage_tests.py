@@ -14,7 +14,7 @@ from benmo.disk import Disk
 from benmo.engine import Engine
 from benmo.errors import StateError
 from benmo.journal import QueueRecord, Record, State, encode_record
-from benmo.ledger import AppliedBlock, Block, Ledger, Run
+from benmo.ledger import AppliedBlock, Block, Ledger
 from benmo.paxos import (
     AcceptRecord,
     Ballot,
@@ -24,6 +24,7 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.engine import Engine, Event, Limits, LinkChanged, Received, Report, Submitted
+from benmo.engine import Engine, Limits
+from benmo.events import Event, LinkChanged, Received, Report, Submitted
 from benmo.journal import Record
-from benmo.ledger import AppliedBlock, Ledger, Payments, Run
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos import Ballot, DecideRecord, Durable, Message, Prepare, Promise, Settings, Tenure
+from benmo.runs import Payments, Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER

@@ -1,9 +1,10 @@
 """Node 1's pool over a ledger of three nodes, without a protocol around it."""
 
 from benmo.codec import encode_block
-from benmo.ledger import Block, Ledger, Payments, Run
+from benmo.ledger import Block, Ledger
 from benmo.paxos import Ballot
 from benmo.pool import Pool
+from benmo.runs import Payments, Run
 
 NODES = (1, 2, 3)
 FIRST, SECOND = Ballot(5, 2), Ballot(6, 3)

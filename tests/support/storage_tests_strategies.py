@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from benmo.codec import encode_block
 from benmo.journal import QueueRecord, Record
-from benmo.ledger import Run
 from benmo.paxos import (
     Accept,
     Accepted,
@@ -28,6 +27,7 @@ from benmo.paxos import (
     PromiseRecord,
     Proposal,
 )
+from benmo.runs import Run
 
 NUMBER_MAX = 2**53 - 1
 INT64_MAX = 2**63 - 1

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benmo.engine import Admission, Engine, LinkChanged, Received, Report, Submitted
+from benmo.engine import Engine
+from benmo.events import Admission, LinkChanged, Received, Report, Submitted
 from benmo.paxos import Ballot, Heartbeat, Proposal, Tenure
 from benmo.sim.trace import accepted_text, outcomes, text_of
 from tests.support.cluster import Cluster, Envelope

@@ -9,9 +9,10 @@ from pathlib import Path
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
 from benmo.codec import PREFIX_BYTES, encode_block, to_json
 from benmo.disk import Disk, RealDisk
-from benmo.ledger import Block, Ledger, Run
+from benmo.ledger import Block, Ledger
 from benmo.paxos import Ballot, DecideRecord, Durable, NodeId
 from benmo.paxos.types import GENESIS_HASH
+from benmo.runs import Run
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES, NODE, Writer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from benmo.engine import Asked, Submitted
+from benmo.events import Asked, Submitted
 from benmo.journal import State
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Message, NodeId

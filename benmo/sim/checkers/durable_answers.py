@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from benmo.codec import to_json
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Block, Run
+from benmo.ledger import AppliedBlock, Block
+from benmo.runs import Run
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.storage import Storage

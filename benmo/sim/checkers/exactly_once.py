@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benmo.engine import Submitted
+from benmo.events import Submitted
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.paxos import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines

@@ -6,11 +6,12 @@ chain. In the end every key of the chain is asked for once more.
 
 from __future__ import annotations
 
-from benmo.engine import Admission
 from benmo.errors import StateError
+from benmo.events import Admission
 from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Outcome, Payments, Transfer
+from benmo.ledger import AppliedBlock, Outcome
 from benmo.paxos import NodeId
+from benmo.runs import Payments, Transfer
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine, Turn, submitted
 

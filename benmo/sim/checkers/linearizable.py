@@ -7,7 +7,7 @@ and the node reaches the height that it was told.
 
 from __future__ import annotations
 
-from benmo.engine import Asked
+from benmo.events import Asked
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Accept, Behind, Blocks, Decide, Heartbeat, Message, NodeId, Promise
 from benmo.sim.checkers.checker import Checker, Facts, Machines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.engine import Submitted
+from benmo.events import Submitted
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.paxos import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines

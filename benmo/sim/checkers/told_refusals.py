@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.engine import Received
+from benmo.events import Received
 from benmo.journal import State
 from benmo.paxos import Accept, Ballot, Message, Nack, NodeId, Prepare
 from benmo.sim.checkers.checker import Checker, Facts, Machines

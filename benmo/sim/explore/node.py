@@ -20,11 +20,11 @@ from functools import cached_property
 from math import inf
 
 from benmo.chain import REMEDY
-from benmo.engine import Event, LinkChanged, Received, Submitted
 from benmo.errors import ProtocolError, StateError
+from benmo.events import Event, LinkChanged, Received, Submitted
 from benmo.ledger import Block as LedgerBlock
-from benmo.ledger import Payments
 from benmo.paxos import Accepted, Ballot, Confirm, Confirmed, Message, NodeId, Promise, Replica
+from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity

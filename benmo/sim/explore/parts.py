@@ -15,9 +15,10 @@ from benmo.codec import encode_block
 from benmo.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.journal import State
-from benmo.ledger import Ledger, Run
+from benmo.ledger import Ledger
 from benmo.paxos import Ballot, Heartbeat, Message, NodeId, Replica, Settings, Tenure
 from benmo.pool import Pool
+from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.snapshot import ROUND_S, copied
 from benmo.storage import JOURNAL, Storage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benmo import keys
 from benmo.keys import Keys
-from benmo.ledger import Payments, Run
+from benmo.runs import Payments, Run
 from benmo.sim.planted.patch import Patch
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benmo.engine import Engine, Event, Report, Submitted
-from benmo.ledger import AppliedBlock, Ledger, Payments, Run, Transfer
+from benmo.engine import Engine
+from benmo.events import Event, Report, Submitted
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import Block
 from benmo.pool import Pool
+from benmo.runs import Payments, Run, Transfer
 from benmo.sim.planted.patch import Patch
 
 
