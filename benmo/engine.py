@@ -117,6 +117,8 @@ class Engine:
         """Whether the queue has grown and the replica doesn't know."""
         self._outbox: list[tuple[NodeId, Message]] = []
         """What leaves once all that was recorded before is durable."""
+        self._decided: list[Block] = []
+        """What the ledger is to apply yet."""
         self._wanted: dict[NodeId, int] = {}
         """The first slot of the blocks that a peer asked for last."""
 
@@ -139,9 +141,9 @@ class Engine:
         """Let these events happen, and all that is due, until nothing is left to do."""
         report = Report()
         inbox: deque[Event] = deque(events)
-        while True:
-            self._wanted.clear()
-            while inbox or self._has_queued or self.replica.deadline <= now:
+        while inbox or self._is_due(now):
+            while inbox or (self._is_due(now) and not self._is_awaited):
+                self._apply_decided(report)
                 if inbox:
                     self._happen(inbox.popleft(), now, inbox, report)
                 elif self._has_queued:
@@ -149,16 +151,9 @@ class Engine:
                 else:
                     self._carry_out(self.replica.on_timer(now), inbox, report)
             self._make_durable()
-            outbox, self._outbox = self._outbox, []
-            for to, first in self._wanted.items():
-                outbox.append((to, self._read(first)))
-            for to, message in outbox:
-                if to == self.settings.node:
-                    inbox.append(Received(to, message))
-                else:
-                    self._transport.send(to, message)
-            if not inbox:
-                break
+            self._send_outbox(inbox)
+            self._apply_decided(report)
+            self._send_read()
         if self._storage.journal_bytes > self._limits.journal_bytes_max:
             self.checkpoint()
         return report
@@ -167,6 +162,29 @@ class Engine:
         """Make the state durable in its short form: at a size limit, and at a clean stop."""
         self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
         self.keys.checkpoint(self.ledger.height, self.ledger.head)
+
+    def _is_due(self, now: float) -> bool:
+        """Whether the replica has something to do without any event."""
+        return self._has_queued or self.replica.deadline <= now
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits for the disk, so that what was decided is applied after that."""
+        return self._must_sync and bool(self._decided) and not self._has_queued
+
+    def _send_outbox(self, inbox: deque[Event]) -> None:
+        outbox, self._outbox = self._outbox, []
+        for to, message in outbox:
+            if to == self.settings.node:
+                inbox.append(Received(to, message))
+            else:
+                self._transport.send(to, message)
+
+    def _send_read(self) -> None:
+        """Send the blocks that peers asked for."""
+        for to, first in self._wanted.items():
+            self._transport.send(to, self._read(first))
+        self._wanted.clear()
 
     def _happen(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
         match event:
@@ -249,10 +267,15 @@ class Engine:
                 self._transport.send(to, message)
         report.notices.extend(step.notices)
         report.confirmations.extend(step.confirmations)
-        for block in step.decided:
-            report.applied.append(self._apply(block))
+        self._decided.extend(step.decided)
         for wanted in step.reads:
             self._wanted[wanted.to] = wanted.first_slot
+
+    def _apply_decided(self, report: Report) -> None:
+        """Before the replica is called again, as it relies on that; and after others were told."""
+        for block in self._decided:
+            report.applied.append(self._apply(block))
+        self._decided.clear()
 
     def _apply(self, block: Block) -> AppliedBlock:
         assert isinstance(block, LedgerBlock)

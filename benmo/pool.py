@@ -155,6 +155,10 @@ class Pool:
         assert isinstance(block, Block)
         return {run.debit for run in block.runs}
 
+    def bytes_of(self, block: ProposedBlock) -> int:
+        assert isinstance(block, Block)
+        return len(block.data)
+
     def forward(self, ballot: Ballot, again: bool) -> Run | None:
         if ballot != self._sent_in or (again and self._queue.first == self._first_at_last_tick):
             self._sent_in = ballot

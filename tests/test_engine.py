@@ -145,9 +145,7 @@ def done_in_turn(node: TapedNode, *events: Event) -> list[str]:
     ]
 
 
-def test_one_sync_serves_what_a_leader_queues_and_its_vote_and_comes_before_all_others_are_asked() -> (
-    None
-):
+def test_a_leader_queues_and_votes_in_one_sync_before_it_asks_the_others() -> None:
     node = TapedNode()
     ballot = node.lead()
     node.turn(Received(3, Accepted(ballot, 1)))

@@ -139,8 +139,10 @@ class Leader:
         whose = "" if self.proposed_own else ", taken over from a promise"
         step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
-        payers = {*self._application.payers(block), *self.telling.payers}
-        step.send_all(self.thrift.ask(everyone, payers, now), Accept(self.proposal))
+        wanted = {*self._application.payers(block), *self.telling.payers}
+        if self._application.bytes_of(block) > self._settings.thrift_bytes_max:
+            wanted.update(everyone)
+        step.send_all(self.thrift.ask(everyone, wanted, now), Accept(self.proposal))
         self.telling.on_proposed(block.slot)
 
     def on_timer(self, now: float, step: Step) -> None:
@@ -167,6 +169,15 @@ class Leader:
         self._rest(now)
         self.thrift.on_decided(self._accepted_by)
         return proposal
+
+    def may_decide(self, message: Accepted, votes: int) -> bool:
+        """Whether so many more votes, of which this is one, may decide what is under way."""
+        proposal = self.proposal
+        return (
+            proposal is not None
+            and (message.ballot, message.slot) == (self.ballot, proposal.slot)
+            and len(self._accepted_by) + votes >= self._settings.quorum
+        )
 
     def accept_for(self, peer: NodeId, height: int) -> Accept | None:
         """The Accept in flight, if the peer, at this height, can take it and hasn't yet."""

@@ -126,9 +126,13 @@ class Replica:
 
     def on_request(self, now: float, is_urgent: bool = False) -> Step:
         """The application's queue grew, durably soon; if urgent, a campaign is not put off."""
+        step = Step()
+        before = self._check_before()
         if is_urgent:
             self.election.hurry(now)
-        return self._finish(self._check_before(), now, Step())
+        if not self._must_settle:
+            self._propose(now, step)
+        return self._finish(before, now, step)
 
     def on_confirm(self, ticket: int, now: float) -> Step:
         """Somebody wants to know how far the chain may be: see `benmo.paxos.confirmation`."""
@@ -162,8 +166,7 @@ class Replica:
         if now >= self.leader.round_deadline:
             self._give_up("no quorum answered in time", now, step)
         self.learner.on_timer(now, step)
-        if self.leader.can_propose(self.learner.height):
-            self.leader.propose(self.learner.height, self.learner.head, now, step)
+        self._propose(now, step)
         self.leader.on_timer(now, step)
         if now >= self.election.deadline:
             self._campaign(now, step)
@@ -296,6 +299,10 @@ class Replica:
             self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
         if self.peers.is_reachable(ballot.node):
             self.election.on_leader(ballot, now)
+
+    def _propose(self, now: float, step: Step) -> None:
+        if self.leader.can_propose(self.learner.height):
+            self.leader.propose(self.learner.height, self.learner.head, now, step)
 
     def _forward(self, step: Step, again: bool = False) -> None:
         if self.settings.tenure is Tenure.STABLE and not self.leader.is_active:

@@ -44,8 +44,9 @@ class Telling:
         if self._settings.tenure is Tenure.BLOCK or not self._settings.decide_delay_s:
             step.send_all(reachable, decide)
             return
-        self._decide, self._payers, self._untold = decide, payers, reachable
-        self.deadline = now
+        self._decide, self._untold = decide, reachable
+        self._payers = [node for node in reachable if node in payers]
+        self.deadline = now if self._payers else now + self._settings.decide_delay_s
 
     @property
     def payers(self) -> Collection[NodeId]:
@@ -61,14 +62,13 @@ class Telling:
         """Tell whoever is to be told now."""
         if self._decide is None or now < self.deadline:
             return
-        step.send_all([node for node in self._untold if node in self._payers], self._decide)
-        self._untold = [node for node in self._untold if node not in self._payers]
-        if self._payers and self._untold:
-            self._payers = ()
-            self.deadline = now + self._settings.decide_delay_s
-            return
-        step.send_all(self._untold, self._decide)
-        self._end()
+        told = self._payers or self._untold
+        step.send_all(told, self._decide)
+        self._untold = [node for node in self._untold if node not in told]
+        self._payers = ()
+        self.deadline = now + self._settings.decide_delay_s
+        if not self._untold:
+            self._end()
 
     def _end(self) -> None:
         self._decide = None

@@ -9,7 +9,8 @@ sync, for a vote that nobody waits for. *There Is More Consensus in Egalitarian 
                      who were asked is gone; or when the votes don't come within `thrift_s`
 
 Whoever is asked later has been behind by then, and catches up as after lost messages: any majority
-may be asked, so this is a matter of time only. A leader that isn't busy asks everybody.
+may be asked, so this is a matter of time only. A leader that isn't busy asks everybody; so does one
+with a large block, which costs by its bytes, and those everybody needs.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ class Thrift:
         has_voters = sum(node in self._voters for node in asked) >= self._settings.quorum - 1
         if is_due or not has_voters or self._settings.tenure is Tenure.BLOCK:
             asked = list(nodes)
-            self._all_asked_at = now
         self._asked = asked
         self._rest = [node for node in nodes if node not in asked]
-        self.deadline = now + self._settings.thrift_s if self._rest else inf
+        if self._rest:
+            self.deadline = now + self._settings.thrift_s
+        else:
+            self.deadline, self._all_asked_at = inf, now
         return asked
 
     def rest(self, now: float) -> Sequence[NodeId]:

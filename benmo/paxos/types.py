@@ -106,6 +106,8 @@ class Settings:
     """How long a stable leader may leave it to its next `Accept` to tell of a decision."""
     thrift_s: float = 0.0
     """How long a busy stable leader may leave out those whose votes aren't needed."""
+    thrift_bytes_max: int = 1 << 14
+    """With a block of more bytes, it leaves nobody out."""
 
     def __post_init__(self) -> None:
         if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):
@@ -162,6 +164,9 @@ class Application(Protocol):
 
     def payers(self, block: Block) -> Collection[NodeId]:
         """The nodes whose users wait for the decision of this block."""
+
+    def bytes_of(self, block: Block) -> int:
+        """How long a block is."""
 
     def forward(self, ballot: Ballot, again: bool) -> object | None:
         """What the leader of `ballot` hasn't yet been sent of this node's queue, or None.

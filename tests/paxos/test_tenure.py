@@ -105,8 +105,8 @@ def test_a_peer_that_came_back_between_two_slots_gets_the_next_accept() -> None:
         for peer in (2, 3):
             bench.take(bench.replica.on_link(peer, up, bench.now))
     bench.application.queue = ["next"]
-    bench.take(bench.replica.on_request(bench.now))
-    assert receivers(bench.due(), Accept) == [1, 2, 3]
+    step = bench.take(bench.replica.on_request(bench.now))
+    assert receivers(step, Accept) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("tenure", TENURES)

@@ -127,6 +127,12 @@ def test_whose_users_wait_for_the_slot_before_is_asked_for_the_next() -> None:
     assert bench.replica.leader.ballot == ballot
 
 
+def test_with_a_large_block_everybody_is_asked() -> None:
+    bench, _ = busy()
+    bench.application.block_bytes = bench.settings.thrift_bytes_max + 1
+    assert receivers(bench.decide(), Accept) == [1, 2, 3, 4, 5]
+
+
 def test_the_rest_of_the_nodes_can_decide_it_when_those_who_were_asked_do_not_answer() -> None:
     bench, ballot = busy()
     bench.decide()

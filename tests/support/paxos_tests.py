@@ -80,6 +80,7 @@ class FakeApplication:
         self.queue = list(queue)
         self.forwarded: list[object] = []
         self.dropped = 0
+        self.block_bytes = 100
         self.sent_in = Ballot.ZERO
 
     def waiting(self) -> bool:
@@ -103,6 +104,9 @@ class FakeApplication:
 
     def payers(self, block: Block) -> tuple[NodeId, ...]:
         return ()
+
+    def bytes_of(self, block: Block) -> int:
+        return self.block_bytes
 
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
         self.forwarded.append(payload)
