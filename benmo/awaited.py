@@ -29,14 +29,15 @@ class Segment:
 class Wait:
     """Somebody waits for transfers `first` to `end` - 1; `segments` are those that are decided.
 
-    They come in the order of their numbers.
+    They come in the order of their numbers. `on_decided` is called once all of them are.
     """
 
     ticket: int
     first: int
     end: int
-    decided: asyncio.Future[None]
+    on_decided: Callable[[], object]
     segments: list[Segment] = field(default_factory=list)
+    is_decided: bool = False
 
 
 class Awaited:
@@ -47,10 +48,9 @@ class Awaited:
         self._tickets = itertools.count()
         self._waits: dict[int, Wait] = {}
 
-    def wait(self, first: int, end: int) -> Wait:
+    def wait(self, first: int, end: int, on_decided: Callable[[], object]) -> Wait:
         """For transfers none of which is decided yet."""
-        decided = asyncio.get_running_loop().create_future()
-        wait = Wait(next(self._tickets), first, end, decided)
+        wait = Wait(next(self._tickets), first, end, on_decided)
         self._waits[wait.ticket] = wait
         return wait
 
@@ -72,7 +72,8 @@ class Awaited:
                 wait.segments.append(segment)
             if wait.end <= segment.end:
                 self.forget(wait)
-                wait.decided.set_result(None)
+                wait.is_decided = True
+                wait.on_decided()
 
     def _segment(self, applied: AppliedBlock) -> Segment | None:
         """What a block decided of this node; one run of numbers without gaps, or nothing."""
@@ -129,26 +130,45 @@ class Heights:
         return sum(map(len, self._waiting.values()))
 
 
+def nobody() -> None:
+    """Who is told, and does nothing."""
+
+
 @dataclass(slots=True)
 class Request:
-    """What somebody asked this node to pay, on its way through a turn of the engine."""
+    """What somebody asked this node to pay, on its way through a turn of the engine.
+
+    `on_admitted` is called once there is an `admission`, and `on_decided` later, if there is a
+    `wait`; both in the turn itself, so that an answer leaves with it.
+    """
 
     payments: Payments
-    admitted: asyncio.Future[Admission]
-    is_awaited: bool = False
+    is_awaited: bool
+    on_admitted: Callable[[], object]
+    on_decided: Callable[[], object] = nobody
+    admission: Admission | None = None
     wait: Wait | None = None
+    is_forgotten: bool = False
+
+    def forget(self) -> None:
+        """Nobody wants to be told any more. (Whoever was may hold this, which would be a cycle.)"""
+        self.is_forgotten = True
+        self.on_admitted = self.on_decided = nobody
+        if self.wait is not None:
+            self.wait.on_decided = nobody
 
     def admit(self, admission: Admission, awaited: Awaited) -> None:
         """The turn is over, and what it decided is not told to `awaited` yet."""
-        if self.admitted.done():
+        if self.is_forgotten:
             return
         waiting = [known.transfer.number for known in admission.known.values() if not known.slot]
         run = admission.run
         if run is not None and len(run) > 0:
             waiting += [run.first, run.end - 1]
         if self.is_awaited and waiting:
-            self.wait = awaited.wait(min(waiting), max(waiting) + 1)
-        self.admitted.set_result(admission)
+            self.wait = awaited.wait(min(waiting), max(waiting) + 1, self.on_decided)
+        self.admission = admission
+        self.on_admitted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +185,13 @@ class Paid:
     height: int = 0
 
 
-def paid(request: Request, admission: Admission) -> Paid:
+def paid(request: Request) -> Paid:
     """What became of a request that was not refused, as far as it was waited for."""
-    assert admission.run is not None
+    admission = request.admission
+    assert admission is not None and admission.run is not None
     segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
     segments += request.wait.segments if request.wait is not None else []
-    is_decided = request.is_awaited and (request.wait is None or request.wait.decided.done())
+    is_decided = request.is_awaited and (request.wait is None or request.wait.is_decided)
     return Paid(
         _ranges(admission.run, admission.known), tuple(segments), is_decided, admission.height
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
 from benmo.errors import ProtocolError, Refused, StateError
-from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
+from benmo.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.listener import HANDSHAKE_TIMEOUT_S
 from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.requests import (
@@ -44,8 +43,6 @@ class NodeConnection(FrameReader):
         self.cluster = cluster
         self.toolbar: Toolbar | None = None
         self._numbers = itertools.count(1)
-        self._unsent: list[bytes] = []
-        self._is_sending = False
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._watcher: Callable[[Notice], None] | None = None
 
@@ -69,7 +66,7 @@ class NodeConnection(FrameReader):
             raise NotReached(f"node {self.node} is gone")
         self._asked[request.number] = answer
         try:
-            self._send(payload)
+            self.send(payload)
             return await answer
         finally:
             self._asked.pop(request.number, None)
@@ -81,25 +78,7 @@ class NodeConnection(FrameReader):
 
     def tell(self, request: Watch | Hurry) -> None:
         """Send what has no answer of its own; if the node is gone, it is lost."""
-        self._send(encode(request))
-
-    def _send(self, payload: bytes) -> None:
-        """The first of one pass of the loop leaves at once, the others together after it."""
-        self._unsent.append(frame(payload))
-        if not self._is_sending:
-            self._is_sending = True
-            self._write()
-            asyncio.get_running_loop().call_soon(self._write_rest)
-
-    def _write_rest(self) -> None:
-        self._is_sending = False
-        self._write()
-
-    def _write(self) -> None:
-        data, self._unsent = b"".join(self._unsent), []
-        if data and self.transport is not None:
-            with suppress(ConnectionError):
-                self.transport.write(data)
+        self.send(encode(request))
 
     def on_frame(self, payload: bytes) -> None:
         match decode_answer(payload):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import assert_never
 
 from benmo.awaited import Paid as PaidFor
 from benmo.commands import execute
 from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
-from benmo.frames import FRAME_BYTES_MAX, FrameReader, frame
+from benmo.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.output import Status
 from benmo.paxos import Notice
@@ -57,13 +56,13 @@ _TASKS_MAX = 50_000
 class ControlServer(FrameReader):
     """Answers the requests of one connection."""
 
+    unread_bytes_max = _UNREAD_BYTES_MAX
+
     def __init__(self, service: Service) -> None:
         super().__init__()
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
         self._paying: set[Asked] = set()
-        self._unsent: list[bytes] = []
-        self._is_sending = False
         self._stop_watching: Callable[[], None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -264,28 +263,8 @@ class ControlServer(FrameReader):
             self._write(Told(notice.kind, notice.text, notice.at))
 
     def _write(self, answer: Answer) -> None:
-        """The first of one pass of the loop leaves at once, the others together after it."""
-        if self._service.has_failed:
-            return
-        self._unsent.append(frame(encode(answer)))
-        if not self._is_sending:
-            self._is_sending = True
-            self._send()
-            asyncio.get_running_loop().call_soon(self._send_rest)
-
-    def _send_rest(self) -> None:
-        self._is_sending = False
-        self._send()
-
-    def _send(self) -> None:
-        data, self._unsent = b"".join(self._unsent), []
-        if not data or self._service.has_failed:
-            return
-        if self.transport is not None and not self.transport.is_closing():
-            with suppress(ConnectionError):
-                self.transport.write(data)
-            if self.transport.get_write_buffer_size() > _UNREAD_BYTES_MAX:
-                self.abort()
+        if not self._service.has_failed:
+            self.send(encode(answer))
 
 
 def _block_read(applied: AppliedBlock) -> BlockRead:

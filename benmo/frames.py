@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import cast
 
 from benmo.errors import ProtocolError
@@ -23,11 +24,16 @@ def frame(payload: bytes) -> bytes:
 class FrameReader(asyncio.Protocol, ABC):
     """Cuts what arrives into frames; drops the connection on whatever is none.
 
-    Subclasses say what a frame means, and may raise `ProtocolError`.
+    Subclasses say what a frame means, and may raise `ProtocolError`. Whoever reads so little of
+    what is sent that `unread_bytes_max` wait is dropped, too.
     """
+
+    unread_bytes_max: int | None = None
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
+        self._is_sending = False
         self._buffer = bytearray()
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -45,6 +51,31 @@ class FrameReader(asyncio.Protocol, ABC):
         except ProtocolError as error:
             self.abort()
             self.on_misbehaviour(str(error))
+
+    def send(self, payload: bytes) -> None:
+        """Send a frame, if there is still a connection.
+
+        The first of one pass of the loop leaves at once, the others together after it.
+        """
+        self._unsent.append(frame(payload))
+        if not self._is_sending:
+            self._is_sending = True
+            self._send()
+            asyncio.get_running_loop().call_soon(self._send_rest)
+
+    def _send_rest(self) -> None:
+        self._is_sending = False
+        self._send()
+
+    def _send(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if not data or self.transport is None or self.transport.is_closing():
+            return
+        with suppress(ConnectionError):
+            self.transport.write(data)
+        waiting = self.transport.get_write_buffer_size()
+        if self.unread_bytes_max is not None and waiting > self.unread_bytes_max:
+            self.abort()
 
     def abort(self) -> None:
         """Close the connection at once."""

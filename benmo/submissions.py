@@ -24,12 +24,17 @@ class Submissions:
 
     async def submit(self, payments: Payments) -> Admission:
         """Queue transfers, all or none; they are durable when this returns."""
-        return await self._admission(Request(payments, _future()))
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        request = Request(payments, False, lambda: _resolve(admitted))
+        self._put(request)
+        await admitted
+        assert request.admission is not None
+        return request.admission
 
     async def pay(self, payments: Payments, wait_s: float) -> Paid:
         """As `ask`, for whoever can wait. Raises `Refused`."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        asked = self.ask(payments, wait_s, lambda _: done.set_result(None))
+        asked = self.ask(payments, wait_s, lambda _: _resolve(done))
         try:
             await done
             return asked.result()
@@ -39,9 +44,10 @@ class Submissions:
     def ask(self, payments: Payments, wait_s: float, done: Callable[[Asked], object]) -> Asked:
         """As `submit`, and wait so long for the decisions; then call `done`, in the loop.
 
-        Whoever forgets it, or waits for less than it takes, leaves the transfers in the queue.
+        `done` must not fail: it may be called in a turn. Whoever forgets it, or waits for less than
+        it takes, leaves the transfers in the queue.
         """
-        asked = Asked(self._awaited, Request(payments, _future(), wait_s > 0), wait_s, done)
+        asked = Asked(self._awaited, payments, wait_s, done)
         self._put(asked.request)
         return asked
 
@@ -52,10 +58,6 @@ class Submissions:
     def on_applied(self, applied: AppliedBlock) -> None:
         """A block was decided and applied."""
         self._awaited.applied(applied)
-
-    async def _admission(self, request: Request) -> Admission:
-        self._put(request)
-        return await request.admitted
 
     def _put(self, request: Request) -> None:
         self._ticket += 1
@@ -69,47 +71,43 @@ class Asked:
     def __init__(
         self,
         awaited: Awaited,
-        request: Request,
+        payments: Payments,
         wait_s: float,
         done: Callable[[Asked], object],
     ) -> None:
-        self.request = request
+        self.request = Request(payments, wait_s > 0, self._on_admitted, self._finish)
         self._awaited = awaited
         self._wait_s = wait_s
         self._done = done
         self._timer: asyncio.TimerHandle | None = None
-        request.admitted.add_done_callback(self._on_admitted)
 
     def result(self) -> Paid:
         """What became of it; once it is done. Raises `Refused`."""
-        admission = self.request.admitted.result()
+        admission = self.request.admission
+        assert admission is not None
         if admission.run is None:
             raise Refused(admission.reason)
-        return paid(self.request, admission)
+        return paid(self.request)
 
     def forget(self) -> None:
         """Nobody wants to know any more."""
-        self.request.admitted.cancel()
         self._done = _nobody
         self._end()
 
-    def _on_admitted(self, admitted: asyncio.Future[Admission]) -> None:
-        wait = self.request.wait
-        if admitted.cancelled():
-            return
-        if wait is None:
-            self._done(self)
-            return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._wait_s, self._finish)
-        wait.decided.add_done_callback(self._finish)
+    def _on_admitted(self) -> None:
+        if self.request.wait is None:
+            self._finish()
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._wait_s, self._finish)
 
-    def _finish(self, _decided: object = None) -> None:
+    def _finish(self) -> None:
         done, self._done = self._done, _nobody
         self._end()
         done(self)
 
     def _end(self) -> None:
+        self.request.forget()
         if self._timer is not None:
             self._timer.cancel()
         if self.request.wait is not None:
@@ -120,5 +118,7 @@ def _nobody(_asked: Asked) -> None:
     """Who is told of what was told already, or is wanted no more."""
 
 
-def _future() -> asyncio.Future[Admission]:
-    return asyncio.get_running_loop().create_future()
+def _resolve(future: asyncio.Future[None]) -> None:
+    """Wake who waits, unless that one has been cancelled meanwhile."""
+    if not future.done():
+        future.set_result(None)

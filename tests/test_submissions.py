@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -76,6 +78,24 @@ def test_who_is_cancelled_at_the_moment_of_the_admission_leaves_nothing_behind()
         assert paying.cancelled() and asked.waiting == 0
 
     in_a_loop(test())
+
+
+def test_a_payment_that_was_answered_ends_without_the_collector_of_cycles() -> None:
+    async def test() -> None:
+        it, answers = Asked(), []
+        asked = it.submissions.ask(PAYMENT, 30.0, lambda done: answers.append(done.result()))
+        it.submissions.on_admission(Admission(it.submitted[-1].ticket, RUN))
+        it.submissions.on_applied(ListChain().decide(RUN))
+        assert [paid.is_decided for paid in answers] == [True]
+        gone = weakref.ref(asked)
+        del asked
+        assert gone() is None
+
+    gc.disable()
+    try:
+        in_a_loop(test())
+    finally:
+        gc.enable()
 
 
 def test_a_refusal_is_raised() -> None:
