@@ -228,8 +228,10 @@ def line_in(rest: bytes, previous: int) -> bytes | None:
 def require_torn(rest: bytes, previous: int) -> None:
     """Raises `DamagedLine` if this, a journal's end, is a line that is whole but for its newline.
 
-    No write ends with anything else in a newline's place.
+    No write ends with anything else in a newline's place. NULs may follow, from which the file was
+    made longer beforehand.
     """
+    rest = rest.rstrip(b"\0")
     if line_in(rest[:-1], previous) == rest[:-1]:
         raise DamagedLine("the newline at its end is wrong")
 

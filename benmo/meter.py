@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from benmo.events import Event, Report
 class Meter(Protocol):
     """Measures a node; called in its loop's thread, `disk` and `begin` before that runs."""
 
-    def disk(self, path: Path) -> RealDisk: ...
+    def disk(self, path: Path, ahead: Collection[str]) -> RealDisk: ...
 
     def begin(self, engine: Engine) -> None: ...
 

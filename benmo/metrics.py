@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,9 +99,9 @@ class Metrics:
 
     # What the service calls.
 
-    def disk(self, path: Path) -> RealDisk:
+    def disk(self, path: Path, ahead: Collection[str] = ()) -> RealDisk:
         """A directory, its fsyncs measured."""
-        return _MeteredDisk(path, self._syncs)
+        return _MeteredDisk(path, ahead, self._syncs)
 
     def begin(self, engine: Engine) -> None:
         """Measure this engine from now on."""
@@ -145,8 +145,8 @@ class Metrics:
 
 
 class _MeteredDisk(RealDisk):
-    def __init__(self, path: Path, syncs: Histogram) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, ahead: Collection[str], syncs: Histogram) -> None:
+        super().__init__(path, ahead)
         self._syncs = syncs
 
     def sync(self, name: str) -> None:

@@ -141,7 +141,7 @@ class NodeFiles:
                 require_torn(rest, sum_before)
         except (DamagedLine, AssertionError) as error:
             raise self._damaged(JOURNAL, number, str(error)) from error
-        return Tail(tuple(blocks), is_torn=bool(rest) and whole is None)
+        return Tail(tuple(blocks), is_torn=bool(rest.strip(b"\0")) and whole is None)
 
     def _snapshot(self) -> tuple[CheckpointLine, bytes]:
         """A checkpoint, and the journal that was beside it."""

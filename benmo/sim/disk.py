@@ -169,6 +169,15 @@ class MemoryDisk:
         data[position // 8] ^= 1 << position % 8
         self.overwrite(name, bytes(data))
 
+    def lengthen(self, name: str, nuls: int) -> None:
+        """Leave a file longer than what was appended, as one that is made longer beforehand."""
+        file = self._files.get(name)
+        if file is not None and nuls:
+            if file.durable == file.data:
+                file.durable += bytes(nuls)
+                file.unchanged += nuls
+            file.data += bytes(nuls)
+
     def wipe(self) -> None:
         """Lose every file, durably."""
         self._files.clear()

@@ -9,7 +9,7 @@ from random import Random
 
 from benmo.engine import Engine, Limits
 from benmo.events import Asked, Event, Report, Submitted
-from benmo.journal import State
+from benmo.journal import SECTOR_BYTES, State
 from benmo.ledger import AppliedBlock
 from benmo.paxos import Heartbeat, Message, NodeId, Settings
 from benmo.runs import Run
@@ -18,7 +18,9 @@ from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.plan import Plan
-from benmo.storage import Storage
+from benmo.storage import JOURNAL, Storage
+
+_LENGTHENED_SHARE = 0.3
 
 CLUSTER = "5" * 32
 """The id of the simulated cluster."""
@@ -164,6 +166,8 @@ class Machine:
             self.disk = self.disk.after_power_cut(self.chance)
             self.disk.before = self._before
             self.keys.lose_power(self.keys_chance)
+        if self.chance.random() < _LENGTHENED_SHARE:
+            self.disk.lengthen(JOURNAL, int(self.chance.random() * 3 * SECTOR_BYTES))
 
     def mend(self) -> None:
         """All faults of this machine end."""

@@ -170,8 +170,10 @@ def test_a_last_line_is_never_forgotten_for_a_damaged_byte(kind: str, lines_befo
     assert any(mask in data[start:] for mask in (b" ", b"@", b"\x80"))
     for place in range(start, len(data)):
         for damage in (*(data[place] ^ 1 << bit for bit in range(8)), 0):
-            twin = damaged(disk, JOURNAL, data[:place] + bytes([damage]) + data[place + 1 :])
-            assert remembers(twin, after, writer.now), (place, damage)
+            wrong = data[:place] + bytes([damage]) + data[place + 1 :]
+            for nuls in (0, 700):
+                twin = damaged(disk, JOURNAL, wrong + bytes(nuls))
+                assert remembers(twin, after, writer.now), (place, damage, nuls)
 
 
 def remembers(disk: MemoryDisk, *states: Snapshot) -> bool:
@@ -180,6 +182,26 @@ def remembers(disk: MemoryDisk, *states: Snapshot) -> bool:
         return reopened(disk) in states
     except StateError as error:
         return "is damaged: " in str(error)
+
+
+@pytest.mark.parametrize("nuls", [1, 511, 512, 5000])
+def test_nuls_after_the_last_line_are_no_damage_and_are_taken_off(nuls: int) -> None:
+    disk = MemoryDisk()
+    writer = every_kind_of_line(disk)
+    data = disk.read(JOURNAL)
+    twin = damaged(disk, JOURNAL, data + bytes(nuls))
+    assert reopened(twin) == writer.now
+    assert twin.read(JOURNAL) == data
+
+
+@pytest.mark.parametrize("nuls", [100, 5000])
+def test_what_is_torn_before_nuls_is_cut_off(nuls: int) -> None:
+    disk, first, before = journal_with(3, LONG)
+    data = disk.read(JOURNAL)
+    for length in range(first, len(data) - 1, 13):
+        assert reopened(damaged(disk, JOURNAL, data[:length] + bytes(nuls))) == before
+    for start in edges(first, len(data))[:-1]:
+        assert reopened(damaged(disk, JOURNAL, data[:start] + bytes(5000))) == before
 
 
 @pytest.mark.parametrize("end", [b"", b"\0", b"\0" * 9])
