@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import uvloop
+
 from benmo.cluster import StateDirectory
 from benmo.commands import is_crash, patience_s
 from benmo.connection import NodeGone, NotReached, connect
@@ -29,7 +31,7 @@ class AttachedNode:
 
     def __init__(self, state: StateDirectory, node: NodeId) -> None:
         self._node = node
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
         try:

@@ -14,7 +14,7 @@ PARENT_VARIABLE = "BENMO_PARENT"
 """Names the process with which this one is to end."""
 
 _PR_SET_PDEATHSIG = 1
-_PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich")
+_PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich", "uvloop")
 
 
 def why_not():

@@ -21,6 +21,8 @@ from itertools import chain
 from random import Random
 from typing import Any, TypeVar
 
+import uvloop
+
 from benmo.awaited import Heights
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
@@ -34,7 +36,7 @@ from benmo.ledger import AppliedBlock
 from benmo.meter import Meter
 from benmo.paxos import Accepted, Message, NodeId, Notice, NoticeKind
 from benmo.ports import holder_of
-from benmo.storage import Storage
+from benmo.storage import JOURNAL, Storage
 from benmo.submissions import Submissions
 from benmo.toolbar import Toolbar
 from benmo.transport import PeerTransport
@@ -45,7 +47,7 @@ _LOG = logging.getLogger("benmo")
 _READ_BYTES = 1 << 20
 _TOOLBAR_EVERY_S = 0.25
 _LATE_S = 0.005
-"""How long a vote that isn't needed any more may wait for other work."""
+"""How long a vote that decides nothing may wait for other work."""
 
 
 def clock() -> Callable[[], float]:
@@ -74,18 +76,19 @@ class Service:
         self._failed = failed
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
-        self._disk = (RealDisk if meter is None else meter.disk)(state.node(node))
+        self._disk = (RealDisk if meter is None else meter.disk)(state.node(node), ahead=(JOURNAL,))
         self._storage, recovered = Storage.open(self._disk, self.cluster.cluster, node)
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
         self._now = clock()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._events: list[Event] = []
         self._is_scheduled = False
         self._is_stopped = True
         self.has_failed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = math.inf
         self._late: asyncio.TimerHandle | None = None
         self._confirmer = Confirmer(lambda ticket: self._happened(Asked(ticket)))
         self.submissions = Submissions(node, self._happened)
@@ -270,12 +273,15 @@ class Service:
             self._loop.call_soon(self._turn)
 
     def _received(self, sender: NodeId, message: Message) -> None:
-        if isinstance(message, Accepted) and message.slot <= self.engine.ledger.height:
-            self._events.append(Received(sender, message))
-            if self._late is None:
-                self._late = self._loop.call_later(_LATE_S, self._happened, None)
+        """A vote that decides nothing yet, or nothing any more, waits for other work."""
+        if self._is_scheduled or not isinstance(message, Accepted):
+            self._happened(Received(sender, message))
             return
-        self._happened(Received(sender, message))
+        self._events.append(Received(sender, message))
+        if self.engine.replica.leader.may_decide(message, len(self._events)):
+            self._happened(None)
+        elif self._late is None:
+            self._late = self._loop.call_later(_LATE_S, self._happened, None)
 
     def _turn(self) -> None:
         self._is_scheduled = False
@@ -297,11 +303,17 @@ class Service:
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        wait_s = self.engine.deadline - self._now()
-        if not math.isinf(wait_s):
-            self._timer = self._loop.call_later(max(0.0, wait_s), self._happened, None)
+        """See to it that there is a turn when one is due; one more, earlier, costs little."""
+        deadline = self.engine.deadline
+        if deadline < self._armed_for:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._armed_for = deadline
+            self._timer = self._loop.call_later(max(0.0, deadline - self._now()), self._ring)
+
+    def _ring(self) -> None:
+        self._armed_for = math.inf
+        self._happened(None)
 
     def _publish(self, report: Report, now: float) -> None:
         for sender, reason in report.misbehaved:
@@ -341,6 +353,11 @@ class Service:
         if self._is_stopped:
             return
         self.toolbar = self.view.toolbar()
+        try:
+            self._disk.rest()
+        except OSError as error:
+            self.fail(error)
+            return
         self._loop.call_later(_TOOLBAR_EVERY_S, self._update_toolbar)
 
 

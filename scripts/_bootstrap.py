@@ -31,7 +31,15 @@ STAMPED_FILES = (
     "scripts/_venv.py",
 )
 
-RUNTIME_MODULES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich")
+RUNTIME_MODULES = (
+    "click",
+    "cryptography",
+    "msgpack",
+    "msgspec",
+    "prompt_toolkit",
+    "rich",
+    "uvloop",
+)
 DEV_MODULES = (
     "hatchling",
     "hypothesis",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import uvloop
 
 from benmo import __version__
 from benmo.bench.bare_round import bare_round
@@ -217,7 +218,8 @@ def bench(
     try:
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
-            asyncio.run(running.run())
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(running.run())
     except StateError as error:
         die(error)
     except ClientError as error:
