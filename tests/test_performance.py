@@ -27,7 +27,11 @@ def a_report(nodes: int) -> Report:
         Machine(2, "3.11", "6", "0"),
         nodes,
         42.0,
-        [BareRound(1, 100, False, Spread(2000.0, 1900.0, 2100.0), 0.5)],
+        [
+            BareRound(1, 100, False, False, Spread(2000.0, 1900.0, 2100.0), 0.5),
+            BareRound(1, 100, True, False, Spread(1600.0, 1500.0, 1700.0), 0.625),
+            BareRound(1, 100, True, True, Spread(1000.0, 900.0, 1100.0), 1.0),
+        ],
         [
             figures_of("batches", 8000, 8, [run], 10_000.0),
             figures_of("singles", 1, 256, [run], 4_000.0),
@@ -44,7 +48,7 @@ def test_the_main_table_has_a_column_for_each_cluster_and_says_of_what_a_rate_is
     assert table[0] == "|  | 5 nodes | 7 nodes |"
     assert "| batches of 8,000 | 2,000/s (0.20) | 2,000/s (0.20) |" in table
     assert "| single transfers, 256 under way | 2,000/s (0.50) | 2,000/s (0.50) |" in table
-    assert "4.00 ms (8.0)" in table[5]
+    assert "4.00 ms (8.0, 6.4, 4.0)" in table[5]
     assert "0.100 s (at most 0.200)" in table[6]
 
 

@@ -5,6 +5,10 @@ leader sends a block to all and appends it to its own file; each follower append
 `fdatasync`, then decode the block, compute its hash and add its transfers up. A round ends when a
 quorum has it on disk, and the next begins: one is under way at a time. There is no client, no check
 and no second message; with `tls`, the connections are those of the nodes.
+
+With a client, it is the limit of what one payment takes under Benmo's promises: the client asks,
+the leader makes that durable before any of it leaves, asks no more followers than a quorum needs,
+and answers.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
@@ -33,6 +38,7 @@ from benmo.runs import Run
 
 AMOUNT_MAX = 100
 _LENGTH_BYTES = 4
+_ANSWER = b"a"
 _WARM_UP_ROUNDS = 20
 _DEADLINE_S = 60.0
 
@@ -48,27 +54,51 @@ def block_of(transfers: int, nodes: Sequence[NodeId], debit: NodeId = 1) -> Bloc
 
 
 def bare_round(
-    state: StateDirectory, directory: Path, transfers: int, seconds: float, runs: int, tls: bool
+    state: StateDirectory,
+    directory: Path,
+    transfers: int,
+    seconds: float,
+    runs: int,
+    tls: bool,
+    client: bool = False,
 ) -> BareRound:
-    """Measure in `directory`, with as many processes as the cluster has nodes."""
+    """Measure in `directory`, with as many processes as the cluster has nodes, and a client's."""
     nodes = state.load().ids
     data = block_of(transfers, nodes).data
+    votes = len(nodes) // 2
+
+    def process(work: Work, node: NodeId) -> socket.socket:
+        path = directory / f"bare-{node}"
+        return stack.enter_context(_Process(work, state, path, node, tls)).socket
+
     with ExitStack() as stack:
-        followers = [
-            stack.enter_context(_Follower(state, directory, node, tls)).socket for node in nodes[1:]
-        ]
-        file = _open(directory / "bare-1")
+        asked = nodes[1 : votes + 1] if client else nodes[1:]
+        followers = [process(_follow, node) for node in asked]
+        payer = process(partial(_pay, data=data), nodes[0]) if client else None
+        file = _open(directory / f"bare-{nodes[0]}")
         stack.callback(os.close, file)
-        leader = _Leader(followers, file, data, len(nodes) // 2)
+        leader = _Leader(followers, payer, file, data, votes)
         leader.rounds(_WARM_UP_ROUNDS)
         rates = [leader.rate(seconds) for _ in range(runs)]
     spread = Spread.of(rates)
-    return BareRound(transfers, len(data), tls, spread, round(1000 / spread.median, 4))
+    return BareRound(transfers, len(data), tls, client, spread, round(1000 / spread.median, 4))
+
+
+def _frame(data: bytes) -> bytes:
+    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 
 class _Leader:
-    def __init__(self, followers: list[socket.socket], file: int, data: bytes, votes: int) -> None:
+    def __init__(
+        self,
+        followers: list[socket.socket],
+        payer: socket.socket | None,
+        file: int,
+        data: bytes,
+        votes: int,
+    ) -> None:
         self._followers = followers
+        self._payer = payer
         self._file = file
         self._data = data
         self._votes = votes
@@ -88,14 +118,20 @@ class _Leader:
         return (self._round - before) / (time.perf_counter() - began)
 
     def rounds(self, count: int) -> None:
-        frame = len(self._data).to_bytes(_LENGTH_BYTES, "big") + self._data
         for _ in range(count):
             self._round += 1
+            if self._payer is not None:
+                data = _receive_frame(self._payer)
+                assert data is not None, "the client hangs up last"
+                keep(self._file, data)
             for follower in self._followers:
-                follower.sendall(frame)
-            keep(self._file, self._data)
+                follower.sendall(_frame(self._data))
+            if self._payer is None:
+                keep(self._file, self._data)
             while sum(count == self._round for count in self._answered.values()) < self._votes:
                 self._take_answers()
+            if self._payer is not None:
+                self._payer.sendall(_ANSWER)
 
     def _take_answers(self) -> None:
         ready = self._poll.poll(_DEADLINE_S)
@@ -111,16 +147,19 @@ class _Leader:
             self._answered[follower] += received
 
 
-class _Follower:
-    """A process, and the leader's connection to it."""
+Work = Callable[[socket.socket, Path], None]
 
-    def __init__(self, state: StateDirectory, directory: Path, node: NodeId, tls: bool) -> None:
+
+class _Process:
+    """A process that does some work, and the leader's connection to it."""
+
+    def __init__(
+        self, work: Work, state: StateDirectory, path: Path, node: NodeId, tls: bool
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         self._process = context.Process(
-            target=_follow,
-            args=(there, directory / f"bare-{node}", state.tls(node) if tls else None),
-            daemon=True,
+            target=_serve, args=(work, there, path, state.tls(node) if tls else None), daemon=True
         )
         self._process.start()
         if not here.poll(_DEADLINE_S):
@@ -130,7 +169,7 @@ class _Follower:
         if tls:
             self.socket = client_context(state.tls(1)).wrap_socket(self.socket)
 
-    def __enter__(self) -> _Follower:
+    def __enter__(self) -> _Process:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,7 +177,7 @@ class _Follower:
         self._process.join(_DEADLINE_S)
 
 
-def _follow(told: Connection, path: Path, tls: Path | None) -> None:
+def _serve(work: Work, told: Connection, path: Path, tls: Path | None) -> None:
     """In a process of its own, until the leader hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         told.send(listening.getsockname()[1])
@@ -146,14 +185,21 @@ def _follow(told: Connection, path: Path, tls: Path | None) -> None:
     leader.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls is not None:
         leader = server_context(tls).wrap_socket(leader, server_side=True)
-    file = _open(path)
     with suppress(ConnectionError, ssl.SSLError):  # the leader has hung up
-        while (length := _receive(leader, _LENGTH_BYTES)) is not None:
-            data = _receive(leader, int.from_bytes(length, "big"))
-            if data is None:
-                break
-            keep(file, data)
-            leader.sendall(b"a")
+        work(leader, path)
+
+
+def _follow(leader: socket.socket, path: Path) -> None:
+    file = _open(path)
+    while (data := _receive_frame(leader)) is not None:
+        keep(file, data)
+        leader.sendall(_ANSWER)
+
+
+def _pay(leader: socket.socket, _path: Path, data: bytes) -> None:
+    leader.sendall(_frame(data))
+    while leader.recv(1):
+        leader.sendall(_frame(data))
 
 
 def keep(file: int, data: bytes) -> None:
@@ -165,6 +211,11 @@ def keep(file: int, data: bytes) -> None:
     hashlib.sha256(data).digest()
     for run in decode_block(data).runs:
         sum(run.amount)
+
+
+def _receive_frame(connection: socket.socket) -> bytes | None:
+    length = _receive(connection, _LENGTH_BYTES)
+    return None if length is None else _receive(connection, int.from_bytes(length, "big"))
 
 
 def _receive(connection: socket.socket, length: int) -> bytes | None:

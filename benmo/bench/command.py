@@ -101,8 +101,11 @@ class _Bench:
         state = make_state(self._directory / "bare", self._wishes.nodes)
         for size in sorted(sizes):
             self._say(f"the bare round, blocks of {size:,}")
-            for tls in (False, True):
-                bare = bare_round(state, self._directory, size, _BARE_S, self._wishes.runs, tls)
+            kinds = [(False, False), (True, False), *([(True, True)] if size == 1 else [])]
+            for tls, client in kinds:
+                bare = bare_round(
+                    state, self._directory, size, _BARE_S, self._wishes.runs, tls, client
+                )
                 self.report.bare_rounds.append(bare)
                 if not tls:
                     self._bare[size] = bare.transfers_per_s

@@ -52,11 +52,15 @@ class LoadFigures(msgspec.Struct, frozen=True):
 
 
 class BareRound(msgspec.Struct, frozen=True):
-    """Rounds without Benmo: a block of so many transfers, to every node and its disk."""
+    """Rounds without Benmo: a block of so many transfers, to every node and its disk.
+
+    With a `client`, from its request to its answer, and no more nodes are asked than must be.
+    """
 
     batch: int
     block_bytes: int
     tls: bool
+    client: bool
     rounds_per_s: Spread
     round_ms: float
 

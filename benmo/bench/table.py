@@ -29,7 +29,7 @@ def _tables(report: Report) -> Iterator[Table]:
     bare = [
         (
             f"{each.batch:,}",
-            "with TLS" if each.tls else "",
+            ("with a client and TLS" if each.client else "with TLS") if each.tls else "",
             f"{each.rounds_per_s.median:,.0f}",
             f"{each.round_ms:.2f}",
             f"{each.transfers_per_s:,.0f}",

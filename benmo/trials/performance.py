@@ -45,11 +45,11 @@ def main_table(reports: Sequence[Report]) -> str:
     for report in reports:
         for row, load in zip(rows, report.loads, strict=True):
             row.append(_rate(load))
-    alone = ["one at a time: p50, and as a multiple of the bare round"]
+    alone = ["one at a time: p50, as a multiple of the bare round, with TLS, with a client and TLS"]
     for report in reports:
-        load, bare = report.loads[-1], report.bare_rounds[0]
-        p50_ms = load.latency_p50_ms.median
-        alone.append(f"{p50_ms:.2f} ms ({p50_ms / bare.round_ms:.1f})")
+        p50_ms = report.loads[-1].latency_p50_ms.median
+        bare = [f"{p50_ms / each.round_ms:.1f}" for each in report.bare_rounds if each.batch == 1]
+        alone.append(f"{p50_ms:.2f} ms ({', '.join(bare)})")
     rows.append(alone)
     for index, what in enumerate(("SIGKILL of the leader", "SIGSTOP of the leader")):
         gaps = [report.gaps[index] for report in reports]
@@ -78,7 +78,7 @@ def bare_table(report: Report) -> str:
     rows = [
         [
             f"{bare.batch:,}",
-            "yes" if bare.tls else "no",
+            "yes, and a client" if bare.client else "yes" if bare.tls else "no",
             f"{bare.rounds_per_s.median:,.0f}",
             f"{bare.round_ms:.2f}",
             f"{bare.transfers_per_s:,.0f}",
@@ -140,7 +140,11 @@ def plot_batches(report: Report, path: Path) -> None:
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for tls, ink, label in ((False, _BARE_INK, "bare round"), (True, _TLS_INK, "… with TLS")):
-        bare = [each for each in report.bare_rounds if each.tls is tls and each.batch in _BATCHES]
+        bare = [
+            each
+            for each in report.bare_rounds
+            if each.tls is tls and not each.client and each.batch in _BATCHES
+        ]
         rates = [each.transfers_per_s for each in bare]
         axes.loglog([each.batch for each in bare], rates, "--", color=ink, label=label)
     loads = sorted(report.loads, key=lambda load: load.batch)
