@@ -128,10 +128,11 @@ class Pool:
         return self._queue.first if len(self._queue) else 0
 
     def ready(self) -> bool:
-        return len(self._queue) > 0 or bool(self._forwarded)
+        return len(self._queue) > 0 or any(map(self._is_next, self._forwarded.values()))
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
-        runs = [run for run in (self._queue, *self._forwarded.values()) if len(run)]
+        forwarded = filter(self._is_next, self._forwarded.values())
+        runs = [run for run in (self._queue, *forwarded) if len(run)]
         return self._make_block(slot, ballot, previous, now, self._shared(runs, slot))
 
     def _shared(self, runs: list[Run], slot: int) -> tuple[Run, ...]:
@@ -177,13 +178,18 @@ class Pool:
             raise ProtocolError(f"node {sender} forwards what isn't its own")
         if sender not in self._ledger.last:
             raise ProtocolError(f"node {sender} has no account")
-        room = self._block_transfers_max
         run = payload.since(self._ledger.last[sender] + 1)
         known = self._forwarded.get(sender)
         if known is not None and known.first <= run.first <= known.end:
-            self._forwarded[sender] = known.joined(run).upto(_FORWARDED_BLOCKS * room)
-        elif len(run) and run.first == self._ledger.last[sender] + 1:
-            self._forwarded[sender] = run.upto(_FORWARDED_BLOCKS * room)
+            run = known.joined(run)
+        elif known is not None and self._is_next(known):
+            return
+        if len(run):
+            self._forwarded[sender] = run.upto(_FORWARDED_BLOCKS * self._block_transfers_max)
+
+    def _is_next(self, run: Run) -> bool:
+        """Whether it continues what is decided; else this node is behind, and has it for later."""
+        return run.first == self._ledger.last[run.debit] + 1
 
     def drop_forwarded(self) -> None:
         self._forwarded = {}

@@ -66,6 +66,14 @@ def test_what_is_decided_is_not_taken_again(runs: list[Run], expected: list[int]
     assert forwarded(node, *runs) == expected
 
 
+def test_what_is_forwarded_early_waits_until_this_node_has_caught_up() -> None:
+    """A candidate may be behind those who forward to it, and they do so only once a second."""
+    node = PoolNode()
+    assert forwarded(node, of_two(3, 2)) == []
+    node.decide(of_two(1, 2))
+    assert node.pool.ready() and forwarded(node) == [3, 4]
+
+
 def test_a_decision_ends_what_was_forwarded_of_it() -> None:
     node = PoolNode()
     node.pool.take_forwarded(2, of_two(1, 3))

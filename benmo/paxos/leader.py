@@ -195,9 +195,10 @@ class Leader:
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> None:
         """A peer that became unreachable is left out until the instance ends, if there is one."""
-        if not up and self.phase is not Phase.LEAD:
-            self._left_out.add(peer)
+        if not up:
             self.thrift.on_gone(peer, now)
+            if self.phase is not Phase.LEAD:
+                self._left_out.add(peer)
 
     def resign(self) -> None:
         """Be an acceptor again."""

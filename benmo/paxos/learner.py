@@ -15,9 +15,15 @@ from benmo.paxos.peers import Peers
 from benmo.paxos.step import DecideRecord, NoticeKind, Step
 from benmo.paxos.types import Ballot, Block, NodeId, Proposal, ProtocolError, Settings
 
+_PATIENCE_MIN_S = 0.1
+_PATIENCE_FACTOR = 4
+"""Who is asked for blocks may take so many times as long as the last answer took."""
+
 
 class Learner:
     """Knows the chain's height and head; at most one request for blocks is under way.
+
+    One that isn't answered soon is made to another peer, with twice the patience.
 
     Invariant, asserted by `check`:
 
@@ -33,6 +39,9 @@ class Learner:
         self._peers = peers
         self._asked: set[NodeId] = set()
         """Those that were asked since the chain last grew."""
+        self._asked_at = inf
+        """When the first of them was."""
+        self._patience_s = _PATIENCE_MIN_S
 
     def check(self, height_before: int) -> None:
         assert self.height >= height_before, "L1"
@@ -67,6 +76,9 @@ class Learner:
         if not new or new[0].slot != self.height + 1:
             return
         self._require_linked(new)
+        if self._asked:
+            took_s = now - self._asked_at
+            self._patience_s = max(_PATIENCE_MIN_S, _PATIENCE_FACTOR * took_s)
         for block in new:
             self._append(block, Ballot.ZERO, step)
         if self.height < message.height:
@@ -80,15 +92,31 @@ class Learner:
         self._peers.on_height(peer, height)
         is_under_way = self.deadline != inf and now < self.deadline
         if height > self.height and not is_under_way:
+            if not self._asked:
+                self._asked_at = now
             self._asked.add(peer)
             step.send(peer, Behind(self.height))
-            self.deadline = now + self._settings.round_timeout_s
+            self.deadline = now + min(self._patience_s, self._settings.round_timeout_s)
+
+    def forget_request(self) -> None:
+        """What was asked for may never come, and whoever is ahead may be asked at once.
+
+        So it is when another leader comes, for it is mostly the leader that was asked.
+        """
+        self._asked.clear()
+        self.deadline = inf
+
+    def on_gone(self, peer: NodeId, now: float) -> None:
+        """A peer became unreachable: if it was asked, it is time to ask another one."""
+        if peer in self._asked:
+            self.deadline = min(self.deadline, now)
 
     def on_timer(self, now: float, step: Step) -> None:
         """The peer that was asked is silent: ask another one, and any again once all were."""
         if now < self.deadline:
             return
         self.deadline = inf
+        self._patience_s = min(2 * self._patience_s, self._settings.round_timeout_s)
         peer = self._peers.highest_reachable(but=self._asked)
         if peer is None or self._peers.height(peer) <= self.height:
             self._asked.clear()

@@ -298,6 +298,8 @@ class Replica:
         if self.leader.is_active and ballot > self.leader.ballot:
             self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
         if self.peers.is_reachable(ballot.node):
+            if ballot != self.election.leader:
+                self.learner.forget_request()
             self.election.on_leader(ballot, now)
 
     def _propose(self, now: float, step: Step) -> None:
@@ -319,6 +321,7 @@ class Replica:
             self.peers.tell_no_quorum(self._application.waiting(), step)
             return
         self.election.on_impatient()
+        self.learner.forget_request()
         self._highest_round += 1
         ballot = Ballot(self._highest_round, self.settings.node)
         answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
@@ -329,6 +332,8 @@ class Replica:
     def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
         step.notice(NoticeKind.LINK, f"node {peer} is {'reachable' if up else 'unreachable'}")
         self.leader.on_link(peer, up, now)
+        if not up:
+            self.learner.on_gone(peer, now)
         if not up and self.election.on_gone(peer, now):
             step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
 

@@ -33,13 +33,19 @@ class Thrift:
         self._rest: Sequence[NodeId] = ()
         self._all_asked_at = -inf
 
+    @property
+    def _is_on(self) -> bool:
+        return self._settings.tenure is Tenure.STABLE and self._settings.thrift_s > 0
+
     def ask(self, nodes: Sequence[NodeId], payers: Collection[NodeId], now: float) -> list[NodeId]:
         """Whom of these to ask now; this node is always one of them."""
+        if not self._is_on:
+            return list(nodes)
         chosen = {self._settings.node, *self._voters, *payers}
         asked = [node for node in nodes if node in chosen]
         is_due = now >= self._all_asked_at + self._settings.thrift_s
         has_voters = sum(node in self._voters for node in asked) >= self._settings.quorum - 1
-        if is_due or not has_voters or self._settings.tenure is Tenure.BLOCK:
+        if is_due or not has_voters:
             asked = list(nodes)
         self._asked = asked
         self._rest = [node for node in nodes if node not in asked]
@@ -61,10 +67,13 @@ class Thrift:
     def on_decided(self, voters: Collection[NodeId]) -> None:
         """The proposal is decided, by the votes of these, which came first."""
         self.end()
-        self._voters = [node for node in voters if node != self._settings.node]
+        if self._is_on:
+            self._voters = [node for node in voters if node != self._settings.node]
 
     def on_gone(self, peer: NodeId, now: float) -> None:
         """A peer became unreachable: it may be one whose vote is waited for."""
+        if peer in self._voters:
+            self._voters = ()
         if self._rest and peer in self._asked:
             self.deadline = now
 

@@ -168,9 +168,9 @@ def test_a_node_asks_on_until_it_is_where_its_peer_is() -> None:
 def test_only_one_request_for_blocks_is_under_way() -> None:
     it, step = learner(), Step()
     it.ask(2, 5, 0.0, step)
-    it.ask(3, 5, 1.9, step)
+    it.ask(3, 5, 0.09, step)
     assert step.messages == [(2, Behind(0))]
-    it.ask(3, 5, 2.0, step)
+    it.ask(3, 5, 0.1, step)
     assert step.messages == [(2, Behind(0)), (3, Behind(0))]
 
 
@@ -209,10 +209,50 @@ def test_the_only_one_that_is_further_is_asked_again() -> None:
     it, step = learner(3), Step()
     it.ask(2, 4, 0.0, Step())
     it.ask(3, 3, 0.0, Step())
-    it.on_timer(1.9, step)
+    it.on_timer(0.09, step)
     assert step.messages == []
-    it.on_timer(2.0, step)
+    it.on_timer(0.11, step)
     assert step.messages == [(2, Behind(3))]
+
+
+def test_each_request_without_an_answer_is_given_twice_the_time_up_to_a_rounds_limit() -> None:
+    it, waits = learner(3), []
+    it.ask(2, 4, 0.0, Step())
+    now = 0.0
+    for _ in range(7):
+        waits.append(round(it.deadline - now, 3))
+        now = it.deadline
+        it.on_timer(now, Step())
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+
+
+def test_the_next_request_is_given_a_multiple_of_the_time_that_the_last_one_took() -> None:
+    it = learner(3)
+    it.ask(2, 9, 0.0, Step())
+    it.on_blocks(2, Blocks(blocks(4, 5), 9), 0.08, Step())
+    assert it.deadline == pytest.approx(0.08 + 4 * 0.08)
+    it.on_blocks(2, Blocks(blocks(6, 7), 9), 0.081, Step())
+    assert it.deadline == pytest.approx(0.081 + 0.1), "but never less than this"
+
+
+def test_when_another_leader_comes_or_this_node_campaigns_the_request_is_made_anew() -> None:
+    it, step = learner(3), Step()
+    it.ask(2, 4, 0.0, Step())
+    it.forget_request()
+    it.ask(3, 4, 0.01, step)
+    assert step.messages == [(3, Behind(3))]
+
+
+def test_when_the_one_that_was_asked_is_gone_another_is_asked_at_once() -> None:
+    it, step = learner(3), Step()
+    it.ask(2, 4, 0.0, Step())
+    it._peers.on_height(3, 4)
+    it.on_gone(3, 0.01)
+    assert it.deadline == pytest.approx(0.1)
+    it._peers.on_link(2, False, 0.02)
+    it.on_gone(2, 0.02)
+    it.on_timer(0.02, step)
+    assert step.messages == [(3, Behind(3))]
 
 
 def test_nobody_is_asked_when_nobody_reachable_is_further() -> None:

@@ -90,6 +90,12 @@ def test_the_rest_is_asked_at_once_if_one_that_was_asked_is_gone() -> None:
     assert it.rest(10.2) == [2, 4]
 
 
+def test_when_a_voter_is_gone_between_two_proposals_the_next_one_goes_to_all() -> None:
+    it = thrift()
+    it.on_gone(3, 10.05)
+    assert it.deadline == inf and it.ask(ALL, (), 10.1) == ALL
+
+
 def test_once_it_is_decided_the_rest_is_not_asked() -> None:
     it = thrift()
     it.ask(ALL, (), 10.1)
