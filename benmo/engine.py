@@ -290,8 +290,15 @@ class Engine:
         return Blocks(tuple(applied.block for applied in read), self.ledger.height)
 
 
+_TOLD_EACH_MAX = 500
+"""Of more transfers in a block, each is not told for itself."""
+
+
 def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:
-    """A sentence for a decided block, and one for each of this node's transfers in it."""
+    """A sentence for a decided block, and one for each of this node's transfers in it.
+
+    Of many that were applied there is one sentence, since nobody reads them one by one.
+    """
     block = applied.block
     count = len(block)
     notices = [
@@ -301,6 +308,12 @@ def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:
             f"in ballot {block.ballot}",
         )
     ]
+    own = [run for run in block.runs if run.debit == node]
+    if not (applied.refused or applied.skipped) and sum(map(len, own)) > _TOLD_EACH_MAX:
+        for run in own:
+            text = f"decided {node}-{run.first} to {node}-{run.end - 1} ({len(run)} transfers)"
+            notices.append(Notice(NoticeKind.DECIDED, text))
+        return notices
     for transfer, outcome in applied.outcomes():
         if transfer.debit_node == node and outcome is Outcome.APPLIED:
             notices.append(Notice(NoticeKind.DECIDED, f"decided {transfer}"))

@@ -37,6 +37,10 @@ class Receipts(Sequence[Receipt]):
         self.is_decided = all(starmap(self._is_range_decided, self._ranges))
         self.refused = len(self._numbers(self._refused))
 
+    def __repr__(self) -> str:
+        state = "decided" if self.is_decided else "not all decided"
+        return f"<{len(self)} receipts of node {self._node}, {state}, {self.refused} refused>"
+
     def __len__(self) -> int:
         return len(self._payments)
 

@@ -39,6 +39,12 @@ def test_each_payment_has_its_number_its_slot_and_its_outcome() -> None:
     assert not made.is_decided and made.queued() == [expected[1]]
 
 
+def test_receipts_are_shown_by_what_became_of_them() -> None:
+    some = receipts(Decided(10, 20, 9, (11,)), Decided(3, 4, 2), Decided(7, 9, 8))
+    assert repr(some) == "<5 receipts of node 1, not all decided, 1 refused>"
+    assert repr(receipts(Decided(3, 12, 5))) == "<5 receipts of node 1, decided, 0 refused>"
+
+
 def test_all_are_decided_only_if_no_number_is_missing() -> None:
     known = Decided(3, 4, 2)
     assert receipts(known, Decided(8, 12, 5)).is_decided
