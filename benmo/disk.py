@@ -145,9 +145,11 @@ class RealDisk:
     def _forget(self, name: str) -> None:
         descriptor = self._descriptors.pop(name, None)
         if descriptor is not None:
-            if name in self._ahead:
-                self._ahead[name].cut(descriptor)
-            os.close(descriptor)
+            try:
+                if name in self._ahead:
+                    self._ahead[name].cut(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 class _Ahead:

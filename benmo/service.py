@@ -165,7 +165,8 @@ class Service:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
         self._key_index.close()
-        self._disk.close()
+        if not self.has_failed:
+            self._disk.close()
         self._directory_lock.release()
 
     # In the loop's thread.

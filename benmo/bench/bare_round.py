@@ -17,6 +17,7 @@ import hashlib
 import multiprocessing
 import os
 import select
+import signal
 import socket
 import ssl
 import time
@@ -178,7 +179,8 @@ class _Process:
 
 
 def _serve(work: Work, told: Connection, path: Path, tls: Path | None) -> None:
-    """In a process of its own, until the leader hangs up."""
+    """In a process of its own, until the leader hangs up: Ctrl-C is for that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         told.send(listening.getsockname()[1])
         leader, _ = listening.accept()

@@ -36,6 +36,9 @@ BARE_BATCH_OF_SINGLES = 100
 """Single transfers of many clients share blocks: the bare round's are of so many."""
 
 _WARM_UP = 0.25
+_STOPPED = 130
+"""The exit status after Ctrl-C, as of other programs."""
+
 _BARE_S = 1.0
 _CHAIN_BATCH = 8000
 
@@ -227,6 +230,9 @@ def bench(
         die(error)
     except ClientError as error:
         die(StateError(str(error)))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(_STOPPED)
     if as_json:
         click.echo(to_json(running.report))
     else:

@@ -54,18 +54,23 @@ async def run_load(
             asyncio.create_task(_work(opened[index % len(opened)], pay, tally))
             for index in range(clients)
         ]
-        await _until(warm_up_s, working)
-        before = await _uses(cluster)
-        height = (await opened[0].status()).height
-        tally.begin()
-        began = time.perf_counter()
-        await _until(seconds, working)
-        took_s = time.perf_counter() - began
-        transfers, latencies_s = tally.transfers, tally.latencies_s
-        blocks = (await opened[0].status()).height - height
-        after = await _uses(cluster)
-        tally.is_over = True
-        await asyncio.gather(*working)
+        try:
+            await _until(warm_up_s, working)
+            before = await _uses(cluster)
+            height = (await opened[0].status()).height
+            tally.begin()
+            began = time.perf_counter()
+            await _until(seconds, working)
+            took_s = time.perf_counter() - began
+            transfers, latencies_s = tally.transfers, tally.latencies_s
+            blocks = (await opened[0].status()).height - height
+            after = await _uses(cluster)
+            tally.is_over = True
+            await asyncio.gather(*working)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
     uses = tuple(map(_difference, before, after))
     return Run(took_s, transfers, blocks, latencies_s, uses)
 
