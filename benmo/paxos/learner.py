@@ -15,7 +15,7 @@ from benmo.paxos.peers import Peers
 from benmo.paxos.step import DecideRecord, NoticeKind, Step
 from benmo.paxos.types import Ballot, Block, NodeId, Proposal, ProtocolError, Settings
 
-_PATIENCE_MIN_S = 0.1
+_PATIENCE_MIN_MS = 100
 _PATIENCE_FACTOR = 4
 """Who is asked for blocks may take so many times as long as the last answer took."""
 
@@ -41,7 +41,7 @@ class Learner:
         """Those that were asked since the chain last grew."""
         self._asked_at = inf
         """When the first of them was."""
-        self._patience_s = _PATIENCE_MIN_S
+        self._patience_ms = _PATIENCE_MIN_MS
 
     def check(self, height_before: int) -> None:
         assert self.height >= height_before, "L1"
@@ -77,8 +77,8 @@ class Learner:
             return
         self._require_linked(new)
         if self._asked:
-            took_s = now - self._asked_at
-            self._patience_s = max(_PATIENCE_MIN_S, _PATIENCE_FACTOR * took_s)
+            took_ms = int(1000 * (now - self._asked_at))
+            self._patience_ms = max(_PATIENCE_MIN_MS, _PATIENCE_FACTOR * took_ms)
         for block in new:
             self._append(block, Ballot.ZERO, step)
         if self.height < message.height:
@@ -96,7 +96,7 @@ class Learner:
                 self._asked_at = now
             self._asked.add(peer)
             step.send(peer, Behind(self.height))
-            self.deadline = now + min(self._patience_s, self._settings.round_timeout_s)
+            self.deadline = now + min(self._patience_ms / 1000, self._settings.round_timeout_s)
 
     def forget_request(self) -> None:
         """What was asked for may never come, and whoever is ahead may be asked at once.
@@ -116,7 +116,7 @@ class Learner:
         if now < self.deadline:
             return
         self.deadline = inf
-        self._patience_s = min(2 * self._patience_s, self._settings.round_timeout_s)
+        self._patience_ms = min(2 * self._patience_ms, int(1000 * self._settings.round_timeout_s))
         peer = self._peers.highest_reachable(but=self._asked)
         if peer is None or self._peers.height(peer) <= self.height:
             self._asked.clear()

@@ -144,7 +144,7 @@ class Moment:
             id(replica.peers): None,
             id(replica.election): (self.may_campaign, self._forwards_to),
         }
-        but = {"deadline", "round_deadline", "_asked", "_asked_at", "_patience_s"}
+        but = {"deadline", "round_deadline", "_asked", "_asked_at", "_patience_ms"}
         if not self.campaigns:
             but.add("_highest_round")
         return (self.chain, self.campaigns, identity(parts.engine, self._now, known, but))
