@@ -90,7 +90,6 @@ EASY = sorted(set(PLANTED) - HARD)
 
 FIRST_SEEDS = {
     "answer-to-any-question": 300,
-    "doubled-confirmation-counted": 100,
     "index-ahead-of-its-keys": 200,
 }
 """Where to begin with those that need more than a hundred, and that no exploration looks for."""
