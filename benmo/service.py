@@ -165,7 +165,7 @@ class Service:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
         self._key_index.close()
-        if not self.has_failed:
+        if not self.has_failed:  # closing may shorten the journal, on a disk that has failed
             self._disk.close()
         self._directory_lock.release()
 

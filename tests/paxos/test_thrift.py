@@ -108,9 +108,13 @@ def test_once_it_is_decided_the_rest_is_not_asked() -> None:
 
 def busy() -> tuple[Bench, Ballot]:
     """The stable leader of five nodes, at height 1 by the votes of nodes 1, 2 and 3."""
-    bench = Bench(size=5, tenure=Tenure.STABLE, queue=("a", "b", "c"))
-    for part in (bench.replica.leader.thrift, bench.replica.leader.telling):
-        part._settings = replace(bench.settings, thrift_s=THRIFT_S, decide_delay_s=0.1)
+    bench = Bench(
+        size=5,
+        tenure=Tenure.STABLE,
+        queue=("a", "b", "c"),
+        thrift_s=THRIFT_S,
+        decide_delay_s=0.1,
+    )
     ballot = bench.lead()
     assert bench.replica.leader.proposal is not None
     return bench, ballot
@@ -126,8 +130,7 @@ def test_a_busy_leader_decides_with_the_quorum_that_it_asks() -> None:
 
 def test_whose_users_wait_for_the_slot_before_is_asked_for_the_next() -> None:
     bench, ballot = busy()
-    application = bench.application
-    application.payers = lambda block: (4,) if block.slot == 1 else ()  # type: ignore[method-assign]
+    bench.application.payers_of = {1: (4,)}
     assert receivers(bench.decide(), Accept) == [1, 2, 3, 4]
     assert receivers(bench.decide(), Accept) == [1, 2, 3]
     assert bench.replica.leader.ballot == ballot

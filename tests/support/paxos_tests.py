@@ -5,7 +5,7 @@ A block's hash is its name, as `a2`, so that a failing test shows chains that ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -81,6 +81,8 @@ class FakeApplication:
         self.forwarded: list[object] = []
         self.dropped = 0
         self.block_bytes = 100
+        self.payers_of: dict[int, tuple[NodeId, ...]] = {}
+        """By slot, whose users wait for its block."""
         self.sent_in = Ballot.ZERO
 
     def waiting(self) -> bool:
@@ -103,7 +105,7 @@ class FakeApplication:
         return tuple(self.queue)
 
     def payers(self, block: Block) -> tuple[NodeId, ...]:
-        return ()
+        return self.payers_of.get(block.slot, ())
 
     def bytes_of(self, block: Block) -> int:
         return self.block_bytes
@@ -133,9 +135,15 @@ class Bench:
         durable: Durable | None = None,
         queue: tuple[str, ...] = (),
         links: bool = True,
+        thrift_s: float = 0.0,
+        decide_delay_s: float = 0.0,
     ) -> None:
         self.now = 1000.0
-        self.settings = settings(node, size, tenure, (0.0, 0.0))
+        self.settings = replace(
+            settings(node, size, tenure, (0.0, 0.0)),
+            thrift_s=thrift_s,
+            decide_delay_s=decide_delay_s,
+        )
         self.application = FakeApplication(*queue)
         self.own: list[Message] = []
         self.replica = Replica(
