@@ -209,8 +209,8 @@ async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
 async def wait(service: Service, arguments: Sequence[str]) -> Answer:
     timeout_s = waiting_time_s(arguments)
     pool = service.engine.pool
-    decided = "decided: " if pool.waiting() else ""
-    if await service.until(lambda: not pool.waiting(), timeout_s):
+    decided = "decided: " if pool.queue else ""
+    if await service.until(lambda: not pool.queue, timeout_s):
         height = service.engine.ledger.height
         value = {"outcome": "decided", "height": height}
         text = f"{decided}nothing waits in the queue, at height {height}"

@@ -117,6 +117,16 @@ class State:
         """What the protocol needs of it."""
         return Durable(self.promised, self.accepted, self.ledger.height, self.ledger.head)
 
+    def require_next(self) -> None:
+        """Raises `DamagedLine` if what is accepted can't be the next block, or isn't promised."""
+        accepted = self.accepted
+        if accepted is None:
+            return
+        next_ = (self.ledger.height + 1, self.ledger.head)
+        is_next = (accepted.slot, accepted.block.previous) == next_
+        is_promised = accepted.ballot <= self.promised
+        _require(is_next and is_promised, "the accepted block can't be the next")
+
     def apply(self, line: Line) -> None:
         """One line further. Raises `DamagedLine` if it can't follow what went before it."""
         match line:

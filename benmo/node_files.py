@@ -105,12 +105,10 @@ class NodeFiles:
         what = _difference(checkpoint, ledger)
         if what:
             raise self._damaged(CHECKPOINT, 1, what)
-        accepted = checkpoint.state().accepted
-        if accepted is None:
-            return
-        is_next = (accepted.slot, accepted.block.previous) == (ledger.height + 1, ledger.head)
-        if not is_next or accepted.ballot > checkpoint.promised:
-            raise self._damaged(CHECKPOINT, 1, "the accepted block can't be the next")
+        try:
+            checkpoint.state().require_next()
+        except DamagedLine as error:
+            raise self._damaged(CHECKPOINT, 1, str(error)) from error
 
     def tail(self) -> Tail:
         """Replay the journal on the checkpoint."""

@@ -121,14 +121,11 @@ class Pool:
 
     # The protocol's side.
 
-    def waiting(self) -> bool:
-        return len(self._queue) > 0
-
     def front(self) -> int:
-        return self._queue.first if len(self._queue) else 0
+        return self._queue.first if self._queue.amount else 0
 
     def ready(self) -> bool:
-        return len(self._queue) > 0 or any(map(self._is_next, self._forwarded.values()))
+        return bool(self._queue.amount) or any(map(self._is_next, self._forwarded.values()))
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
         forwarded = filter(self._is_next, self._forwarded.values())

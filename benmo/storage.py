@@ -351,7 +351,9 @@ def _require_same(
 
 def _state_of(disk: Disk, checkpoint: CheckpointLine) -> State:
     try:
-        return checkpoint.state()
+        state = checkpoint.state()
+        state.require_next()
+        return state
     except DamagedLine as error:
         path = disk.path / CHECKPOINT
         raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error

@@ -69,7 +69,7 @@ def test_of_several_transfers_all_are_queued_or_none(
 ) -> None:
     node = PoolNode()
     assert node.pay(*payments) == reason
-    assert (len(node.pool.queue), node.pool.reserved, node.pool.waiting()) == (0, 0, False)
+    assert (len(node.pool.queue), node.pool.reserved, node.pool.front()) == (0, 0, 0)
     assert node.pay((2, 100)) == Run(1, 1, (2,), (100,))
 
 
@@ -87,7 +87,7 @@ def test_the_log_has_a_limit_until_something_is_decided() -> None:
 def test_adding_nothing_changes_nothing() -> None:
     node = PoolNode()
     assert node.pay() == Run(1, 1, (), ())
-    assert not node.pool.waiting() and not node.pool.ready()
+    assert not node.pool.front() and not node.pool.ready()
 
 
 def test_another_nodes_decision_leaves_the_queue_as_it_is() -> None:
@@ -100,9 +100,9 @@ def test_another_nodes_decision_leaves_the_queue_as_it_is() -> None:
 def test_a_decided_queue_is_empty_and_waits_no_more() -> None:
     node = PoolNode()
     node.pay((2, 60), (3, 40))
-    assert node.pool.waiting() and node.pool.ready()
+    assert node.pool.front() == 1 and node.pool.ready()
     node.decide(*node.block().runs)
-    assert not node.pool.waiting() and not node.pool.ready()
+    assert not node.pool.front() and not node.pool.ready()
     assert (node.pool.reserved, node.pool.available, node.pool.queue.first) == (0, 0, 3)
 
 

@@ -182,6 +182,6 @@ def test_however_much_is_lost_everything_is_decided_in_the_end(data: st.DataObje
             runs = leader.block().runs
             leader.decide(*runs)
             sender.decide(*runs)
-    assert not sender.pool.waiting() and not leader.pool.ready()
+    assert not sender.pool.queue and not leader.pool.ready()
     assert sender.ledger.balances == leader.ledger.balances
     assert sender.ledger.last[1] == 2 * rounds.count("pay")

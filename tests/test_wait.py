@@ -18,12 +18,11 @@ class Waited(SimpleNamespace):
     """As much of a node as `wait` looks at; what is queued is decided while it waits."""
 
     def __init__(self, queued: int) -> None:
-        self.queued = queued
-        pool = SimpleNamespace(waiting=lambda: self.queued > 0)
+        pool = SimpleNamespace(queue=range(queued))
         super().__init__(engine=SimpleNamespace(pool=pool, ledger=SimpleNamespace(height=7)))
 
     async def until(self, condition: Callable[[], bool], _timeout_s: float) -> bool:
-        self.queued = 0
+        self.engine.pool.queue = range(0)
         return condition()
 
 

@@ -148,11 +148,11 @@ class World:
         known_at: list[float] = []
 
         def watch() -> None:
-            if not payer.engine.pool.waiting():
+            if not payer.engine.pool.queue:
                 known_at.append(self.now)
 
         payer.take()
-        self.until(payer.engine.pool.waiting)
+        self.until(lambda: bool(payer.engine.pool.queue))
         self.watch = watch
         self.until(lambda: bool(known_at))
         return known_at[0] - began

@@ -29,7 +29,7 @@ class Peers:
     @property
     def has_quorum(self) -> bool:
         """Whether this node and those that it can reach are a majority."""
-        return self.reached >= self._settings.quorum
+        return len(self._reachable) + 1 >= self._settings.quorum
 
     @property
     def reached(self) -> int:
@@ -52,7 +52,7 @@ class Peers:
     @property
     def deadline(self) -> float:
         """When the next peer will have been silent for too long."""
-        oldest = min((self._heard_at[peer] for peer in self._reachable), default=inf)
+        oldest = min(map(self._heard_at.__getitem__, self._reachable), default=inf)
         return oldest + self._settings.silence_s
 
     def is_reachable(self, peer: NodeId) -> bool:

@@ -55,7 +55,7 @@ class Replica:
     record. `on_timer` is to be called when `deadline` has come, which may be at once. `now` is in
     seconds and never goes back.
 
-    Invariant, asserted before and after each call, besides those of the roles:
+    Invariant, asserted at the start and after each call, besides those of the roles:
 
     R1. What was accepted continues this node's own chain.
     """
@@ -79,6 +79,7 @@ class Replica:
         self._highest_round = durable.promised.round
         self._heartbeat_at = now
         self._must_settle = True
+        self._check(durable.promised, durable.height)
 
     # What an observer may ask.
 
@@ -118,7 +119,7 @@ class Replica:
         step = Step()
         require_admissible(sender, message, self.settings, self._highest_round)
         self._highest_round = max(self._highest_round, ballot_of(message).round)
-        before = self._check_before()
+        before = self._before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
         self._route(sender, message, now, step)
@@ -127,7 +128,7 @@ class Replica:
     def on_request(self, now: float, is_urgent: bool = False) -> Step:
         """The application's queue grew, durably soon; if urgent, a campaign is not put off."""
         step = Step()
-        before = self._check_before()
+        before = self._before()
         if is_urgent:
             self.election.hurry(now)
         if not self._must_settle:
@@ -137,14 +138,14 @@ class Replica:
     def on_confirm(self, ticket: int, now: float) -> Step:
         """Somebody wants to know how far the chain may be: see `benmo.paxos.confirmation`."""
         step = Step()
-        before = self._check_before()
+        before = self._before()
         self.confirmations.ask(ticket, self._reported_height, step)
         return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
         """The link to a peer came up or went down."""
         step = Step()
-        before = self._check_before()
+        before = self._before()
         if self.peers.on_link(peer, up, now):
             self._reachability_changed(peer, up, now, step)
         if up:
@@ -154,7 +155,7 @@ class Replica:
     def on_timer(self, now: float) -> Step:
         """Do whatever is due."""
         step = Step()
-        before = self._check_before()
+        before = self._before()
         if self._must_settle:
             self._settle(now, step)
         for peer in self.peers.silent(now):
@@ -318,7 +319,7 @@ class Replica:
     def _campaign(self, now: float, step: Step) -> None:
         if not self.peers.has_quorum:
             self.election.on_failed(now)
-            self.peers.tell_no_quorum(self._application.waiting(), step)
+            self.peers.tell_no_quorum(self._application.front() > 0, step)
             return
         self.election.on_impatient()
         self.learner.forget_request()
@@ -340,22 +341,22 @@ class Replica:
     def _settle(self, now: float, step: Step) -> None:
         """What depends on the application: only once it has applied what was decided."""
         self._must_settle = False
-        self.election.on_front(self._application.front() or -self.learner.height, now)
-        wants = self._application.waiting() or self.acceptor.accepted is not None
+        front = self._application.front()
+        self.election.on_front(front or -self.learner.height, now)
+        wants = front > 0 or self.acceptor.accepted is not None
         self.election.settle(wants, self.leader.is_active, now)
         self._forward(step)
         if not self.peers.has_quorum:
-            self.peers.tell_no_quorum(self._application.waiting(), step)
+            self.peers.tell_no_quorum(front > 0, step)
 
     # Invariants.
 
-    def _check_before(self) -> tuple[Ballot, int]:
-        before = (self.acceptor.promised, self.learner.height)
-        self._check(before)
-        return before
+    def _before(self) -> tuple[Ballot, int]:
+        """What may only grow."""
+        return self.acceptor.promised, self.learner.height
 
-    def _check(self, before: tuple[Ballot, int]) -> None:
-        promised, height = before
+    def _check(self, promised: Ballot, height: int) -> None:
+        """These are what it was before, at most."""
         self.acceptor.check(self.learner.height, promised)
         self.learner.check(height)
         self.leader.check(self.learner.height, self.acceptor.promised)
@@ -372,5 +373,5 @@ class Replica:
             self._must_settle = True
         else:
             self._settle(now, step)
-        self._check(before)
+        self._check(*before)
         return step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -67,10 +67,10 @@ class Proposal:
 
     ballot: Ballot
     block: Block
+    slot: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def slot(self) -> int:
-        return self.block.slot
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot", self.block.slot)
 
     def is_same_as(self, other: Proposal | None) -> bool:
         """Whether ballot, slot and bytes are the same."""
@@ -79,6 +79,10 @@ class Proposal:
             and self.ballot == other.ballot
             and self.block.hash == other.block.hash
         )
+
+
+_SILENT_HEARTBEATS = 3
+"""A peer from which so many in a row could have come, and nothing did, counts as unreachable."""
 
 
 class Tenure(StrEnum):
@@ -108,6 +112,12 @@ class Settings:
     """How long a busy stable leader may leave out those whose votes aren't needed."""
     thrift_bytes_max: int = 1 << 14
     """With a block of more bytes, it leaves nobody out."""
+    peers: tuple[NodeId, ...] = field(init=False)
+    """All nodes but this one."""
+    quorum: int = field(init=False)
+    """How many nodes are a majority."""
+    silence_s: float = field(init=False)
+    """After how long without a word a peer counts as unreachable."""
 
     def __post_init__(self) -> None:
         if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):
@@ -117,20 +127,10 @@ class Settings:
         low, high = self.election_delay_s
         if not 0 <= low <= high:
             raise ValueError(f"an election delay from {low} to {high} seconds is not a range")
-
-    @property
-    def peers(self) -> tuple[NodeId, ...]:
-        return tuple(node for node in self.nodes if node != self.node)
-
-    @property
-    def quorum(self) -> int:
-        """How many nodes are a majority."""
-        return len(self.nodes) // 2 + 1
-
-    @property
-    def silence_s(self) -> float:
-        """After how long without a word a peer counts as unreachable."""
-        return 3 * self.heartbeat_s
+        others = tuple(node for node in self.nodes if node != self.node)
+        object.__setattr__(self, "peers", others)
+        object.__setattr__(self, "quorum", len(self.nodes) // 2 + 1)
+        object.__setattr__(self, "silence_s", _SILENT_HEARTBEATS * self.heartbeat_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,11 @@ class Application(Protocol):
     calls the replica again.
     """
 
-    def waiting(self) -> bool:
-        """Whether something of this node's own is queued and undecided."""
-
     def front(self) -> int:
-        """The number of the first of those, 0 if there is none: it moves as they are decided."""
+        """The number of the first transfer of this node's own that is queued and undecided.
+
+        0 if there is none. It moves as they are decided.
+        """
 
     def ready(self) -> bool:
         """Whether `block` would return a block: something own or forwarded is undecided."""

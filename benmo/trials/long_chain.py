@@ -87,7 +87,7 @@ class ChainWriter:
         self._engines[node].turn(events, self._now)
 
     def _until_decided(self, node: NodeId) -> None:
-        while self._engines[node].pool.waiting() or self._under_way:
+        while self._engines[node].pool.queue or self._under_way:
             if self._under_way:
                 sender, to, message = self._under_way.pop(0)
                 self._turn(to, Received(sender, message))

@@ -69,7 +69,6 @@ def test_what_the_protocol_forbids_is_an_error_that_changes_nothing(
         ("A3", at_height(2, Ballot(1, 1), proposal(1, 1, 2))),
     ],
 )
-def test_a_broken_invariant_is_noticed_at_the_next_call(invariant: str, durable: Durable) -> None:
-    replica = Replica(settings(), durable, FakeApplication(), Random(0), 0.0)
+def test_nothing_begins_with_a_broken_invariant(invariant: str, durable: Durable) -> None:
     with pytest.raises(AssertionError, match=invariant):
-        replica.on_timer(0.0)
+        Replica(settings(), durable, FakeApplication(), Random(0), 0.0)

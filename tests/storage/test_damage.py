@@ -27,6 +27,7 @@ from tests.support.storage_tests import (
     refusal,
     three_blocks_on,
 )
+from tests.support.written_state import resealed
 
 MASKS = (*(1 << bit for bit in range(8)), 0x2A, 0x81, 0xFF)
 
@@ -55,6 +56,16 @@ def test_no_flipped_byte_of_a_checkpoint_is_served(mask: int) -> None:
         text = refusal(damaged(disk, CHECKPOINT, flipped(data, position, mask)))
         assert text.startswith(f"{disk.path / CHECKPOINT}, line 1, is damaged"), position
         assert REMEDY in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"slot":4', b'"slot":5'), (b'"promised":[4,2]', b'"promised":[4,1]')]
+)
+def test_a_checkpoint_whose_accepted_block_cannot_be_is_refused(old: bytes, new: bytes) -> None:
+    disk = MemoryDisk()
+    three_blocks_on(disk)
+    text = refusal(damaged(disk, CHECKPOINT, resealed(disk.read(CHECKPOINT), old, new)))
+    assert "line 1, is damaged: the accepted block can't be the next" in text
 
 
 @pytest.mark.parametrize("mask", MASKS)

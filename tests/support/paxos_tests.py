@@ -85,11 +85,8 @@ class FakeApplication:
         """By slot, whose users wait for its block."""
         self.sent_in = Ballot.ZERO
 
-    def waiting(self) -> bool:
-        return bool(self.queue)
-
     def front(self) -> int:
-        return int(self.waiting())
+        return int(bool(self.queue))
 
     def ready(self) -> bool:
         return bool(self.queue or self.forwarded)

@@ -78,8 +78,8 @@ class _BoundedPool(Pool):
         super().__init__(node, ledger, encode_block, _LIMITS.log_limit, transfers_max, queue)
         self._bounds = bounds
 
-    def waiting(self) -> bool:
-        return self._goes_on() and super().waiting()
+    def front(self) -> int:
+        return super().front() if self._goes_on() else 0
 
     def ready(self) -> bool:
         return self._goes_on() and super().ready()
