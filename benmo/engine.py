@@ -1,4 +1,4 @@
-"""One turn of the node: event → step → durable → send → apply → answer.
+"""One turn of the node: event → step → durable → send → apply → answer → write what may wait.
 
 The engine knows no sockets, no files, no clock: it is given a `Storage`, a `Transport` and the
 time. It runs in whatever owns it, in one thread; a turn doesn't wait for anything but the disk.
@@ -7,7 +7,7 @@ time. It runs in whatever owns it, in one thread; a turn doesn't wait for anythi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
@@ -59,6 +59,8 @@ class Storage(Protocol):
 
     def append(self, records: Sequence[Record]) -> None: ...
 
+    def write(self) -> None: ...
+
     def sync(self) -> None: ...
 
     def applied(self, block: AppliedBlock) -> None: ...
@@ -76,6 +78,10 @@ class Limits:
     journal_bytes_max: int = 4 << 20
     blocks_bytes_max: int = 1 << 20
     block_transfers_max: int = 20_000
+
+
+def _to_nobody(_report: Report) -> None:
+    """Whoever is told what a turn led to when it is over needn't be told earlier."""
 
 
 class Engine:
@@ -137,25 +143,24 @@ class Engine:
         """When the next turn is due, if no event comes before; in seconds."""
         return self.replica.deadline
 
-    def turn(self, events: Iterable[Event], now: float) -> Report:
-        """Let these events happen, and all that is due, until nothing is left to do."""
+    def turn(
+        self, events: Iterable[Event], now: float, publish: Callable[[Report], None] = _to_nobody
+    ) -> Report:
+        """Let these events happen, and all that is due, until nothing is left to do.
+
+        `publish` is given what that led to as soon as it may be told; what is returned is the same.
+        """
         report = Report()
         inbox: deque[Event] = deque(events)
-        while inbox or self._is_due(now):
-            while inbox or (self._is_due(now) and not self._is_awaited):
-                self._apply_decided(report)
-                if inbox:
-                    self._happen(inbox.popleft(), now, inbox, report)
-                elif self._has_queued:
-                    self._tell_queued(now, inbox, report)
-                else:
-                    self._carry_out(self.replica.on_timer(now), inbox, report)
+        is_due = True
+        while inbox or is_due:
+            is_due = self._take(inbox, now, report)
             self._make_durable()
             self._send_outbox(inbox)
             self._apply_decided(report)
             self._send_read()
-        if self._storage.journal_bytes > self._limits.journal_bytes_max:
-            self.checkpoint()
+        publish(report)
+        self._write_the_rest()
         return report
 
     def checkpoint(self) -> None:
@@ -163,16 +168,29 @@ class Engine:
         self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
         self.keys.checkpoint(self.ledger.height, self.ledger.head)
 
-    def _is_due(self, now: float) -> bool:
-        """Whether the replica has something to do without any event."""
-        return self._has_queued or self.replica.deadline <= now
+    def _take(self, inbox: deque[Event], now: float, report: Report) -> bool:
+        """Let happen what has come and what is due; True if the disk comes first for the rest.
 
-    @property
-    def _is_awaited(self) -> bool:
-        """Whether somebody waits for the disk, so that what was decided is applied after that."""
-        return self._must_sync and bool(self._decided) and not self._has_queued
+        So it is when somebody waits for the disk: what was decided is applied after that.
+        """
+        while True:
+            if inbox:
+                self._apply_decided(report)
+                self._happen(inbox.popleft(), now, inbox, report)
+            elif self._has_queued:
+                self._apply_decided(report)
+                self._tell_queued(now, inbox, report)
+            elif self.replica.deadline > now:
+                return False
+            elif self._must_sync and self._decided:
+                return True
+            else:
+                self._apply_decided(report)
+                self._carry_out(self.replica.on_timer(now), inbox, report)
 
     def _send_outbox(self, inbox: deque[Event]) -> None:
+        if not self._outbox:
+            return
         outbox, self._outbox = self._outbox, []
         for to, message in outbox:
             if to == self.settings.node:
@@ -182,6 +200,8 @@ class Engine:
 
     def _send_read(self) -> None:
         """Send the blocks that peers asked for."""
+        if not self._wanted:
+            return
         for to, first in self._wanted.items():
             self._transport.send(to, self._read(first))
         self._wanted.clear()
@@ -238,16 +258,26 @@ class Engine:
 
     def _record(self, records: Sequence[Record]) -> None:
         """What a turn records is written at once, before it is made durable."""
-        self._records.extend(records)
-        if any(not isinstance(record, DecideRecord) for record in records):
-            self._must_sync = True
+        for record in records:
+            self._records.append(record)
+            if not isinstance(record, DecideRecord):
+                self._must_sync = True
 
     def _make_durable(self) -> None:
-        self._storage.append(self._records)
-        self._records = []
+        if self._records:
+            self._storage.append(self._records)
+            self._records = []
         if self._storage.needs_sync:
             self._storage.sync()
         self._must_sync = False
+
+    def _write_the_rest(self) -> None:
+        """What nobody waits for."""
+        self._storage.write()
+        if self._storage.needs_sync:
+            self._storage.sync()
+        if self._storage.journal_bytes > self._limits.journal_bytes_max:
+            self.checkpoint()
 
     def _carry_out(self, step: Step, inbox: deque[Event], report: Report) -> None:
         """Everything of a step but durability, which the turn does for many at once.
@@ -256,7 +286,8 @@ class Engine:
         `Accept` to oneself, which leads to nothing but another record after those before it, and
         to a vote that waits for all of them: so what is queued and the vote for it share a sync.
         """
-        self._record(step.records)
+        if step.records:
+            self._record(step.records)
         for to, message in step.messages:
             is_own = to == self.settings.node
             if is_own and (isinstance(message, Accept) or not self._must_sync):
@@ -273,6 +304,8 @@ class Engine:
 
     def _apply_decided(self, report: Report) -> None:
         """Before the replica is called again, as it relies on that; and after others were told."""
+        if not self._decided:
+            return
         for block in self._decided:
             report.applied.append(self._apply(block))
         self._decided.clear()

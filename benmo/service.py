@@ -293,11 +293,14 @@ class Service:
             self._late.cancel()
             self._late = None
         now = self._now()
-        try:
-            report = self.engine.turn(events, now)
+
+        def publish(report: Report) -> None:
             if self._meter is not None:
                 self._meter.turned(events, report, self._now())
             self._publish(report, now)
+
+        try:
+            self.engine.turn(events, now, publish)
         except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
             self.fail(error)
             return

@@ -116,6 +116,8 @@ class Storage:
         self._generation = generation
         self._chain = chain
         self._recent: list[AppliedBlock] = []
+        self._unwritten: list[Record] = []
+        """What was appended, and may wait."""
         self._journal_bytes = 0
         self._checksum = 0
         self._is_synced = True
@@ -169,24 +171,33 @@ class Storage:
         return not self._is_synced
 
     def append(self, records: Sequence[Record]) -> None:
-        """Write to the journal's end."""
-        if not records:
+        """Write to the journal's end; what may wait does, until there is more, or `write`."""
+        self._unwritten.extend(records)
+        if not all(map(_may_wait, records)):
+            self._is_synced = False
+            self.write()
+
+    def write(self) -> None:
+        """Write what has waited."""
+        if not self._unwritten:
             return
         lines = []
         after_sync = self._unsynced_bytes == 0
-        for record in records:
+        for record in self._unwritten:
             lines.append(encode_record(record, self._checksum, after_sync))
             self._checksum = checksum(lines[-1])
             after_sync = False
         data = b"".join(lines)
         self._disk.append(JOURNAL, data)
         self._journal_bytes += len(data)
+        self._unwritten.clear()
         self._unsynced_bytes += len(data)
-        if not all(map(_may_wait, records)) or self._unsynced_bytes > _UNSYNCED_BYTES_MAX:
+        if self._unsynced_bytes > _UNSYNCED_BYTES_MAX:
             self._is_synced = False
 
     def sync(self) -> None:
         """Make durable what was appended."""
+        self.write()
         self._disk.sync(JOURNAL)
         self._is_synced = True
         self._unsynced_bytes = 0
@@ -241,6 +252,7 @@ class Storage:
         line = seal(OpenLine(self._cluster, self._node, self._generation))
         self._replace(JOURNAL, line)
         self._journal_bytes = len(line)
+        self._unwritten.clear()
         self._checksum = checksum(line)
         self._is_synced = True
         self._unsynced_bytes = 0

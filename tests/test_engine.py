@@ -5,7 +5,7 @@ import pytest
 from benmo.codec import encode_block
 from benmo.engine import Limits, decided_notices
 from benmo.errors import ProtocolError, StateError
-from benmo.events import Event, Hurried, Received, Submitted
+from benmo.events import Event, Hurried, Received, Report, Submitted
 from benmo.ledger import Block, Ledger
 from benmo.paxos import (
     Accept,
@@ -82,6 +82,22 @@ def test_a_decision_alone_needs_no_sync() -> None:
     assert node.tape.records == [DecideRecord(FIRST, Ballot(5, 2))]
     assert node.tape.syncs == 0
     assert [applied.block for applied in node.report.applied] == [FIRST]
+
+
+def test_who_is_told_of_a_decision_does_not_wait_until_it_is_written() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    written: list[bytes] = []
+    applied: list[int] = []
+
+    def publish(report: Report) -> None:
+        written.append(node.disk.read(JOURNAL))
+        applied.extend(each.block.slot for each in report.applied)
+
+    node.engine.turn([Received(3, Accepted(ballot, 1))], node.now, publish)
+    after = node.disk.read(JOURNAL)
+    assert applied == [1]
+    assert b'"decide"' not in written[0] and b'"decide"' in after.removeprefix(written[0])
 
 
 def test_a_block_that_a_peer_sends_is_synced() -> None:

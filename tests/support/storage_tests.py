@@ -147,6 +147,7 @@ class Writer:
 
     def _append(self, record: Record) -> None:
         self.storage.append((record,))
+        self.storage.write()
         self.history.append(self.now)
 
 

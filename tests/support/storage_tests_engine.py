@@ -79,6 +79,9 @@ class RecordingStorage:
         self._tape.done.extend(records)
         self._inner.append(records)
 
+    def write(self) -> None:
+        self._inner.write()
+
     def sync(self) -> None:
         self._inner.sync()
         self._tape.done.append("sync")
