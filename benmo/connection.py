@@ -54,22 +54,26 @@ class NodeConnection(FrameReader):
         """The number of the next request."""
         return next(self._numbers)
 
-    async def ask(self, request: Question) -> Answer:
-        """Send a request and wait for its answer, for ever if need be.
+    async def ask(self, request: Question, timeout_s: float | None = None) -> Answer:
+        """Send a request and wait for its answer, so many seconds or for ever.
 
         Raises `Refused` if it is too long and `NotReached` if it couldn't be sent, `NodeGone` if no
-        answer can come any more.
+        answer can come any more, and `TimeoutError`.
         """
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
         payload = payload_of(request)
         if not self.is_open:
             raise NotReached(f"node {self.node} is gone")
         self._asked[request.number] = answer
+        timer = None if timeout_s is None else loop.call_later(timeout_s, _time_out, answer)
         try:
             self.send(payload)
             return await answer
         finally:
             self._asked.pop(request.number, None)
+            if timer is not None:
+                timer.cancel()
 
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         """Let `watcher` have every notice from now on, and keep `toolbar` current."""
@@ -100,6 +104,11 @@ class NodeConnection(FrameReader):
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))
+
+
+def _time_out(answer: asyncio.Future[Answer]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def payload_of(request: Question) -> bytes:

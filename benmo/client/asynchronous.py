@@ -311,8 +311,7 @@ class AsyncClient:
     ) -> Answer:
         """Raises `NotConnected`, `Refused` if it is too long, `NodeGone` or `TimeoutError`."""
         try:
-            async with asyncio.timeout(timeout_s):
-                return await connection.ask(request)
+            return await connection.ask(request, timeout_s)
         except NotReached as error:
             raise NotConnected(str(error)) from error
         except errors.Refused as error:

@@ -11,15 +11,18 @@ import pytest
 
 from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection, NodeGone, NotReached, payload_of
+from benmo.connection import NodeConnection
 from benmo.errors import StateError
 from benmo.requests import (
     Answer,
     BlockRead,
     BlocksRead,
+    Hurry,
     Question,
     Ran,
     ReadBlocks,
+    Watch,
+    decode_request,
 )
 from benmo.runs import Run as LedgerRun
 from tests.support.cluster import CLUSTER
@@ -39,31 +42,26 @@ class FakeConnection(NodeConnection):
         super().__init__(node, CLUSTER)
         self._fake = fake
         self._is_open = True
-        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def is_open(self) -> bool:
         return self._is_open
 
-    async def ask(self, request: Question) -> Answer:
-        payload_of(request)
-        if not self._is_open:
-            raise NotReached(f"node {self.node} is gone")
+    def send(self, payload: bytes) -> None:
+        request = decode_request(payload)
+        assert not isinstance(request, Watch | Hurry), "these have no answer"
         self._fake.asked.append(request)
         assert len(self._fake.asked) <= self._fake.asks_max, "it asks again and again"
         answer = self._fake.script(request)
         if isinstance(answer, Exception):
-            self.abort()
-            raise answer
-        if answer is None:
-            await self._lost
-            raise NodeGone(f"node {self.node} is gone: it did not answer")
-        return answer
+            self._is_open = False
+            self._asked[request.number].set_exception(answer)
+        elif answer is not None:
+            self._asked[request.number].set_result(answer)
 
     def abort(self) -> None:
         self._is_open = False
-        if not self._lost.done():
-            self._lost.set_result(None)
+        self.connection_lost(None)
 
 
 class FakeNode:
