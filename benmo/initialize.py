@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benmo.certificates import Authority
+from benmo.authority import Authority
 from benmo.cluster import (
     BALANCE_MAX,
     Cluster,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benmo.certificates import AUTHORITY, CERTIFICATE, KEY, Authority
+from benmo.authority import Authority
+from benmo.certificates import AUTHORITY, CERTIFICATE, KEY
 from benmo.codec import decode_message, encode_block, encode_message, pack
 from benmo.events import LinkChanged
 from benmo.frames import FRAME_BYTES_MAX, frame
