@@ -214,10 +214,18 @@ _TRIES = 20
 _TRY_AGAIN_S = 0.02
 
 
+class DirectoryInUse(StateError):
+    """Another process has the lock of a node directory; `where` says which has which."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where}: one process a node")
+        self.where = where
+
+
 class DirectoryLock:
     """One process per node directory, by `flock`; the operating system frees it with the process.
 
-    Raises `StateError` if another process has it, and not only looks whether it is free.
+    Raises `DirectoryInUse` if another process has it, and not only looks whether it is free.
     """
 
     def __init__(self, path: Path) -> None:
@@ -226,7 +234,7 @@ class DirectoryLock:
             holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
             os.close(self._descriptor)
             whose = f"process {holder}" if holder else "another process"
-            raise StateError(f"{path} is in use by {whose}: one process a node")
+            raise DirectoryInUse(f"{path} is in use by {whose}")
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 

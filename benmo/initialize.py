@@ -22,7 +22,7 @@ from benmo.cluster import (
     StateDirectory,
     write_private,
 )
-from benmo.disk import DirectoryLock, RealDisk
+from benmo.disk import DirectoryInUse, DirectoryLock, RealDisk
 from benmo.errors import StateError
 from benmo.paxos import Tenure
 from benmo.process import die, state_dir_option
@@ -175,7 +175,10 @@ def no_node_running(state: StateDirectory) -> Iterator[None]:
     with ExitStack() as held:
         for path in state.node_directories():
             if path.is_dir():
-                held.callback(DirectoryLock(path).release)
+                try:
+                    held.callback(DirectoryLock(path).release)
+                except DirectoryInUse as error:
+                    raise StateError(f"{error.where}: stop the nodes first") from error
         yield
 
 

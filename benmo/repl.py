@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -203,25 +204,37 @@ class NoticePrinter:
 
     def __init__(self, has_colour: bool) -> None:
         self._has_colour = has_colour
+        self._lock = threading.RLock()
         self._second = 0
         self._printed = 0
         self._left_out = 0
 
     def __call__(self, notice: Notice) -> None:
-        if self._admits(notice):
-            self._print(notice.kind, notice.text)
+        with self._lock:
+            if self._admits(notice):
+                self._print(notice.kind, notice.text)
 
     def _admits(self, notice: Notice) -> bool:
-        second = int(time.monotonic())
-        if second != self._second:
+        now = time.monotonic()
+        if int(now) != self._second:
+            self._tell_left_out()
+            self._second, self._printed = int(now), 0
+        self._printed += 1
+        if self._printed <= self._PER_SECOND_MAX or notice.kind in self._ALWAYS:
+            return True
+        self._left_out += 1
+        if self._left_out == 1:
+            teller = threading.Timer(self._second + 1 - now, self._tell_left_out)
+            teller.daemon = True
+            teller.start()
+        return False
+
+    def _tell_left_out(self) -> None:
+        """When the second is over, even if no other notice comes."""
+        with self._lock:
             if self._left_out:
                 self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
-            self._second, self._printed, self._left_out = second, 0, 0
-        self._printed += 1
-        if self._printed > self._PER_SECOND_MAX and notice.kind not in self._ALWAYS:
-            self._left_out += 1
-            return False
-        return True
+                self._left_out = 0
 
     def _print(self, kind: NoticeKind, text: str) -> None:
         line = f"{time.strftime('%H:%M:%S')} {text}"

@@ -36,7 +36,7 @@ def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
         money += f" ({toolbar.available} available)"
     parts = [
         f"node {toolbar.node}: {toolbar.role}",
-        f"ballot {toolbar.ballot}",
+        f"ballot {toolbar.ballot}" if toolbar.ballot != Ballot.ZERO else "no ballot yet",
         f"height {toolbar.height}",
         money,
         f"queue {toolbar.queue}",
