@@ -130,6 +130,8 @@ class Keys:
         Raises `Refused` for a key that was used for another payment, or can't be one. Where more
         than `new_max` are new, it looks no further: there is no room for them anyway.
         """
+        if not payments.key:
+            return {}
         _require_different(payments.key)
         found: dict[int, Known] = {}
         used: dict[int, Use] = {}

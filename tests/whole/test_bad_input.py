@@ -321,7 +321,7 @@ def test_a_running_nodes_state_is_not_wiped_even_with_yes(tmp_path: Path) -> Non
         assert cluster.ask(2, "printBalance")["height"] == 0, "it has written what a start writes"
         before = content(cluster.state)
         finished = initialize(cluster.state, "--nodes=3", "--yes")
-        require_one_line(finished, "node-2 is in use by process ")
+        require_one_line(finished, "node-2 is in use by process ", "stop the nodes first")
         assert content(cluster.state) == before
 
 
