@@ -77,6 +77,7 @@ class _QueueLine(msgspec.Struct, frozen=True, tag="queue", tag_field="type"):
 Line = OpenLine | _PromiseLine | _AcceptLine | _DecideLine | _LearnLine | _QueueLine
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_open_decoder = msgspec.json.Decoder(OpenLine)
 
 
 _SYNCED = b'"synced":true,'
@@ -173,6 +174,11 @@ class State:
         assert isinstance(block, Block)
         is_next = (block.slot, block.previous) == (self.ledger.height + 1, self.ledger.head)
         _require(is_next, f"its block doesn't follow height {self.ledger.height}")
+
+
+def decode_opening(line: bytes) -> OpenLine:
+    """What a journal's first line, given without its newline, says. Raises `DamagedLine`."""
+    return unseal(line, _open_decoder)
 
 
 def decode_line(line: bytes, previous: int) -> Line:

@@ -12,21 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benmo.chain import decode_chain_line
+from benmo.checkpoint import CheckpointLine, decode_checkpoint
 from benmo.cluster import Cluster, StateDirectory
 from benmo.codec import BLOCK_BYTES_MAX, DamagedLine, checksum
 from benmo.disk import is_in_use
 from benmo.errors import StateError
-from benmo.journal import OpenLine, decode_line, line_in, require_torn, split_torn
+from benmo.journal import OpenLine, decode_line, decode_opening, line_in, require_torn, split_torn
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos import NodeId
-from benmo.storage import (
-    CHAIN,
-    CHECKPOINT,
-    JOURNAL,
-    CheckpointLine,
-    decode_checkpoint,
-    decode_opening,
-)
+from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 """More than any line of the chain file: a block, and the positions of what was refused in it."""

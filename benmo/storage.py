@@ -19,17 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from benmo.chain import REMEDY, ChainFile
-from benmo.codec import DamagedLine, checksum, decode_block, raw_block, seal, unseal
+from benmo.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
+from benmo.codec import DamagedLine, checksum, seal
 from benmo.disk import Disk
-from benmo.errors import ProtocolError, StateError
+from benmo.errors import StateError
 from benmo.journal import (
     OpenLine,
     Record,
     State,
     decode_line,
+    decode_opening,
     encode_record,
     line_in,
     require_torn,
@@ -37,7 +37,7 @@ from benmo.journal import (
 )
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.paxos.step import DecideRecord
-from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.runs import Run
 
 JOURNAL = "journal.jsonl"
@@ -49,55 +49,6 @@ _UNSYNCED_BYTES_MAX = 1 << 16
 """How much of the journal may be unsynced, decisions alone though it be."""
 
 FOREIGN_REMEDY = "Put back the directory that belongs here"
-
-
-class _AcceptedPart(msgspec.Struct, frozen=True):
-    ballot: Ballot
-    block: msgspec.Raw
-
-
-class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
-    """What `checkpoint.json` says."""
-
-    cluster: str
-    node: NodeId
-    generation: int
-    promised: Ballot
-    accepted: _AcceptedPart | None
-    height: int
-    head: str
-    chain_bytes: int
-    balances: dict[NodeId, int]
-    last: dict[NodeId, int]
-    queue: Run
-
-    def state(self) -> State:
-        """The state that the journal continues. Raises `DamagedLine`."""
-        accepted = None
-        if self.accepted is not None:
-            try:
-                block = decode_block(bytes(self.accepted.block))
-            except ProtocolError as error:
-                raise DamagedLine(str(error)) from error
-            accepted = Proposal(self.accepted.ballot, block)
-        ledger = Ledger(self.balances, self.last, self.height, self.head)
-        return State(self.promised, accepted, ledger, self.queue)
-
-
-_checkpoint_decoder = msgspec.json.Decoder(CheckpointLine)
-_open_decoder = msgspec.json.Decoder(OpenLine)
-
-
-def decode_checkpoint(data: bytes) -> CheckpointLine:
-    """What a checkpoint's file says. Raises `DamagedLine`."""
-    if not data.endswith(b"\n"):
-        raise DamagedLine("it has no end")
-    return unseal(data[:-1], _checkpoint_decoder)
-
-
-def decode_opening(line: bytes) -> OpenLine:
-    """What a journal's first line, given without its newline, says. Raises `DamagedLine`."""
-    return unseal(line, _open_decoder)
 
 
 class Storage:
@@ -227,19 +178,12 @@ class Storage:
         self._recent = []
         self._generation += 1
         assert self._chain.height == ledger.height == durable.height
-        self._replace(CHECKPOINT, seal(self._checkpoint_line(durable, ledger, queue)))
-        self._start_journal()
-
-    def _checkpoint_line(self, durable: Durable, ledger: Ledger, queue: Run) -> CheckpointLine:
-        accepted = None
-        if durable.accepted is not None:
-            accepted = _AcceptedPart(durable.accepted.ballot, raw_block(durable.accepted.block))
-        return CheckpointLine(
+        line = CheckpointLine(
             cluster=self._cluster,
             node=self._node,
             generation=self._generation,
             promised=durable.promised,
-            accepted=accepted,
+            accepted=AcceptedPart.of(durable.accepted),
             height=ledger.height,
             head=ledger.head,
             chain_bytes=self._chain.length,
@@ -247,6 +191,8 @@ class Storage:
             last=ledger.last,
             queue=queue,
         )
+        self._replace(CHECKPOINT, seal(line))
+        self._start_journal()
 
     def _start_journal(self) -> None:
         line = seal(OpenLine(self._cluster, self._node, self._generation))

@@ -1,0 +1,69 @@
+"""What `checkpoint.json` says: a node's durable state, but for the chain and what the journal adds.
+
+One JSON line:
+
+    {"crc":"…","type":"checkpoint","cluster":"…","node":1,"generation":3,"promised":[3,1],
+     "accepted":null,"height":7,"head":"…","chain_bytes":2345,"balances":{"1":90,…},
+     "last":{"1":2,…},"queue":{"debit":1,"first":3,"credit":[],"amount":[]}}
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from benmo.codec import DamagedLine, decode_block, raw_block, unseal
+from benmo.errors import ProtocolError
+from benmo.journal import State
+from benmo.ledger import Ledger
+from benmo.paxos.types import Ballot, NodeId, Proposal
+from benmo.runs import Run
+
+
+class AcceptedPart(msgspec.Struct, frozen=True):
+    """What was accepted and isn't known to be decided."""
+
+    ballot: Ballot
+    block: msgspec.Raw
+
+    @classmethod
+    def of(cls, accepted: Proposal | None) -> AcceptedPart | None:
+        return None if accepted is None else cls(accepted.ballot, raw_block(accepted.block))
+
+    def proposal(self) -> Proposal:
+        """Raises `DamagedLine`."""
+        try:
+            return Proposal(self.ballot, decode_block(bytes(self.block)))
+        except ProtocolError as error:
+            raise DamagedLine(str(error)) from error
+
+
+class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
+    """The line; `chain_bytes` is how long the chain file is up to `height`."""
+
+    cluster: str
+    node: NodeId
+    generation: int
+    promised: Ballot
+    accepted: AcceptedPart | None
+    height: int
+    head: str
+    chain_bytes: int
+    balances: dict[NodeId, int]
+    last: dict[NodeId, int]
+    queue: Run
+
+    def state(self) -> State:
+        """The state that the journal continues. Raises `DamagedLine`."""
+        accepted = None if self.accepted is None else self.accepted.proposal()
+        ledger = Ledger(self.balances, self.last, self.height, self.head)
+        return State(self.promised, accepted, ledger, self.queue)
+
+
+_decoder = msgspec.json.Decoder(CheckpointLine)
+
+
+def decode_checkpoint(data: bytes) -> CheckpointLine:
+    """What a checkpoint's file says. Raises `DamagedLine`."""
+    if not data.endswith(b"\n"):
+        raise DamagedLine("it has no end")
+    return unseal(data[:-1], _decoder)
