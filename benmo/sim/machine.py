@@ -51,7 +51,7 @@ class _NodeRandom(Random):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn of the engine that came to its end: what it was given, and what it led to."""
+    """A turn of the engine: what it was given, and what it led to."""
 
     events: tuple[Event, ...]
     report: Report
@@ -146,12 +146,16 @@ class Machine:
         self.engine, self.storage = engine, storage
         return state
 
-    def turn(self, shown_now: float, true_now: float) -> Turn:
-        """Give the engine what waits. Anything may go wrong."""
+    def turn(self, shown_now: float, true_now: float, show: Callable[[Turn], None]) -> Turn:
+        """Give the engine what waits. Anything may go wrong, before `show` is called or after."""
         assert self.engine is not None
         self.true_now = true_now
-        events, self.inbox = self.inbox, []
-        return Turn(tuple(events), self.engine.turn(events, shown_now))
+        events, self.inbox = tuple(self.inbox), []
+
+        def publish(report: Report) -> None:
+            show(Turn(events, report))
+
+        return Turn(events, self.engine.turn(events, shown_now, publish))
 
     def die(self, is_power_cut: bool) -> None:
         """The process is gone; with a power cut, so is what was not synced."""

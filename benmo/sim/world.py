@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from benmo.errors import ProtocolError, StateError
@@ -17,7 +18,7 @@ from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
 from benmo.sim.happenings import Pay
-from benmo.sim.machine import Fuse, Machine, asked
+from benmo.sim.machine import Fuse, Machine, Turn, asked
 from benmo.sim.network import Network, Wire, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
@@ -196,15 +197,19 @@ class World:
             shown = machine.engine.deadline
         for question in asked(machine.inbox):
             self.watchers.on_asked(machine, question)
-        turn = self.guarded(machine, lambda: machine.turn(shown, self.now))
-        if turn is None:
-            return
+        show = partial(self._show, machine)
+        turn = self.guarded(machine, lambda: machine.turn(shown, self.now, show))
+        if turn is not None:
+            self.watchers.after_turn(machine, turn)
+            self.arm_timer(machine)
+
+    def _show(self, machine: Machine, turn: Turn) -> None:
+        """Its answers are shown, and the turn goes on."""
         self._count(turn.report)
         self.trace.report(self.now, machine.node, turn.report)
         for sender, reason in turn.report.misbehaved:
             raise Violation("program", f"node {machine.node} blames node {sender}: {reason}")
         self.watchers.on_turn(machine, turn)
-        self.arm_timer(machine)
 
     def _count(self, report: Report) -> None:
         self.counts["turns"] += 1

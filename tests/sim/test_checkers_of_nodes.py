@@ -38,7 +38,7 @@ def test_replay_compares_a_node_with_its_files(monkeypatch: pytest.MonkeyPatch) 
         checker.at_end((1, 2, 3))
     with fires("replay: node 2"):
         for _ in range(32):
-            checker.on_turn(machine, QUIET)
+            checker.after_turn(machine, QUIET)
     machine.disk.flip_bit("checkpoint.json", 200)
     with fires("node 2's files can't be read: .*checkpoint.json"):
         checker.at_end((2,))
@@ -80,10 +80,10 @@ def _keep(machine: Machine, what: str) -> None:
 def test_bounded_looks_at_all_that_grows(what: str, sentence: str) -> None:
     machines = new_machines()
     checker = Bounded(FACTS, machines)
-    checker.on_turn(machines[1], QUIET)
+    checker.after_turn(machines[1], QUIET)
     _keep(machines[1], what)
     with fires(sentence):
-        checker.on_turn(machines[1], QUIET)
+        checker.after_turn(machines[1], QUIET)
 
 
 # Liveness.

@@ -79,10 +79,14 @@ def read_chain(storage: Storage, bytes_max: int = 1 << 20) -> list[AppliedBlock]
 
 
 class Writer:
-    """Node 1's storage on a disk. `history[k]` is the state after the k-th record."""
+    """Node 1's storage on a disk. `history[k]` is the state after the k-th record.
 
-    def __init__(self, disk: Disk) -> None:
+    Unless it `writes_each`, what may wait does.
+    """
+
+    def __init__(self, disk: Disk, writes_each: bool = True) -> None:
         self.disk = disk
+        self._writes_each = writes_each
         self.storage = Storage.create(disk, CLUSTER, NODE, BALANCES)
         self.promised = Ballot.ZERO
         self.accepted: Proposal | None = None
@@ -147,7 +151,8 @@ class Writer:
 
     def _append(self, record: Record) -> None:
         self.storage.append((record,))
-        self.storage.write()
+        if self._writes_each:
+            self.storage.write()
         self.history.append(self.now)
 
 

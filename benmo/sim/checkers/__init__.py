@@ -88,6 +88,7 @@ class Watchers:
         self._on_start = self._telling("on_start")
         self._on_decided = self._telling("on_decided")
         self._on_turn = self._telling("on_turn")
+        self.after_turn = self._telling("after_turn")
 
     def on_start(self, machine: Machine, state: State) -> None:
         self._on_start(machine, state)

@@ -11,7 +11,7 @@ class Bounded(Checker):
 
     name = "bounded"
 
-    def on_turn(self, machine: Machine, turn: Turn) -> None:
+    def after_turn(self, machine: Machine, turn: Turn) -> None:
         assert machine.engine is not None and machine.storage is not None
         node, engine = machine.node, machine.engine
         length = machine.storage.journal_bytes

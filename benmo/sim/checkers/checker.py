@@ -66,7 +66,10 @@ class Checker:
         """A slot is decided, as far as any node ever showed: once for each, in their order."""
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
-        """A turn came to its end, and its answers are shown."""
+        """A turn's answers are shown; what nobody waits for isn't written yet."""
+
+    def after_turn(self, machine: Machine, turn: Turn) -> None:
+        """A turn came to its end, and all that it led to is written."""
 
     def at_end(self, survivors: tuple[NodeId, ...]) -> None:
         """The run is over; these nodes had no faults for a while."""

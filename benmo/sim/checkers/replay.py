@@ -29,7 +29,7 @@ class Replay(Checker):
         super().__init__(facts, machines)
         self._turns = 0
 
-    def on_turn(self, machine: Machine, turn: Turn) -> None:
+    def after_turn(self, machine: Machine, turn: Turn) -> None:
         self._turns += 1
         if self._turns % _EVERY_TURNS == 0:
             self._check(machine)

@@ -54,6 +54,7 @@ _PLANTS: tuple[Plant, ...] = (
     acceptors.promise_to_any_ballot,
     disks.vote_not_durable,
     disks.own_vote_not_durable,
+    disks.queued_before_fsync,
     leaders.doubled_vote_counted,
     leaders.one_vote_too_few,
     leaders.one_promise_too_few,

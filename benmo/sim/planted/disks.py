@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from benmo.chain import ChainFile
 from benmo.codec import DamagedLine, checksum
 from benmo.disk import Disk
-from benmo.journal import Record, State, decode_line
+from benmo.engine import Engine
+from benmo.journal import QueueRecord, Record, State, decode_line
 from benmo.paxos import AcceptRecord, NodeId, PromiseRecord
 from benmo.sim.planted.patch import Patch
 from benmo.storage import CHECKPOINT, JOURNAL, Storage
@@ -30,6 +31,21 @@ def own_vote_not_durable(patch: Patch) -> None:
         return isinstance(record, AcceptRecord) and record.proposal.ballot.node == storage._node
 
     _never_synced(patch, is_own)
+
+
+def queued_before_fsync(patch: Patch) -> None:
+    """What is queued is fsynced in the same turn, but only after it was answered."""
+    original = Engine._make_durable
+
+    def make_durable(self: Engine) -> None:
+        if not any(isinstance(record, QueueRecord) for record in self._records):
+            original(self)
+            return
+        self._storage.append(self._records)
+        self._records = []
+        self._must_sync = False
+
+    patch.set(Engine, "_make_durable", make_durable)
 
 
 def _never_synced(patch: Patch, is_meant: Callable[[Storage, Record], bool]) -> None:
