@@ -50,6 +50,10 @@ _LATE_S = 0.005
 """How long a vote that decides nothing may wait for other work."""
 
 
+class _HasFailed(Exception):
+    """Whoever was answered has found that the node can't go on: the turn ends here."""
+
+
 def clock() -> Callable[[], float]:
     """Seconds since 1970 as of now, and from now on a count that never goes back."""
     began = time.time() - time.monotonic()
@@ -298,9 +302,13 @@ class Service:
             if self._meter is not None:
                 self._meter.turned(events, report, self._now())
             self._publish(report, now)
+            if self.has_failed:
+                raise _HasFailed
 
         try:
             self.engine.turn(events, now, publish)
+        except _HasFailed:
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
             self.fail(error)
             return

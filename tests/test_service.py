@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeGone, connect
 from benmo.control import ControlServer
-from benmo.events import Hurried
+from benmo.events import Hurried, Submitted
 from benmo.initialize import main as initialize
 from benmo.requests import Find, Found, Pay
 from benmo.runs import Payments
@@ -79,6 +80,28 @@ def test_after_a_failure_nobody_is_told_of_what_the_disk_may_not_have(
         assert (service.engine.ledger.height, len(failures)) == (height, 1)
     finally:
         service.stop()
+
+
+def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[BaseException] = []
+    service = _started(state, failures)
+    has_failed: list[bool] = []
+    """At each time that the rest was written."""
+    monkeypatch.setattr(
+        service.engine, "_write_the_rest", lambda: has_failed.append(service.has_failed)
+    )
+    monkeypatch.setattr(
+        service.submissions, "on_admission", lambda _: service.fail(AssertionError("M1"))
+    )
+    service._loop.call_soon_threadsafe(service._happened, Submitted(1, Payments((2,), (1,))))
+    end = time.monotonic() + 60.0
+    while not failures and time.monotonic() < end:
+        time.sleep(0.01)
+    service.stop()
+    assert [str(failure) for failure in failures] == ["M1"]
+    assert True not in has_failed
 
 
 async def _ask_before_and_after(
