@@ -45,19 +45,25 @@ class AttachedNode:
         return self._node
 
     @property
+    def greeting(self) -> str:
+        return f"Attached to node {self._node}"
+
+    @property
     def toolbar(self) -> Toolbar | None:
         return self._connection.toolbar
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry a line out and wait for the answer. Raises `NodeGone`."""
+        if is_crash(line):
+            self._loop.call_soon_threadsafe(self._connection.unwatch)
         future = self._call(self._run(line, output_format))
         try:
             return result_of(future, patience_s(line))
         except TimeoutError:
             future.cancel()
             raise NodeGone(f"node {self._node} does not answer") from None
-        except NotReached as error:
-            raise NodeGone(f"node {self._node} is gone: it did not answer") from error
+        except NotReached:
+            return _gone(self._node).rendered(output_format)
         except NodeGone:
             if is_crash(line):
                 return _crashed(self._node).rendered(output_format)
@@ -76,6 +82,7 @@ class AttachedNode:
 
     def close(self) -> None:
         """End the connection; the node goes on."""
+        self._loop.call_soon_threadsafe(self._connection.unwatch)
         self._loop.call_soon_threadsafe(self._connection.abort)
         self._end()
 
@@ -98,6 +105,11 @@ class AttachedNode:
         for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
             self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
+
+
+def _gone(node: NodeId) -> Answer:
+    value = {"outcome": "refused", "reason": f"node {node} is gone"}
+    return Answer(Status.REFUSED, value, f"node {node} is gone: nothing was done", leaves=True)
 
 
 def _crashed(node: NodeId) -> Answer:

@@ -76,9 +76,16 @@ class NodeConnection(FrameReader):
                 timer.cancel()
 
     def watch(self, watcher: Callable[[Notice], None]) -> None:
-        """Let `watcher` have every notice from now on, and keep `toolbar` current."""
+        """Let `watcher` have every notice from now on, and keep `toolbar` current.
+
+        That the node is gone is the last one; then there is no toolbar.
+        """
         self._watcher = watcher
         self.tell(Watch())
+
+    def unwatch(self) -> None:
+        """Nobody wants to have notices any more, nor that the connection is lost."""
+        self._watcher = None
 
     def tell(self, request: Watch | Hurry) -> None:
         """Send what has no answer of its own; if the node is gone, it is lost."""
@@ -101,6 +108,9 @@ class NodeConnection(FrameReader):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.toolbar = None
+        if self._watcher is not None:
+            self._watcher(Notice(NoticeKind.LINK, f"node {self.node} is gone"))
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))

@@ -179,6 +179,7 @@ class Ledger:
             return f"the amount must be a whole number of 1 or more, not {amount}"
         available = self.balances[debit] - reserved
         if amount > available:
-            waiting = f" ({reserved} more wait in the queue)" if reserved else ""
+            verb = "waits" if reserved == 1 else "wait"
+            waiting = f" ({reserved} more {verb} in the queue)" if reserved else ""
             return f"node {debit} has {available} to spend{waiting}, not {amount}"
         return None

@@ -6,9 +6,9 @@ being typed and leave it alone. Answers are printed while nothing is being typed
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -65,7 +65,7 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
     terminal = sys.stdout
     with above_prompt():
         commander.watch(NoticePrinter(has_colour=not has_no_colour()))
-        print(f"Node {commander.node}. help lists commands, Tab completes, Ctrl-D leaves.")
+        print(f"{commander.greeting}. help lists commands, Tab completes, Ctrl-D leaves.")
         while True:
             try:
                 typed = session.prompt(f"benmo {commander.node}> ")
@@ -184,6 +184,9 @@ def key_bindings() -> KeyBindings:
     @bindings.add("tab")
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
+        if buffer.complete_state is not None and buffer.complete_state.current_completion:
+            buffer.complete_next()
+            return
         wanted = CompleteEvent(completion_requested=True)
         found = list(buffer.completer.get_completions(buffer.document, wanted))
         if len(found) == 1:
@@ -197,22 +200,23 @@ def key_bindings() -> KeyBindings:
 
 
 class NoticePrinter:
-    """Prints notices as they come, but no more than people can read: of a burst, a count."""
+    """Prints notices as they come, but no more than people can read: of a burst, a count.
+
+    It is called in the loop from which they come.
+    """
 
     _PER_SECOND_MAX = 25
     _ALWAYS = (NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING)
 
     def __init__(self, has_colour: bool) -> None:
         self._has_colour = has_colour
-        self._lock = threading.RLock()
         self._second = 0
         self._printed = 0
         self._left_out = 0
 
     def __call__(self, notice: Notice) -> None:
-        with self._lock:
-            if self._admits(notice):
-                self._print(notice.kind, notice.text)
+        if self._admits(notice):
+            self._print(notice.kind, notice.text)
 
     def _admits(self, notice: Notice) -> bool:
         now = time.monotonic()
@@ -224,17 +228,15 @@ class NoticePrinter:
             return True
         self._left_out += 1
         if self._left_out == 1:
-            teller = threading.Timer(self._second + 1 - now, self._tell_left_out)
-            teller.daemon = True
-            teller.start()
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._second + 1 - now, self._tell_left_out)
         return False
 
     def _tell_left_out(self) -> None:
         """When the second is over, even if no other notice comes."""
-        with self._lock:
-            if self._left_out:
-                self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
-                self._left_out = 0
+        if self._left_out:
+            self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
+            self._left_out = 0
 
     def _print(self, kind: NoticeKind, text: str) -> None:
         line = f"{time.strftime('%H:%M:%S')} {text}"

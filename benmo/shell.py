@@ -32,6 +32,10 @@ class Commander(Runner, Protocol):
     def node(self) -> NodeId: ...
 
     @property
+    def greeting(self) -> str:
+        """Whom the user has before him."""
+
+    @property
     def toolbar(self) -> Toolbar | None:
         """Its state as of a moment ago; None if unknown."""
 
@@ -48,6 +52,10 @@ class OwnNode:
     @property
     def node(self) -> NodeId:
         return self._service.node
+
+    @property
+    def greeting(self) -> str:
+        return f"Node {self.node}"
 
     @property
     def toolbar(self) -> Toolbar | None:

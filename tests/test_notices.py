@@ -23,10 +23,8 @@ class Clock:
         self.timers: list[tuple[float, Callable[[], object]]] = []
         shown = SimpleNamespace(monotonic=lambda: self.now, strftime=time.strftime)
         monkeypatch.setattr("benmo.repl.time", shown)
-        monkeypatch.setattr("benmo.repl.threading.Timer", self._timer)
-
-    def _timer(self, delay_s: float, ring: Callable[[], object]) -> SimpleNamespace:
-        return SimpleNamespace(start=lambda: self.timers.append((delay_s, ring)))
+        loop = SimpleNamespace(call_later=lambda *timer: self.timers.append(timer))
+        monkeypatch.setattr("benmo.repl.asyncio.get_running_loop", lambda: loop)
 
 
 @pytest.fixture

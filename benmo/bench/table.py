@@ -11,8 +11,8 @@ from benmo.bench.figures import LoadFigures, Report, Spread
 from benmo.output import Table
 
 _LOADS = (
-    *("load", "transfers/s", "min", "max", "of bare round", "p50 ms", "p99 ms"),
-    *("CPU µs", "per block"),
+    *("load", "transfers/s", "min", "max", "part of bare round", "p50 ms", "p99 ms"),
+    *("CPU µs/transfer", "transfers/block"),
 )
 _USES = ("load", "process", "CPU s/s", "memory MiB", "fsyncs/s")
 
@@ -36,7 +36,7 @@ def _tables(report: Report) -> Iterator[Table]:
         )
         for each in report.bare_rounds
     ]
-    yield Table(("bare round of", "", "rounds/s", "ms", "transfers/s"), bare)
+    yield Table(("bare round, blocks of", "", "rounds/s", "ms", "transfers/s"), bare)
     yield Table(_LOADS, [_load(each) for each in report.loads])
     yield Table(_USES, [row for each in report.loads for row in _uses(each)])
     gaps = [(each.what, *_both(each.gap_s), *_both(each.longest_request_s)) for each in report.gaps]

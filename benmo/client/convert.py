@@ -30,6 +30,9 @@ _OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
 
 def payments_of(payments: Sequence[Payment]) -> Payments:
     """As columns. Raises `TypeError` for what isn't a payment, `Refused` for an absurd number."""
+    for payment in payments:
+        if not isinstance(payment, Payment):
+            raise TypeError(f"a payment is a benmo.client.Payment, not {payment!r}")
     keys = [payment.key for payment in payments]
     if "" in keys:
         raise Refused("a key has at least one character")

@@ -302,6 +302,13 @@ def test_what_can_not_be_sent_is_refused_and_not_sent(
     assert node.asked == []
 
 
+def test_what_is_no_payment_is_named(node: FakeNode) -> None:
+    tuples: Any = [(1, 2)]
+    with pytest.raises(TypeError, match=r"a payment is a benmo.client.Payment, not \(1, 2\)"):
+        with_client(lambda client: client.transfer_many(tuples))
+    assert node.asked == []
+
+
 def test_too_many_payments_at_a_time_are_refused(node: FakeNode) -> None:
     with pytest.raises(Refused, match="at most 100000 transfers at a time, not 100001"):
         with_client(lambda client: client.transfer_many([Payment(1, 2)] * 100_001))

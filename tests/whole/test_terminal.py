@@ -75,7 +75,7 @@ def test_the_prompt_says_who_it_is_and_the_bottom_lines_how_it_is(prompts: Promp
     terminal = prompts.open()
     text = terminal.wait_for(re.compile(r"height \d"))
     node = prompts.node
-    assert text.startswith(f"Node {node}.")
+    assert text.startswith("Node 1." if node == 1 else "Attached to node 2.")
     assert "help" in text.splitlines()[0] and "Ctrl-D" in text.splitlines()[0]
     assert text.splitlines()[1].rstrip() == f"benmo {node}>"
     bottom = "\n".join(text.splitlines()[-2:])
@@ -99,6 +99,23 @@ def test_a_menu_offers_the_commands_and_what_they_mean(prompts: Prompts) -> None
     terminal.wait_for(on_prompt(f"benmo {prompts.node}> printQueue"))
     terminal.enter()
     terminal.wait_for("the queue is empty")
+
+
+def test_tab_goes_from_one_that_is_offered_to_the_next(prompts: Prompts) -> None:
+    terminal = prompts.open()
+    prompt = f"benmo {prompts.node}> "
+    printed = [command.name for command in COMMANDS if command.name.startswith("print")]
+    terminal.type("print")
+    for name in printed:
+        terminal.wait_for(printed[-1])
+        terminal.type(TAB)
+        terminal.wait_for(on_prompt(prompt + name))
+    terminal.type(CTRL_C + "severLink ")
+    peers = [peer for peer in prompts.cluster.nodes if peer != prompts.node]
+    for peer in peers:
+        terminal.wait_for(re.compile(rf"severLink.*\n +{peers[0]} .*\n +{peers[1]} "))
+        terminal.type(TAB)
+        terminal.wait_for(on_prompt(f"{prompt}severLink {peer}"))
 
 
 def test_restore_link_offers_the_severed_links_only(prompts: Prompts) -> None:
@@ -300,11 +317,13 @@ def test_an_attached_prompt_says_in_one_line_that_its_node_died(tmp_path: Path) 
         terminal = cluster.terminal(*BENMO, "attach", "1")
         terminal.wait_for("quorum: yes")
         cluster.kill(1)
+        terminal.wait_for(is_above_prompt("node 1 is gone"))
+        terminal.wait_for(lambda text: "quorum" not in text)
         terminal.enter("printBalance")
-        assert terminal.wait_exit() == 3
-        terminal.wait_for("node 1 is gone")
+        assert terminal.wait_exit() == 1
+        terminal.wait_for("nothing was done")
         lines = terminal.all_text().rstrip().splitlines()
-        assert lines[-1].startswith("outcome unknown: node 1 is gone"), lines
+        assert lines[-1] == "node 1 is gone: nothing was done", lines
         assert "printBalance" in lines[-2], lines
         assert terminal.is_cooked
 
