@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -46,6 +47,8 @@ BLOCK_BYTES_MAX = 8 << 20
 _ARRAY_LENGTH_MAX = 1 << 17
 _MAP_LENGTH_MAX = 16
 
+_HASH = re.compile(rf"[0-9a-f]{{{len(GENESIS_HASH)}}}")
+
 T = TypeVar("T")
 
 
@@ -78,7 +81,8 @@ def decode_block(data: bytes) -> Block:
 
     What a ledger finds void (an amount of 0, a node that isn't there) is a block all the same.
     """
-    _require(len(data) <= BLOCK_BYTES_MAX, f"a block of {len(data)} bytes is too long")
+    if len(data) > BLOCK_BYTES_MAX:
+        raise ProtocolError(f"a block of {len(data)} bytes is too long")
     try:
         body = _block_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -127,7 +131,7 @@ def _require_ballot(ballot: Ballot) -> None:
 
 
 def _is_hash(text: str) -> bool:
-    return len(text) == len(GENESIS_HASH) and not set(text) - set("0123456789abcdef")
+    return _HASH.fullmatch(text) is not None
 
 
 # Messages.

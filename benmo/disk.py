@@ -172,14 +172,15 @@ class _Ahead:
         return time.monotonic() - self._appended_at_s < _BUSY_S
 
     def write(self, descriptor: int, data: bytes) -> None:
-        self._closely = self._closely + 1 if self.is_busy else 0
-        self._appended_at_s = time.monotonic()
-        is_small = len(data) < _AHEAD_BYTES // 8
-        if is_small and self._closely >= _BUSY_APPENDS and self._end + len(data) > self._length:
+        now_s = time.monotonic()
+        self._closely = self._closely + 1 if now_s - self._appended_at_s < _BUSY_S else 0
+        self._appended_at_s = now_s
+        end = self._end + len(data)
+        if end > self._length and self._closely >= _BUSY_APPENDS and len(data) < _AHEAD_BYTES // 8:
             self._lengthen(descriptor)
         _write(descriptor, data, self._end)
-        self._end += len(data)
-        self._length = max(self._length, self._end)
+        self._end = end
+        self._length = max(self._length, end)
 
     def cut(self, descriptor: int) -> None:
         """Let the file end with what was appended last."""

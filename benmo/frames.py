@@ -21,6 +21,11 @@ def frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
 
 
+def _length(data: bytes | bytearray) -> int:
+    """What the first bytes of a frame say; nonsense, if there are not enough."""
+    return int.from_bytes(data[:_LENGTH_BYTES], "big")
+
+
 class FrameReader(asyncio.Protocol, ABC):
     """Cuts what arrives into frames; drops the connection on whatever is none.
 
@@ -45,9 +50,13 @@ class FrameReader(asyncio.Protocol, ABC):
         self._stop_deadline()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
         try:
-            self._take_frames()
+            is_one = _LENGTH_BYTES + _length(data) == len(data) <= FRAME_BYTES_MAX
+            if is_one and not self._buffer:  # as mostly
+                self.on_frame(data[_LENGTH_BYTES:])
+            else:
+                self._buffer += data
+                self._take_frames()
         except ProtocolError as error:
             self.abort()
             self.on_misbehaviour(str(error))
@@ -93,7 +102,7 @@ class FrameReader(asyncio.Protocol, ABC):
     def _take_frames(self) -> None:
         start = 0
         while len(self._buffer) - start >= _LENGTH_BYTES:
-            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
+            length = _length(self._buffer[start : start + _LENGTH_BYTES])
             if length > FRAME_BYTES_MAX:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
             end = start + _LENGTH_BYTES + length

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare
+from benmo.paxos.messages import Accept, Accepted, Decide, Heartbeat, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, NodeId, ProtocolError, Settings
 
 ROUND_JUMP_MAX = 2**40
@@ -12,34 +12,37 @@ A ballot has to be answered with a higher one, so one absurd round would use all
 """
 
 
-def require_admissible(
+def admitted_round(
     sender: NodeId, message: Message, settings: Settings, highest_round: int
-) -> None:
-    """Raises `ProtocolError` for a stranger, another node's ballot, or an absurd round."""
+) -> int:
+    """The highest round that is known with this message.
+
+    Raises `ProtocolError` for a stranger, another node's ballot, or an absurd round.
+    """
     if sender not in settings.nodes:
         raise ProtocolError(f"node {sender} is not of this cluster")
-    owner = _speaks_for(message)
-    if owner not in (None, sender):
-        raise ProtocolError(f"node {sender} speaks in the name of node {owner}")
-    if ballot_of(message).round > highest_round + ROUND_JUMP_MAX:
-        raise ProtocolError(f"node {sender} uses the round {ballot_of(message).round}")
+    ballot = _ballot_of(message)
+    if isinstance(message, _FROM_ITS_OWNER) and ballot.node != sender:
+        raise ProtocolError(f"node {sender} speaks in the name of node {ballot.node}")
+    if ballot.round <= highest_round:
+        return highest_round
+    if ballot.round > highest_round + ROUND_JUMP_MAX:
+        raise ProtocolError(f"node {sender} uses the round {ballot.round}")
+    return ballot.round
 
 
-def _speaks_for(message: Message) -> NodeId | None:
-    """Whose ballot a message uses, where only that node may; None for any other message."""
-    match message:
-        case Prepare() | Decide() | Accept():
-            return ballot_of(message).node
-        case _:
-            return None
+_FROM_ITS_OWNER = (Accept, Prepare, Decide)
+"""Messages in which a ballot is used, as only the node may whose it is."""
 
 
-def ballot_of(message: Message) -> Ballot:
+def _ballot_of(message: Message) -> Ballot:
     """The ballot that a message makes known; ZERO if none."""
     match message:
-        case Prepare(ballot) | Decide(_, ballot, _) | Nack(_, ballot) | Heartbeat(_, ballot):
-            return ballot
         case Accept(proposal):
             return proposal.ballot
+        case Accepted():
+            return Ballot.ZERO
+        case Prepare(ballot) | Decide(_, ballot, _) | Nack(_, ballot) | Heartbeat(_, ballot):
+            return ballot
         case _:
             return Ballot.ZERO

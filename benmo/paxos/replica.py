@@ -10,7 +10,7 @@ from random import Random
 from typing import assert_never
 
 from benmo.paxos.acceptor import Acceptor, Ahead
-from benmo.paxos.admission import ballot_of, require_admissible
+from benmo.paxos.admission import admitted_round
 from benmo.paxos.confirmation import Confirmations, reported_height
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
@@ -117,8 +117,8 @@ class Replica:
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
-        require_admissible(sender, message, self.settings, self._highest_round)
-        self._highest_round = max(self._highest_round, ballot_of(message).round)
+        known = admitted_round(sender, message, self.settings, self._highest_round)
+        self._highest_round = known
         before = self._before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)

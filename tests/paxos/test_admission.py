@@ -20,7 +20,7 @@ from benmo.paxos import (
     Settings,
     Tenure,
 )
-from benmo.paxos.admission import ROUND_JUMP_MAX, require_admissible
+from benmo.paxos.admission import ROUND_JUMP_MAX, admitted_round
 from benmo.runs import Run
 from tests.support.cluster import Cluster
 
@@ -41,9 +41,9 @@ def messages_with(ballot: Ballot) -> list[Message]:
 
 @pytest.mark.parametrize("message", messages_with(Ballot(7 + ROUND_JUMP_MAX, 2)), ids=str)
 def test_a_round_may_jump_far_but_not_absurdly(message: Message) -> None:
-    require_admissible(2, message, SETTINGS, highest_round=7)
+    admitted_round(2, message, SETTINGS, highest_round=7)
     with pytest.raises(ProtocolError, match="round"):
-        require_admissible(2, message, SETTINGS, highest_round=6)
+        admitted_round(2, message, SETTINGS, highest_round=6)
 
 
 def test_an_absurd_round_is_not_outbid() -> None:
