@@ -153,7 +153,8 @@ def plot_batches(report: Report, path: Path) -> None:
     axes.loglog([load.batch for load in loads], rates, "o-", color=_INK, label=label)
     axes.set_xlabel("transfers in a batch")
     axes.set_ylabel("transfers a second")
-    _label_plainly(axes)
+    _label_plainly(axes.xaxis, (1,))
+    _label_plainly(axes.yaxis, (1,))
     axes.grid(True, which="major", alpha=0.3)
     axes.legend()
     _save(figure, path)
@@ -173,19 +174,20 @@ def plot_latency(reports: Sequence[Report], path: Path) -> None:
         axes.annotate(f"{load.clients}", (rate, latency), (4, -11), textcoords="offset points")
     axes.set_xlabel("single transfers a second, all nodes (the numbers: how many are under way)")
     axes.set_ylabel("milliseconds until decided")
-    _label_plainly(axes)
+    axes.margins(0.1)
+    _label_plainly(axes.xaxis, (1, 2, 5))
+    _label_plainly(axes.yaxis, (1, 2, 5))
     axes.grid(True, which="major", alpha=0.3)
     axes.legend()
     _save(figure, path)
 
 
-def _label_plainly(axes: Any) -> None:
-    """Numbers as they are read aloud, at 1, 2 and 5 of each power of ten."""
+def _label_plainly(axis: Any, digits: Sequence[int]) -> None:
+    """Numbers as they are read aloud, that begin with one of these digits."""
     ticker = import_module("matplotlib.ticker")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.12g}"))
-        axis.set_minor_locator(ticker.NullLocator())
+    axis.set_major_locator(ticker.LogLocator(subs=digits))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axis.set_minor_locator(ticker.NullLocator())
 
 
 def _pyplot() -> Any:
