@@ -12,9 +12,7 @@ A ballot has to be answered with a higher one, so one absurd round would use all
 """
 
 
-def admitted_round(
-    sender: NodeId, message: Message, settings: Settings, highest_round: int
-) -> int:
+def admitted_round(sender: NodeId, message: Message, settings: Settings, highest_round: int) -> int:
     """The highest round that is known with this message.
 
     Raises `ProtocolError` for a stranger, another node's ballot, or an absurd round.
