@@ -16,7 +16,7 @@ from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import ProtocolError
 from benmo.output import Answer, Rendered, Status
 from benmo.patience import result_of
-from benmo.paxos import NodeId, Notice
+from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.requests import Hurry, Ran, Run
 from benmo.toolbar import Toolbar
 
@@ -72,9 +72,17 @@ class AttachedNode:
             future.cancel()
             raise
 
-    def watch(self, watcher: Callable[[Notice], None]) -> None:
-        """Let `watcher`, which must not block, have every notice; called in another thread."""
-        self._loop.call_soon_threadsafe(self._connection.watch, watcher)
+    def watch(self, watcher: Callable[[Notice], None], tells_end: bool = True) -> None:
+        """Let `watcher`, which must not block, have every notice; called in another thread.
+
+        That the node is gone is the last one, if that is to be told.
+        """
+
+        def lost() -> None:
+            watcher(Notice(NoticeKind.LINK, f"node {self._node} is gone"))
+
+        watch = self._connection.watch
+        self._loop.call_soon_threadsafe(watch, watcher, lost if tells_end else None)
 
     def hurry(self) -> None:
         """Let the node campaign at once, if it has a reason to."""

@@ -45,6 +45,7 @@ class NodeConnection(FrameReader):
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._watcher: Callable[[Notice], None] | None = None
+        self._lost: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -75,17 +76,19 @@ class NodeConnection(FrameReader):
             if timer is not None:
                 timer.cancel()
 
-    def watch(self, watcher: Callable[[Notice], None]) -> None:
+    def watch(
+        self, watcher: Callable[[Notice], None], lost: Callable[[], None] | None = None
+    ) -> None:
         """Let `watcher` have every notice from now on, and keep `toolbar` current.
 
-        That the node is gone is the last one; then there is no toolbar.
+        `lost` is called when the connection is; then there is no toolbar any more.
         """
-        self._watcher = watcher
+        self._watcher, self._lost = watcher, lost
         self.tell(Watch())
 
     def unwatch(self) -> None:
-        """Nobody wants to have notices any more, nor that the connection is lost."""
-        self._watcher = None
+        """Nobody wants to have notices any more, nor to know that the connection is lost."""
+        self._watcher = self._lost = None
 
     def tell(self, request: Watch | Hurry) -> None:
         """Send what has no answer of its own; if the node is gone, it is lost."""
@@ -109,8 +112,8 @@ class NodeConnection(FrameReader):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.toolbar = None
-        if self._watcher is not None:
-            self._watcher(Notice(NoticeKind.LINK, f"node {self.node} is gone"))
+        if self._lost is not None:
+            self._lost()
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))

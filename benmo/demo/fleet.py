@@ -251,7 +251,7 @@ class Fleet:
                     return str(error)
                 time.sleep(_POLL_S)
                 continue
-            attached.watch(lambda notice: self._on_notice(node, notice))
+            attached.watch(lambda notice: self._on_notice(node, notice), tells_end=False)
             self._attached[node] = attached
             return ""
         return f"node {node} ended {process.how_it_ended}"
