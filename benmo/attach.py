@@ -31,6 +31,8 @@ class AttachedNode:
 
     def __init__(self, state: StateDirectory, node: NodeId) -> None:
         self._node = node
+        self._expects_end = False
+        """Whether the connection is about to be lost because the user wants it."""
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
@@ -54,8 +56,7 @@ class AttachedNode:
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry a line out and wait for the answer. Raises `NodeGone`."""
-        if is_crash(line):
-            self._loop.call_soon_threadsafe(self._connection.unwatch)
+        self._expects_end = is_crash(line)
         future = self._call(self._run(line, output_format))
         try:
             return result_of(future, patience_s(line))
@@ -71,18 +72,20 @@ class AttachedNode:
         except KeyboardInterrupt:
             future.cancel()
             raise
+        finally:
+            self._expects_end = False
 
     def watch(self, watcher: Callable[[Notice], None], tells_end: bool = True) -> None:
         """Let `watcher`, which must not block, have every notice; called in another thread.
 
-        That the node is gone is the last one, if that is to be told.
+        That the node is gone is the last one, if that is to be told and wasn't asked for.
         """
 
         def lost() -> None:
-            watcher(Notice(NoticeKind.LINK, f"node {self._node} is gone"))
+            if tells_end and not self._expects_end:
+                watcher(Notice(NoticeKind.LINK, f"node {self._node} is gone"))
 
-        watch = self._connection.watch
-        self._loop.call_soon_threadsafe(watch, watcher, lost if tells_end else None)
+        self._loop.call_soon_threadsafe(self._connection.watch, watcher, lost)
 
     def hurry(self) -> None:
         """Let the node campaign at once, if it has a reason to."""
@@ -90,7 +93,7 @@ class AttachedNode:
 
     def close(self) -> None:
         """End the connection; the node goes on."""
-        self._loop.call_soon_threadsafe(self._connection.unwatch)
+        self._expects_end = True
         self._loop.call_soon_threadsafe(self._connection.abort)
         self._end()
 

@@ -76,19 +76,13 @@ class NodeConnection(FrameReader):
             if timer is not None:
                 timer.cancel()
 
-    def watch(
-        self, watcher: Callable[[Notice], None], lost: Callable[[], None] | None = None
-    ) -> None:
+    def watch(self, watcher: Callable[[Notice], None], lost: Callable[[], None]) -> None:
         """Let `watcher` have every notice from now on, and keep `toolbar` current.
 
         `lost` is called when the connection is; then there is no toolbar any more.
         """
         self._watcher, self._lost = watcher, lost
         self.tell(Watch())
-
-    def unwatch(self) -> None:
-        """Nobody wants to have notices any more, nor to know that the connection is lost."""
-        self._watcher = self._lost = None
 
     def tell(self, request: Watch | Hurry) -> None:
         """Send what has no answer of its own; if the node is gone, it is lost."""

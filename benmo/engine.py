@@ -17,7 +17,7 @@ from benmo.errors import Refused
 from benmo.events import Admission, Asked, Event, Hurried, LinkChanged, Received, Report, Submitted
 from benmo.journal import QueueRecord, Record, State
 from benmo.keys import KeyIndex, Keys, MemoryKeyIndex
-from benmo.ledger import AppliedBlock, Ledger, Outcome
+from benmo.ledger import AppliedBlock, Ledger
 from benmo.ledger import Block as LedgerBlock
 from benmo.paxos import (
     Accept,
@@ -27,8 +27,6 @@ from benmo.paxos import (
     Durable,
     Message,
     NodeId,
-    Notice,
-    NoticeKind,
     ProtocolError,
     Replica,
     Settings,
@@ -81,7 +79,7 @@ class Limits:
 
 
 def _to_nobody(_report: Report) -> None:
-    """Whoever is told what a turn led to when it is over needn't be told earlier."""
+    """For whoever looks at what a turn returns."""
 
 
 class Engine:
@@ -189,8 +187,6 @@ class Engine:
                 self._carry_out(self.replica.on_timer(now), inbox, report)
 
     def _send_outbox(self, inbox: deque[Event]) -> None:
-        if not self._outbox:
-            return
         outbox, self._outbox = self._outbox, []
         for to, message in outbox:
             if to == self.settings.node:
@@ -200,8 +196,6 @@ class Engine:
 
     def _send_read(self) -> None:
         """Send the blocks that peers asked for."""
-        if not self._wanted:
-            return
         for to, first in self._wanted.items():
             self._transport.send(to, self._read(first))
         self._wanted.clear()
@@ -264,9 +258,8 @@ class Engine:
                 self._must_sync = True
 
     def _make_durable(self) -> None:
-        if self._records:
-            self._storage.append(self._records)
-            self._records = []
+        self._storage.append(self._records)
+        self._records = []
         if self._storage.needs_sync:
             self._storage.sync()
         self._must_sync = False
@@ -286,8 +279,7 @@ class Engine:
         `Accept` to oneself, which leads to nothing but another record after those before it, and
         to a vote that waits for all of them: so what is queued and the vote for it share a sync.
         """
-        if step.records:
-            self._record(step.records)
+        self._record(step.records)
         for to, message in step.messages:
             is_own = to == self.settings.node
             if is_own and (isinstance(message, Accept) or not self._must_sync):
@@ -304,8 +296,6 @@ class Engine:
 
     def _apply_decided(self, report: Report) -> None:
         """Before the replica is called again, as it relies on that; and after others were told."""
-        if not self._decided:
-            return
         for block in self._decided:
             report.applied.append(self._apply(block))
         self._decided.clear()
@@ -321,35 +311,3 @@ class Engine:
     def _read(self, first_slot: int) -> Blocks:
         read = self._storage.read(first_slot, self._limits.blocks_bytes_max)
         return Blocks(tuple(applied.block for applied in read), self.ledger.height)
-
-
-_TOLD_EACH_MAX = 500
-"""Of more transfers in a block, each is not told for itself."""
-
-
-def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:
-    """A sentence for a decided block, and one for each of this node's transfers in it.
-
-    Of many that were applied there is one sentence, since nobody reads them one by one.
-    """
-    block = applied.block
-    count = len(block)
-    notices = [
-        Notice(
-            NoticeKind.DECIDED,
-            f"slot {block.slot} is decided: {count} transfer{'s' if count != 1 else ''} "
-            f"in ballot {block.ballot}",
-        )
-    ]
-    own = [run for run in block.runs if run.debit == node]
-    if not (applied.refused or applied.skipped) and sum(map(len, own)) > _TOLD_EACH_MAX:
-        for run in own:
-            text = f"decided {node}-{run.first} to {node}-{run.end - 1} ({len(run)} transfers)"
-            notices.append(Notice(NoticeKind.DECIDED, text))
-        return notices
-    for transfer, outcome in applied.outcomes():
-        if transfer.debit_node == node and outcome is Outcome.APPLIED:
-            notices.append(Notice(NoticeKind.DECIDED, f"decided {transfer}"))
-        elif transfer.debit_node == node and outcome is Outcome.REFUSED:
-            notices.append(Notice(NoticeKind.REFUSED, f"refused {transfer}"))
-    return notices

@@ -26,8 +26,9 @@ import uvloop
 from benmo.awaited import Heights
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
+from benmo.decided import decided_notices
 from benmo.disk import DirectoryLock, RealDisk
-from benmo.engine import Engine, Limits, decided_notices
+from benmo.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.events import Asked, Event, Hurried, LinkChanged, Received, Report
 from benmo.frames import FrameReader

@@ -172,6 +172,7 @@ def test_a_ledger_knows_the_hash_of_its_last_block() -> None:
     [
         (Transfer(1, 1, 2, 100), 0, None),
         (Transfer(1, 1, 2, 70), 30, None),
+        (Transfer(1, 1, 2, 100), 1, "node 1 has 99 to spend (1 more waits in the queue), not 100"),
         (Transfer(1, 1, 2, 71), 30, "node 1 has 70 to spend (30 more wait in the queue), not 71"),
         (Transfer(1, 1, 2, 101), 0, "node 1 has 100 to spend, not 101"),
         (Transfer(1, 1, 1, 1), 0, "node 1 can't pay itself"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeGone, connect
 from benmo.control import ControlServer
-from benmo.events import Hurried, Submitted
+from benmo.events import Admission, Hurried, Submitted
 from benmo.initialize import main as initialize
 from benmo.requests import Find, Found, Pay
 from benmo.runs import Payments
@@ -89,16 +89,18 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
     service = _started(state, failures)
     has_failed: list[bool] = []
     """At each time that the rest was written."""
+    is_answered = threading.Event()
+
+    def answer(_admission: Admission) -> None:
+        service.fail(AssertionError("M1"))
+        is_answered.set()
+
     monkeypatch.setattr(
         service.engine, "_write_the_rest", lambda: has_failed.append(service.has_failed)
     )
-    monkeypatch.setattr(
-        service.submissions, "on_admission", lambda _: service.fail(AssertionError("M1"))
-    )
+    monkeypatch.setattr(service.submissions, "on_admission", answer)
     service._loop.call_soon_threadsafe(service._happened, Submitted(1, Payments((2,), (1,))))
-    end = time.monotonic() + 60.0
-    while not failures and time.monotonic() < end:
-        time.sleep(0.01)
+    assert is_answered.wait(60.0)
     service.stop()
     assert [str(failure) for failure in failures] == ["M1"]
     assert True not in has_failed

@@ -27,8 +27,6 @@ class Connector:
         """The connection, made if need be, and tried again for so long. Raises `NotConnected`."""
         if not timeout_s >= 0:
             raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
-        if self._connection is not None and self._connection.is_open:
-            return self._connection
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
         pause_s = _AGAIN_S[0]

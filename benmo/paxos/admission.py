@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.paxos.messages import Accept, Accepted, Decide, Heartbeat, Message, Nack, Prepare
+from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, NodeId, ProtocolError, Settings
 
 ROUND_JUMP_MAX = 2**40
@@ -10,6 +10,10 @@ ROUND_JUMP_MAX = 2**40
 
 A ballot has to be answered with a higher one, so one absurd round would use all of them up.
 """
+
+
+_FROM_ITS_OWNER = (Accept, Prepare, Decide)
+"""Messages in which a ballot is used, as only the node may whose it is."""
 
 
 def admitted_round(sender: NodeId, message: Message, settings: Settings, highest_round: int) -> int:
@@ -29,17 +33,11 @@ def admitted_round(sender: NodeId, message: Message, settings: Settings, highest
     return ballot.round
 
 
-_FROM_ITS_OWNER = (Accept, Prepare, Decide)
-"""Messages in which a ballot is used, as only the node may whose it is."""
-
-
 def _ballot_of(message: Message) -> Ballot:
     """The ballot that a message makes known; ZERO if none."""
     match message:
         case Accept(proposal):
             return proposal.ballot
-        case Accepted():
-            return Ballot.ZERO
         case Prepare(ballot) | Decide(_, ballot, _) | Nack(_, ballot) | Heartbeat(_, ballot):
             return ballot
         case _:

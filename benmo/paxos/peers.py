@@ -29,7 +29,7 @@ class Peers:
     @property
     def has_quorum(self) -> bool:
         """Whether this node and those that it can reach are a majority."""
-        return len(self._reachable) + 1 >= self._settings.quorum
+        return self.reached >= self._settings.quorum
 
     @property
     def reached(self) -> int:

@@ -117,8 +117,8 @@ class Replica:
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
         """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
         step = Step()
-        known = admitted_round(sender, message, self.settings, self._highest_round)
-        self._highest_round = known
+        highest = admitted_round(sender, message, self.settings, self._highest_round)
+        self._highest_round = highest
         before = self._before()
         if sender in self.peers and self.peers.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)

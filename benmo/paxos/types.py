@@ -81,15 +81,15 @@ class Proposal:
         )
 
 
-_SILENT_HEARTBEATS = 3
-"""A peer from which so many in a row could have come, and nothing did, counts as unreachable."""
-
-
 class Tenure(StrEnum):
     """How long a leader leads."""
 
     BLOCK = "block"
     STABLE = "stable"
+
+
+_SILENT_HEARTBEATS = 3
+"""A peer from which so many in a row could have come, and nothing did, counts as unreachable."""
 
 
 @dataclass(frozen=True, slots=True)

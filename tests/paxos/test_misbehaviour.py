@@ -61,14 +61,23 @@ def test_what_the_protocol_forbids_is_an_error_that_changes_nothing(
     assert (bench.replica.durable, bench.replica.deadline, bench.replica.known_leader) == before
 
 
-@pytest.mark.parametrize(
-    ("invariant", "durable"),
-    [
-        ("R1", Durable(Ballot(1, 2), Proposal(Ballot(1, 2), block(3, previous="b2")), 2, "a2")),
-        ("A2", at_height(2, Ballot(1, 1), proposal(1, 2, 3))),
-        ("A3", at_height(2, Ballot(1, 1), proposal(1, 1, 2))),
-    ],
-)
+BROKEN = [
+    ("R1", Durable(Ballot(1, 2), Proposal(Ballot(1, 2), block(3, previous="b2")), 2, "a2")),
+    ("A2", at_height(2, Ballot(1, 1), proposal(1, 2, 3))),
+    ("A3", at_height(2, Ballot(1, 1), proposal(1, 1, 2))),
+]
+
+
+@pytest.mark.parametrize(("invariant", "durable"), BROKEN)
+def test_a_broken_invariant_is_noticed_at_the_next_call(invariant: str, durable: Durable) -> None:
+    sound = at_height(2, durable.promised)
+    replica = Replica(settings(), sound, FakeApplication(), Random(0), 0.0)
+    replica.acceptor.accepted = durable.accepted
+    with pytest.raises(AssertionError, match=invariant):
+        replica.on_timer(0.0)
+
+
+@pytest.mark.parametrize(("invariant", "durable"), BROKEN)
 def test_nothing_begins_with_a_broken_invariant(invariant: str, durable: Durable) -> None:
     with pytest.raises(AssertionError, match=invariant):
         Replica(settings(), durable, FakeApplication(), Random(0), 0.0)

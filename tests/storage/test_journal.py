@@ -35,38 +35,24 @@ from tests.support.storage_tests import (
 
 def test_a_decision_waits_for_what_follows_and_is_written_before_it() -> None:
     disk = MemoryDisk()
-    writer = Writer(disk)
+    writer = Writer(disk, writes_each=False)
     writer.accept(Ballot(3, 2), Run(3, 1, (1,), (5,)))
-    accepted = writer.accepted
-    assert accepted is not None
-    before = disk.read(JOURNAL)
-    storage = writer.storage
-    storage.append((DecideRecord(accepted.block, accepted.ballot),))
-    assert disk.read(JOURNAL) == before and reopened(disk.copy()) == writer.now
-    storage.append((PromiseRecord(Ballot(4, 3)),))
-    writer.ledger.apply(checked(accepted.block))
-    writer.accepted, writer.promised = None, Ballot(4, 3)
+    before, undecided = disk.read(JOURNAL), writer.now
+    writer.decide()
+    assert disk.read(JOURNAL) == before and reopened(disk.copy()) == undecided
+    writer.promise(Ballot(4, 3))
     assert reopened(disk) == writer.now
 
 
 def test_a_checkpoint_forgets_what_waited_since_it_has_it() -> None:
     disk = MemoryDisk()
-    writer = Writer(disk)
+    writer = Writer(disk, writes_each=False)
     writer.accept(Ballot(3, 2), Run(3, 1, (1,), (5,)))
-    accepted = writer.accepted
-    assert accepted is not None
-    writer.storage.append((DecideRecord(accepted.block, accepted.ballot),))
-    writer.storage.applied(writer.ledger.apply(checked(accepted.block)))
-    writer.accepted = None
+    writer.decide()
     writer.checkpoint()
     writer.storage.write()
     assert disk.read(JOURNAL).count(b"\n") == 1
     assert reopened(disk) == writer.now
-
-
-def checked(block: object) -> Block:
-    assert isinstance(block, Block)
-    return block
 
 
 # A torn end.

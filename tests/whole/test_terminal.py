@@ -328,6 +328,17 @@ def test_an_attached_prompt_says_in_one_line_that_its_node_died(tmp_path: Path) 
         assert terminal.is_cooked
 
 
+def test_an_attached_prompt_that_could_not_crash_its_node_goes_on_to_tell(tmp_path: Path) -> None:
+    with RealCluster(tmp_path, 1) as cluster:
+        cluster.start()
+        terminal = cluster.terminal(*BENMO, "attach", "1")
+        terminal.wait_for("quorum: yes")
+        terminal.enter("crashNode 2")
+        terminal.wait_for("it takes nothing, not 2")
+        cluster.kill(1)
+        terminal.wait_for(is_above_prompt("node 1 is gone"))
+
+
 def test_an_attached_prompt_that_crashes_its_node_says_so(tmp_path: Path) -> None:
     with RealCluster(tmp_path, 1) as cluster:
         cluster.start()
