@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from benmo.cluster import StateDirectory
-from benmo.commands import is_crash, patience_s
+from benmo.commands import is_crash, is_wait, patience_s
 from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import ProtocolError
 from benmo.output import Answer, Rendered, Status
@@ -63,7 +63,9 @@ class AttachedNode:
         except TimeoutError:
             future.cancel()
             raise NodeGone(f"node {self._node} does not answer") from None
-        except NotReached:
+        except NotReached as error:
+            if is_wait(line):  # what it asks after was queued before, and may be decided
+                raise NodeGone(str(error)) from None
             return _gone(self._node).rendered(output_format)
         except NodeGone:
             if is_crash(line):

@@ -71,16 +71,25 @@ def patience_s(line: str) -> float:
     """How long a node may take to answer a line, before it counts as gone; in seconds."""
     try:
         command, arguments = parse(line)
-        is_wait = command.handler is handlers.wait
-        return _PATIENCE_S + (handlers.waiting_time_s(arguments) if is_wait else 0.0)
+        waits_s = handlers.waiting_time_s(arguments) if command.handler is handlers.wait else 0.0
+        return _PATIENCE_S + waits_s
     except NotUnderstood:
         return _PATIENCE_S
 
 
 def is_crash(line: str) -> bool:
     """Whether this line kills the node that carries it out."""
+    return _is_for(handlers.crash_node, line)
+
+
+def is_wait(line: str) -> bool:
+    """Whether this line asks what becomes of that which was queued before."""
+    return _is_for(handlers.wait, line)
+
+
+def _is_for(handler: Handler, line: str) -> bool:
     try:
-        return parse(line)[0].handler is handlers.crash_node
+        return parse(line)[0].handler is handler
     except NotUnderstood:
         return False
 

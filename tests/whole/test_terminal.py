@@ -311,7 +311,17 @@ def test_crash_node_kills_the_node_and_leaves_the_terminal_usable(tmp_path: Path
         assert terminal.is_cooked
 
 
-def test_an_attached_prompt_says_in_one_line_that_its_node_died(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("printBalance", 1, "node 1 is gone: nothing was done"),
+        ("moneyTransfer 5,1,1", 1, "node 1 is gone: nothing was done"),
+        ("wait", 3, "outcome unknown: node 1 is gone"),
+    ],
+)
+def test_an_attached_prompt_says_in_one_line_that_its_node_died(
+    tmp_path: Path, line: str, status: int, said: str
+) -> None:
     with RealCluster(tmp_path, 1) as cluster:
         cluster.start()
         terminal = cluster.terminal(*BENMO, "attach", "1")
@@ -319,12 +329,12 @@ def test_an_attached_prompt_says_in_one_line_that_its_node_died(tmp_path: Path) 
         cluster.kill(1)
         terminal.wait_for(is_above_prompt("node 1 is gone"))
         terminal.wait_for(lambda text: "quorum" not in text)
-        terminal.enter("printBalance")
-        assert terminal.wait_exit() == 1
-        terminal.wait_for("nothing was done")
+        terminal.enter(line)
+        assert terminal.wait_exit() == status
+        terminal.wait_for(said)
         lines = terminal.all_text().rstrip().splitlines()
-        assert lines[-1] == "node 1 is gone: nothing was done", lines
-        assert "printBalance" in lines[-2], lines
+        assert lines[-1] == said, lines
+        assert line in lines[-2], lines
         assert terminal.is_cooked
 
 
