@@ -10,6 +10,9 @@ from pathlib import Path
 from random import Random
 
 _LISTEN = "0A"
+_FIRST_PORT = 10_000
+_EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_EPHEMERAL_LOW = 32_768
 
 
 def holder_of(port: int) -> str:
@@ -42,10 +45,14 @@ def _listening_sockets(port: int) -> set[str]:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many consecutive ports that nobody listens on."""
+    """The first of so many consecutive ports that nobody listens on.
+
+    Below those that the system gives to whoever dials: a node's port must be free when it comes
+    back.
+    """
     random = Random()
     while True:
-        first = random.randint(20000, 60000)
+        first = random.randrange(_FIRST_PORT, ephemeral_low() - count)
         sockets = [socket.socket() for _ in range(count)]
         try:
             for offset, listener in enumerate(sockets):
@@ -56,3 +63,11 @@ def free_ports(count: int) -> int:
         finally:
             for listener in sockets:
                 listener.close()
+
+
+def ephemeral_low() -> int:
+    """The first port of the range that the system gives out of its own accord."""
+    try:
+        return int(_EPHEMERAL_RANGE.read_text().split()[0])
+    except OSError:  # not Linux
+        return _EPHEMERAL_LOW

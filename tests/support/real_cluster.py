@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benmo.ports import ephemeral_low
 from tests.support.processes import (
     BENMO,
     INITIALIZE,
@@ -35,7 +36,7 @@ def free_ports(count: int) -> Iterator[int]:
     shall find its port free when it comes back. A datagram socket on each keeps off other tests.
     """
     while True:
-        first = random.randrange(10_000, _ephemeral_low() - count)
+        first = random.randrange(10_000, ephemeral_low() - count)
         with ExitStack() as held:
             try:
                 for port in range(first, first + count):
@@ -48,13 +49,6 @@ def free_ports(count: int) -> Iterator[int]:
                 continue
             yield first
             return
-
-
-def _ephemeral_low() -> int:
-    try:
-        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    except OSError:
-        return 32_768
 
 
 class RealCluster:
