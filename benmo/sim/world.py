@@ -37,6 +37,10 @@ _NEWS_S = 0.2
 _TRY_AGAIN_S = 1.0
 """After which time a node whose start failed is started again."""
 
+_EVENTS_PER_REQUEST = 60
+"""What a payment or a question may lead to: it goes to all and comes back, twice perhaps, and each
+time a node turns to it."""
+
 _FORGOTTEN_S = 20.0
 """After which time a dead node is started at the latest."""
 
@@ -313,6 +317,7 @@ class World:
         if machine.engine is None or happening.node in self.plan.rogues:
             return
         self._tickets += 1
+        self.agenda.expect(_EVENTS_PER_REQUEST)
         self.counts["transfers asked for"] += len(happening.payments)
         credits, amounts = zip(*happening.payments, strict=True)
         payments = Payments(credits, amounts, happening.memos, happening.keys)
@@ -328,6 +333,7 @@ class World:
         """
         machine = self.machines[node]
         self._tickets += 1
+        self.agenda.expect(_EVENTS_PER_REQUEST)
         if is_at_end:
             self.watchers.linearizable.expect(self._tickets, node)
         if machine.engine is not None:

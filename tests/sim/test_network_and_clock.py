@@ -150,6 +150,18 @@ def test_events_at_a_rate_that_is_usual_are_none() -> None:
     assert agenda.now == 60.0
 
 
+def test_what_was_asked_for_is_no_storm_and_more_than_that_is_one() -> None:
+    agenda = Agenda()
+    agenda.expect(50_000)
+    for _ in range(55_000):
+        agenda.at(1.0, lambda: None)
+    agenda.run_until(2.0)
+    for _ in range(10_000):
+        agenda.at(3.0, lambda: None)
+    with pytest.raises(Violation, match="chatter"):
+        agenda.run_until(4.0)
+
+
 # The network.
 
 

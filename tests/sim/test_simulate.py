@@ -46,6 +46,12 @@ def test_no_seed_breaks_a_promise_of_fewer_or_more_nodes(nodes: int) -> None:
         assert result.violation is None, f"benmo simulate --seed {result.seed} --nodes {nodes}"
 
 
+def test_a_run_in_which_users_ask_for_much_is_no_storm() -> None:
+    """500 questions and payments within half a minute, and half of all messages come twice."""
+    study = Study(5, Tenure.STABLE, 30.0)
+    assert run(study.plan(702277)).violation is None
+
+
 def test_seeds_bring_every_kind_of_fault() -> None:
     counts: Counter[str] = Counter()
     for result in run_seeds(STUDY, range(60), jobs=1):
