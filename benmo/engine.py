@@ -119,6 +119,8 @@ class Engine:
         """Whether one of them, in which a promise may rest, isn't durable."""
         self._has_queued = False
         """Whether the queue has grown and the replica doesn't know."""
+        self._queued_end = self.pool.queue.end
+        """The number after the last transfer of this node that is recorded."""
         self._outbox: list[tuple[NodeId, Message]] = []
         """What leaves once all that was recorded before is durable."""
         self._decided: list[Block] = []
@@ -236,8 +238,7 @@ class Engine:
         if isinstance(run, str):
             report.admissions.append(Admission(event.ticket, None, run))
             return
-        if len(run) > 0:
-            self._record((QueueRecord(run),))
+        if run.amount:
             self.keys.queued(run)
             self._has_queued = True
         report.admissions.append(
@@ -249,6 +250,13 @@ class Engine:
         if self._has_queued:
             self._has_queued = False
             self._carry_out(self.replica.on_request(now), inbox, report)
+
+    def _record_queued(self) -> None:
+        """Before anything is recorded, or leaves, in which it may be; one record for all of it."""
+        queue = self.pool.queue
+        if queue.end > self._queued_end:
+            self._record((QueueRecord(queue.since(self._queued_end)),))
+            self._queued_end = queue.end
 
     def _record(self, records: Sequence[Record]) -> None:
         """What a turn records is written at once, before it is made durable."""
@@ -279,6 +287,7 @@ class Engine:
         `Accept` to oneself, which leads to nothing but another record after those before it, and
         to a vote that waits for all of them: so what is queued and the vote for it share a sync.
         """
+        self._record_queued()
         self._record(step.records)
         for to, message in step.messages:
             is_own = to == self.settings.node
