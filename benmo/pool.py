@@ -79,13 +79,14 @@ class Pool:
 
     def add(self, payments: Payments) -> Run | str:
         """Queue transfers of this node, all or none; the run to make durable, or why not."""
-        if len(payments) > self._log_limit:
+        count = len(payments)
+        if count > self._log_limit:
             return f"that is too much: at most {self._log_limit} transfers wait at a time"
         run = payments.numbered(self.node, self._queue.end)
-        if len(run) > 0 and len(self._queue) + len(run) > self._log_limit:
-            return LOG_IS_FULL
-        if len(run) == 0:
+        if count == 0:
             return run
+        if len(self._queue) + count > self._log_limit:
+            return LOG_IS_FULL
         reason = self._why_not(run)
         if reason is not None:
             return reason

@@ -138,18 +138,23 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     def joined(self, later: Run) -> Run:
         """This run, continued by one that begins no later than where this one ends."""
+        end = self.end
         assert self.debit == later.debit
-        assert self.first <= later.first <= self.end
-        new = later.since(self.end)
-        lengths = len(self), len(new)
+        assert self.first <= later.first <= end
+        new = later.since(end)
+        has_memo, has_key = self.memo or new.memo, self.key or new.key
         return Run(
             self.debit,
             self.first,
             self.credit + new.credit,
             self.amount + new.amount,
-            _joined(self.memo, new.memo, lengths),
-            _joined(self.key, new.key, lengths),
+            self._full(self.memo) + new._full(new.memo) if has_memo else (),
+            self._full(self.key) + new._full(new.key) if has_key else (),
         )
+
+    def _full(self, column: tuple[str, ...]) -> tuple[str, ...]:
+        """An optional column, with "" for each transfer where it isn't there."""
+        return column or ("",) * len(self)
 
     def received(self) -> dict[NodeId, int]:
         """How much each credit node gets. All amounts are 1 or more.
@@ -187,11 +192,3 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 def _used(column: tuple[str, ...]) -> tuple[str, ...]:
     """An optional column, or none where nothing is in it."""
     return column if any(column) else ()
-
-
-def _joined(
-    column: tuple[str, ...], later: tuple[str, ...], lengths: tuple[int, int]
-) -> tuple[str, ...]:
-    if not column and not later:
-        return ()
-    return (column or ("",) * lengths[0]) + (later or ("",) * lengths[1])

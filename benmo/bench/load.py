@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 
 from benmo.bench.cluster import BenchCluster, own_use
@@ -16,6 +17,7 @@ from benmo.paxos import NodeId
 
 AMOUNT_MAX = 100
 _TIMEOUT_S = 60.0
+_DRAWN = 10_000
 
 
 @dataclass(slots=True)
@@ -100,15 +102,14 @@ def _difference(before: Use, after: Use) -> Use:
 
 
 def single(nodes: Sequence[NodeId]) -> Pay:
-    """One transfer a request, to a random other node."""
-
+    """One transfer a request, to a random other node; drawn beforehand."""
     random = Random(0)
+    drawn = cycle([(random.randint(1, AMOUNT_MAX), random.sample(nodes, 2)) for _ in range(_DRAWN)])
 
     async def pay(client: AsyncClient) -> int:
-        to = random.choice(nodes)
-        while to == client.node:
-            to = random.choice(nodes)
-        receipt = await client.transfer(random.randint(1, AMOUNT_MAX), to, timeout_s=_TIMEOUT_S)
+        amount, (to, instead) = next(drawn)
+        to = instead if to == client.node else to
+        receipt = await client.transfer(amount, to, timeout_s=_TIMEOUT_S)
         return int(receipt.outcome == "decided")
 
     return pay

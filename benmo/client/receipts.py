@@ -27,13 +27,18 @@ class Receipts(Sequence[Receipt]):
         self._node = node
         self._payments = payments
         self._ranges = paid.transfers
-        lengths = [end - first for first, end in self._ranges]
-        self._ends = list(accumulate(lengths))
-        if sum(lengths) != len(payments) or min(lengths, default=1) < 1:
-            raise Inconsistent(f"{sum(lengths)} answers to {len(payments)} payments")
-        self._decided = sorted((each.first, each.end, each.slot) for each in paid.decided)
-        self._refused = frozenset(chain.from_iterable(each.refused for each in paid.decided))
-        self.slots = tuple(sorted({slot for _, _, slot in self._decided}))
+        self._ends = list(accumulate(end - first for first, end in self._ranges))
+        count = self._ends[-1] if self._ends else 0
+        if count != len(payments) or any(first >= end for first, end in self._ranges):
+            raise Inconsistent(f"{count} answers to {len(payments)} payments")
+        decided: list[tuple[int, int, int]] = []
+        refused: set[int] = set()
+        for each in paid.decided:
+            decided.append((each.first, each.end, each.slot))
+            refused.update(each.refused)
+        self._decided = sorted(decided)
+        self._refused = refused
+        self.slots = tuple(sorted({each.slot for each in paid.decided}))
         self.is_decided = all(starmap(self._is_range_decided, self._ranges))
         self.refused = len(self._numbers(self._refused))
 
@@ -97,6 +102,6 @@ class Receipts(Sequence[Receipt]):
                 first = stop
         return first >= end
 
-    def _numbers(self, among: frozenset[int]) -> list[int]:
+    def _numbers(self, among: set[int]) -> list[int]:
         """Of these numbers, the ones that are this request's."""
         return [each for each in among if any(first <= each < end for first, end in self._ranges)]
