@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,7 +41,10 @@ class Command:
 
 
 async def execute(service: Service, line: str, output_format: str) -> Rendered:
-    """Carry a line out; whatever is wrong with it is in the answer."""
+    """Carry a line out; whatever is wrong with it is in the answer.
+
+    What takes long to show is made ready in another thread: the node's own has to vote meanwhile.
+    """
     try:
         command, arguments = parse(line)
         answer = await _carry_out(service, command, arguments)
@@ -51,6 +55,8 @@ async def execute(service: Service, line: str, output_format: str) -> Rendered:
     except (StateError, OSError, AssertionError) as error:
         service.fail(error)
         answer = refusal(Status.UNKNOWN, f"node {service.node} had to stop: {error}")
+    if answer.is_long:
+        return await asyncio.to_thread(answer.rendered, output_format)
     return answer.rendered(output_format)
 
 

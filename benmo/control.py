@@ -12,7 +12,7 @@ from benmo.commands import execute
 from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.output import Status
+from benmo.output import Status, refusal
 from benmo.paxos import Notice
 from benmo.pool import LOG_IS_FULL
 from benmo.requests import (
@@ -47,6 +47,8 @@ _TOOLBAR_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20
 _BLOCKS_BYTES_MAX = 1 << 20
 _UNREAD_BYTES_MAX = 64 << 20
+_OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
+"""Of which each may take 4 bytes, and what is around them some."""
 _ASK_AGAIN_S = 1.0
 _DRAIN_S = 0.01
 _TASKS_MAX = 50_000
@@ -111,12 +113,10 @@ class ControlServer(FrameReader):
 
     async def _run(self, request: Run) -> None:
         answer = await execute(self._service, request.line, request.output_format)
-        ran = Ran(request.number, answer.status, answer.output, answer.leaves)
-        if len(answer.output) > FRAME_BYTES_MAX // 4:
-            ran = Ran(
-                request.number, Status.REFUSED, "that is too much for one answer", leaves=False
-            )
-        self._write(ran)
+        if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
+            reason = "that is too much for one answer: benmo export shows the whole chain"
+            answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
+        self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
 
     def _require_room(self) -> None:
         if len(self._tasks) + len(self._paying) >= _TASKS_MAX:

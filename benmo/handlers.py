@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
 
 from benmo.arguments import integer, misused, no_arguments, seconds
 from benmo.errors import Refused
+from benmo.ledger import AppliedBlock
 from benmo.output import Answer, Cell, Status, Table
 from benmo.runs import Payments, Transfer
 from benmo.service import Service
@@ -15,6 +17,8 @@ from benmo.shown_chain import chain_json, chain_table, shown
 from benmo.text import escaped
 
 BLOCKS_SHOWN_MAX = 1000
+TRANSFERS_SHOWN_MAX = 10_000
+"""Of a queue, or of several blocks; one block is shown whatever it holds."""
 WAIT_S = 300.0
 
 
@@ -54,9 +58,31 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
             f"that is {last - first + 1} blocks, {BLOCKS_SHOWN_MAX} can be shown at a time: "
             f"printBlockchain {max(first, last - 99)} {last}"
         )
-    blocks = [shown(applied) async for applied in service.blocks(first, last)]
+    blocks = await _few_enough(service, first, last)
     text = "" if blocks else _no_blocks(height)
-    return Answer(Status.DONE, chain_json(blocks), text, chain_table(blocks))
+    value, table = await asyncio.to_thread(_as_shown, blocks)  # the node has to vote meanwhile
+    return Answer(Status.DONE, value, text, table)
+
+
+async def _few_enough(service: Service, first: int, last: int) -> list[AppliedBlock]:
+    """These blocks, if they can be shown at a time. Raises `Refused`."""
+    blocks: list[AppliedBlock] = []
+    count = 0
+    async for applied in service.blocks(first, last):
+        count += len(applied.block)
+        if blocks and count > TRANSFERS_SHOWN_MAX:
+            slot = applied.block.slot
+            raise Refused(
+                f"slots {first} to {slot} hold {count} transfers, {TRANSFERS_SHOWN_MAX} can be "
+                f"shown at a time: printBlockchain {first} {slot - 1}, or benmo export for all"
+            )
+        blocks.append(applied)
+    return blocks
+
+
+def _as_shown(blocks: list[AppliedBlock]) -> tuple[object, Table]:
+    chain = list(map(shown, blocks))
+    return chain_json(chain), chain_table(chain)
 
 
 def _no_blocks(height: int) -> str:
@@ -133,6 +159,8 @@ def _doubt(service: Service) -> str:
 async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
     queue = service.engine.pool.queue
+    if len(queue) > TRANSFERS_SHOWN_MAX:
+        raise Refused(f"{len(queue)} transfers wait, {TRANSFERS_SHOWN_MAX} can be shown at a time")
     transfers = list(queue.transfers())
     value = [{**_transfer_json(transfer), **_texts(transfer)} for transfer in transfers]
     rows: list[tuple[Cell, ...]] = [

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+from rich.cells import cell_len
 
 from benmo.codec import to_json
 
 Cell = str | int
 
 FORMATS = ("table", "json", "tsv")
+
+_ROWS_QUICK = 500
 
 
 class Status(IntEnum):
@@ -34,19 +37,12 @@ class Table:
 
     def as_text(self) -> str:
         """Aligned columns, numbers to the right."""
-        from rich.console import Console  # noqa: PLC0415 - takes a while to load
-        from rich.table import Table as RichTable  # noqa: PLC0415
-
-        table = RichTable(box=None, show_header=self.has_headers, header_style="", padding=(0, 1))
-        for index, header in enumerate(self.headers):
-            cells = [row[index] for row in self.rows if row[index] != ""]
-            is_number = all(isinstance(cell, int) for cell in cells)
-            table.add_column(header, justify="right" if is_number else "left", no_wrap=True)
-        for row in self.rows:
-            table.add_row(*map(str, row))
-        out = io.StringIO()
-        Console(file=out, width=1000, color_system=None, markup=False, highlight=False).print(table)
-        return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+        headers = [self.headers] if self.has_headers else []
+        columns = [
+            _aligned([line[index] for line in headers], [row[index] for row in self.rows])
+            for index in range(len(self.headers))
+        ]
+        return "\n".join(f" {'  '.join(line)}".rstrip() for line in zip(*columns, strict=True))
 
     def as_tsv(self) -> str:
         lines = [self.headers, *self.rows] if self.has_headers else list(self.rows)
@@ -72,6 +68,11 @@ class Answer:
     table: Table | None = None
     leaves: bool = False
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes more than a few milliseconds to render."""
+        return self.table is not None and len(self.table.rows) > _ROWS_QUICK
+
     def rendered(self, output_format: str) -> Rendered:
         """In one of `FORMATS`."""
         return Rendered(self.status, self._output(output_format), self.leaves)
@@ -90,6 +91,17 @@ class Answer:
 
     def _shows_table(self) -> bool:
         return self.table is not None and self.table.is_shown and len(self.table.rows) > 0
+
+
+def _aligned(header: list[str], cells: list[Cell]) -> list[str]:
+    """A column, all of one width; a cell may be empty."""
+    is_number = all(isinstance(cell, int) for cell in cells if cell != "")
+    texts = [*header, *map(str, cells)]
+    lengths = list(map(cell_len, texts))
+    width = max(lengths, default=0)
+    gaps = [" " * (width - length) for length in lengths]
+    pairs = zip(texts, gaps, strict=True)
+    return [gap + text if is_number else text + gap for text, gap in pairs]
 
 
 def _tsv_field(field: object) -> str:

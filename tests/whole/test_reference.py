@@ -48,6 +48,9 @@ LIMITS = {
     "characters of a memo": f"{text.MEMO_CHARACTERS_MAX}",
     "characters of a key": f"{text.KEY_CHARACTERS_MAX}",
     "blocks that `printBlockchain` shows at a time": f"{handlers.BLOCKS_SHOWN_MAX:,}",
+    "transfers that it or `printQueue` shows at a time; of one block, all": (
+        f"{handlers.TRANSFERS_SHOWN_MAX:,}"
+    ),
     "a delay of `delayLink`": f"{link_handlers.DELAY_MS_MAX:,} ms",
     "a journal before a checkpoint": f"{engine.Limits().journal_bytes_max >> 20} MiB",
     "decisions that wait for an fsync": f"{storages._UNSYNCED_BYTES_MAX >> 10} KiB",
