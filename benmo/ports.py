@@ -11,6 +11,8 @@ from random import Random
 
 _LISTEN = "0A"
 _FIRST_PORT = 10_000
+_ENOUGH_PORTS = 1_000
+_PORTS = 65_536
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_LOW = 32_768
 
@@ -45,14 +47,10 @@ def _listening_sockets(port: int) -> set[str]:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many consecutive ports that nobody listens on.
-
-    Below those that the system gives to whoever dials: a node's port must be free when it comes
-    back.
-    """
+    """The first of so many consecutive ports that nobody listens on."""
     random = Random()
     while True:
-        first = random.randrange(_FIRST_PORT, ephemeral_low() - count)
+        first = random.choice(first_ports(count))
         sockets = [socket.socket() for _ in range(count)]
         try:
             for offset, listener in enumerate(sockets):
@@ -65,7 +63,18 @@ def free_ports(count: int) -> int:
                 listener.close()
 
 
-def ephemeral_low() -> int:
+def first_ports(count: int) -> range:
+    """Where so many ports in a row may begin.
+
+    Below those that the system gives to whoever dials: a node's port must be free when it comes
+    back. Where hardly any are left there, all will do.
+    """
+    low = _ephemeral_low()
+    end = low if low - _FIRST_PORT >= _ENOUGH_PORTS else _PORTS
+    return range(_FIRST_PORT, end - count + 1)
+
+
+def _ephemeral_low() -> int:
     """The first port of the range that the system gives out of its own accord."""
     try:
         return int(_EPHEMERAL_RANGE.read_text().split()[0])

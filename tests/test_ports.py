@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from benmo import ports
-from benmo.ports import ephemeral_low, free_ports
+from benmo.ports import first_ports, free_ports
 from tests.support import real_cluster
 
 
-def test_they_are_none_that_a_dialling_process_may_be_given() -> None:
-    for _ in range(200):
-        first = free_ports(5)
-        assert 1024 < first < first + 4 < ephemeral_low()
+@pytest.mark.parametrize(
+    ("ephemeral", "begin"),
+    [
+        ("32768\t60999\n", range(10_000, 32_764)),
+        ("11000\t60999\n", range(10_000, 10_996)),
+        ("1024\t65535\n", range(10_000, 65_532)),
+        ("10003\t60999\n", range(10_000, 65_532)),
+        (None, range(10_000, 32_764)),
+    ],
+)
+def test_they_are_none_that_a_dialling_process_may_be_given_if_there_are_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ephemeral: str | None, begin: range
+) -> None:
+    told = tmp_path / "ip_local_port_range"
+    if ephemeral is not None:
+        told.write_text(ephemeral)
+    monkeypatch.setattr(ports, "_EPHEMERAL_RANGE", told)
+    assert first_ports(5) == begin
 
 
 def test_ports_that_somebody_listens_on_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    with real_cluster.free_ports(3) as first, ExitStack() as bound:
-        bound.enter_context(socket.create_server(("127.0.0.1", first)))
-        offered = iter([first - 1, first, first + 1])
+    with real_cluster.free_ports(4) as first, socket.create_server(("127.0.0.1", first + 1)):
+        offered = iter([first, first + 1, first + 2])
         monkeypatch.setattr(ports, "Random", lambda: _Offers(offered))
-        assert free_ports(2) == first + 1
+        assert free_ports(2) == first + 2
 
 
 class _Offers:
@@ -33,5 +46,7 @@ class _Offers:
     def __init__(self, offered: Iterator[int]) -> None:
         self._offered = offered
 
-    def randrange(self, _first: int, _end: int) -> int:
-        return next(self._offered)
+    def choice(self, among: range) -> int:
+        offer = next(self._offered)
+        assert offer in among
+        return offer

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benmo.ports import ephemeral_low
+from benmo.ports import first_ports
 from tests.support.processes import (
     BENMO,
     INITIALIZE,
@@ -32,11 +32,10 @@ from tests.support.terminals import Terminal
 def free_ports(count: int) -> Iterator[int]:
     """The first of `count` consecutive ports that nobody else has, or takes while this lasts.
 
-    Below the range from which the system gives out ports of its own accord: a node that is down
-    shall find its port free when it comes back. A datagram socket on each keeps off other tests.
+    A datagram socket on each keeps off other tests.
     """
     while True:
-        first = random.randrange(10_000, ephemeral_low() - count)
+        first = random.choice(first_ports(count))
         with ExitStack() as held:
             try:
                 for port in range(first, first + count):
