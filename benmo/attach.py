@@ -13,8 +13,8 @@ import uvloop
 from benmo.cluster import StateDirectory
 from benmo.commands import is_crash, is_wait, patience_s
 from benmo.connection import NodeGone, NotReached, connect
-from benmo.errors import ProtocolError
-from benmo.output import Answer, Rendered, Status
+from benmo.errors import ProtocolError, Refused
+from benmo.output import Answer, Rendered, Status, refusal
 from benmo.patience import result_of
 from benmo.paxos import NodeId, Notice, NoticeKind
 from benmo.requests import Hurry, Ran, Run
@@ -63,10 +63,13 @@ class AttachedNode:
         except TimeoutError:
             future.cancel()
             raise NodeGone(f"node {self._node} does not answer") from None
-        except NotReached as error:
+        except NotReached:
+            reason = f"the connection to node {self._node} is lost"
             if is_wait(line):  # what it asks after was queued before, and may be decided
-                raise NodeGone(str(error)) from None
-            return _gone(self._node).rendered(output_format)
+                raise NodeGone(reason) from None
+            return _nothing_done(reason).rendered(output_format)
+        except Refused as error:
+            return refusal(Status.REFUSED, str(error)).rendered(output_format)
         except NodeGone:
             if is_crash(line):
                 return _crashed(self._node).rendered(output_format)
@@ -120,9 +123,9 @@ class AttachedNode:
         self._loop.close()
 
 
-def _gone(node: NodeId) -> Answer:
-    value = {"outcome": "refused", "reason": f"node {node} is gone"}
-    return Answer(Status.REFUSED, value, f"node {node} is gone: nothing was done", leaves=True)
+def _nothing_done(reason: str) -> Answer:
+    value = {"outcome": "refused", "reason": reason}
+    return Answer(Status.REFUSED, value, f"{reason}: nothing was done", leaves=True)
 
 
 def _crashed(node: NodeId) -> Answer:

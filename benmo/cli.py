@@ -11,14 +11,16 @@ from benmo import __version__
 from benmo.attach import AttachedNode
 from benmo.bench.command import bench
 from benmo.cluster import StateDirectory
+from benmo.commands import is_wait
+from benmo.connection import NodeGone, NotReached
 from benmo.demo.command import demo
 from benmo.errors import StateError
 from benmo.export import export
 from benmo.initialize import main as initialize
-from benmo.node import why_not
+from benmo.node import fill_standard_files, why_not
 from benmo.output import Status
 from benmo.process import die, format_option, node, state_dir_option
-from benmo.shell import run_lines, standard_input
+from benmo.shell import cleaned, run_lines, show, standard_input, unknown
 from benmo.sim.command import simulate
 from benmo.sim.explore.command import explore
 from benmo.status import status
@@ -29,6 +31,7 @@ from benmo.verify import verify
 @click.version_option(__version__)
 def main() -> None:
     """A public ledger kept by five nodes that agree through Paxos."""
+    fill_standard_files()
     reason = why_not()
     if reason:
         sys.exit(f"benmo: {reason}")
@@ -53,7 +56,14 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
     """
     state = StateDirectory(state_dir)
     try:
-        attached = AttachedNode(state, node_id)
+        try:
+            attached = AttachedNode(state, node_id)
+        except NotReached as error:
+            if not (commands and is_wait(cleaned(commands[0]))):
+                raise
+            # What it asks after was queued before, and may be decided.
+            show(unknown(NodeGone(str(error))).rendered(output_format), output_format)
+            sys.exit(Status.UNKNOWN)
         try:
             if not commands and sys.stdin.isatty():
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it

@@ -53,9 +53,20 @@ def end_with_parent():
         sys.exit("benmo: the program that started this node has ended")
 
 
+def fill_standard_files():
+    # type: () -> None
+    """Let no file or socket that is opened later stand in the place of a closed standard file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def main():
     # type: () -> None
     """Run a node, or say in one line why that can't be; leave with a status."""
+    fill_standard_files()
     reason = why_not()
     if reason:
         sys.exit("benmo: " + reason)

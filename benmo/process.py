@@ -119,6 +119,7 @@ class _Process:
         self._format = output_format
         self._metrics_port = metrics_port
         self._failure: BaseException | None = None
+        self._own: OwnNode | None = None
 
     def run(self, headless: bool, severed: tuple[int, ...]) -> int:
         """Run the node until it is to end; the exit status."""
@@ -145,7 +146,8 @@ class _Process:
         except OSError as error:
             die(StateError(self._what_failed(error)))
         except _Left:
-            status = Status.DONE
+            is_asked = self._own is not None and self._own.is_asked
+            status = Status.UNKNOWN if is_asked else Status.DONE
         return self._report_failure() if self._failure is not None else status
 
     def _make_service(self) -> tuple[Service, MetricsServer | None]:
@@ -170,7 +172,7 @@ class _Process:
             click.echo(f"node {self._node} listens on {service.address}", err=True)
             while True:
                 time.sleep(LOOK_S)
-        own = OwnNode(service)
+        own = self._own = OwnNode(service)
         try:
             if sys.stdin.isatty():
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it

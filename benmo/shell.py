@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from benmo.commands import execute
@@ -48,6 +50,8 @@ class OwnNode:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self.is_asked = False
+        """Whether a command was begun and not answered."""
 
     @property
     def node(self) -> NodeId:
@@ -62,7 +66,10 @@ class OwnNode:
         return self._service.toolbar
 
     def run(self, line: str, output_format: str) -> Rendered:
-        return self._result(execute(self._service, line, output_format))
+        self.is_asked = True
+        rendered = self._result(execute(self._service, line, output_format))
+        self.is_asked = False
+        return rendered
 
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         async def begin() -> None:
@@ -96,7 +103,10 @@ def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Statu
         if not line:
             continue
         rendered = outcome_of(runner, line, output_format)
-        show(rendered, output_format)
+        try:
+            show(rendered, output_format)
+        except OSError as error:
+            return _not_shown(error)
         if rendered.status is not Status.DONE or rendered.leaves:
             return rendered.status
     return Status.DONE
@@ -107,9 +117,13 @@ def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:
     try:
         return runner.run(line, output_format)
     except NodeGone as error:
-        value = {"outcome": "unknown", "reason": str(error)}
-        answer = Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)
-        return answer.rendered(output_format)
+        return unknown(error).rendered(output_format)
+
+
+def unknown(error: NodeGone) -> Answer:
+    """What is said where nobody can tell what became of a command."""
+    value = {"outcome": "unknown", "reason": str(error)}
+    return Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)
 
 
 def cleaned(line: str) -> str:
@@ -127,3 +141,16 @@ def show(rendered: Rendered, output_format: str) -> None:
     if rendered.output:
         is_failure = rendered.status is not Status.DONE and output_format != "json"
         print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
+
+
+def _not_shown(error: OSError) -> Status:
+    """Whoever asked can't know what became of it: the pipe's reader has left, the disk is full."""
+    with suppress(OSError):
+        print(f"benmo: the answer can't be written: {error.strerror or error}", file=sys.stderr)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):  # what they still hold is tried again at the exit
+        with suppress(OSError):
+            stream.flush()
+            continue
+        os.dup2(nowhere, stream.fileno())
+    return Status.UNKNOWN

@@ -314,9 +314,9 @@ def test_crash_node_kills_the_node_and_leaves_the_terminal_usable(tmp_path: Path
 @pytest.mark.parametrize(
     ("line", "status", "said"),
     [
-        ("printBalance", 1, "node 1 is gone: nothing was done"),
-        ("moneyTransfer 5,1,1", 1, "node 1 is gone: nothing was done"),
-        ("wait", 3, "outcome unknown: node 1 is gone"),
+        ("printBalance", 1, "the connection to node 1 is lost: nothing was done"),
+        ("moneyTransfer 5,1,1", 1, "the connection to node 1 is lost: nothing was done"),
+        ("wait", 3, "outcome unknown: the connection to node 1 is lost"),
     ],
 )
 def test_an_attached_prompt_says_in_one_line_that_its_node_died(
