@@ -254,7 +254,7 @@ class Engine:
     def _record_queued(self) -> None:
         """Before anything is recorded, or leaves, in which it may be; one record for all of it."""
         queue = self.pool.queue
-        if queue.end > self._queued_end:
+        if queue.end > self._queued_end and queue.amount:
             self._record((QueueRecord(queue.since(self._queued_end)),))
             self._queued_end = queue.end
 

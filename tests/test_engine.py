@@ -163,6 +163,27 @@ def test_what_is_queued_is_recorded_before_the_block_that_it_is_in() -> None:
     assert [admission.ticket for admission in node.report.admissions] == [8, 9]
 
 
+@pytest.mark.parametrize("limit", [1, 10])
+@pytest.mark.parametrize("order", ["pays, learns", "learns, pays", "pays, learns, pays"])
+def test_a_journal_can_be_read_where_a_block_holds_own_numbers_that_were_never_queued(
+    order: str, limit: int
+) -> None:
+    """As when a node's disk was lost, and it began anew."""
+    node = TapedNode(delay_s=60.0, limits=Limits(log_limit=limit))
+    foreign = block(1, "0" * 64, Ballot(5, 2), Run(1, 1, (2, 2, 2), (1, 1, 1)))
+    events: dict[str, Event] = {
+        "pays": Submitted(1, Payments.of((2, 1))),
+        "learns": Received(2, Blocks((foreign,), 1)),
+    }
+    node.turn(*(events[name] for name in order.split(", ")))
+    node.turn(Received(2, Heartbeat(1, Ballot.ZERO)))
+    node.turn(Submitted(9, Payments.of((3, 1))))
+    assert all(queued_in(node.tape.records)), "no record of nothing"
+    for disk in (node.disk.copy(), node.disk.after_power_cut()):
+        _, state = Storage.open(disk, CLUSTER, 1)
+        assert state.queue == node.engine.pool.queue
+
+
 def test_what_was_queued_is_recorded_once() -> None:
     node = TapedNode(delay_s=60.0)
     node.turn(Submitted(1, Payments.of((2, 1), (3, 1))), Submitted(2, Payments.of((2, 1))))

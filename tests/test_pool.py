@@ -42,6 +42,15 @@ def test_what_waits_is_counted_against_the_balance() -> None:
     assert node.pay((3, 1)) == "node 1 has 0 to spend (100 more wait in the queue), not 1"
 
 
+def test_who_pays_nothing_new_needs_no_room() -> None:
+    """The limit may have been lowered below what waits; a retry under known keys is still one."""
+    node = PoolNode()
+    node.pay((2, 10), (3, 5))
+    pool = Pool(1, node.ledger, encode_block, 1, 100, node.pool.queue)
+    assert pool.add(Payments.of()) == Run(1, 3, (), ())
+    assert pool.add(Payments.of((2, 1))) == FULL
+
+
 def test_a_decision_frees_what_it_spent_and_a_credit_can_be_spent() -> None:
     node = PoolNode()
     node.pay((2, 60), (2, 40))

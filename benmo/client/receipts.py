@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, starmap
+from itertools import accumulate, chain, pairwise, starmap
 from typing import overload
 
 from benmo.client.errors import Inconsistent
 from benmo.client.values import Outcome, Payment, Receipt
 from benmo.paxos import NodeId
-from benmo.requests import Paid
+from benmo.requests import Decided, Paid
 from benmo.runs import Payments
 
 
@@ -31,13 +31,16 @@ class Receipts(Sequence[Receipt]):
         count = self._ends[-1] if self._ends else 0
         if count != len(payments) or any(first >= end for first, end in self._ranges):
             raise Inconsistent(f"{count} answers to {len(payments)} payments")
-        decided: list[tuple[int, int, int]] = []
-        refused: set[int] = set()
+        self._decided: list[tuple[int, int, int]] = []
+        self._refused: set[int] = set()
         for each in paid.decided:
-            decided.append((each.first, each.end, each.slot))
-            refused.update(each.refused)
-        self._decided = sorted(decided)
-        self._refused = refused
+            if not _is_possible(each):
+                raise Inconsistent(f"{each} can't be")
+            self._decided.append((each.first, each.end, each.slot))
+            self._refused.update(each.refused)
+        self._decided.sort()
+        if _overlap(sorted(self._ranges)) or _overlap([each[:2] for each in self._decided]):
+            raise Inconsistent("two answers to one payment")
         self.slots = tuple(sorted({each.slot for each in paid.decided}))
         self.is_decided = all(starmap(self._is_range_decided, self._ranges))
         self.refused = len(self._numbers(self._refused))
@@ -105,3 +108,15 @@ class Receipts(Sequence[Receipt]):
     def _numbers(self, among: set[int]) -> list[int]:
         """Of these numbers, the ones that are this request's."""
         return [each for each in among if any(first <= each < end for first, end in self._ranges)]
+
+
+def _is_possible(decided: Decided) -> bool:
+    """Whether a block can have decided that."""
+    first, end, refused = decided.first, decided.end, decided.refused
+    is_within = not refused or first <= min(refused) <= max(refused) < end
+    return first < end and decided.slot >= 1 and is_within
+
+
+def _overlap(ranges: Sequence[tuple[int, int]]) -> bool:
+    """Whether a number is in two of these, which are in order."""
+    return len(ranges) > 1 and any(end > first for (_, end), (first, _) in pairwise(ranges))

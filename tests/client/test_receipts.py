@@ -48,7 +48,7 @@ def test_receipts_are_shown_by_what_became_of_them() -> None:
 def test_all_are_decided_only_if_no_number_is_missing() -> None:
     known = Decided(3, 4, 2)
     assert receipts(known, Decided(8, 12, 5)).is_decided
-    assert receipts(Decided(10, 12, 6), known, Decided(1, 10, 5)).is_decided
+    assert receipts(Decided(10, 12, 6), known, Decided(4, 10, 5)).is_decided
     assert not receipts(Decided(8, 12, 5)).is_decided
     assert not receipts(known, Decided(8, 11, 5)).is_decided
     assert not receipts(known, Decided(9, 12, 5)).is_decided
@@ -73,6 +73,46 @@ def test_what_does_not_answer_each_payment_once_is_not_believed(
     ranges: tuple[tuple[int, int], ...],
 ) -> None:
     with pytest.raises(Inconsistent):
+        Receipts(1, PAYMENTS, Paid(1, ranges, ()))
+
+
+def test_each_void_transfer_of_a_block_is_refused() -> None:
+    made = receipts(Decided(8, 12, 5, (8, 11)), Decided(3, 4, 5))
+    assert [each.outcome for each in made] == [
+        "refused",
+        "decided",
+        "decided",
+        "decided",
+        "refused",
+    ]
+    assert (made.refused, made.slots) == (2, (5,))
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        (Decided(1, 10, 1), Decided(2, 3, 2)),
+        (Decided(8, 12, 1), Decided(8, 12, 1)),
+        (Decided(8, 10, 1), Decided(9, 12, 2)),
+        (Decided(8, 12, 5, (7,)),),
+        (Decided(8, 12, 5, (12,)),),
+        (Decided(8, 12, 5, (9, 12)),),
+        (Decided(8, 8, 5),),
+        (Decided(9, 8, 5),),
+        (Decided(8, 12, 0),),
+        (Decided(8, 12, -1),),
+    ],
+)
+def test_what_no_chain_can_have_decided_is_not_believed(decided: tuple[Decided, ...]) -> None:
+    with pytest.raises(Inconsistent):
+        receipts(*decided)
+
+
+@pytest.mark.parametrize(
+    "ranges", [((8, 10), (9, 12)), ((8, 11), (3, 4), (10, 11)), ((1, 5), (2, 3))]
+)
+def test_no_two_payments_have_one_number(ranges: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(Inconsistent, match="two answers to one payment"):
         Receipts(1, PAYMENTS, Paid(1, ranges, ()))
 
 
