@@ -70,13 +70,19 @@ class _Bench:
         )
         self.report = Report(machine, wishes.nodes)
 
-    async def run(self) -> None:
+    def run(self) -> None:
+        """What waits for no event comes first, outside of a loop: Ctrl-C ends it at once there."""
         gc.freeze()  # the client is not to look again and again at what was loaded at the start
         wished = self._wishes.measures
         if "continents" in wished:
             self.report.continents = continents()
         if set(wished) - {"continents"}:
             self._bare_rounds()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._measure_clusters())
+
+    async def _measure_clusters(self) -> None:
+        wished = self._wishes.measures
         if {"batches", "singles", "alone", "gaps"} & set(wished):
             cluster = self._cluster("loads")
             await self._in(cluster, self._measure_cluster)
@@ -224,8 +230,7 @@ def bench(
     try:
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(running.run())
+            running.run()
     except StateError as error:
         die(error)
     except ClientError as error:

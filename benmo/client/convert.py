@@ -89,7 +89,7 @@ def _require_numbers(column: Sequence[int], what: str) -> None:
 
 def _require_number(number: int, what: str) -> None:
     if type(number) is not int:
-        raise TypeError(f"an {what} is a whole number, not {number!r}")
+        raise TypeError(f"the {what} must be a whole number, not {number!r}")
     if not -_INTEGER_MAX <= number < _INTEGER_MAX:
         raise Refused(f"there is no {what} {number}")
 

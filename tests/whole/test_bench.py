@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benmo.bench.figures import Run, Spread, Use, figures_of, percentile
-from tests.support.processes import ROOT
+from tests.support.processes import BENMO, ROOT
+from tests.support.terminals import Terminal
 
 LOADS = ("batches", "singles", "alone", "gaps", "chain")
 
@@ -91,6 +93,18 @@ def test_tables_are_for_people(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "one at a time" in done.stdout and "with TLS" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_ctrl_c_ends_the_bare_rounds_too(tmp_path: Path) -> None:
+    """Those of one size take minutes, with so many runs."""
+    options = ("--measure", "batches", "--nodes", "3", "--runs", "100")
+    with closing(Terminal(*BENMO, "bench", *options, TMPDIR=str(tmp_path))) as terminal:
+        terminal.wait_for("measuring: the bare round, blocks of 100")
+        terminal.type("\x03")
+        assert terminal.wait_exit() == 130
+        terminal.wait_for("stopped")
+        assert "blocks of 1,000" not in terminal.all_text()
+    assert list(tmp_path.iterdir()) == [], "it leaves files behind"
 
 
 def test_an_even_number_of_nodes_is_refused(tmp_path: Path) -> None:
