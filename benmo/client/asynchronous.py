@@ -70,6 +70,8 @@ class AsyncClient:
         *,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
+        if type(node) is not int:
+            raise TypeError(f"the node must be a whole number, not {node!r}")
         self.node = node
         self._connector = Connector(StateDirectory(Path(state_dir)), node)
         self._connect_timeout_s = connect_timeout_s

@@ -309,6 +309,12 @@ def test_what_is_no_payment_is_named(node: FakeNode) -> None:
     assert node.asked == []
 
 
+@pytest.mark.parametrize("named", ["1", 1.0, True, None])
+def test_what_names_no_node_is_said_at_once(named: Any) -> None:
+    with pytest.raises(TypeError, match="the node must be a whole number, not"):
+        AsyncClient(named)
+
+
 def test_too_many_payments_at_a_time_are_refused(node: FakeNode) -> None:
     with pytest.raises(Refused, match="at most 100000 transfers at a time, not 100001"):
         with_client(lambda client: client.transfer_many([Payment(1, 2)] * 100_001))

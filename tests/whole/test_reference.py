@@ -14,6 +14,7 @@ import pytest
 
 from benmo import (
     cli,
+    client,
     cluster,
     codec,
     engine,
@@ -26,7 +27,7 @@ from benmo import (
 )
 from benmo import storage as storages
 from benmo import transport as transports
-from benmo.client import Client
+from benmo.client import Client, convert
 from benmo.client import errors as client_errors
 from benmo.commands import COMMANDS
 from benmo.demo.words import WORDS
@@ -38,6 +39,8 @@ from tests.support.real_cluster import RealCluster
 
 DOCUMENT = "docs/reference.md"
 
+VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "Status")
+
 LIMITS = {
     "nodes": f"{initialize.NODES_MAX}",
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
@@ -45,6 +48,7 @@ LIMITS = {
     "transfers in a block": f"{engine.Limits().block_transfers_max:,}",
     "a block": f"{codec.BLOCK_BYTES_MAX >> 20} MiB",
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",
+    "payments in a client's request": f"{convert.TRANSFERS_MAX:,}",
     "characters of a memo": f"{text.MEMO_CHARACTERS_MAX}",
     "characters of a key": f"{text.KEY_CHARACTERS_MAX}",
     "blocks that `printBlockchain` shows at a time": f"{handlers.BLOCKS_SHOWN_MAX:,}",
@@ -118,6 +122,12 @@ def test_every_setting_is_explained() -> None:
     assert told == ["cluster", "nodes", *(field.name for field in fields)]
 
 
+def test_every_field_of_every_value_of_the_client_is_named() -> None:
+    told = {row[0].strip("`"): re.findall(r"`(\w+)`", row[1]) for row in rows("For programs")}
+    fields = {name: list(inspect.signature(getattr(client, name)).parameters) for name in VALUES}
+    assert {name: told[name] for name in VALUES} == fields
+
+
 def test_the_limits_are_those_of_the_code() -> None:
     assert {row[0]: row[1] for row in rows("Limits")} == LIMITS
 
@@ -142,7 +152,7 @@ def test_every_method_and_error_of_the_client_is_explained_and_no_other() -> Non
     told = {row[0].strip("`").partition("(")[0]: row[0] for row in rows("For programs")}
     methods = {name for name in vars(Client) if not name.startswith("_")} - {"node"}
     errors = {each.__name__ for each in vars(client_errors).values() if is_client_error(each)}
-    assert set(told) == methods | errors
+    assert set(told) == methods | errors | set(VALUES)
     for name in methods:
         parameters = set(inspect.signature(getattr(Client, name)).parameters) - {"self"}
         shown = set(re.findall(r"\w+", told[name].partition("(")[2]))
