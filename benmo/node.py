@@ -56,11 +56,13 @@ def end_with_parent():
 def fill_standard_files():
     # type: () -> None
     """Let no file or socket that is opened later stand in the place of a closed standard file."""
-    for number in range(3):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def main():

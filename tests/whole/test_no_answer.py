@@ -125,6 +125,12 @@ def test_a_node_whose_answer_can_not_be_written_blames_what_it_was_to_be_written
         assert queued(cluster) == 1
 
 
+def test_a_node_without_a_standard_input_has_no_commands(tmp_path: Path) -> None:
+    with RealCluster(tmp_path, 3) as cluster:
+        ended = run("sh", "-c", 'exec "$@" <&-', "sh", *NODE, "1", *cluster.state_option)
+        assert (ended.status, ended.out, ended.err) == (Status.DONE, "", "")
+
+
 @pytest.mark.parametrize(
     ("typed", "status"),
     [
