@@ -11,20 +11,26 @@ from typing import Protocol
 
 from benmo.demo.fleet import Fleet
 from benmo.demo.scene import Scene
+from benmo.demo.sentences import listed, many
 from benmo.paxos import NodeId, Notice
 
 _LOOK_EVERY_S = 0.1
 _HINT_AFTER_S = 45.0
+_MISSED_AFTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One thing to do and to see. The scene is marked when it begins."""
+    """One thing to do and to see. The scene is marked when it begins.
+
+    Nothing comes of it while one of `needs` is down.
+    """
 
     say: str
     command: str
     has_happened: Callable[[Scene], bool]
     explain: Callable[[Scene], Sequence[str]]
+    needs: tuple[NodeId, ...] = ()
 
 
 class GuideBoard(Protocol):
@@ -50,6 +56,9 @@ class Tour:
         self._shown: Beat | None = None
         self._typed: Beat | None = None
         self._is_held = False
+        self._missing: list[NodeId] = []
+        self._missed_at = 0.0
+        self._remedy = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tour", daemon=True)
 
@@ -57,9 +66,9 @@ class Tour:
     def suggestion(self) -> str:
         """What to type next; empty while the tour waits for the nodes, or has yet to say it."""
         beat = self._beat
-        if beat is None or beat is not self._shown or beat is self._typed or self.is_over:
+        if beat is None or beat is not self._shown or self.is_over:
             return ""
-        return beat.command
+        return self._remedy or (beat.command if beat is not self._typed else "")
 
     @property
     def is_over(self) -> bool:
@@ -106,7 +115,10 @@ class Tour:
                 if self._stopped.wait(_LOOK_EVERY_S):
                     return
                 self._scene.look()
-                if time.monotonic() > hint_at:
+                self._miss(beat)
+                if self._missing:
+                    hint_at = time.monotonic() + _HINT_AFTER_S
+                elif time.monotonic() > hint_at:
                     self._hint(beat)
                     hint_at += _HINT_AFTER_S
             self._scene.look()
@@ -123,6 +135,18 @@ class Tour:
             self._shown = beat
 
         self._board.guide(paragraphs, be_shown)
+
+    def _miss(self, beat: Beat) -> None:
+        """Say what to do where somebody without whom nothing can come of it is silent for long."""
+        fleet, now = self._scene.fleet, time.monotonic()
+        missing = [node for node in beat.needs if fleet.why_silent(node)]
+        if missing != self._missing:
+            self._missing, self._missed_at, self._remedy = missing, now, ""
+        elif missing and not self._remedy and now > self._missed_at + _MISSED_AFTER_S:
+            word = "continue" if all(map(fleet.is_paused, missing)) else "restart"
+            self._remedy = f"{word} {listed(missing)}"
+            said = f"The tour can't go on without {many(missing)}. Type: {self._remedy}"
+            self._say([said], beat)
 
     def _hint(self, beat: Beat) -> None:
         """Nothing came of it for long: once more."""

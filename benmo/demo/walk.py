@@ -37,8 +37,12 @@ class Cast:
     majority: tuple[NodeId, ...]
 
     @property
+    def everyone(self) -> tuple[NodeId, ...]:
+        return tuple(sorted((*self.minority, *self.majority)))
+
+    @property
     def nodes(self) -> int:
-        return len(self.minority) + len(self.majority)
+        return len(self.everyone)
 
     @property
     def quorum(self) -> int:
@@ -48,6 +52,11 @@ class Cast:
     def victim(self) -> NodeId:
         """Who crashes first."""
         return next(node for node in reversed(self.majority) if node != self.payee)
+
+    @property
+    def survivors(self) -> tuple[NodeId, ...]:
+        """Who is left then."""
+        return tuple(node for node in self.everyone if node != self.victim)
 
     @property
     def other_victims(self) -> tuple[NodeId, ...]:
@@ -101,6 +110,7 @@ def _agreement(parts: Cast) -> list[Beat]:
             _pay(parts.payer, parts.payee, 5),
             lambda scene: _is_decided(scene, parts),
             what_agreement_was,
+            needs=parts.everyone,
         )
     ]
 
@@ -112,6 +122,7 @@ def _crash(parts: Cast) -> list[Beat]:
             f"kill {parts.victim}",
             lambda scene: _are_gone(scene, (parts.victim,), scene.answering),
             lambda scene: [how_many_are_left(scene)],
+            needs=parts.survivors,
         ),
         Beat(
             "Does it go on?",
@@ -122,6 +133,7 @@ def _crash(parts: Cast) -> list[Beat]:
             lambda scene: [
                 f"{last_decided(scene)} Node {parts.victim} missed it: a majority was enough."
             ],
+            needs=parts.survivors,
         ),
     ]
 
@@ -134,6 +146,7 @@ def _lost_majority(parts: Cast) -> list[Beat]:
             f"kill {listed(parts.other_victims)}",
             lambda scene: _are_gone(scene, parts.other_victims, parts.minority),
             lambda _: [],
+            needs=parts.minority,
         ),
         Beat(
             "Does it still go on?",
@@ -145,6 +158,7 @@ def _lost_majority(parts: Cast) -> list[Beat]:
                 f"waits. Those that are gone may have decided what it can't know of: to go on "
                 f"without them could make two chains."
             ],
+            needs=parts.minority,
         ),
     ]
 
@@ -162,6 +176,7 @@ def _recovery(parts: Cast) -> list[Beat]:
                 f"{last_decided(scene)}",
                 all_alike(scene),
             ],
+            needs=parts.minority,
         )
     ]
 
@@ -173,6 +188,7 @@ def _partition(parts: Cast) -> list[Beat]:
             f"partition {listed(parts.minority)} | {listed(parts.majority)}",
             lambda scene: _is_split(scene, parts),
             lambda _: [],
+            needs=parts.everyone,
         ),
         Beat(
             f"First the smaller side, {many(parts.minority)}.",
@@ -182,6 +198,7 @@ def _partition(parts: Cast) -> list[Beat]:
                 f"Queued: node {parts.payer} reaches {scene.reached_by(parts.payer)} of "
                 f"{parts.nodes}. It can't tell a cut from a crash, and need not."
             ],
+            needs=parts.minority,
         ),
         Beat(
             f"Now the larger side, {many(parts.majority)}.",
@@ -193,12 +210,14 @@ def _partition(parts: Cast) -> list[Beat]:
                 f"{last_decided(scene)} On the other side, node {parts.payer} is still at height "
                 f"{scene.height(parts.payer)}."
             ],
+            needs=parts.majority,
         ),
         Beat(
             "Now mend the links. What will become of the transfer that waits?",
             "heal",
             lambda scene: _is_decided(scene, parts),
             lambda scene: [what_healing_was(scene, parts.payer), all_alike(scene)],
+            needs=parts.everyone,
         ),
     ]
 
@@ -217,6 +236,7 @@ def _duel(parts: Cast) -> list[Beat]:
             f"duel {parts.payer} {parts.payee}",
             lambda scene: _is_fought_out(scene, parts),
             what_the_duel_was,
+            needs=parts.everyone,
         ),
         Beat(
             "Let the links be fast again.",

@@ -22,6 +22,8 @@ class Happenings:
         self.happened: set[str] = set()
         self.said: list[tuple[str, ...]] = []
         self.is_shown = True
+        self.silent: dict[int, str] = {}
+        """Nodes that are down or paused, and which of both."""
         self._unseen: list[Callable[[], None]] = []
 
     def beat(self, name: str) -> Beat:
@@ -30,6 +32,7 @@ class Happenings:
             command=f"do {name}",
             has_happened=lambda _: name in self.happened,
             explain=lambda _: [f"That was {name}."],
+            needs=(1, 3),
         )
 
     def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None:
@@ -50,9 +53,11 @@ def happenings() -> Happenings:
 
 
 @pytest.fixture
-def tour(happenings: Happenings, tmp_path: Path) -> Iterator[Tour]:
+def tour(happenings: Happenings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tour]:
     cluster = new_cluster(addresses(3, 9001), ClusterSettings())
     fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
+    monkeypatch.setattr(fleet, "why_silent", lambda node: happenings.silent.get(node, ""))
+    monkeypatch.setattr(fleet, "is_paused", lambda node: happenings.silent.get(node) == "paused")
     beats = [happenings.beat("one"), happenings.beat("two")]
     made = Tour(fleet, "A walk.", beats, happenings)
     yield made
@@ -104,6 +109,49 @@ def test_what_came_to_nothing_is_suggested_again(
     tour.typed("do one")
     eventually(lambda: tour.suggestion == "do one", "it is suggested again")
     assert any("do one" in text and "tour stop" in text for (text, *_) in happenings.said[1:])
+
+
+@pytest.mark.parametrize(
+    ("silent", "remedy", "who"),
+    [
+        ({1: "down"}, "restart 1", "node 1"),
+        ({1: "down", 3: "paused", 2: "down"}, "restart 1 3", "nodes 1 and 3"),
+        ({3: "paused"}, "continue 3", "node 3"),
+    ],
+)
+def test_it_says_without_whom_it_can_not_go_on(
+    tour: Tour,
+    happenings: Happenings,
+    monkeypatch: pytest.MonkeyPatch,
+    silent: dict[int, str],
+    remedy: str,
+    who: str,
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    tour.typed("do one")
+    happenings.silent = silent
+    eventually(lambda: tour.suggestion == remedy, "what brings them back is suggested")
+    tour.typed(remedy)
+    assert happenings.said[-1] == (f"The tour can't go on without {who}. Type: {remedy}",)
+    happenings.silent = {}
+    eventually(lambda: not tour.suggestion, "it waits for the nodes")
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
+    assert len(happenings.said) == 3, "it said that once"
+
+
+def test_it_does_without_those_whom_nothing_takes(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.0)
+    happenings.silent = {2: "down"}
+    tour.start()
+    eventually(lambda: tour.suggestion == "do one", "a command is suggested")
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
+    assert len(happenings.said) == 2
 
 
 def test_when_it_is_stopped_it_says_no_more(tour: Tour, happenings: Happenings) -> None:
