@@ -18,9 +18,9 @@ from benmo.errors import StateError
 from benmo.export import export
 from benmo.initialize import main as initialize
 from benmo.node import fill_standard_files, why_not
-from benmo.output import Status
+from benmo.output import Rendered, Status
 from benmo.process import die, format_option, node, state_dir_option
-from benmo.shell import cleaned, run_lines, show, standard_input, unknown
+from benmo.shell import cleaned, run_lines, standard_input
 from benmo.sim.command import simulate
 from benmo.sim.explore.command import explore
 from benmo.status import status
@@ -35,6 +35,16 @@ def main() -> None:
     reason = why_not()
     if reason:
         sys.exit(f"benmo: {reason}")
+
+
+class _NodeThatIsDown:
+    """A runner of which nobody can tell what became of anything."""
+
+    def __init__(self, error: NotReached) -> None:
+        self._error = error
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        raise NodeGone(str(self._error))
 
 
 @main.command()
@@ -62,8 +72,7 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
             if not (commands and is_wait(cleaned(commands[0]))):
                 raise
             # What it asks after was queued before, and may be decided.
-            show(unknown(NodeGone(str(error))).rendered(output_format), output_format)
-            sys.exit(Status.UNKNOWN)
+            sys.exit(run_lines(_NodeThatIsDown(error), commands[:1], output_format))
         try:
             if not commands and sys.stdin.isatty():
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it

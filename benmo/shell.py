@@ -117,13 +117,9 @@ def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:
     try:
         return runner.run(line, output_format)
     except NodeGone as error:
-        return unknown(error).rendered(output_format)
-
-
-def unknown(error: NodeGone) -> Answer:
-    """What is said where nobody can tell what became of a command."""
-    value = {"outcome": "unknown", "reason": str(error)}
-    return Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)
+        value = {"outcome": "unknown", "reason": str(error)}
+        answer = Answer(Status.UNKNOWN, value, f"outcome unknown: {error}", leaves=True)
+        return answer.rendered(output_format)
 
 
 def cleaned(line: str) -> str:
