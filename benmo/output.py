@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from rich.cells import cell_len
-
 from benmo.codec import to_json
 
 Cell = str | int
@@ -97,11 +95,20 @@ def _aligned(header: list[str], cells: list[Cell]) -> list[str]:
     """A column, all of one width; a cell may be empty."""
     is_number = all(isinstance(cell, int) for cell in cells if cell != "")
     texts = [*header, *map(str, cells)]
-    lengths = list(map(cell_len, texts))
+    lengths = list(map(_width, texts))
     width = max(lengths, default=0)
     gaps = [" " * (width - length) for length in lengths]
     pairs = zip(texts, gaps, strict=True)
     return [gap + text if is_number else text + gap for text, gap in pairs]
+
+
+def _width(text: str) -> int:
+    """How many cells of a terminal a printable text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - few tables need it
+
+    return cell_len(text)
 
 
 def _tsv_field(field: object) -> str:
