@@ -69,10 +69,10 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
         try:
             attached = AttachedNode(state, node_id)
         except NotReached as error:
-            if not (commands and is_wait(cleaned(commands[0]))):
+            if not is_wait(next(filter(None, map(cleaned, commands)), "")):
                 raise
             # What it asks after was queued before, and may be decided.
-            sys.exit(run_lines(_NodeThatIsDown(error), commands[:1], output_format))
+            sys.exit(run_lines(_NodeThatIsDown(error), commands, output_format))
         try:
             if not commands and sys.stdin.isatty():
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from benmo import handlers, link_handlers
@@ -56,7 +56,7 @@ async def execute(service: Service, line: str, output_format: str) -> Rendered:
         service.fail(error)
         answer = refusal(Status.UNKNOWN, f"node {service.node} had to stop: {error}")
     if answer.is_long:
-        return await asyncio.to_thread(answer.rendered, output_format)
+        return await service.aside(partial(answer.rendered, output_format))
     return answer.rendered(output_format)
 
 

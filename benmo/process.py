@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -23,7 +24,7 @@ from benmo.listener import raise_descriptor_limit
 from benmo.output import FORMATS, Status
 from benmo.patience import LOOK_S
 from benmo.service import Service
-from benmo.shell import OwnNode, run_lines, standard_input
+from benmo.shell import OwnNode, discard_output, run_lines, standard_input
 
 if TYPE_CHECKING:
     from benmo.metrics import MetricsServer
@@ -33,6 +34,7 @@ FAILED = 4
 
 _COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
+_AGAIN_S = 1.0
 _LINKS_S = 1.0
 """How long a node that is fed by a pipe gives its links to come up, before it answers."""
 
@@ -106,8 +108,11 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
 
 
-class _Left(BaseException):
-    """A signal, or the node's failure, ends the main thread's work."""
+class _Left(SystemExit):
+    """A signal, or the node's failure, ends the main thread's work.
+
+    A `SystemExit`, since an event loop swallows what else is raised in it: the prompt's does.
+    """
 
 
 class _Process:
@@ -119,7 +124,7 @@ class _Process:
         self._format = output_format
         self._metrics_port = metrics_port
         self._failure: BaseException | None = None
-        self._own: OwnNode | None = None
+        self._owes_answer = False
 
     def run(self, headless: bool, severed: tuple[int, ...]) -> int:
         """Run the node until it is to end; the exit status."""
@@ -146,8 +151,9 @@ class _Process:
         except OSError as error:
             die(StateError(self._what_failed(error)))
         except _Left:
-            is_asked = self._own is not None and self._own.is_asked
-            status = Status.UNKNOWN if is_asked else Status.DONE
+            status = Status.UNKNOWN if self._owes_answer else Status.DONE
+            if self._owes_answer and self._failure is None:
+                discard_output()
         return self._report_failure() if self._failure is not None else status
 
     def _make_service(self) -> tuple[Service, MetricsServer | None]:
@@ -172,16 +178,23 @@ class _Process:
             click.echo(f"node {self._node} listens on {service.address}", err=True)
             while True:
                 time.sleep(LOOK_S)
-        own = self._own = OwnNode(service)
+        own = OwnNode(service)
         try:
             if sys.stdin.isatty():
                 from benmo.repl import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
                 return run_prompt(own, self._format, self._state.history(self._node))
             own.wait_for_quorum(_LINKS_S)
-            return run_lines(own, standard_input(), self._format)
+            return run_lines(own, self._lines(), self._format)
         except (NodeGone, KeyboardInterrupt):
             return Status.UNKNOWN
+
+    def _lines(self) -> Iterator[str]:
+        """Those of standard input; who asks for another one has had the last one's answer."""
+        for line in standard_input():
+            self._owes_answer = True
+            yield line
+            self._owes_answer = False
 
     def _on_failure(self, error: BaseException) -> None:
         """In the loop's thread: bring the main thread down, wherever it is."""
@@ -209,7 +222,11 @@ class _Process:
         return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
 
     def _catch_signals(self) -> None:
-        def leave(_signal: int, _frame: FrameType | None) -> None:
+        def leave(number: int, _frame: FrameType | None) -> None:
+            """Again and again, until it is heeded: Python drops what is raised in some places."""
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
             raise _Left
 
         for number in (signal.SIGTERM, signal.SIGHUP):

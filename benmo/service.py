@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -88,6 +88,7 @@ class Service:
         self._now = clock()
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
         self._events: list[Event] = []
         self._is_scheduled = False
         self._is_stopped = True
@@ -169,6 +170,7 @@ class Service:
                 asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
+        self._aside.shutdown(wait=False, cancel_futures=True)
         self._key_index.close()
         if not self.has_failed:  # closing may shorten the journal, on a disk that has failed
             self._disk.close()
@@ -191,6 +193,10 @@ class Service:
     def hurry(self) -> None:
         """Campaign at once, if there is a reason to."""
         self._happened(Hurried())
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what takes long in another thread, one thing at a time: this one has to vote."""
+        return await self._loop.run_in_executor(self._aside, work)
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for a condition on this node's state; False if the time was up before."""

@@ -50,8 +50,6 @@ class OwnNode:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.is_asked = False
-        """Whether a command was begun and not answered."""
 
     @property
     def node(self) -> NodeId:
@@ -66,10 +64,7 @@ class OwnNode:
         return self._service.toolbar
 
     def run(self, line: str, output_format: str) -> Rendered:
-        self.is_asked = True
-        rendered = self._result(execute(self._service, line, output_format))
-        self.is_asked = False
-        return rendered
+        return self._result(execute(self._service, line, output_format))
 
     def watch(self, watcher: Callable[[Notice], None]) -> None:
         async def begin() -> None:
@@ -105,7 +100,7 @@ def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Statu
         rendered = outcome_of(runner, line, output_format)
         try:
             show(rendered, output_format)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             return _not_shown(error)
         if rendered.status is not Status.DONE or rendered.leaves:
             return rendered.status
@@ -139,14 +134,17 @@ def show(rendered: Rendered, output_format: str) -> None:
         print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
 
 
-def _not_shown(error: OSError) -> Status:
+def _not_shown(error: OSError | UnicodeError) -> Status:
     """Whoever asked can't know what became of it: the pipe's reader has left, the disk is full."""
+    reason = getattr(error, "strerror", None) or error
     with suppress(OSError):
-        print(f"benmo: the answer can't be written: {error.strerror or error}", file=sys.stderr)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):  # what they still hold is tried again at the exit
-        with suppress(OSError):
-            stream.flush()
-            continue
-        os.dup2(nowhere, stream.fileno())
+        print(f"benmo: the answer can't be written: {reason}", file=sys.stderr)
+    discard_output()
     return Status.UNKNOWN
+
+
+def discard_output() -> None:
+    """Let what could not be written go: it would be tried again at the exit, and may block that."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)

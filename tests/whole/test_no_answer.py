@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from benmo.frames import FRAME_BYTES_MAX
 from benmo.output import Status
-from tests.support.processes import BENMO, NODE, environment, run
+from tests.support.processes import BENMO, NODE, environment, eventually, run
 from tests.support.real_cluster import RealCluster
 
 
@@ -84,6 +85,8 @@ def test_a_wait_for_a_node_that_is_down_says_nothing_of_what_was_queued(
     assert waited.status == Status.UNKNOWN
     assert waited.values[0]["outcome"] == "unknown"
     assert "node 2 is not running" in waited.values[0]["reason"]
+    commented = shared.attach(2, "", "# what became of it?", "wait")
+    assert commented.status == Status.UNKNOWN
     paid = shared.attach(2, "moneyTransfer 1,2,1")
     assert (paid.status, paid.out) == (Status.REFUSED, "")
 
@@ -92,16 +95,21 @@ def test_a_wait_for_a_node_that_is_down_says_nothing_of_what_was_queued(
 
 _TELLS_WHAT_IT_BEGINS = """
 import sys
-from benmo import shell
+from benmo import process, shell
 from benmo.node import main
 
-execute = shell.execute
+execute, standard_input = shell.execute, process.standard_input
+
+def lines():
+    for line in standard_input():
+        yield line
+        print("wants another line", file=sys.stderr, flush=True)
 
 def begin(*arguments):
     print("begun", file=sys.stderr, flush=True)
     return execute(*arguments)
 
-shell.execute = begin
+shell.execute, process.standard_input = begin, lines
 main()
 """
 
@@ -123,6 +131,36 @@ def test_a_node_whose_answer_can_not_be_written_blames_what_it_was_to_be_written
         assert ended.stderr == b"benmo: the answer can't be written: No space left on device\n"
         cluster.start(1)
         assert queued(cluster) == 1
+
+
+def test_a_node_whose_answer_nobody_takes_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """The pipe is full; SIGTERM comes while the answer is being written, or before."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    with RealCluster(tmp_path, 3) as cluster:
+        node = subprocess.Popen(
+            [*NODE, "1", *cluster.state_option],
+            stdin=subprocess.PIPE,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        try:
+            assert node.stdin is not None
+            node.stdin.write(b"moneyTransfer 1,1,2\n")
+            node.stdin.flush()
+            eventually(lambda: cluster.listens(1) and queued(cluster) == 1, "it is queued")
+            node.send_signal(signal.SIGTERM)
+            assert node.wait(60) == Status.UNKNOWN
+        finally:
+            node.kill()
+            node.communicate()
+            os.close(writer)
+            os.close(reader)
 
 
 def test_a_node_without_a_standard_input_has_no_commands(tmp_path: Path) -> None:
@@ -153,8 +191,8 @@ def test_a_node_that_is_told_to_end_says_whether_it_owes_an_answer(
             assert node.stdin is not None and node.stdout is not None and node.stderr is not None
             node.stdin.write(typed)
             node.stdin.flush()
-            begun = [node.stderr.readline() for _ in typed.splitlines()]
-            assert begun == [b"begun\n"] * len(begun)
+            told = [node.stderr.readline() for _ in range(2 if status is Status.DONE else 3)]
+            assert told == [b"begun\n", b"wants another line\n", b"begun\n"][: len(told)]
             assert b"queued" in node.stdout.readline()
             node.send_signal(signal.SIGTERM)
             assert node.wait(60) == status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -300,6 +301,32 @@ def test_the_bottom_line_counts_the_election_delay_down(tmp_path: Path) -> None:
         cluster.kill(2)
         terminal.wait_for("quorum: no")
         terminal.wait_for("queued, not decided: node 1 reaches 1 of 3, needs 2")
+
+
+_ENDS_WHILE_IT_IS_DRAWN = """
+import itertools, os, signal
+from benmo import repl
+from benmo.node import main
+
+toolbar_text, drawn = repl.toolbar_text, itertools.count()
+
+def draw(*arguments):
+    if next(drawn) == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return toolbar_text(*arguments)
+
+repl.toolbar_text = draw
+main()
+"""
+
+
+def test_sigterm_ends_a_prompt_that_is_just_being_drawn(tmp_path: Path) -> None:
+    """What the signal raises comes in the middle of the prompt's own event loop."""
+    with RealCluster(tmp_path, 3) as cluster:
+        terminal = cluster.terminal(sys.executable, "-c", _ENDS_WHILE_IT_IS_DRAWN, "1")
+        assert terminal.wait_exit() == 0
+        assert terminal.is_cooked
+        assert "Unhandled" not in terminal.all_text()
 
 
 def test_crash_node_kills_the_node_and_leaves_the_terminal_usable(tmp_path: Path) -> None:
