@@ -101,13 +101,15 @@ class Tour:
 
     def typed(self, line: str) -> None:
         """The user had this line carried out."""
-        if self.suggestion and line.lower().split() == self.suggestion.lower().split():
-            self._typed = self._beat
+        beat = self._beat
+        if beat is self._shown and beat and line.lower().split() == beat.command.lower().split():
+            self._typed = beat
 
     def _run(self) -> None:
         said: Sequence[str] = (self._opening,)
         for beat in self._beats:
             self._scene.mark()
+            self._missing, self._remedy = [], ""
             self._beat = beat
             self._say((*said, beat.say, f"Type: {beat.command}"), beat)
             hint_at = time.monotonic() + _HINT_AFTER_S
@@ -115,7 +117,8 @@ class Tour:
                 if self._stopped.wait(_LOOK_EVERY_S):
                     return
                 self._scene.look()
-                self._miss(beat)
+                if not self._is_held:
+                    self._miss(beat)
                 if self._missing:
                     hint_at = time.monotonic() + _HINT_AFTER_S
                 elif time.monotonic() > hint_at:

@@ -133,13 +133,55 @@ def test_it_says_without_whom_it_can_not_go_on(
     tour.typed("do one")
     happenings.silent = silent
     eventually(lambda: tour.suggestion == remedy, "what brings them back is suggested")
-    tour.typed(remedy)
+    tour.typed(remedy.upper())
     assert happenings.said[-1] == (f"The tour can't go on without {who}. Type: {remedy}",)
     happenings.silent = {}
     eventually(lambda: not tour.suggestion, "it waits for the nodes")
     happenings.happened.add("one")
     eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
     assert len(happenings.said) == 3, "it said that once"
+
+
+def test_what_was_suggested_before_is_so_again_once_they_are_back(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    monkeypatch.setattr(tour_module, "_HINT_AFTER_S", 1e9)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    happenings.silent = {1: "down"}
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
+    tour.typed("restart 1")
+    happenings.silent = {}
+    eventually(lambda: tour.suggestion == "do one", "the first command is suggested again")
+
+
+def test_each_beat_says_anew_whom_it_misses(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    happenings.silent = {1: "down"}
+    tour.start()
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
+    happenings.happened.add("one")
+    eventually(lambda: len(happenings.said) == 4, "it says so again")
+    assert happenings.said[2][-1] == "Type: do two"
+    assert happenings.said[3] == happenings.said[1]
+
+
+def test_it_says_nothing_of_them_while_it_is_held(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.0)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    looks: list[None] = []
+    monkeypatch.setattr(tour._scene, "look", lambda: looks.append(None))
+    with tour.held():
+        happenings.silent = {1: "down"}
+        eventually(lambda: len(looks) > 3, "it has looked some times")
+        assert tour.suggestion == "do one" and len(happenings.said) == 1
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
 
 
 def test_it_does_without_those_whom_nothing_takes(
