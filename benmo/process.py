@@ -151,8 +151,9 @@ class _Process:
         except OSError as error:
             die(StateError(self._what_failed(error)))
         except _Left:
-            status = Status.UNKNOWN if self._owes_answer else Status.DONE
+            status = Status.DONE
             if self._owes_answer and self._failure is None:
+                status = Status.UNKNOWN
                 discard_output()
         return self._report_failure() if self._failure is not None else status
 
@@ -222,9 +223,9 @@ class _Process:
         return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
 
     def _catch_signals(self) -> None:
-        def leave(number: int, _frame: FrameType | None) -> None:
+        def leave(_signal: int, _frame: FrameType | None) -> None:
             """Again and again, until it is heeded: Python drops what is raised in some places."""
-            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number))
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
             again.daemon = True
             again.start()
             raise _Left

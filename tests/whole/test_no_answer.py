@@ -163,6 +163,39 @@ def test_a_node_whose_answer_nobody_takes_ends_when_it_is_told_to(tmp_path: Path
             os.close(reader)
 
 
+def test_a_node_that_takes_long_to_stop_is_given_the_time(tmp_path: Path) -> None:
+    """Longer than it takes until a signal comes again that was not heeded."""
+    program = (
+        "import time\n"
+        "from benmo import process\n"
+        "from benmo.node import main\n"
+        "stop = process.Service.stop\n"
+        "def slowly(service):\n"
+        "    time.sleep(2 * process._AGAIN_S)\n"
+        "    stop(service)\n"
+        "    print('stopped')\n"
+        "process.Service.stop = slowly\n"
+        "main()\n"
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with RealCluster(tmp_path / number.name, 3) as cluster:
+            node = subprocess.Popen(
+                [sys.executable, "-c", program, "1", "--headless", *cluster.state_option],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment(),
+            )
+            try:
+                assert node.stderr is not None
+                assert b"listens" in node.stderr.readline()
+                node.send_signal(number)
+                out, err = node.communicate(timeout=60)
+            finally:
+                node.kill()
+            assert (node.returncode, out, err) == (0, b"stopped\n", b"")
+
+
 def test_a_node_without_a_standard_input_has_no_commands(tmp_path: Path) -> None:
     with RealCluster(tmp_path, 3) as cluster:
         ended = run("sh", "-c", 'exec "$@" <&-', "sh", *NODE, "1", *cluster.state_option)
