@@ -58,13 +58,13 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
             f"that is {last - first + 1} blocks, {BLOCKS_SHOWN_MAX} can be shown at a time: "
             f"printBlockchain {max(first, last - 99)} {last}"
         )
-    blocks = await _few_enough(service, first, last)
+    blocks = await _blocks_to_show(service, first, last)
     text = "" if blocks else _no_blocks(height)
     value, table = await service.aside(partial(_as_shown, blocks))
     return Answer(Status.DONE, value, text, table)
 
 
-async def _few_enough(service: Service, first: int, last: int) -> list[AppliedBlock]:
+async def _blocks_to_show(service: Service, first: int, last: int) -> list[AppliedBlock]:
     """These blocks, if they can be shown at a time. Raises `Refused`."""
     blocks: list[AppliedBlock] = []
     count = 0

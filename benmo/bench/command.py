@@ -70,8 +70,10 @@ class _Bench:
         )
         self.report = Report(machine, wishes.nodes)
 
-    def run(self) -> None:
-        """What waits for no event comes first, outside of a loop: Ctrl-C ends it at once there."""
+    def measure(self) -> None:
+        """Fill the report. What waits for no event comes before there is a loop, which would keep
+        Ctrl-C waiting.
+        """
         gc.freeze()  # the client is not to look again and again at what was loaded at the start
         wished = self._wishes.measures
         if "continents" in wished:
@@ -230,7 +232,7 @@ def bench(
     try:
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
-            running.run()
+            running.measure()
     except StateError as error:
         die(error)
     except ClientError as error:

@@ -13,8 +13,8 @@ from typing import Any
 from benmo.sim.checkers.checker import Violation
 
 _EVENTS_MAX_PER_S = 1_000
-"""Of what nobody asked for. With what was, twice what the busiest of thousands of runs has: a storm
-of messages ends, as a violation."""
+"""Besides what users asked for. With that, it is twice what the busiest of thousands of runs has:
+only a storm of messages ends so, as a violation."""
 
 _LOOK_EVERY_S = 0.25
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from benmo.codec import encode_block
 from benmo.engine import Engine, Limits
 from benmo.events import Event, LinkChanged, Received, Report, Submitted
 from benmo.journal import Record
-from benmo.ledger import AppliedBlock, Ledger
+from benmo.ledger import AppliedBlock, Block, Ledger
 from benmo.paxos import Ballot, DecideRecord, Durable, Message, Prepare, Promise, Settings, Tenure
 from benmo.runs import Payments, Run
 from benmo.sim.disk import MemoryDisk
@@ -18,6 +19,14 @@ from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES
 
 NOW = 1000.0
+
+
+def block(slot: int, previous: str, ballot: Ballot, *runs: Run) -> Block:
+    return encode_block(slot, ballot, previous, 1.5, runs or (Run(2, slot, (3,), (1,)),))
+
+
+FIRST = block(1, "0" * 64, Ballot(5, 2))
+SECOND = block(2, FIRST.hash, Ballot(5, 2))
 
 
 @dataclass

@@ -143,3 +143,12 @@ class Terminal:
             with self._lock:
                 self.raw += data
                 self._stream.feed(data)
+
+
+def above_prompt(text: str) -> str:
+    """What is above the last prompt; nothing while there is no prompt."""
+    return "\n".join(text.splitlines()[: text[: text.rfind("\nbenmo ") + 1].count("\n")])
+
+
+def is_above_prompt(told: str) -> Callable[[str], bool]:
+    return lambda text: told in above_prompt(text)

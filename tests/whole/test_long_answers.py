@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from benmo.client import Client
 from benmo.cluster import StateDirectory
 from benmo.handlers import TRANSFERS_SHOWN_MAX
-from benmo.output import Answer, Rendered, Status, Table
+from benmo.output import Answer, Rendered, Status
 from benmo.service import Service
 from benmo.shell import OwnNode
 from tests.support.real_cluster import RealCluster
@@ -92,14 +92,3 @@ def test_the_nodes_own_thread_makes_no_long_answer_ready(
     finally:
         service.stop()
     assert threads[0] != "listener" == threads[1]
-
-
-def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:
-    rows: Sequence[tuple[str | int, ...]] = [(7, "日本", ""), (-12, "e\u0301a", 3), (5, "", 40)]
-    assert Table(("n", "memo", "sum"), rows).as_text().splitlines() == [
-        "   n  memo  sum",
-        "   7  日本",
-        " -12  e\u0301a      3",
-        "   5         40",
-    ]
-    assert Table(("n", "memo"), [(1, "a")], has_headers=False).as_text() == " 1  a"

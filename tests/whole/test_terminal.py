@@ -15,7 +15,7 @@ import pytest
 from benmo.commands import COMMANDS
 from tests.support.processes import BENMO, NODE
 from tests.support.real_cluster import RealCluster
-from tests.support.terminals import Terminal
+from tests.support.terminals import Terminal, above_prompt, is_above_prompt
 
 CTRL_C, CTRL_D, UP, RIGHT, TAB = "\x03", "\x04", "\x1b[A", "\x1b[C", "\t"
 COLOURS = re.compile(rb"\x1b\[(?:[0-9]*;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9]*)*m")
@@ -55,15 +55,6 @@ def prompts(request: pytest.FixtureRequest, cluster: RealCluster) -> Iterator[Pr
     cluster.ask(2, "restoreLink all")
 
 
-def above_prompt(text: str) -> str:
-    """What is above the last prompt; nothing while there is no prompt."""
-    return "\n".join(text.splitlines()[: text[: text.rfind("\nbenmo ") + 1].count("\n")])
-
-
-def is_above_prompt(told: str) -> Callable[[str], bool]:
-    return lambda text: told in above_prompt(text)
-
-
 def on_prompt(prompt: str) -> Callable[[str], bool]:
     """Of a screen's text: the last line with a prompt is this one."""
     name = prompt.partition(">")[0] + ">"
@@ -73,15 +64,14 @@ def on_prompt(prompt: str) -> Callable[[str], bool]:
 
 
 def test_the_prompt_says_who_it_is_and_the_bottom_lines_how_it_is(prompts: Prompts) -> None:
-    terminal = prompts.open()
-    text = terminal.wait_for(re.compile(r"height \d"))
-    node = prompts.node
+    terminal, node = prompts.open(), prompts.node
+    peers = [peer for peer in prompts.cluster.nodes if peer != node]
+    links = " ".join(f"{peer}✓" for peer in peers if peer != 1)
+    text = terminal.wait_for(lambda text: links in text and re.search(r"height \d", text))
     assert text.startswith("Node 1." if node == 1 else "Attached to node 2.")
     assert "help" in text.splitlines()[0] and "Ctrl-D" in text.splitlines()[0]
     assert text.splitlines()[1].rstrip() == f"benmo {node}>"
     bottom = "\n".join(text.splitlines()[-2:])
-    peers = [peer for peer in prompts.cluster.nodes if peer != node]
-    links = " ".join(f"{peer}✓" for peer in peers if peer != 1)
     for part in (f"node {node}: acceptor", "ballot", "height ", "balance ", "queue 0", links):
         assert part in bottom, text
     prompts.cluster.ask(2, "severLink 3")
@@ -336,52 +326,3 @@ def test_crash_node_kills_the_node_and_leaves_the_terminal_usable(tmp_path: Path
         terminal.enter("crashNode")
         assert terminal.wait_exit() == -signal.SIGKILL
         assert terminal.is_cooked
-
-
-@pytest.mark.parametrize(
-    ("line", "status", "said"),
-    [
-        ("printBalance", 1, "the connection to node 1 is lost: nothing was done"),
-        ("moneyTransfer 5,1,1", 1, "the connection to node 1 is lost: nothing was done"),
-        ("wait", 3, "outcome unknown: the connection to node 1 is lost"),
-    ],
-)
-def test_an_attached_prompt_says_in_one_line_that_its_node_died(
-    tmp_path: Path, line: str, status: int, said: str
-) -> None:
-    with RealCluster(tmp_path, 1) as cluster:
-        cluster.start()
-        terminal = cluster.terminal(*BENMO, "attach", "1")
-        terminal.wait_for("quorum: yes")
-        cluster.kill(1)
-        terminal.wait_for(is_above_prompt("node 1 is gone"))
-        terminal.wait_for(lambda text: "quorum" not in text)
-        terminal.enter(line)
-        assert terminal.wait_exit() == status
-        terminal.wait_for(said)
-        lines = terminal.all_text().rstrip().splitlines()
-        assert lines[-1] == said, lines
-        assert line in lines[-2], lines
-        assert terminal.is_cooked
-
-
-def test_an_attached_prompt_that_could_not_crash_its_node_goes_on_to_tell(tmp_path: Path) -> None:
-    with RealCluster(tmp_path, 1) as cluster:
-        cluster.start()
-        terminal = cluster.terminal(*BENMO, "attach", "1")
-        terminal.wait_for("quorum: yes")
-        terminal.enter("crashNode 2")
-        terminal.wait_for("it takes nothing, not 2")
-        cluster.kill(1)
-        terminal.wait_for(is_above_prompt("node 1 is gone"))
-
-
-def test_an_attached_prompt_that_crashes_its_node_says_so(tmp_path: Path) -> None:
-    with RealCluster(tmp_path, 1) as cluster:
-        cluster.start()
-        terminal = cluster.terminal(*BENMO, "attach", "1")
-        terminal.wait_for("quorum: yes")
-        terminal.enter("crash")
-        assert terminal.wait_exit() == 0
-        terminal.wait_for("node 1 crashed")
-        assert cluster.ended(1) == -signal.SIGKILL
