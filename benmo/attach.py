@@ -16,7 +16,8 @@ from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import ProtocolError, Refused
 from benmo.output import Answer, Rendered, Status, refusal
 from benmo.patience import result_of
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 from benmo.requests import Hurry, Ran, Run
 from benmo.toolbar import Toolbar
 

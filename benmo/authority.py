@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from benmo.certificates import AUTHORITY, CERTIFICATE, KEY, Identity
 from benmo.cluster import write_private
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 # Validity doesn't hang on clocks: a wrong one must not keep a node out.
 _VALID_FROM = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)

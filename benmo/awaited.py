@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from benmo.events import Admission
 from benmo.keys import Known
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments, Run
 
 

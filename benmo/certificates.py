@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benmo.errors import ProtocolError, StateError
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 KEY, CERTIFICATE, AUTHORITY = "key.pem", "certificate.pem", "authority.pem"
 

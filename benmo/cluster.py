@@ -13,7 +13,7 @@ import msgspec
 
 from benmo.codec import from_json, prepare
 from benmo.errors import StateError
-from benmo.paxos import NodeId, Settings, Tenure
+from benmo.paxos.types import NodeId, Settings, Tenure
 
 BALANCE_MAX = 2**40
 """So all the money of 99 nodes is a number that every JSON reader holds exactly."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from benmo.paxos import Confirmation
+from benmo.paxos.step import Confirmation
 
 _ASK_AGAIN_S = 1.0
 _ASK_AGAIN_MAX_S = 60.0

@@ -12,7 +12,8 @@ from benmo.cluster import StateDirectory
 from benmo.errors import ProtocolError, Refused, StateError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.listener import HANDSHAKE_TIMEOUT_S
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 from benmo.requests import (
     Answer,
     Hurry,

@@ -13,7 +13,7 @@ from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
 from benmo.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.output import Status, refusal
-from benmo.paxos import Notice
+from benmo.paxos.step import Notice
 from benmo.pool import LOG_IS_FULL
 from benmo.requests import (
     Answer,

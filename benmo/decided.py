@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 
 _TOLD_EACH_MAX = 500
 """Of more transfers in a block, each is not told for itself."""

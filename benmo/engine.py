@@ -19,19 +19,10 @@ from benmo.journal import QueueRecord, Record, State
 from benmo.keys import KeyIndex, Keys, MemoryKeyIndex
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.ledger import Block as LedgerBlock
-from benmo.paxos import (
-    Accept,
-    Block,
-    Blocks,
-    DecideRecord,
-    Durable,
-    Message,
-    NodeId,
-    ProtocolError,
-    Replica,
-    Settings,
-    Step,
-)
+from benmo.paxos.messages import Accept, Blocks, Message
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import DecideRecord, Step
+from benmo.paxos.types import Block, Durable, NodeId, ProtocolError, Settings
 from benmo.pool import Pool
 from benmo.runs import Run
 

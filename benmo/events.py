@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from benmo.keys import Known
 from benmo.ledger import AppliedBlock
-from benmo.paxos import Confirmation, Message, NodeId, Notice
+from benmo.paxos.messages import Message
+from benmo.paxos.step import Confirmation, Notice
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments, Run
 
 

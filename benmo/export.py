@@ -23,7 +23,7 @@ from benmo.codec import DamagedLine, to_json
 from benmo.errors import StateError
 from benmo.ledger import AppliedBlock, Ledger, Outcome
 from benmo.node_files import Damage, NodeFiles, read_line, require_outcomes
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.process import die, state_dir_option
 from benmo.progress import Progress
 from benmo.runs import Transfer

@@ -41,7 +41,7 @@ async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
         return _transfer_refused(admission.reason)
     (transfer,) = admission.run.transfers()
     text = f"queued {transfer}"
-    if not service.engine.replica.peers.has_quorum:
+    if not service.engine.replica.reachability.has_quorum:
         text += f"; not decided: {service.view.why_undecided()}"
     return Answer(Status.DONE, {"id": transfer.id, "outcome": "queued"}, text)
 
@@ -148,10 +148,10 @@ async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
 def _doubt(service: Service) -> str:
     """Why what this node shows may be old, if it may be."""
     replica = service.engine.replica
-    ahead = max((replica.peers.height(peer) for peer in service.view.peers), default=0)
+    ahead = max((replica.reachability.height(peer) for peer in service.view.peers), default=0)
     if ahead > replica.learner.height:
         return f" (behind: others are at height {ahead})"
-    if not replica.peers.has_quorum:
+    if not replica.reachability.has_quorum:
         return f" (may be old: {service.view.why_undecided()})"
     return ""
 
@@ -195,13 +195,17 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         "height": replica.learner.height,
         "head": replica.learner.head,
         "queue": len(service.engine.pool.queue),
-        "quorum": replica.peers.has_quorum,
+        "quorum": replica.reachability.has_quorum,
     }
     rows: list[tuple[Cell, ...]] = [
         ("undecided" if name == "accepted" else name, _shown(item)) for name, item in value.items()
     ]
     peers = [
-        {"node": peer, "link": str(service.view.link(peer)), "height": replica.peers.height(peer)}
+        {
+            "node": peer,
+            "link": str(service.view.link(peer)),
+            "height": replica.reachability.height(peer),
+        }
         for peer in service.view.peers
     ]
     for peer in peers:

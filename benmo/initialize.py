@@ -24,7 +24,7 @@ from benmo.cluster import (
 )
 from benmo.disk import DirectoryInUse, DirectoryLock, RealDisk
 from benmo.errors import StateError
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.process import die, state_dir_option
 from benmo.storage import Storage
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from benmo.key_index import SqliteKeyIndex
 from benmo.keys import Use
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.text import escaped
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benmo.arguments import integer, misused
 from benmo.errors import Refused
 from benmo.output import Answer, Status
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.service import Service
 from benmo.transport import Link
 

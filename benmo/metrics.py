@@ -34,7 +34,8 @@ from benmo.engine import Engine
 from benmo.errors import StateError
 from benmo.events import Event, Received, Report
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import Ballot, Nack
+from benmo.paxos.messages import Nack
+from benmo.paxos.types import Ballot
 from benmo.ports import holder_of
 from benmo.service import Service
 from benmo.toolbar import Toolbar

@@ -19,7 +19,7 @@ from benmo.disk import is_in_use
 from benmo.errors import StateError
 from benmo.journal import OpenLine, decode_line, decode_opening, line_in, require_torn, split_torn
 from benmo.ledger import AppliedBlock, Ledger
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benmo.node import PARENT_VARIABLE
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 _WORDS_KEPT = 20
 

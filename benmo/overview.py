@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from benmo.output import Answer, Cell, Status, Table
-from benmo.paxos import Ballot, NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.toolbar import LINK_SIGNS
 from benmo.transport import Link
 

@@ -27,7 +27,7 @@ from prompt_toolkit.patch_stdout import StdoutProxy
 from benmo.commands import COMMANDS, find
 from benmo.errors import NotUnderstood
 from benmo.output import Rendered, Status
-from benmo.paxos import Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
 from benmo.shell import Commander, cleaned, outcome_of
 from benmo.toolbar import Toolbar, toolbar_text
 from benmo.transport import Link

@@ -26,7 +26,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from benmo.errors import ProtocolError
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments
 from benmo.toolbar import Toolbar
 

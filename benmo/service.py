@@ -35,7 +35,9 @@ from benmo.frames import FrameReader
 from benmo.key_index import SqliteKeyIndex
 from benmo.ledger import AppliedBlock
 from benmo.meter import Meter
-from benmo.paxos import Accepted, Message, NodeId, Notice, NoticeKind
+from benmo.paxos.messages import Accepted, Message
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 from benmo.ports import holder_of
 from benmo.storage import JOURNAL, Storage
 from benmo.submissions import Submissions

@@ -13,7 +13,8 @@ from benmo.commands import execute
 from benmo.connection import NodeGone
 from benmo.output import Answer, Rendered, Status
 from benmo.patience import lines_of, result_of
-from benmo.paxos import NodeId, Notice
+from benmo.paxos.step import Notice
+from benmo.paxos.types import NodeId
 from benmo.service import Service
 from benmo.toolbar import Toolbar
 

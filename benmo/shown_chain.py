@@ -8,7 +8,7 @@ import msgspec
 
 from benmo.ledger import AppliedBlock, Outcome
 from benmo.output import Cell, Table
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.runs import Transfer
 from benmo.text import escaped
 

@@ -13,7 +13,7 @@ from benmo.codec import from_json
 from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import StateError
 from benmo.overview import SILENT, UNKNOWN, Absent, Said, overview
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.process import die, format_option, state_dir_option
 from benmo.requests import Ran, Run
 

@@ -9,7 +9,7 @@ from benmo.awaited import Awaited, Paid, Request, paid
 from benmo.errors import Refused
 from benmo.events import Admission, Submitted
 from benmo.ledger import AppliedBlock
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.paxos import Ballot, NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.transport import Link
 
 LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}

@@ -21,7 +21,8 @@ from benmo.codec import decode_message, encode_message
 from benmo.errors import ProtocolError
 from benmo.frames import FrameReader, frame
 from benmo.listener import HANDSHAKE_TIMEOUT_S, Listener, listen
-from benmo.paxos import Message, NodeId
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
 
 SEND_BYTES_MAX = 128 << 20
 _DIAL_PAUSE_MIN_S = 0.05

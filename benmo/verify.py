@@ -26,8 +26,7 @@ from benmo.key_check import KeyCheck, WrongIndex
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.node_files import Damage, NodeFiles, Tail, read_line, require_outcomes
 from benmo.output import Answer, Cell, Status, Table
-from benmo.paxos import NodeId
-from benmo.paxos.types import GENESIS_HASH
+from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.process import die, format_option
 from benmo.progress import Progress
 from benmo.storage import CHECKPOINT

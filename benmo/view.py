@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benmo.cluster import Cluster
 from benmo.engine import Engine
-from benmo.paxos import Ballot, NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.toolbar import Toolbar
 from benmo.transport import Link, PeerTransport
 
@@ -47,7 +47,7 @@ class View:
     def link(self, peer: NodeId) -> Link:
         """The link to a peer; one that is up but silent counts as down."""
         link = self._transport.link(peer)
-        if link is Link.UP and not self._engine.replica.peers.is_reachable(peer):
+        if link is Link.UP and not self._engine.replica.reachability.is_reachable(peer):
             return Link.DOWN
         return link
 
@@ -64,13 +64,13 @@ class View:
     @property
     def has_quorum(self) -> bool:
         """Whether this node and those that it reaches are a majority."""
-        return self._engine.replica.peers.has_quorum
+        return self._engine.replica.reachability.has_quorum
 
     def why_undecided(self) -> str:
         """In a few words, why what is queued is not decided yet."""
         replica = self._engine.replica
-        if not replica.peers.has_quorum:
-            return f"node {self.node} {replica.peers.why_no_quorum}"
+        if not replica.reachability.has_quorum:
+            return f"node {self.node} {replica.reachability.why_no_quorum}"
         if replica.leader.is_active:
             return f"node {self.node} is at it with ballot {replica.leader.ballot}"
         if replica.election.leader != Ballot.ZERO:

@@ -24,18 +24,9 @@ from benmo.codec import (
 from benmo.errors import ProtocolError
 from benmo.journal import Record, decode_line, encode_record
 from benmo.ledger import AppliedBlock, Block
-from benmo.paxos import (
-    GENESIS_HASH,
-    Accept,
-    AcceptRecord,
-    Ballot,
-    Blocks,
-    DecideRecord,
-    Forward,
-    Message,
-    Promise,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Blocks, Forward, Message, Promise
+from benmo.paxos.step import AcceptRecord, DecideRecord
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from tests.support.storage_tests_strategies import (

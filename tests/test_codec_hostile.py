@@ -9,7 +9,8 @@ import pytest
 
 from benmo.codec import decode_block, decode_message, encode_block, encode_message
 from benmo.errors import ProtocolError
-from benmo.paxos import GENESIS_HASH, Ballot, Heartbeat
+from benmo.paxos.messages import Heartbeat
+from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.runs import Run
 
 BLOCK = encode_block(7, Ballot(3, 1), GENESIS_HASH, 1.5, (Run(1, 17, (2, 3), (10, 5)),))

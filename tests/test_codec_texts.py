@@ -23,7 +23,8 @@ from benmo.errors import ProtocolError
 from benmo.frames import FRAME_BYTES_MAX
 from benmo.journal import QueueRecord, decode_line, encode_record
 from benmo.ledger import Block, Ledger
-from benmo.paxos import GENESIS_HASH, Accept, Ballot, Blocks, Forward, Promise, Proposal
+from benmo.paxos.messages import Accept, Blocks, Forward, Promise
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.pool import Pool
 from benmo.runs import Payments, Run
 from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX

@@ -9,7 +9,7 @@ import pytest
 
 from benmo import confirmer
 from benmo.confirmer import Confirmer
-from benmo.paxos import Confirmation
+from benmo.paxos.step import Confirmation
 
 
 def in_a_loop(test: Callable[[Confirmer, list[int]], Awaitable[None]]) -> None:

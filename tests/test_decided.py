@@ -3,7 +3,8 @@
 from benmo.codec import encode_block
 from benmo.decided import decided_notices
 from benmo.ledger import Block, Ledger
-from benmo.paxos import GENESIS_HASH, Ballot, NoticeKind
+from benmo.paxos.step import NoticeKind
+from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.runs import Run
 
 

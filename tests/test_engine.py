@@ -5,21 +5,20 @@ import pytest
 from benmo.engine import Limits
 from benmo.errors import ProtocolError, StateError
 from benmo.events import Event, Hurried, Received, Report, Submitted
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    Ballot,
     Behind,
     Blocks,
     Decide,
-    DecideRecord,
     Heartbeat,
     Message,
     Nack,
     Prepare,
     Promise,
-    Proposal,
 )
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import Ballot, Proposal
 from benmo.runs import Payments, Run
 from benmo.storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER

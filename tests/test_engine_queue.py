@@ -10,18 +10,9 @@ from benmo.engine import Limits
 from benmo.events import Event, Received, Submitted
 from benmo.journal import QueueRecord, Record
 from benmo.ledger import Block
-from benmo.paxos import (
-    Accept,
-    Accepted,
-    AcceptRecord,
-    Ballot,
-    Blocks,
-    Decide,
-    Heartbeat,
-    Prepare,
-    Promise,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Heartbeat, Prepare, Promise
+from benmo.paxos.step import AcceptRecord
+from benmo.paxos.types import Ballot, Proposal
 from benmo.runs import Payments, Run
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER

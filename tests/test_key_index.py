@@ -14,7 +14,7 @@ import pytest
 from benmo.errors import StateError
 from benmo.key_index import SqliteKeyIndex
 from benmo.keys import Keys, Use
-from benmo.paxos import GENESIS_HASH
+from benmo.paxos.types import GENESIS_HASH
 from tests.support.keyed import EMPTY, ListChain, asked, keyed
 
 HEAD = "ab" * 32

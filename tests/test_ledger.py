@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benmo.codec import decode_block, encode_block
 from benmo.ledger import Block, Ledger, Outcome
-from benmo.paxos import GENESIS_HASH, Ballot
+from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.runs import Run, Transfer
 from tests.support.storage_tests_strategies import examples
 

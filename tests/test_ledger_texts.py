@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benmo.codec import encode_block
 from benmo.ledger import AppliedBlock, Ledger, Outcome
-from benmo.paxos import GENESIS_HASH, Ballot
+from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.runs import Payments, Run, Transfer
 from tests.support.storage_tests_strategies import examples
 

@@ -20,7 +20,8 @@ from benmo.errors import StateError
 from benmo.events import Event, Received, Submitted
 from benmo.initialize import main as initialize
 from benmo.metrics import HOST, Metrics, MetricsServer
-from benmo.paxos import Accept, Accepted, Ballot, Decide, Nack, Prepare, Promise, Proposal
+from benmo.paxos.messages import Accept, Accepted, Decide, Nack, Prepare, Promise
+from benmo.paxos.types import Ballot, Proposal
 from benmo.runs import Payments, Run
 from benmo.service import Service
 from tests.support.processes import eventually

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benmo.paxos import Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
 from benmo.repl import NoticePrinter
 
 STAMP = re.compile(r"^\d\d:\d\d:\d\d ", re.MULTILINE)

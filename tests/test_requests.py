@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benmo.errors import ProtocolError
-from benmo.paxos import Ballot
+from benmo.paxos.types import Ballot
 from benmo.requests import (
     Answer,
     BalancesRead,

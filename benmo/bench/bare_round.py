@@ -34,7 +34,7 @@ from benmo.cluster import StateDirectory
 from benmo.codec import decode_block, encode_block
 from benmo.errors import StateError
 from benmo.ledger import Block
-from benmo.paxos import GENESIS_HASH, Ballot, NodeId
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 from benmo.runs import Run
 
 AMOUNT_MAX = 100

@@ -15,7 +15,7 @@ from benmo.connection import NodeConnection, connect
 from benmo.errors import StateError
 from benmo.initialize import addresses, make_anew, new_cluster
 from benmo.node_process import NodeProcess
-from benmo.paxos import NodeId, Tenure
+from benmo.paxos.types import NodeId, Tenure
 from benmo.ports import free_ports
 from benmo.requests import Hurry, ReadUsage, UsageRead
 

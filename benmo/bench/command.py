@@ -27,7 +27,7 @@ from benmo.bench.table import show
 from benmo.client import ClientError
 from benmo.codec import to_json
 from benmo.errors import StateError
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.process import die
 
 BATCHES = (8000, 1000, 100)

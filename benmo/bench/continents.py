@@ -17,7 +17,8 @@ from benmo.bench.figures import DistanceFigures
 from benmo.cluster import DECIDE_DELAY_S, THRIFT_S
 from benmo.engine import Engine, Limits
 from benmo.events import Event, Hurried, LinkChanged, Received, Submitted
-from benmo.paxos import Message, NodeId, Settings, Tenure
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId, Settings, Tenure
 from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage

@@ -11,7 +11,7 @@ from random import Random
 from benmo.bench.cluster import UNTIL_S, BenchCluster
 from benmo.bench.figures import GapFigures, Spread
 from benmo.client import AsyncClient, ClientError
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 CLIENTS_A_NODE = 8
 _BEFORE_S = 1.0

@@ -13,7 +13,7 @@ from random import Random
 from benmo.bench.cluster import BenchCluster, own_use
 from benmo.bench.figures import Run, Use
 from benmo.client import AsyncClient
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 AMOUNT_MAX = 100
 _TIMEOUT_S = 60.0

@@ -11,7 +11,7 @@ from benmo.bench.cluster import UNTIL_S, BenchCluster
 from benmo.bench.figures import ChainFigures
 from benmo.bench.load import batch
 from benmo.client import AsyncClient, ClientError
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 _CLIENTS = 8
 _POLL_S = 0.005

@@ -12,7 +12,7 @@ from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock
 from benmo.ledger import Outcome as LedgerOutcome
 from benmo.output import Status as ExitStatus
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.requests import BlockRead, Found, NotDone, Ran
 from benmo.runs import Payments
 from benmo.runs import Transfer as LedgerTransfer

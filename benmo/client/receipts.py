@@ -9,7 +9,7 @@ from typing import overload
 
 from benmo.client.errors import Inconsistent
 from benmo.client.values import Outcome, Payment, Receipt
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.requests import Decided, Paid
 from benmo.runs import Payments
 

@@ -18,7 +18,7 @@ from benmo.demo.together import together
 from benmo.errors import NotUnderstood, Refused
 from benmo.output import Answer, Cell, Rendered, Status
 from benmo.overview import Absent, Said, overview
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 DELAY_MS_MAX = 60_000
 

@@ -15,7 +15,8 @@ from queue import Empty, SimpleQueue
 
 from benmo.demo.entries import Entry, Guide, Heard, Reply, Sum, Told
 from benmo.demo.order import Order
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 
 LINES_PER_S = 8.0
 BURST_LINES = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benmo.demo.fleet import Fleet
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 _SEPARATOR = " · "
 _LINES_MAX = 2

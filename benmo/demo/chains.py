@@ -8,7 +8,7 @@ import msgspec
 
 from benmo.demo.sentences import has_or_have, many
 from benmo.output import Table
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.shown_chain import ShownBlock, chain_table
 
 

@@ -18,7 +18,7 @@ from benmo.demo.prepare import BALANCE, NODES, PORT, Prepared, Wishes, prepare
 from benmo.errors import StateError
 from benmo.initialize import NODES_MAX, seconds_range
 from benmo.output import Status
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.process import die, format_option, state_dir_option
 from benmo.shell import standard_input
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 
 _SUMMED = {
     NoticeKind.CAMPAIGN: "campaigning",

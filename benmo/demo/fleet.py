@@ -16,7 +16,8 @@ from benmo.demo.threads import at_once
 from benmo.errors import Refused, StateError
 from benmo.node_process import NodeProcess
 from benmo.output import Rendered
-from benmo.paxos import NodeId, Notice
+from benmo.paxos.step import Notice
+from benmo.paxos.types import NodeId
 from benmo.toolbar import Toolbar
 from benmo.transport import Link
 

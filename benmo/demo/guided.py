@@ -11,7 +11,7 @@ from benmo.demo.tour import Tour
 from benmo.demo.walk import cast, walk
 from benmo.errors import Refused
 from benmo.output import Answer, Status
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 _LONG_DELAY_S = 10.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benmo.errors import NotUnderstood, Refused
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 Pair = tuple[NodeId, NodeId]
 Group = tuple[NodeId, ...]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from benmo.connection import NodeGone
 from benmo.demo.fleet import Fleet
 from benmo.errors import Refused
-from benmo.paxos import Ballot, NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import Ballot, NodeId
 from benmo.transport import Link
 
 _BALLOT = r"\((\d+), (\d+)\)"

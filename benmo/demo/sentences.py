@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benmo.demo.scene import Decided, Scene
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 
 def what_agreement_was(scene: Scene) -> list[str]:

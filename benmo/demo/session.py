@@ -16,7 +16,8 @@ from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 from benmo.errors import StateError
 from benmo.output import Status
-from benmo.paxos import NodeId, Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
 from benmo.shell import run_lines
 
 

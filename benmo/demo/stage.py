@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour import Tour
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from benmo.patience import result_of
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from benmo.output import Answer, Cell, Status, Table
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.text import escaped
 
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -18,7 +18,7 @@ from benmo.demo.sentences import (
 )
 from benmo.demo.tour import Beat
 from benmo.errors import Refused
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 NODES_MIN = 3
 MONEY = 10

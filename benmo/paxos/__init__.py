@@ -97,95 +97,22 @@ costs time only; in `acceptor.py`, where safety lives, there is no clock.
 The parts
 ---------
 
-=================  ==================================================================
-`types.py`         ballots, proposals, settings
-`messages.py`      what nodes say, with a sequence diagram
-`acceptor.py`      promises and accepts: safety
-`leader.py`        prepares, catches up, proposes, counts
-`learner.py`       the chain, and catching up
-`election.py`      when to campaign: liveness
-`peers.py`         who can be reached, and how far they are
-`admission.py`     which messages are taken at all
-`telling.py`       when a leader tells of a decision
-`thrift.py`        whom a leader asks for votes, where fewer than all will do
-`step.py`          the effects that a call gives back
-`replica.py`       one node: routes to the roles and merges their effects
-=================  ==================================================================
+====================  ==================================================================
+`types.py`            ballots, proposals, settings
+`messages.py`         what nodes say, with a sequence diagram
+`acceptor.py`         promises and accepts: safety
+`leader.py`           prepares, catches up, proposes, counts
+`learner.py`          the chain, and catching up
+`election.py`         when to campaign: liveness
+`replica.py`          one node: routes to the roles and merges their effects
+`step.py`             the effects that a call gives back
+`message_checks.py`   which messages are taken at all
+`quorum_reads.py`     how far the chain may be: linearizable reads
+`reachability.py`     which peers can be reached, and how far they are
+`announcements.py`    when a leader tells of a decision
+`thrifty_votes.py`    whom a leader asks for votes, where fewer than all will do
+====================  ==================================================================
 
 Sources: Lamport, *The Part-Time Parliament* (1998) and *Paxos Made Simple* (2001); van Renesse and
 Altinbuken, *Paxos Made Moderately Complex* (2015), for the words about practice.
 """
-
-from benmo.paxos.messages import (
-    Accept,
-    Accepted,
-    Behind,
-    Blocks,
-    Confirm,
-    Confirmed,
-    Decide,
-    Forward,
-    Heartbeat,
-    Message,
-    Nack,
-    Prepare,
-    Promise,
-)
-from benmo.paxos.replica import Replica
-from benmo.paxos.step import (
-    AcceptRecord,
-    BlocksWanted,
-    Confirmation,
-    DecideRecord,
-    Notice,
-    NoticeKind,
-    PromiseRecord,
-    Step,
-)
-from benmo.paxos.types import (
-    GENESIS_HASH,
-    Application,
-    Ballot,
-    Block,
-    Durable,
-    NodeId,
-    Proposal,
-    ProtocolError,
-    Settings,
-    Tenure,
-)
-
-__all__ = [
-    "GENESIS_HASH",
-    "Accept",
-    "AcceptRecord",
-    "Accepted",
-    "Application",
-    "Ballot",
-    "Behind",
-    "Block",
-    "Blocks",
-    "BlocksWanted",
-    "Confirm",
-    "Confirmation",
-    "Confirmed",
-    "Decide",
-    "DecideRecord",
-    "Durable",
-    "Forward",
-    "Heartbeat",
-    "Message",
-    "Nack",
-    "NodeId",
-    "Notice",
-    "NoticeKind",
-    "Prepare",
-    "Promise",
-    "PromiseRecord",
-    "Proposal",
-    "ProtocolError",
-    "Replica",
-    "Settings",
-    "Step",
-    "Tenure",
-]

@@ -14,10 +14,10 @@ from __future__ import annotations
 from enum import StrEnum
 from math import inf
 
+from benmo.paxos.announcements import Announcements
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.step import NoticeKind, Step
-from benmo.paxos.telling import Telling
-from benmo.paxos.thrift import Thrift
+from benmo.paxos.thrifty_votes import ThriftyVotes
 from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
 
 
@@ -51,8 +51,8 @@ class Leader:
         self.proposed_own = False
         """Whether the last proposal was made here, rather than taken over from a promise."""
         self.promises: dict[NodeId, Promise] = {}
-        self.telling = Telling(settings)
-        self.thrift = Thrift(settings)
+        self.announcements = Announcements(settings)
+        self.thrifty_votes = ThriftyVotes(settings)
         self._settings = settings
         self._application = application
         self._accepted_by: set[NodeId] = set()
@@ -72,7 +72,7 @@ class Leader:
     @property
     def deadline(self) -> float:
         """When `on_timer` has something to do, or the round has failed."""
-        return min(self.round_deadline, self.thrift.deadline, self.telling.deadline)
+        return min(self.round_deadline, self.thrifty_votes.deadline, self.announcements.deadline)
 
     @property
     def is_active(self) -> bool:
@@ -139,18 +139,18 @@ class Leader:
         whose = "" if self.proposed_own else ", taken over from a promise"
         step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
-        wanted = {*self._application.payers(block), *self.telling.payers}
+        wanted = {*self._application.payers(block), *self.announcements.payers}
         if self._application.bytes_of(block) > self._settings.thrift_bytes_max:
             wanted.update(everyone)
-        step.send_all(self.thrift.ask(everyone, wanted, now), Accept(self.proposal))
-        self.telling.on_proposed(block.slot)
+        step.send_all(self.thrifty_votes.ask(everyone, wanted, now), Accept(self.proposal))
+        self.announcements.on_proposed(block.slot)
 
     def on_timer(self, now: float, step: Step) -> None:
         """Ask or tell those for whom it is time."""
-        rest = [node for node in self.thrift.rest(now) if node not in self._left_out]
+        rest = [node for node in self.thrifty_votes.rest(now) if node not in self._left_out]
         if rest and self.proposal is not None:
             step.send_all(rest, Accept(self.proposal))
-        self.telling.on_timer(now, step)
+        self.announcements.on_timer(now, step)
 
     def on_accepted(
         self, sender: NodeId, message: Accepted, now: float, step: Step
@@ -165,9 +165,9 @@ class Leader:
         reachable = [node for node in self._settings.peers if node not in self._left_out]
         decide = Decide(proposal.slot, proposal.ballot, proposal.block.hash)
         payers = self._application.payers(proposal.block)
-        self.telling.on_decided(decide, payers, reachable, now, step)
+        self.announcements.on_decided(decide, payers, reachable, now, step)
         self._rest(now)
-        self.thrift.on_decided(self._accepted_by)
+        self.thrifty_votes.on_decided(self._accepted_by)
         return proposal
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
@@ -196,7 +196,7 @@ class Leader:
     def on_link(self, peer: NodeId, up: bool, now: float) -> None:
         """A peer that became unreachable is left out until the instance ends, if there is one."""
         if not up:
-            self.thrift.on_gone(peer, now)
+            self.thrifty_votes.on_gone(peer, now)
             if self.phase is not Phase.LEAD:
                 self._left_out.add(peer)
 
@@ -204,7 +204,7 @@ class Leader:
         """Be an acceptor again."""
         self.phase = Phase.IDLE
         self.round_deadline = inf
-        self.thrift.end()
+        self.thrifty_votes.end()
         self.proposal = None
         self.promises = {}
         self._left_out = set()
@@ -242,7 +242,7 @@ class Leader:
             return
         self.proposal = None
         self._left_out = set()
-        self.thrift.end()
+        self.thrifty_votes.end()
         self._enter(Phase.LEAD, now)
 
     def _enter(self, phase: Phase, now: float) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import inf
 
 from benmo.paxos.messages import Behind, Blocks, Decide
-from benmo.paxos.peers import Peers
+from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import DecideRecord, NoticeKind, Step
 from benmo.paxos.types import Ballot, Block, NodeId, Proposal, ProtocolError, Settings
 
@@ -30,13 +30,15 @@ class Learner:
     L1. The chain only grows.
     """
 
-    def __init__(self, settings: Settings, peers: Peers, height: int, head: str) -> None:
+    def __init__(
+        self, settings: Settings, reachability: Reachability, height: int, head: str
+    ) -> None:
         self.height = height
         self.head = head
         self.deadline = inf
         """When to ask another peer for the blocks that were asked for."""
         self._settings = settings
-        self._peers = peers
+        self._reachability = reachability
         self._asked: set[NodeId] = set()
         """Those that were asked since the chain last grew."""
         self._asked_at = inf
@@ -71,7 +73,7 @@ class Learner:
 
     def on_blocks(self, sender: NodeId, message: Blocks, now: float, step: Step) -> None:
         """Append those that are new and ask for what follows; a gap is as good as a loss."""
-        self._peers.on_height(sender, message.height)
+        self._reachability.on_height(sender, message.height)
         new = tuple(block for block in message.blocks if block.slot > self.height)
         if not new or new[0].slot != self.height + 1:
             return
@@ -89,7 +91,7 @@ class Learner:
 
     def ask(self, peer: NodeId, height: int, now: float, step: Step) -> None:
         """`peer` is at `height`: ask it for blocks, if need be and unless that is under way."""
-        self._peers.on_height(peer, height)
+        self._reachability.on_height(peer, height)
         is_under_way = self.deadline != inf and now < self.deadline
         if height > self.height and not is_under_way:
             if not self._asked:
@@ -117,12 +119,12 @@ class Learner:
             return
         self.deadline = inf
         self._patience_ms = min(2 * self._patience_ms, int(1000 * self._settings.round_timeout_s))
-        peer = self._peers.highest_reachable(but=self._asked)
-        if peer is None or self._peers.height(peer) <= self.height:
+        peer = self._reachability.highest_reachable(but=self._asked)
+        if peer is None or self._reachability.height(peer) <= self.height:
             self._asked.clear()
-            peer = self._peers.highest_reachable(but=self._asked)
+            peer = self._reachability.highest_reachable(but=self._asked)
         if peer is not None:
-            self.ask(peer, self._peers.height(peer), now, step)
+            self.ask(peer, self._reachability.height(peer), now, step)
 
     def _append(self, block: Block, accepted_in: Ballot, step: Step) -> None:
         self.height = block.slot

@@ -10,11 +10,10 @@ from random import Random
 from typing import assert_never
 
 from benmo.paxos.acceptor import Acceptor, Ahead
-from benmo.paxos.admission import admitted_round
-from benmo.paxos.confirmation import Confirmations, reported_height
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
+from benmo.paxos.message_checks import admitted_round
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -30,7 +29,8 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.peers import Peers
+from benmo.paxos.quorum_reads import QuorumReads, reported_height
+from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import BlocksWanted, NoticeKind, Step
 from benmo.paxos.types import (
     Application,
@@ -69,12 +69,12 @@ class Replica:
         now: float,
     ) -> None:
         self.settings = settings
-        self.peers = Peers(settings)
+        self.reachability = Reachability(settings)
         self.acceptor = Acceptor(durable.promised, durable.accepted)
-        self.learner = Learner(settings, self.peers, durable.height, durable.head)
+        self.learner = Learner(settings, self.reachability, durable.height, durable.head)
         self.leader = Leader(settings, application)
         self.election = Election(settings, random)
-        self.confirmations = Confirmations(settings, random)
+        self.quorum_reads = QuorumReads(settings, random)
         self._application = application
         self._highest_round = durable.promised.round
         self._heartbeat_at = now
@@ -100,7 +100,7 @@ class Replica:
             self.leader.deadline,
             self.learner.deadline,
             self.election.deadline,
-            self.peers.deadline,
+            self.reachability.deadline,
         )
 
     @property
@@ -120,7 +120,7 @@ class Replica:
         highest = admitted_round(sender, message, self.settings, self._highest_round)
         self._highest_round = highest
         before = self._before()
-        if sender in self.peers and self.peers.on_heard(sender, now):
+        if sender in self.reachability and self.reachability.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
         self._route(sender, message, now, step)
         return self._finish(before, now, step)
@@ -136,17 +136,17 @@ class Replica:
         return self._finish(before, now, step)
 
     def on_confirm(self, ticket: int, now: float) -> Step:
-        """Somebody wants to know how far the chain may be: see `benmo.paxos.confirmation`."""
+        """Somebody wants to know how far the chain may be: see `benmo.paxos.quorum_reads`."""
         step = Step()
         before = self._before()
-        self.confirmations.ask(ticket, self._reported_height, step)
+        self.quorum_reads.ask(ticket, self._reported_height, step)
         return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
         """The link to a peer came up or went down."""
         step = Step()
         before = self._before()
-        if self.peers.on_link(peer, up, now):
+        if self.reachability.on_link(peer, up, now):
             self._reachability_changed(peer, up, now, step)
         if up:
             step.send(peer, self._heartbeat())
@@ -158,7 +158,7 @@ class Replica:
         before = self._before()
         if self._must_settle:
             self._settle(now, step)
-        for peer in self.peers.silent(now):
+        for peer in self.reachability.silent(now):
             self._reachability_changed(peer, False, now, step)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + self.settings.heartbeat_s
@@ -200,7 +200,7 @@ class Replica:
                 if self.leader.is_active:  # whoever promised forwards, and the others come later
                     self._application.take_forwarded(sender, message.payload)
             case Confirm() | Confirmed():
-                self.confirmations.on_message(sender, message, self._reported_height, step)
+                self.quorum_reads.on_message(sender, message, self._reported_height, step)
             case _:
                 assert_never(message)
 
@@ -263,7 +263,7 @@ class Replica:
             self._give_up(f"node {sender} has promised ballot {message.promised}", now, step)
 
     def _on_behind(self, sender: NodeId, height: int, step: Step) -> None:
-        self.peers.on_height(sender, height)
+        self.reachability.on_height(sender, height)
         accept = self.leader.accept_for(sender, height)
         if height < self.learner.height:
             self._send_blocks(sender, height + 1, step)
@@ -282,7 +282,7 @@ class Replica:
     # Effects that several handlers share.
 
     def _on_height(self, sender: NodeId, height: int, now: float, step: Step) -> None:
-        if sender in self.peers:
+        if sender in self.reachability:
             self.learner.ask(sender, height, now, step)
 
     def _send_blocks(self, to: NodeId, first_slot: int, step: Step) -> None:
@@ -298,7 +298,7 @@ class Replica:
             return
         if self.leader.is_active and ballot > self.leader.ballot:
             self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
-        if self.peers.is_reachable(ballot.node):
+        if self.reachability.is_reachable(ballot.node):
             if ballot != self.election.leader:
                 self.learner.forget_request()
             self.election.on_leader(ballot, now)
@@ -317,9 +317,9 @@ class Replica:
         self.election.on_failed(now)
 
     def _campaign(self, now: float, step: Step) -> None:
-        if not self.peers.has_quorum:
+        if not self.reachability.has_quorum:
             self.election.on_failed(now)
-            self.peers.tell_no_quorum(self._application.front() > 0, step)
+            self.reachability.tell_no_quorum(self._application.front() > 0, step)
             return
         self.election.on_impatient()
         self.learner.forget_request()
@@ -346,8 +346,8 @@ class Replica:
         wants = front > 0 or self.acceptor.accepted is not None
         self.election.settle(wants, self.leader.is_active, now)
         self._forward(step)
-        if not self.peers.has_quorum:
-            self.peers.tell_no_quorum(front > 0, step)
+        if not self.reachability.has_quorum:
+            self.reachability.tell_no_quorum(front > 0, step)
 
     # Invariants.
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.planted import PLANTED, sentence
 from benmo.sim.run import Outcome, run

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benmo.paxos import NodeId, Tenure
+from benmo.paxos.types import NodeId, Tenure
 from benmo.sim.dice import Dice
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (

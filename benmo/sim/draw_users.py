@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.sim.dice import Dice
 from benmo.sim.happenings import Ask, Happening, Hurry, Pay
 from benmo.sim.plan import BALANCE

@@ -7,7 +7,8 @@ from functools import partial
 from typing import assert_never
 
 from benmo.events import Hurried
-from benmo.paxos import Forward, NodeId
+from benmo.paxos.messages import Forward
+from benmo.paxos.types import NodeId
 from benmo.runs import Run
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (

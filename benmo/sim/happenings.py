@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 
 
 @dataclass(frozen=True, slots=True)

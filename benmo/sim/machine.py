@@ -11,7 +11,8 @@ from benmo.engine import Engine, Limits
 from benmo.events import Asked, Event, Report, Submitted
 from benmo.journal import SECTOR_BYTES, State
 from benmo.ledger import AppliedBlock
-from benmo.paxos import Heartbeat, Message, NodeId, Settings
+from benmo.paxos.messages import Heartbeat, Message
+from benmo.paxos.types import NodeId, Settings
 from benmo.runs import Run
 from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut

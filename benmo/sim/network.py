@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benmo.codec import decode_message, encode_message
-from benmo.paxos import Confirm, Confirmed, Message, NodeId
+from benmo.paxos.messages import Confirm, Confirmed, Message
+from benmo.paxos.types import NodeId
 from benmo.sim.dice import Dice
 from benmo.sim.plan import CALM, Weather
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
-from benmo.paxos import NodeId, Tenure
+from benmo.paxos.types import NodeId, Tenure
 from benmo.sim.happenings import Ask, Happening, Pay, Rogue
 
 BALANCE = 100

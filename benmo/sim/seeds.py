@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.sim.dice import Dice
 from benmo.sim.draw import draw_plan
 from benmo.sim.plan import Plan

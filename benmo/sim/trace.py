@@ -18,7 +18,7 @@ from typing import TextIO
 from benmo.events import Admission, Report
 from benmo.journal import State
 from benmo.ledger import AppliedBlock, Block, Outcome
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
     Behind,
@@ -30,11 +30,10 @@ from benmo.paxos import (
     Heartbeat,
     Message,
     Nack,
-    NodeId,
     Prepare,
     Promise,
-    Proposal,
 )
+from benmo.paxos.types import NodeId, Proposal
 from benmo.runs import Run
 
 LAST_STEPS = 40

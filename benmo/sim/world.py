@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from benmo.errors import ProtocolError, StateError
 from benmo.events import Asked, Event, LinkChanged, Received, Report, Submitted
-from benmo.paxos import Message, NodeId
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Violation, Watchers

@@ -20,7 +20,8 @@ from benmo.disk import RealDisk
 from benmo.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.events import Event, LinkChanged, Received, Submitted
-from benmo.paxos import Message, NodeId
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments
 from benmo.storage import Storage
 from benmo.trials.torture import initialize

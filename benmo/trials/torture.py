@@ -21,7 +21,8 @@ from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
 from benmo.output import Rendered
-from benmo.paxos import Notice, Tenure
+from benmo.paxos.step import Notice
+from benmo.paxos.types import Tenure
 from benmo.ports import free_ports
 
 _SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")

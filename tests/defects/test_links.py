@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benmo.paxos import Accepted, Ballot, Heartbeat, Nack, Prepare, Promise
+from benmo.paxos.messages import Accepted, Heartbeat, Nack, Prepare, Promise
+from benmo.paxos.types import Ballot
 from benmo.service import Service
 from benmo.transport import Link
 from tests.support.defects import (

@@ -9,15 +9,8 @@ import pytest
 from benmo.codec import decode_block, encode_block
 from benmo.errors import ProtocolError
 from benmo.ledger import Block, Ledger, Outcome
-from benmo.paxos import (
-    GENESIS_HASH,
-    Accept,
-    Accepted,
-    Ballot,
-    Decide,
-    Prepare,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Accepted, Decide, Prepare
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.defects import BENMO, Terminal, World, answer, run

@@ -12,22 +12,20 @@ import pytest
 from benmo.codec import encode_block
 from benmo.disk import RealDisk
 from benmo.journal import QueueRecord, Record
-from benmo.paxos import (
-    GENESIS_HASH,
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    Ballot,
     Behind,
     Blocks,
     Decide,
-    DecideRecord,
     Heartbeat,
     Message,
     Nack,
     Prepare,
     Promise,
-    PromiseRecord,
 )
+from benmo.paxos.step import DecideRecord, PromiseRecord
+from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.runs import Run
 from benmo.storage import JOURNAL, Storage
 from tests.support.cluster import Cluster, Envelope

@@ -18,13 +18,9 @@ from benmo.errors import StateError
 from benmo.events import Received
 from benmo.initialize import main as initialize
 from benmo.journal import QueueRecord, State
-from benmo.paxos import (
-    Ballot,
-    Notice,
-    Prepare,
-    PromiseRecord,
-    Settings,
-)
+from benmo.paxos.messages import Prepare
+from benmo.paxos.step import Notice, PromiseRecord
+from benmo.paxos.types import Ballot, Settings
 from benmo.runs import Run
 from benmo.service import Service
 from benmo.sim.disk import MemoryDisk, PowerCut

@@ -18,11 +18,9 @@ from benmo.events import LinkChanged
 from benmo.frames import FRAME_BYTES_MAX, frame
 from benmo.journal import QueueRecord
 from benmo.ledger import Block
-from benmo.paxos import (
-    GENESIS_HASH,
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    Ballot,
     Behind,
     Blocks,
     Decide,
@@ -31,9 +29,8 @@ from benmo.paxos import (
     Nack,
     Prepare,
     Promise,
-    Proposal,
-    Tenure,
 )
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
 from benmo.runs import Run
 from benmo.service import Service
 from benmo.storage import Storage
@@ -98,7 +95,7 @@ def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
             connection = world.peer(3).dial(1)
             if silent == "after the handshake":
                 say(connection, Heartbeat(0, Ballot.ZERO))
-                until(lambda: node.engine.replica.peers.is_reachable(3), "its link is up")
+                until(lambda: node.engine.replica.reachability.is_reachable(3), "its link is up")
             else:
                 connection.sendall(b"\x00\x00\x01\x00half of it")
         assert answer(node, "moneyTransfer 10,1,2")["outcome"] == "queued"
@@ -209,7 +206,7 @@ def test_defect_26_a_link_is_named_by_its_node_whoever_is_skipped(
     with World(tmp_path, 5) as world:
         services = {node: world.service(node) for node in (1, 3, 4, 5)}
         rest = [node for node in (3, 4, 5) if node != severed]
-        until(lambda: services[1].engine.replica.peers.reached == 4, "all but node 2 are up")
+        until(lambda: services[1].engine.replica.reachability.reached == 4, "all but node 2 are up")
         assert answer(services[1], f"severLink {severed}")["node"] == severed
         expected = {2: "down", severed: "severed", rest[0]: "up", rest[1]: "up"}
         until(lambda: _links(services[1]) == expected, f"links are {expected}")
@@ -277,7 +274,7 @@ def test_defect_28_a_bad_answer_costs_its_connection_and_nothing_else(
         node, peer = world.service(1), world.peer(2)
         connection = peer.dial(1)
         say(connection, Heartbeat(0, Ballot.ZERO))
-        until(lambda: node.engine.replica.peers.is_reachable(2), "its link is up")
+        until(lambda: node.engine.replica.reachability.is_reachable(2), "its link is up")
         answer(node, "moneyTransfer 10,1,3")
         until(lambda: peer.messages(Prepare), "it is asked")
         with suppress(OSError):

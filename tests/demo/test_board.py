@@ -14,7 +14,7 @@ from benmo.demo.board import (
     Style,
 )
 from benmo.demo.entries import Guide, Reply, Sum, Told
-from benmo.paxos import Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
 
 STYLE = Style((1, 2, 3), has_colour=False)
 

@@ -13,7 +13,7 @@ from benmo.demo.scene import Scene
 from benmo.demo.tour import Beat
 from benmo.demo.walk import cast, walk
 from benmo.initialize import addresses, new_cluster
-from benmo.paxos import Ballot, NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.toolbar import Toolbar
 
 NODES = (1, 2, 3)

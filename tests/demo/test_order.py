@@ -6,7 +6,7 @@ import random
 
 from benmo.demo.entries import Guide, Reply, Told
 from benmo.demo.order import HOLD_S, Order
-from benmo.paxos import Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
 
 
 def told(at: float, node: int = 1) -> Told:

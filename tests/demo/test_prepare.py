@@ -13,7 +13,7 @@ from benmo.cluster import StateDirectory
 from benmo.demo.prepare import Wishes, prepare
 from benmo.disk import DirectoryLock
 from benmo.errors import StateError
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from tests.demo.demos import Place, place
 
 

@@ -17,7 +17,7 @@ from benmo.demo.sentences import (
     what_the_duel_was,
 )
 from benmo.initialize import addresses, new_cluster
-from benmo.paxos import Notice, NoticeKind
+from benmo.paxos.step import Notice, NoticeKind
 
 
 @pytest.fixture

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.paxos import (
-    Accepted,
-    AcceptRecord,
-    Ballot,
-    Behind,
-    Nack,
-    Promise,
-    PromiseRecord,
-    Proposal,
-    ProtocolError,
-    Step,
-)
 from benmo.paxos.acceptor import Acceptor, Ahead
+from benmo.paxos.messages import Accepted, Behind, Nack, Promise
+from benmo.paxos.step import AcceptRecord, PromiseRecord, Step
+from benmo.paxos.types import Ballot, Proposal, ProtocolError
 from tests.support.paxos_tests import proposal
 
 B11, B12, B13, B21, B22, B31 = (

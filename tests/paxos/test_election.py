@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from benmo.paxos import Ballot, Settings, Tenure
 from benmo.paxos.election import Election
+from benmo.paxos.types import Ballot, Settings, Tenure
 from tests.support.paxos_tests import TENURES, settings
 
 THEIRS = Ballot(3, 2)

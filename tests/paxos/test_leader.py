@@ -6,19 +6,10 @@ from math import inf
 
 import pytest
 
-from benmo.paxos import (
-    Accept,
-    Accepted,
-    Ballot,
-    Decide,
-    NodeId,
-    Prepare,
-    Promise,
-    Proposal,
-    Step,
-    Tenure,
-)
 from benmo.paxos.leader import Leader, Phase
+from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
+from benmo.paxos.step import Step
+from benmo.paxos.types import Ballot, NodeId, Proposal, Tenure
 from tests.support.paxos_tests import (
     SIZES,
     TENURES,

@@ -6,19 +6,11 @@ from math import inf
 
 import pytest
 
-from benmo.paxos import (
-    Ballot,
-    Behind,
-    Blocks,
-    Decide,
-    DecideRecord,
-    Heartbeat,
-    Proposal,
-    ProtocolError,
-    Step,
-)
 from benmo.paxos.learner import Learner
-from benmo.paxos.peers import Peers
+from benmo.paxos.messages import Behind, Blocks, Decide, Heartbeat
+from benmo.paxos.reachability import Reachability
+from benmo.paxos.step import DecideRecord, Step
+from benmo.paxos.types import Ballot, Proposal, ProtocolError
 from tests.support.paxos_tests import (
     Bench,
     NamedBlock,
@@ -36,7 +28,7 @@ B11, B22 = Ballot(1, 1), Ballot(2, 2)
 def learner(height: int = 0, size: int = 3) -> Learner:
     """Node 1's learner with the chain a1 … a`height`; it can reach everyone."""
     its_settings = settings(1, size)
-    peers = Peers(its_settings)
+    peers = Reachability(its_settings)
     for peer in its_settings.peers:
         peers.on_link(peer, True, 0.0)
     return Learner(its_settings, peers, height, at_height(height).head)
@@ -246,10 +238,10 @@ def test_when_another_leader_comes_or_this_node_campaigns_the_request_is_made_an
 def test_when_the_one_that_was_asked_is_gone_another_is_asked_at_once() -> None:
     it, step = learner(3), Step()
     it.ask(2, 4, 0.0, Step())
-    it._peers.on_height(3, 4)
+    it._reachability.on_height(3, 4)
     it.on_gone(3, 0.01)
     assert it.deadline == pytest.approx(0.1)
-    it._peers.on_link(2, False, 0.02)
+    it._reachability.on_link(2, False, 0.02)
     it.on_gone(2, 0.02)
     it.on_timer(0.02, step)
     assert step.messages == [(3, Behind(3))]
@@ -258,7 +250,7 @@ def test_when_the_one_that_was_asked_is_gone_another_is_asked_at_once() -> None:
 def test_nobody_is_asked_when_nobody_reachable_is_further() -> None:
     it, step = learner(3), Step()
     it.ask(2, 4, 0.0, Step())
-    it._peers.on_link(2, False, 1.0)
+    it._reachability.on_link(2, False, 1.0)
     it.on_timer(2.0, step)
     assert step.messages == []
     assert it.deadline == inf

@@ -6,22 +6,18 @@ from random import Random
 
 import pytest
 
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    Ballot,
     Blocks,
     Decide,
-    Durable,
     Heartbeat,
     Message,
-    NodeId,
     Prepare,
     Promise,
-    Proposal,
-    ProtocolError,
-    Replica,
 )
+from benmo.paxos.replica import Replica
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, ProtocolError
 from tests.support.paxos_tests import (
     Bench,
     FakeApplication,

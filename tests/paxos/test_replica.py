@@ -6,29 +6,27 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    AcceptRecord,
-    Ballot,
     Behind,
     Blocks,
-    BlocksWanted,
     Decide,
-    DecideRecord,
-    Durable,
     Heartbeat,
     Message,
     Nack,
-    NodeId,
-    NoticeKind,
     Prepare,
     Promise,
-    PromiseRecord,
-    Proposal,
-    Step,
-    Tenure,
 )
+from benmo.paxos.step import (
+    AcceptRecord,
+    BlocksWanted,
+    DecideRecord,
+    NoticeKind,
+    PromiseRecord,
+    Step,
+)
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, Tenure
 from tests.support.paxos_tests import (
     SIZES,
     TENURES,
@@ -285,9 +283,9 @@ def test_a_silent_peer_that_is_heard_again_gets_the_next_accept() -> None:
     ballot = bench.campaign()
     bench.now += 1.9
     bench.hear(2, Heartbeat(0, Ballot.ZERO))
-    bench.replica.peers.silent(bench.now + 1.2)
+    bench.replica.reachability.silent(bench.now + 1.2)
     bench.hear(3, Heartbeat(0, Ballot.ZERO))
-    assert bench.replica.peers.is_reachable(3)
+    assert bench.replica.reachability.is_reachable(3)
     bench.hear(3, Promise(ballot, 0, None))
     assert receivers(bench.due(), Accept) == [1, 2, 3]
 

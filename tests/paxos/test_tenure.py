@@ -6,21 +6,17 @@ from math import inf
 
 import pytest
 
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    Ballot,
     Decide,
-    Durable,
     Forward,
     Heartbeat,
     Message,
     Nack,
-    NodeId,
     Prepare,
-    Proposal,
-    Tenure,
 )
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, Tenure
 from tests.support.paxos_tests import (
     TENURES,
     Bench,

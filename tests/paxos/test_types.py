@@ -7,7 +7,7 @@ from math import nan
 
 import pytest
 
-from benmo.paxos import Ballot, Proposal, Settings
+from benmo.paxos.types import Ballot, Proposal, Settings
 from tests.support.paxos_tests import SIZES, block, settings
 
 

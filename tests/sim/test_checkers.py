@@ -11,19 +11,8 @@ from benmo.codec import encode_block
 from benmo.events import Admission, Received, Report, Submitted
 from benmo.journal import State
 from benmo.ledger import AppliedBlock, Block, Ledger
-from benmo.paxos import (
-    GENESIS_HASH,
-    Accept,
-    Accepted,
-    Ballot,
-    Decide,
-    Message,
-    Nack,
-    NodeId,
-    Prepare,
-    Promise,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Accepted, Decide, Message, Nack, Prepare, Promise
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Proposal
 from benmo.runs import Payments, Run
 from benmo.sim.checkers import Facts, Violation
 from benmo.sim.checkers.agreement import Agreement

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from benmo.events import Submitted
-from benmo.paxos import Promise
+from benmo.paxos.messages import Promise
 from benmo.runs import Payments, Run
 from benmo.sim.checkers import Violation
 from benmo.sim.checkers.bounded import Bounded

@@ -10,20 +10,20 @@ from benmo.codec import encode_block
 from benmo.events import Admission, Asked, Report, Submitted
 from benmo.keys import Known
 from benmo.ledger import AppliedBlock, Ledger, Outcome
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
     Behind,
     Blocks,
-    Confirmation,
     Confirmed,
     Decide,
     Heartbeat,
     Message,
     Nack,
     Promise,
-    Proposal,
 )
+from benmo.paxos.step import Confirmation
+from benmo.paxos.types import Proposal
 from benmo.runs import Payments, Run, Transfer
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.keys import Keys

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import pytest
 from click.testing import CliRunner
 
-from benmo.paxos import Accept, Accepted, Ballot, Behind, Decide, Promise, Tenure
+from benmo.paxos.messages import Accept, Accepted, Behind, Decide, Promise
+from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.explore.command import explore
 from benmo.sim.explore.node import Moment, Outcome, Violation
 from benmo.sim.explore.parts import Bounds

@@ -11,7 +11,8 @@ import pytest
 
 from benmo.events import Received
 from benmo.journal import State
-from benmo.paxos import Ballot, Message, NodeId, Prepare, Tenure
+from benmo.paxos.messages import Message, Prepare
+from benmo.paxos.types import Ballot, NodeId, Tenure
 from benmo.sim.draw import draw_plan
 from benmo.sim.faults import happen
 from benmo.sim.happenings import SENDER, Crash, Cut, Happening, Jump, Mute, Pause, Pay, Sever

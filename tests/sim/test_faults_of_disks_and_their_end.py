@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.paxos import Ballot, Prepare, Tenure
+from benmo.paxos.messages import Prepare
+from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.faults import calm, survivors_of
 from benmo.sim.happenings import (
     SENDER,

@@ -8,19 +8,8 @@ from random import Random
 import pytest
 
 from benmo.codec import encode_block
-from benmo.paxos import (
-    GENESIS_HASH,
-    Accept,
-    Ballot,
-    Decide,
-    Forward,
-    Heartbeat,
-    Message,
-    Nack,
-    Prepare,
-    Promise,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Decide, Forward, Heartbeat, Message, Nack, Prepare, Promise
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.runs import Run
 from benmo.sim.clock import NodeClock
 from benmo.sim.network import Network, Wire

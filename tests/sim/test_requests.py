@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from benmo.keys import MemoryKeyIndex, Use
-from benmo.paxos import GENESIS_HASH, Ballot, Confirm, Heartbeat, Tenure
+from benmo.paxos.messages import Confirm, Heartbeat
+from benmo.paxos.types import GENESIS_HASH, Ballot, Tenure
 from benmo.sim.checkers import Violation
 from benmo.sim.disk import PowerCut
 from benmo.sim.draw import draw_plan

@@ -14,7 +14,7 @@ import pytest
 from _venv import LAUNCHER
 from click.testing import CliRunner
 
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.sim.command import simulate
 from benmo.sim.draw import draw_plan
 from benmo.sim.happenings import Damage, Happening, Pay

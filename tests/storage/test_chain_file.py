@@ -12,7 +12,8 @@ from benmo.chain import ChainFile
 from benmo.codec import encode_block
 from benmo.errors import StateError
 from benmo.ledger import AppliedBlock, Ledger
-from benmo.paxos import GENESIS_HASH, Ballot, DecideRecord, Durable
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import GENESIS_HASH, Ballot, Durable
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, JOURNAL, Storage

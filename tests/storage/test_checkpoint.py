@@ -8,7 +8,8 @@ import pytest
 from benmo.disk import Disk
 from benmo.engine import Limits
 from benmo.errors import StateError
-from benmo.paxos import Ballot, PromiseRecord, Tenure
+from benmo.paxos.step import PromiseRecord
+from benmo.paxos.types import Ballot, Tenure
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage

@@ -11,7 +11,8 @@ import pytest
 
 from benmo.chain import REMEDY
 from benmo.errors import StateError
-from benmo.paxos import Ballot, PromiseRecord
+from benmo.paxos.step import PromiseRecord
+from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER

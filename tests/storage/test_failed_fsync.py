@@ -6,7 +6,8 @@ import pytest
 
 from benmo.journal import QueueRecord, State
 from benmo.ledger import Ledger
-from benmo.paxos import Ballot, PromiseRecord
+from benmo.paxos.step import PromiseRecord
+from benmo.paxos.types import Ballot
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import JOURNAL, Storage

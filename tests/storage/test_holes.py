@@ -7,7 +7,7 @@ import pytest
 from benmo.codec import BEGINNING
 from benmo.errors import StateError
 from benmo.journal import SECTOR_BYTES
-from benmo.paxos import Ballot
+from benmo.paxos.types import Ballot
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import JOURNAL

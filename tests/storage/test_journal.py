@@ -6,14 +6,8 @@ from benmo.chain import REMEDY
 from benmo.codec import checksum, encode_block, seal
 from benmo.journal import OpenLine, QueueRecord, Record
 from benmo.ledger import Block
-from benmo.paxos import (
-    GENESIS_HASH,
-    AcceptRecord,
-    Ballot,
-    DecideRecord,
-    PromiseRecord,
-    Proposal,
-)
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
+from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage

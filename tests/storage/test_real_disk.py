@@ -15,7 +15,8 @@ from benmo.disk import DirectoryLock, RealDisk
 from benmo.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.events import Event, Received, Submitted
-from benmo.paxos import Accept, Ballot, Message, Prepare, Proposal, Settings
+from benmo.paxos.messages import Accept, Message, Prepare
+from benmo.paxos.types import Ballot, Proposal, Settings
 from benmo.runs import Payments, Run
 from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER

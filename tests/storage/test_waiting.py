@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from benmo.paxos import Ballot
+from benmo.paxos.types import Ballot
 from benmo.runs import Run
 from benmo.sim.disk import PowerCut
 from benmo.storage import Storage

@@ -13,7 +13,8 @@ from benmo.codec import decode_message, encode_message
 from benmo.engine import Engine, Limits
 from benmo.events import LinkChanged, Received, Report, Submitted
 from benmo.ledger import AppliedBlock, Block
-from benmo.paxos import Message, Settings, Tenure
+from benmo.paxos.messages import Message
+from benmo.paxos.types import Settings, Tenure
 from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage

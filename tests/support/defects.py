@@ -33,7 +33,8 @@ from benmo.control import ControlServer
 from benmo.frames import frame
 from benmo.initialize import main as initialize
 from benmo.output import Rendered
-from benmo.paxos import Message, NodeId
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
 from benmo.service import Service
 
 ROOT = Path(benmo.__file__).parents[1]

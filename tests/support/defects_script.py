@@ -7,21 +7,9 @@ from typing import Any
 from benmo.codec import encode_block, encode_message
 from benmo.disk import Disk
 from benmo.journal import QueueRecord, State
-from benmo.paxos import (
-    Accept,
-    Accepted,
-    AcceptRecord,
-    Ballot,
-    Decide,
-    DecideRecord,
-    Durable,
-    Message,
-    NodeId,
-    Prepare,
-    Promise,
-    PromiseRecord,
-    Proposal,
-)
+from benmo.paxos.messages import Accept, Accepted, Decide, Message, Prepare, Promise
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage

@@ -9,7 +9,8 @@ from benmo.engine import Engine, Limits
 from benmo.events import Admission, Event, Received, Report, Submitted
 from benmo.keys import MemoryKeyIndex
 from benmo.ledger import AppliedBlock, Ledger
-from benmo.paxos import Ballot, Blocks, Message, NodeId, Settings, Tenure
+from benmo.paxos.messages import Blocks, Message
+from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.runs import Payments, Run, Transfer
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage

@@ -9,21 +9,17 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from benmo.paxos import (
+from benmo.paxos.messages import Accept, Accepted, Message, Prepare, Promise
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import Step
+from benmo.paxos.types import (
     GENESIS_HASH,
-    Accept,
-    Accepted,
     Ballot,
     Block,
     Durable,
-    Message,
     NodeId,
-    Prepare,
-    Promise,
     Proposal,
-    Replica,
     Settings,
-    Step,
     Tenure,
 )
 

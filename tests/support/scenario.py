@@ -28,7 +28,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benmo.events import LinkChanged
-from benmo.paxos import Ballot, Heartbeat, Tenure
+from benmo.paxos.messages import Heartbeat
+from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.trace import accepted_text, outcomes
 from tests.support.cluster import Envelope
 from tests.support.trace import TracedCluster, line

@@ -15,15 +15,8 @@ from benmo.engine import Engine
 from benmo.errors import StateError
 from benmo.journal import QueueRecord, Record, State, encode_record
 from benmo.ledger import AppliedBlock, Block, Ledger
-from benmo.paxos import (
-    AcceptRecord,
-    Ballot,
-    DecideRecord,
-    Durable,
-    NodeId,
-    PromiseRecord,
-    Proposal,
-)
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
+from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage import JOURNAL, Storage

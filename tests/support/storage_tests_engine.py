@@ -11,7 +11,9 @@ from benmo.engine import Engine, Limits
 from benmo.events import Event, LinkChanged, Received, Report, Submitted
 from benmo.journal import Record
 from benmo.ledger import AppliedBlock, Block, Ledger
-from benmo.paxos import Ballot, DecideRecord, Durable, Message, Prepare, Promise, Settings, Tenure
+from benmo.paxos.messages import Message, Prepare, Promise
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import Ballot, Durable, Settings, Tenure
 from benmo.runs import Payments, Run
 from benmo.sim.disk import MemoryDisk
 from benmo.storage import Storage

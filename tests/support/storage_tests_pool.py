@@ -2,7 +2,7 @@
 
 from benmo.codec import encode_block
 from benmo.ledger import Block, Ledger
-from benmo.paxos import Ballot
+from benmo.paxos.types import Ballot
 from benmo.pool import Pool
 from benmo.runs import Payments, Run
 

@@ -7,26 +7,23 @@ from hypothesis import strategies as st
 
 from benmo.codec import encode_block
 from benmo.journal import QueueRecord, Record
-from benmo.paxos import (
+from benmo.paxos.messages import (
     Accept,
     Accepted,
-    AcceptRecord,
-    Ballot,
     Behind,
     Blocks,
     Confirm,
     Confirmed,
     Decide,
-    DecideRecord,
     Forward,
     Heartbeat,
     Message,
     Nack,
     Prepare,
     Promise,
-    PromiseRecord,
-    Proposal,
 )
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
+from benmo.paxos.types import Ballot, Proposal
 from benmo.runs import Run
 
 NUMBER_MAX = 2**53 - 1

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from benmo.engine import Engine
 from benmo.events import Admission, LinkChanged, Received, Report, Submitted
-from benmo.paxos import Ballot, Heartbeat, Proposal, Tenure
+from benmo.paxos.messages import Heartbeat
+from benmo.paxos.types import Ballot, Proposal, Tenure
 from benmo.sim.trace import accepted_text, outcomes, text_of
 from tests.support.cluster import Cluster, Envelope
 

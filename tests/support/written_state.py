@@ -10,8 +10,8 @@ from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
 from benmo.codec import PREFIX_BYTES, encode_block, to_json
 from benmo.disk import Disk, RealDisk
 from benmo.ledger import Block, Ledger
-from benmo.paxos import Ballot, DecideRecord, Durable, NodeId
-from benmo.paxos.types import GENESIS_HASH
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import GENESIS_HASH, Ballot, Durable, NodeId
 from benmo.runs import Run
 from benmo.storage import Storage
 from tests.support.cluster import CLUSTER

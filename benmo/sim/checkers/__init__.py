@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benmo.journal import State
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.bounded import Bounded
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation

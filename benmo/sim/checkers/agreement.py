@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from benmo.journal import State
 from benmo.ledger import AppliedBlock
-from benmo.paxos import GENESIS_HASH
+from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 from benmo.events import Asked, Submitted
 from benmo.journal import State
 from benmo.ledger import AppliedBlock
-from benmo.paxos import Message, NodeId
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 
 from benmo.events import Submitted
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
 

@@ -7,7 +7,7 @@ import hashlib
 from benmo.codec import decode_block
 from benmo.errors import ProtocolError
 from benmo.ledger import AppliedBlock, Block
-from benmo.paxos import GENESIS_HASH
+from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine
 

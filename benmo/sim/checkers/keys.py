@@ -10,7 +10,7 @@ from benmo.errors import StateError
 from benmo.events import Admission
 from benmo.keys import Known
 from benmo.ledger import AppliedBlock, Outcome
-from benmo.paxos import NodeId
+from benmo.paxos.types import NodeId
 from benmo.runs import Payments, Transfer
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine, Turn, submitted

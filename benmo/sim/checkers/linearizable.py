@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from benmo.events import Asked
 from benmo.ledger import AppliedBlock
-from benmo.paxos import Accept, Behind, Blocks, Decide, Heartbeat, Message, NodeId, Promise
+from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
+from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benmo.paxos import Accept, Ballot, Decide, Message, NodeId, Promise, Proposal
+from benmo.paxos.messages import Accept, Decide, Message, Promise
+from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine
 

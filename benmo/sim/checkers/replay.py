@@ -11,7 +11,7 @@ from benmo.engine import Engine
 from benmo.errors import StateError
 from benmo.journal import State
 from benmo.ledger import Ledger
-from benmo.paxos import Durable, NodeId
+from benmo.paxos.types import Durable, NodeId
 from benmo.runs import Run
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import CLUSTER, Machine, Turn

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import click
 
-from benmo.paxos import Tenure
+from benmo.paxos.types import Tenure
 from benmo.sim.explore.parts import Bounds
 from benmo.sim.explore.path import events_of, lines_of
 from benmo.sim.explore.search import Result, Search, Watcher

@@ -23,7 +23,9 @@ from benmo.chain import REMEDY
 from benmo.errors import ProtocolError, StateError
 from benmo.events import Event, LinkChanged, Received, Submitted
 from benmo.ledger import Block as LedgerBlock
-from benmo.paxos import Accepted, Ballot, Confirm, Confirmed, Message, NodeId, Promise, Replica
+from benmo.paxos.messages import Accepted, Confirm, Confirmed, Message, Promise
+from benmo.paxos.replica import Replica
+from benmo.paxos.types import Ballot, NodeId
 from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
@@ -130,8 +132,8 @@ class Moment:
 
         Left out is what has no effect here:
 
-        - what `Peers` and the learner's request remember: they decide whom this node asks for
-          blocks, and when, with a `Behind`. Every `Behind` is there to be delivered at any time.
+        - what `Reachability` and the learner's request remember: they decide whom this node asks
+          for blocks, and when, with a `Behind`. Each `Behind` can be delivered at any time.
         - the election's times: the exploration decides when a node campaigns.
         - a leader's time limit, which is set or not as its phase wants it.
         - the highest round heard of, where no campaign is left to outbid it.
@@ -141,7 +143,7 @@ class Moment:
         known = {
             id(parts.storage): self._durable if self.bounds.crashes else None,
             id(parts.outbox): None,
-            id(replica.peers): None,
+            id(replica.reachability): None,
             id(replica.election): (self.may_campaign, self._forwards_to),
         }
         but = {"deadline", "round_deadline", "_asked", "_asked_at", "_patience_ms"}

@@ -16,7 +16,9 @@ from benmo.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.journal import State
 from benmo.ledger import Ledger
-from benmo.paxos import Ballot, Heartbeat, Message, NodeId, Replica, Settings, Tenure
+from benmo.paxos.messages import Heartbeat, Message
+from benmo.paxos.replica import Replica
+from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.pool import Pool
 from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk

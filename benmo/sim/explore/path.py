@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benmo.paxos import Behind
+from benmo.paxos.messages import Behind
 from benmo.sim.explore.node import Moment
 from benmo.sim.explore.search import Found, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System, bits

@@ -11,7 +11,7 @@ way to it. What may not be found in any state:
 - two blocks proposed for one slot in one ballot;
 - a block in a chain that no quorum accepted in one ballot;
 - a node that would answer a question by less than a slot in which it once accepted, and so could
-  hide a decision from a read (see `benmo.paxos.confirmation`);
+  hide a decision from a read (see `benmo.paxos.quorum_reads`);
 - a node that forgets in a crash what it promised or accepted, or can't start after one;
 - any failure of the production code's own assertions, or a fault that it finds with a peer.
 
@@ -47,7 +47,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from benmo.paxos import Accept, Ballot
+from benmo.paxos.messages import Accept
+from benmo.paxos.types import Ballot
 from benmo.sim.explore.system import Cause, Local, Step, System, Vote, bits
 
 STATE_BITS = 24

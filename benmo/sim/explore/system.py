@@ -13,7 +13,8 @@ from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
-from benmo.paxos import Accept, Ballot, Behind, Message, NodeId
+from benmo.paxos.messages import Accept, Behind, Message
+from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.explore.node import Moment, Outcome, Violation
 from benmo.sim.explore.parts import Bounds, Sent
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from benmo.paxos import Ballot, Decide, Message, Nack, NodeId, Promise, Proposal, Replica, Step
 from benmo.paxos.acceptor import Acceptor
+from benmo.paxos.messages import Decide, Message, Nack, Promise
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import Step
+from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.planted.patch import Patch
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benmo.paxos import Confirm, Confirmation, Confirmed, NodeId, Replica, Step
-from benmo.paxos.confirmation import Confirmations
+from benmo.paxos.messages import Confirm, Confirmed
+from benmo.paxos.quorum_reads import QuorumReads
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import Confirmation, Step
+from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
 
 
@@ -17,34 +20,34 @@ def accepted_not_confirmed(patch: Patch) -> None:
 def confirmed_by_itself(patch: Patch) -> None:
     """A node answers how far the chain may be by its own height, and asks nobody."""
 
-    def ask(self: Confirmations, ticket: int, own_height: int, step: Step) -> None:
+    def ask(self: QuorumReads, ticket: int, own_height: int, step: Step) -> None:
         step.confirmations.append(Confirmation(ticket, own_height))
 
-    patch.set(Confirmations, "ask", ask)
+    patch.set(QuorumReads, "ask", ask)
 
 
 def one_confirmation_too_few(patch: Patch) -> None:
     """A question counts as answered when a quorum lacks one answer."""
 
-    def settle(self: Confirmations, ticket: int, step: Step) -> None:
+    def settle(self: QuorumReads, ticket: int, step: Step) -> None:
         heights = self._open[ticket].heights
         if len(heights) >= self._settings.quorum - 1:
             del self._open[ticket]
             step.confirmations.append(Confirmation(ticket, max(heights.values())))
 
-    patch.set(Confirmations, "_settle", settle)
+    patch.set(QuorumReads, "_settle", settle)
 
 
 def lowest_confirmed_height(patch: Patch) -> None:
     """Of the heights that a quorum reports, a node goes by the lowest."""
 
-    def settle(self: Confirmations, ticket: int, step: Step) -> None:
+    def settle(self: QuorumReads, ticket: int, step: Step) -> None:
         heights = self._open[ticket].heights
         if len(heights) >= self._settings.quorum:
             del self._open[ticket]
             step.confirmations.append(Confirmation(ticket, min(heights.values())))
 
-    patch.set(Confirmations, "_settle", settle)
+    patch.set(QuorumReads, "_settle", settle)
 
 
 def doubled_confirmation_counted(patch: Patch) -> None:
@@ -54,22 +57,22 @@ def doubled_confirmation_counted(patch: Patch) -> None:
         def __setitem__(self, node: NodeId, height: int) -> None:
             super().__setitem__(-len(self) if node in self else node, height)
 
-    original = Confirmations.ask
+    original = QuorumReads.ask
 
-    def ask(self: Confirmations, ticket: int, own_height: int, step: Step) -> None:
+    def ask(self: QuorumReads, ticket: int, own_height: int, step: Step) -> None:
         original(self, ticket, own_height, step)
         question = self._open[ticket]
         question.heights = Answers(question.heights)
 
-    patch.set(Confirmations, "ask", ask)
+    patch.set(QuorumReads, "ask", ask)
 
 
 def answer_to_any_question(patch: Patch) -> None:
     """An answer counts for all open questions, whichever it is to."""
-    original = Confirmations.on_message
+    original = QuorumReads.on_message
 
     def on_message(
-        self: Confirmations,
+        self: QuorumReads,
         sender: NodeId,
         message: Confirm | Confirmed,
         own_height: int,
@@ -81,4 +84,4 @@ def answer_to_any_question(patch: Patch) -> None:
         for question in list(self._open.values()):
             original(self, sender, replace(message, number=question.number), own_height, step)
 
-    patch.set(Confirmations, "on_message", on_message)
+    patch.set(QuorumReads, "on_message", on_message)

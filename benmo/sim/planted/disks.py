@@ -9,7 +9,8 @@ from benmo.codec import DamagedLine, checksum
 from benmo.disk import Disk
 from benmo.engine import Engine
 from benmo.journal import QueueRecord, Record, State, decode_line
-from benmo.paxos import AcceptRecord, NodeId, PromiseRecord
+from benmo.paxos.step import AcceptRecord, PromiseRecord
+from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
 from benmo.storage import CHECKPOINT, JOURNAL, Storage
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from benmo.paxos import Accept, Accepted, Ballot, Nack, NodeId, Promise, Proposal, Replica, Step
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader, Phase
+from benmo.paxos.messages import Accept, Accepted, Nack, Promise
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import Step
+from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.planted.patch import Patch
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from benmo.paxos import Ballot, Block, Blocks, Decide, Heartbeat, NodeId, Proposal, Replica, Step
 from benmo.paxos.learner import Learner
+from benmo.paxos.messages import Blocks, Decide, Heartbeat
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import Step
+from benmo.paxos.types import Ballot, Block, NodeId, Proposal
 from benmo.sim.planted.patch import Patch
 
 
@@ -56,7 +59,7 @@ def catch_up_applied_twice(patch: Patch) -> None:
     """Blocks from two peers overlap, and are all appended."""
 
     def on_blocks(self: Learner, sender: NodeId, message: Blocks, now: float, step: Step) -> None:
-        self._peers.on_height(sender, message.height)
+        self._reachability.on_height(sender, message.height)
         for block in message.blocks:
             self._append(block, Ballot.ZERO, step)
 

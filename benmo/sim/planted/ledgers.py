@@ -8,7 +8,7 @@ from benmo.engine import Engine
 from benmo.events import Event, Report, Submitted
 from benmo.ledger import AppliedBlock, Ledger
 from benmo.ledger import Block as LedgerBlock
-from benmo.paxos import Block
+from benmo.paxos.types import Block
 from benmo.pool import Pool
 from benmo.runs import Payments, Run, Transfer
 from benmo.sim.planted.patch import Patch

@@ -21,7 +21,7 @@ from math import inf
 from benmo.paxos.types import NodeId, Settings, Tenure
 
 
-class Thrift:
+class ThriftyVotes:
     """Who of a leader's peers was asked for the proposal under way, and who is to be asked yet."""
 
     def __init__(self, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from benmo.paxos.step import NoticeKind, Step
 from benmo.paxos.types import NodeId, Settings
 
 
-class Peers:
+class Reachability:
     """Links are down until `on_link` says otherwise; a silent peer counts as down too."""
 
     def __init__(self, settings: Settings) -> None:

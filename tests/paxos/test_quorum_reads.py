@@ -8,20 +8,10 @@ import pytest
 
 from benmo.codec import encode_block
 from benmo.events import Asked, LinkChanged, Received
-from benmo.paxos import (
-    Accept,
-    Ballot,
-    Blocks,
-    Confirm,
-    Confirmation,
-    Confirmed,
-    Decide,
-    Durable,
-    Proposal,
-    Step,
-    Tenure,
-)
-from benmo.paxos.confirmation import Confirmations, reported_height
+from benmo.paxos.messages import Accept, Blocks, Confirm, Confirmed, Decide
+from benmo.paxos.quorum_reads import QuorumReads, reported_height
+from benmo.paxos.step import Confirmation, Step
+from benmo.paxos.types import Ballot, Durable, Proposal, Tenure
 from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.paxos_tests import Bench, at_height, blocks, proposal, sent, settings
@@ -167,7 +157,7 @@ def test_no_two_lives_of_a_node_ask_under_one_number() -> None:
     """An answer that was under way when the node crashed is older than what is asked now."""
     numbers = set()
     for seed in range(50):
-        confirmations = Confirmations(settings(), Random(seed))
+        confirmations = QuorumReads(settings(), Random(seed))
         for ticket in range(3):
             step = Step()
             confirmations.ask(ticket, 0, step)

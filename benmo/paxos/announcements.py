@@ -21,7 +21,7 @@ from benmo.paxos.step import Step
 from benmo.paxos.types import NodeId, Settings, Tenure
 
 
-class Telling:
+class Announcements:
     """At most one decision is untold: a leader agrees on one slot at a time."""
 
     def __init__(self, settings: Settings) -> None:

@@ -7,8 +7,10 @@ from math import inf
 
 import pytest
 
-from benmo.paxos import Accept, Accepted, Ballot, Decide, DecideRecord, Proposal, Step, Tenure
-from benmo.paxos.telling import Telling
+from benmo.paxos.announcements import Announcements
+from benmo.paxos.messages import Accept, Accepted, Decide
+from benmo.paxos.step import DecideRecord, Step
+from benmo.paxos.types import Ballot, Proposal, Tenure
 from tests.support.paxos_tests import Bench, at_height, block, proposal, settings
 
 DECIDE = Decide(7, Ballot(3, 1), "a7")
@@ -16,17 +18,17 @@ PEERS = (2, 3, 4, 5)
 DELAY_S = 0.5
 
 
-def telling(tenure: Tenure = Tenure.STABLE, delay_s: float = DELAY_S) -> Telling:
-    return Telling(replace(settings(1, 5, tenure), decide_delay_s=delay_s))
+def telling(tenure: Tenure = Tenure.STABLE, delay_s: float = DELAY_S) -> Announcements:
+    return Announcements(replace(settings(1, 5, tenure), decide_delay_s=delay_s))
 
 
-def decided(it: Telling, *payers: int, now: float = 10.0) -> Step:
+def decided(it: Announcements, *payers: int, now: float = 10.0) -> Step:
     step = Step()
     it.on_decided(DECIDE, payers, PEERS, now, step)
     return step
 
 
-def due(it: Telling, now: float) -> list[int]:
+def due(it: Announcements, now: float) -> list[int]:
     step = Step()
     it.on_timer(now, step)
     assert all(message == DECIDE for _, message in step.messages)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.paxos.peers import Peers
+from benmo.paxos.reachability import Reachability
 from tests.support.paxos_tests import SIZES, settings
 
 
-def peers(size: int = 5, linked: tuple[int, ...] = (2, 3, 4, 5)) -> Peers:
-    known = Peers(settings(1, size))
+def peers(size: int = 5, linked: tuple[int, ...] = (2, 3, 4, 5)) -> Reachability:
+    known = Reachability(settings(1, size))
     for peer in linked:
         known.on_link(peer, True, 0.0)
     return known

@@ -7,18 +7,19 @@ from math import inf
 
 import pytest
 
-from benmo.paxos import Accept, Accepted, Ballot, Decide, Step, Tenure
-from benmo.paxos.thrift import Thrift
-from benmo.paxos.types import NodeId
+from benmo.paxos.messages import Accept, Accepted, Decide
+from benmo.paxos.step import Step
+from benmo.paxos.thrifty_votes import ThriftyVotes
+from benmo.paxos.types import Ballot, NodeId, Tenure
 from tests.support.paxos_tests import Bench, receivers, settings
 
 ALL = [1, 2, 3, 4, 5]
 THRIFT_S = 0.5
 
 
-def thrift(tenure: Tenure = Tenure.STABLE, thrift_s: float = THRIFT_S) -> Thrift:
+def thrift(tenure: Tenure = Tenure.STABLE, thrift_s: float = THRIFT_S) -> ThriftyVotes:
     """After a proposal at 10 s that went to all, and that the votes of 1, 3 and 5 decided."""
-    it = Thrift(replace(settings(1, 5, tenure), thrift_s=thrift_s))
+    it = ThriftyVotes(replace(settings(1, 5, tenure), thrift_s=thrift_s))
     assert it.ask(ALL, (), 10.0) == ALL and it.deadline == inf
     it.on_decided({1, 3, 5})
     return it

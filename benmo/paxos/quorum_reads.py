@@ -35,7 +35,7 @@ class _Question:
     heights: dict[NodeId, int]
 
 
-class Confirmations:
+class QuorumReads:
     """The questions that this node asked and that no quorum has answered yet."""
 
     def __init__(self, settings: Settings, random: Random) -> None:

@@ -6,21 +6,9 @@ import pytest
 
 from benmo.codec import encode_block
 from benmo.events import Received
-from benmo.paxos import (
-    Accept,
-    Ballot,
-    Decide,
-    Heartbeat,
-    Message,
-    Nack,
-    Prepare,
-    Promise,
-    Proposal,
-    ProtocolError,
-    Settings,
-    Tenure,
-)
-from benmo.paxos.admission import ROUND_JUMP_MAX, admitted_round
+from benmo.paxos.message_checks import ROUND_JUMP_MAX, admitted_round
+from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare, Promise
+from benmo.paxos.types import Ballot, Proposal, ProtocolError, Settings, Tenure
 from benmo.runs import Run
 from tests.support.cluster import Cluster
 
