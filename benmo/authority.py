@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from benmo.certificates import AUTHORITY, CERTIFICATE, KEY, Identity
 from benmo.cluster import write_private
+from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY, Identity
 from benmo.paxos.types import NodeId
 
 # Validity doesn't hang on clocks: a wrong one must not keep a node out.

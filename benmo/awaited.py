@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from benmo.events import Admission
-from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.engine.events import Admission
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments, Run
 
 
 @dataclass(frozen=True, slots=True)

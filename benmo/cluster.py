@@ -11,9 +11,9 @@ from typing import Annotated
 
 import msgspec
 
-from benmo.codec import from_json, prepare
 from benmo.errors import StateError
 from benmo.paxos.types import NodeId, Settings, Tenure
+from benmo.typed_json import from_json, prepare
 
 BALANCE_MAX = 2**40
 """So all the money of 99 nodes is a number that every JSON reader holds exactly."""

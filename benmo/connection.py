@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from benmo.certificates import client_context, peer_identity
 from benmo.cluster import StateDirectory
 from benmo.errors import ProtocolError, Refused, StateError
-from benmo.frames import FRAME_BYTES_MAX, FrameReader
-from benmo.listener import HANDSHAKE_TIMEOUT_S
+from benmo.network.certificates import client_context, peer_identity
+from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.network.link import HANDSHAKE_TIMEOUT_S
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import NodeId
 from benmo.requests import (

@@ -10,11 +10,11 @@ from typing import assert_never
 from benmo.awaited import Paid as PaidFor
 from benmo.commands import execute
 from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
-from benmo.frames import FRAME_BYTES_MAX, FrameReader
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_queue import LOG_IS_FULL
+from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.output import Status, refusal
 from benmo.paxos.step import Notice
-from benmo.pool import LOG_IS_FULL
 from benmo.requests import (
     Answer,
     BalancesRead,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import NodeId
 

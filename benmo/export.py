@@ -19,15 +19,17 @@ import click
 import msgspec
 
 from benmo.cluster import Cluster, StateDirectory
-from benmo.codec import DamagedLine, to_json
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Ledger, Outcome
-from benmo.node_files import Damage, NodeFiles, read_line, require_outcomes
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Transfer
+from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
 from benmo.process import die, state_dir_option
 from benmo.progress import Progress
-from benmo.runs import Transfer
-from benmo.text import escaped
+from benmo.storage.lines import DamagedLine
+from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
+from benmo.typed_json import to_json
 
 _EPOCH_S_MAX = 253_402_300_799
 """The end of the year 9999, beyond which there are no dates."""

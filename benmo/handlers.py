@@ -9,12 +9,12 @@ from functools import partial
 
 from benmo.arguments import integer, misused, no_arguments, seconds
 from benmo.errors import Refused
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.transfers import Payments, Transfer
+from benmo.ledger.visible_text import escaped
 from benmo.output import Answer, Cell, Status, Table
-from benmo.runs import Payments, Transfer
 from benmo.service import Service
 from benmo.shown_chain import chain_json, chain_table, shown
-from benmo.text import escaped
 
 BLOCKS_SHOWN_MAX = 1000
 TRANSFERS_SHOWN_MAX = 10_000

@@ -22,11 +22,12 @@ from benmo.cluster import (
     StateDirectory,
     write_private,
 )
-from benmo.disk import DirectoryInUse, DirectoryLock, RealDisk
 from benmo.errors import StateError
 from benmo.paxos.types import Tenure
 from benmo.process import die, state_dir_option
-from benmo.storage import Storage
+from benmo.storage.disk import RealDisk
+from benmo.storage.lock import DirectoryInUse, DirectoryLock
+from benmo.storage.node_storage import Storage
 
 NODES_MAX = 99
 LOCALHOST = "127.0.0.1"

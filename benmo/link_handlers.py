@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from benmo.arguments import integer, misused
 from benmo.errors import Refused
+from benmo.network.link import Link
 from benmo.output import Answer, Status
 from benmo.paxos.types import NodeId
 from benmo.service import Service
-from benmo.transport import Link
 
 DELAY_MS_MAX = 60_000
 

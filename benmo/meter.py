@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from benmo.disk import RealDisk
-from benmo.engine import Engine
-from benmo.events import Event, Report
+from benmo.engine.engine import Engine
+from benmo.engine.events import Event, Report
+from benmo.storage.disk import RealDisk
 
 
 class Meter(Protocol):

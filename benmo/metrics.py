@@ -29,17 +29,17 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from benmo import __version__
-from benmo.disk import RealDisk
-from benmo.engine import Engine
+from benmo.engine.engine import Engine
+from benmo.engine.events import Event, Received, Report
 from benmo.errors import StateError
-from benmo.events import Event, Received, Report
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.network.link import Link
+from benmo.network.ports import holder_of
 from benmo.paxos.messages import Nack
 from benmo.paxos.types import Ballot
-from benmo.ports import holder_of
 from benmo.service import Service
+from benmo.storage.disk import RealDisk
 from benmo.toolbar import Toolbar
-from benmo.transport import Link
 
 HOST = "127.0.0.1"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from benmo.codec import to_json
+from benmo.typed_json import to_json
 
 Cell = str | int
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from benmo.network.link import Link
 from benmo.output import Answer, Cell, Status, Table
 from benmo.paxos.types import Ballot, NodeId
 from benmo.toolbar import LINK_SIGNS
-from benmo.transport import Link
 
 HEADERS = ("node", "up", "role", "ballot", "height", "head", "queue", "links")
 _HEAD_DIGITS = 12

@@ -20,7 +20,7 @@ from benmo.cluster import StateDirectory
 from benmo.connection import NodeGone
 from benmo.control import ControlServer
 from benmo.errors import StateError
-from benmo.listener import raise_descriptor_limit
+from benmo.network.listener import raise_descriptor_limit
 from benmo.output import FORMATS, Status
 from benmo.patience import LOOK_S
 from benmo.service import Service

@@ -26,11 +26,11 @@ from prompt_toolkit.patch_stdout import StdoutProxy
 
 from benmo.commands import COMMANDS, find
 from benmo.errors import NotUnderstood
+from benmo.network.link import Link
 from benmo.output import Rendered, Status
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.shell import Commander, cleaned, outcome_of
 from benmo.toolbar import Toolbar, toolbar_text
-from benmo.transport import Link
 
 REFRESH_S = 0.5
 _PRINT_EVERY_S = 0.03

@@ -26,8 +26,8 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from benmo.errors import ProtocolError
+from benmo.ledger.transfers import Payments
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments
 from benmo.toolbar import Toolbar
 
 T = TypeVar("T")

@@ -27,22 +27,23 @@ from benmo.awaited import Heights
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.confirmer import Confirmer
 from benmo.decided import decided_notices
-from benmo.disk import DirectoryLock, RealDisk
-from benmo.engine import Engine, Limits
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Asked, Event, Hurried, LinkChanged, Received, Report
 from benmo.errors import StateError
-from benmo.events import Asked, Event, Hurried, LinkChanged, Received, Report
-from benmo.frames import FrameReader
-from benmo.key_index import SqliteKeyIndex
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock
 from benmo.meter import Meter
+from benmo.network.frames import FrameReader
+from benmo.network.peer_links import PeerTransport
+from benmo.network.ports import holder_of
 from benmo.paxos.messages import Accepted, Message
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import NodeId
-from benmo.ports import holder_of
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.disk import RealDisk
+from benmo.storage.key_index import SqliteKeyIndex
+from benmo.storage.lock import DirectoryLock
+from benmo.storage.node_storage import JOURNAL, Storage
 from benmo.submissions import Submissions
 from benmo.toolbar import Toolbar
-from benmo.transport import PeerTransport
 from benmo.view import View
 
 T = TypeVar("T")

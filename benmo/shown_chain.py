@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.transfers import Transfer
+from benmo.ledger.visible_text import escaped
 from benmo.output import Cell, Table
 from benmo.paxos.types import NodeId
-from benmo.runs import Transfer
-from benmo.text import escaped
 
 _HASH_DIGITS = 12
 _HEADERS = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome")

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from benmo.cluster import StateDirectory
-from benmo.codec import from_json
 from benmo.connection import NodeGone, NotReached, connect
 from benmo.errors import StateError
 from benmo.overview import SILENT, UNKNOWN, Absent, Said, overview
 from benmo.paxos.types import NodeId
 from benmo.process import die, format_option, state_dir_option
 from benmo.requests import Ran, Run
+from benmo.typed_json import from_json
 
 ANSWER_S = 2.0
 """How long a node may take; the table waits no longer for any of them."""

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from benmo.awaited import Awaited, Paid, Request, paid
+from benmo.engine.events import Admission, Submitted
 from benmo.errors import Refused
-from benmo.events import Admission, Submitted
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.transfers import Payments
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments
 
 
 class Submissions:

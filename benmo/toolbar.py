@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benmo.network.link import Link
 from benmo.paxos.types import Ballot, NodeId
-from benmo.transport import Link
 
 LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 

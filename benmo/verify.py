@@ -19,17 +19,18 @@ from pathlib import Path
 import click
 
 from benmo.cluster import Cluster, StateDirectory
-from benmo.codec import DamagedLine
-from benmo.disk import is_in_use
 from benmo.errors import StateError
-from benmo.key_check import KeyCheck, WrongIndex
-from benmo.ledger import AppliedBlock, Ledger
-from benmo.node_files import Damage, NodeFiles, Tail, read_line, require_outcomes
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.ledger import Ledger
 from benmo.output import Answer, Cell, Status, Table
 from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.process import die, format_option
 from benmo.progress import Progress
-from benmo.storage import CHECKPOINT
+from benmo.storage.key_check import KeyCheck, WrongIndex
+from benmo.storage.lines import DamagedLine
+from benmo.storage.lock import is_in_use
+from benmo.storage.node_files import Damage, NodeFiles, Tail, read_line, require_outcomes
+from benmo.storage.node_storage import CHECKPOINT
 
 _HEAD_DIGITS = 12
 _MORE = "docs/state.md says what can be done about damage"

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 
 from benmo.cluster import Cluster
-from benmo.engine import Engine
+from benmo.engine.engine import Engine
+from benmo.network.link import Link
+from benmo.network.peer_links import PeerTransport
 from benmo.paxos.types import Ballot, NodeId
 from benmo.toolbar import Toolbar
-from benmo.transport import Link, PeerTransport
 
 
 class View:

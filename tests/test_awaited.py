@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from benmo.awaited import Awaited, Heights, Paid, Request, Segment, nobody, paid
-from benmo.events import Admission
-from benmo.keys import Known
-from benmo.ledger import Outcome
-from benmo.runs import Payments, Run, Transfer
+from benmo.engine.events import Admission
+from benmo.ledger.blocks import Outcome
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Run, Transfer
 from tests.support.keyed import ListChain, asked, keyed
 
 

@@ -11,24 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.chain import ChainFile
-from benmo.codec import (
-    DamagedLine,
-    decode_block,
-    decode_message,
-    encode_block,
-    encode_message,
-    seal,
-    unseal,
-)
 from benmo.errors import ProtocolError
-from benmo.journal import Record, decode_line, encode_record
-from benmo.ledger import AppliedBlock, Block
+from benmo.ledger.blocks import AppliedBlock, Block, decode_block, encode_block
+from benmo.ledger.transfers import Run
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Accept, Blocks, Forward, Message, Promise
 from benmo.paxos.step import AcceptRecord, DecideRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
+from benmo.storage.chain_file import ChainFile
+from benmo.storage.journal import Record, decode_line, encode_record
+from benmo.storage.lines import DamagedLine, seal, unseal
 from tests.support.storage_tests_strategies import (
     MESSAGES,
     RECORDS,

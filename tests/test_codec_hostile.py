@@ -7,11 +7,12 @@ from typing import Any
 import msgpack
 import pytest
 
-from benmo.codec import decode_block, decode_message, encode_block, encode_message
 from benmo.errors import ProtocolError
+from benmo.ledger.blocks import decode_block, encode_block
+from benmo.ledger.transfers import Run
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Heartbeat
 from benmo.paxos.types import GENESIS_HASH, Ballot
-from benmo.runs import Run
 
 BLOCK = encode_block(7, Ballot(3, 1), GENESIS_HASH, 1.5, (Run(1, 17, (2, 3), (10, 5)),))
 RUN = {"debit": 1, "first": 17, "credit": [2, 3], "amount": [10, 5]}

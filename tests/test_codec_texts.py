@@ -11,23 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.codec import (
-    BLOCK_BYTES_MAX,
-    DamagedLine,
-    decode_block,
-    decode_message,
-    encode_block,
-    encode_message,
-)
 from benmo.errors import ProtocolError
-from benmo.frames import FRAME_BYTES_MAX
-from benmo.journal import QueueRecord, decode_line, encode_record
-from benmo.ledger import Block, Ledger
+from benmo.ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Payments, Run
+from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
+from benmo.network.frames import FRAME_BYTES_MAX
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Accept, Blocks, Forward, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from benmo.pool import Pool
-from benmo.runs import Payments, Run
-from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
+from benmo.storage.journal import QueueRecord, decode_line, encode_record
+from benmo.storage.lines import DamagedLine
 from tests.support.storage_tests_strategies import examples
 
 characters = st.characters(codec="utf-8")

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from benmo.control import ControlServer
-from benmo.frames import FrameReader
+from benmo.network.frames import FrameReader
 from benmo.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
 from benmo.service import Service
 

@@ -1,11 +1,11 @@
 """What is told of a decided block: each transfer for itself, or of thousands one sentence."""
 
-from benmo.codec import encode_block
 from benmo.decided import decided_notices
-from benmo.ledger import Block, Ledger
+from benmo.ledger.blocks import Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import NoticeKind
 from benmo.paxos.types import GENESIS_HASH, Ballot
-from benmo.runs import Run
 
 
 def first_block(*runs: Run) -> Block:

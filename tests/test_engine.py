@@ -2,9 +2,10 @@
 
 import pytest
 
-from benmo.engine import Limits
+from benmo.engine.engine import Limits
+from benmo.engine.events import Event, Hurried, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.events import Event, Hurried, Received, Report, Submitted
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -19,8 +20,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.runs import Payments, Run
-from benmo.storage import CHAIN, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import of_engine, of_state
 from tests.support.storage_tests_engine import FIRST, SECOND, TapedNode, block

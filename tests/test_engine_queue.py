@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from benmo.engine import Limits
-from benmo.events import Event, Received, Submitted
-from benmo.journal import QueueRecord, Record
-from benmo.ledger import Block
+from benmo.engine.engine import Limits
+from benmo.engine.events import Event, Received, Submitted
+from benmo.ledger.blocks import Block
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Heartbeat, Prepare, Promise
 from benmo.paxos.step import AcceptRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.runs import Payments, Run
-from benmo.storage import Storage
+from benmo.storage.journal import QueueRecord, Record
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests_engine import FIRST, SECOND, TapedNode, block
 

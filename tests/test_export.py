@@ -16,11 +16,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benmo.cluster import StateDirectory
-from benmo.disk import Disk
 from benmo.export import export
-from benmo.ledger import Block, Ledger
-from benmo.runs import Run
-from benmo.storage import CHAIN
+from benmo.ledger.blocks import Block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
+from benmo.storage.disk import Disk
+from benmo.storage.node_storage import CHAIN
 from tests.support.storage_tests import BALANCES, Writer, every_kind_of_line, three_blocks_on
 from tests.support.verifying import PAYMENTS, rewrite
 from tests.support.written_state import chain_of, content, empty_state, write_first, write_node

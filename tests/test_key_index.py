@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from benmo.errors import StateError
-from benmo.key_index import SqliteKeyIndex
-from benmo.keys import Keys, Use
+from benmo.ledger.payment_keys import Keys, Use
 from benmo.paxos.types import GENESIS_HASH
+from benmo.storage.key_index import SqliteKeyIndex
 from tests.support.keyed import EMPTY, ListChain, asked, keyed
 
 HEAD = "ab" * 32

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benmo.engine.events import Submitted
 from benmo.errors import Refused, StateError
-from benmo.events import Submitted
-from benmo.keys import Keys, Known, MemoryKeyIndex, Use
-from benmo.ledger import Outcome
-from benmo.runs import Payments, Run, Transfer
+from benmo.ledger.blocks import Outcome
+from benmo.ledger.payment_keys import Keys, Known, MemoryKeyIndex, Use
+from benmo.ledger.transfers import Payments, Run, Transfer
 from tests.support.keyed import EMPTY, ListChain, Payer, asked, keyed
 from tests.support.storage_tests_strategies import examples
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.codec import decode_block, encode_block
-from benmo.ledger import Block, Ledger, Outcome
+from benmo.ledger.blocks import Block, Outcome, decode_block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run, Transfer
 from benmo.paxos.types import GENESIS_HASH, Ballot
-from benmo.runs import Run, Transfer
 from tests.support.storage_tests_strategies import examples
 
 BALANCES = {1: 100, 2: 50, 3: 0}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.codec import encode_block
-from benmo.ledger import AppliedBlock, Ledger, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.types import GENESIS_HASH, Ballot
-from benmo.runs import Payments, Run, Transfer
 from tests.support.storage_tests_strategies import examples
 
 texts = st.sampled_from(["", "", "", "rent", "Zoë 🧾", "a" * 9])

@@ -14,16 +14,16 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from benmo.cluster import StateDirectory
-from benmo.codec import encode_block
-from benmo.disk import RealDisk
+from benmo.engine.events import Event, Received, Submitted
 from benmo.errors import StateError
-from benmo.events import Event, Received, Submitted
 from benmo.initialize import main as initialize
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Payments, Run
 from benmo.metrics import HOST, Metrics, MetricsServer
 from benmo.paxos.messages import Accept, Accepted, Decide, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot, Proposal
-from benmo.runs import Payments, Run
 from benmo.service import Service
+from benmo.storage.disk import RealDisk
 from tests.support.processes import eventually
 from tests.support.real_cluster import free_ports
 from tests.support.storage_tests_engine import TapedNode

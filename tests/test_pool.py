@@ -2,10 +2,10 @@
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.ledger import Ledger
-from benmo.pool import Pool
-from benmo.runs import Payments, Run
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Payments, Run
 from tests.support.storage_tests_pool import FIRST, NODES, PoolNode, numbers
 
 FULL = "log is full, wait for consensus"

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.codec import encode_block
 from benmo.errors import ProtocolError
-from benmo.pool import Pool
-from benmo.runs import Run
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Run
 from tests.support.storage_tests_pool import FIRST, SECOND, PoolNode, numbers
 from tests.support.storage_tests_strategies import examples
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benmo import ports
-from benmo.ports import first_ports, free_ports
+from benmo.network import ports
+from benmo.network.ports import first_ports, free_ports
 from tests.support import real_cluster
 
 

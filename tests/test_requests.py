@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benmo.errors import ProtocolError
+from benmo.ledger.transfers import Payments
+from benmo.network.link import Link
 from benmo.paxos.types import Ballot
 from benmo.requests import (
     Answer,
@@ -39,9 +41,7 @@ from benmo.requests import (
     decode_request,
     encode,
 )
-from benmo.runs import Payments
 from benmo.toolbar import Toolbar
-from benmo.transport import Link
 from tests.support.storage_tests_strategies import examples
 
 integers = st.integers(-(2**63), 2**64 - 1)

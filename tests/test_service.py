@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeGone, connect
 from benmo.control import ControlServer
-from benmo.events import Admission, Hurried, Submitted
+from benmo.engine.events import Admission, Hurried, Submitted
 from benmo.initialize import main as initialize
+from benmo.ledger.transfers import Payments
 from benmo.requests import Find, Found, Pay
-from benmo.runs import Payments
 from benmo.service import Service
 from benmo.shell import OwnNode
 from tests.support.real_cluster import free_ports

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from benmo.awaited import Paid
+from benmo.engine.events import Admission, Submitted
 from benmo.errors import Refused
-from benmo.events import Admission, Submitted
-from benmo.runs import Payments, Run
+from benmo.ledger.transfers import Payments, Run
 from benmo.submissions import Submissions
 from tests.support.keyed import ListChain
 

@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.runs import Transfer
-from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, escaped, why_not_shown
+from benmo.ledger.transfers import Transfer
+from benmo.ledger.visible_text import (
+    KEY_CHARACTERS_MAX,
+    MEMO_CHARACTERS_MAX,
+    escaped,
+    why_not_shown,
+)
 from tests.support.storage_tests_strategies import examples
 
 HIDDEN = {

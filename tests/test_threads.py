@@ -29,13 +29,13 @@ for each in threads:
 """
 CLUSTER = (
     "from benmo.cluster import Cluster\n"
-    "from benmo.codec import from_json\n"
+    "from benmo.typed_json import from_json\n"
     'address = b\'{"node":1,"host":"h","port":9}\'\n'
     "data = b'{\"cluster\":\"' + b'0' * 32 + b'\",\"nodes\":[' + address + b']}'",
     "from_json(data, Cluster)",
 )
 ANSWER = (
-    "from benmo.paxos import Ballot\n"
+    "from benmo.paxos.types import Ballot\n"
     "from benmo.requests import Shown, decode_answer, encode\n"
     "from benmo.toolbar import Toolbar\n"
     "toolbar = Toolbar(1, 'leader', Ballot(1, 1), 1, 1, 1, 0, (), True, None)\n"
@@ -45,7 +45,7 @@ ANSWER = (
 STATUS = (
     "import json\n"
     "from benmo.client.values import Status\n"
-    "from benmo.codec import from_json\n"
+    "from benmo.typed_json import from_json\n"
     "value = dict(node=1, role='acceptor', leader=None, ballot=[0, 0], promised=[0, 0])\n"
     "value |= dict(accepted=None, height=1, head='', queue=0, quorum=True, peers=[])\n"
     "data = json.dumps(value).encode()",

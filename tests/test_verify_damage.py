@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benmo.cluster import StateDirectory
-from benmo.disk import Disk
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
+from benmo.storage.disk import Disk
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from benmo.verify import verified
 from tests.support.storage_tests import Writer, every_kind_of_line, flipped, three_blocks_on
 from tests.support.verifying import PAYMENTS, alter, damage, damages, rewrite

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from benmo.cluster import StateDirectory
-from benmo.disk import DirectoryLock
-from benmo.key_index import SqliteKeyIndex
-from benmo.keys import Use
-from benmo.ledger import Block
-from benmo.runs import Run
+from benmo.ledger.blocks import Block
+from benmo.ledger.payment_keys import Use
+from benmo.ledger.transfers import Run
+from benmo.storage.key_index import SqliteKeyIndex
+from benmo.storage.lock import DirectoryLock
 from tests.support.verifying import damage, require_sound
 from tests.support.written_state import chain_of, content, empty_state, write_node
 

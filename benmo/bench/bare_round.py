@@ -29,13 +29,12 @@ from pathlib import Path
 from random import Random
 
 from benmo.bench.figures import BareRound, Spread
-from benmo.certificates import client_context, server_context
 from benmo.cluster import StateDirectory
-from benmo.codec import decode_block, encode_block
 from benmo.errors import StateError
-from benmo.ledger import Block
+from benmo.ledger.blocks import Block, decode_block, encode_block
+from benmo.ledger.transfers import Run
+from benmo.network.certificates import client_context, server_context
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
-from benmo.runs import Run
 
 AMOUNT_MAX = 100
 _LENGTH_BYTES = 4

@@ -14,9 +14,9 @@ from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.connection import NodeConnection, connect
 from benmo.errors import StateError
 from benmo.initialize import addresses, make_anew, new_cluster
+from benmo.network.ports import free_ports
 from benmo.node_process import NodeProcess
 from benmo.paxos.types import NodeId, Tenure
-from benmo.ports import free_ports
 from benmo.requests import Hurry, ReadUsage, UsageRead
 
 BALANCE = 2**40

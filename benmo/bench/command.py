@@ -25,10 +25,10 @@ from benmo.bench.load import Pay, batch, run_load, single
 from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
-from benmo.codec import to_json
 from benmo.errors import StateError
 from benmo.paxos.types import NodeId
 from benmo.process import die
+from benmo.typed_json import to_json
 
 BATCHES = (8000, 1000, 100)
 SINGLE_CLIENTS = 256

@@ -15,13 +15,13 @@ from statistics import median
 
 from benmo.bench.figures import DistanceFigures
 from benmo.cluster import DECIDE_DELAY_S, THRIFT_S
-from benmo.engine import Engine, Limits
-from benmo.events import Event, Hurried, LinkChanged, Received, Submitted
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Event, Hurried, LinkChanged, Received, Submitted
+from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId, Settings, Tenure
-from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import Storage
+from benmo.storage.node_storage import Storage
 
 REGIONS = ("N. Virginia", "Frankfurt", "Tokyo", "Sydney", "São Paulo")
 ROUND_TRIPS_MS = {

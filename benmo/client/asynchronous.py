@@ -22,6 +22,7 @@ from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeConnection, NodeGone, NotReached
+from benmo.ledger.transfers import Payments
 from benmo.requests import (
     Answer,
     BalancesRead,
@@ -37,7 +38,6 @@ from benmo.requests import (
     ReadBlocks,
     Run,
 )
-from benmo.runs import Payments
 
 T = TypeVar("T")
 

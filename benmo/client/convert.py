@@ -7,16 +7,16 @@ from typing import Literal
 
 from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
 from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
-from benmo.codec import decode_block, from_json
 from benmo.errors import ProtocolError
-from benmo.ledger import AppliedBlock
-from benmo.ledger import Outcome as LedgerOutcome
+from benmo.ledger.blocks import AppliedBlock, decode_block
+from benmo.ledger.blocks import Outcome as LedgerOutcome
+from benmo.ledger.transfers import Payments
+from benmo.ledger.transfers import Transfer as LedgerTransfer
+from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
 from benmo.output import Status as ExitStatus
 from benmo.paxos.types import NodeId
 from benmo.requests import BlockRead, Found, NotDone, Ran
-from benmo.runs import Payments
-from benmo.runs import Transfer as LedgerTransfer
-from benmo.text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
+from benmo.typed_json import from_json
 
 TRANSFERS_MAX = 100_000
 _INTEGER_MAX = 2**63

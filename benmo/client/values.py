@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from benmo.codec import prepare
+from benmo.typed_json import prepare
 
 Wait = Literal["decided", "queued"]
 

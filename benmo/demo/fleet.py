@@ -14,12 +14,12 @@ from benmo.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
 from benmo.demo.threads import at_once
 from benmo.errors import Refused, StateError
+from benmo.network.link import Link
 from benmo.node_process import NodeProcess
 from benmo.output import Rendered
 from benmo.paxos.step import Notice
 from benmo.paxos.types import NodeId
 from benmo.toolbar import Toolbar
-from benmo.transport import Link
 
 _START_S = 30.0
 _QUORUM_S = 10.0

@@ -14,8 +14,8 @@ import msgspec
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
 from benmo.errors import StateError
 from benmo.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
+from benmo.network.ports import holder_of
 from benmo.paxos.types import Tenure
-from benmo.ports import holder_of
 
 NODES = 5
 BALANCE = 100

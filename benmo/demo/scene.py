@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from benmo.connection import NodeGone
 from benmo.demo.fleet import Fleet
 from benmo.errors import Refused
+from benmo.network.link import Link
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import Ballot, NodeId
-from benmo.transport import Link
 
 _BALLOT = r"\((\d+), (\d+)\)"
 _LEADS = re.compile(rf"leads with ballot {_BALLOT}: promised by ([0-9, ]+)")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from benmo.ledger.visible_text import escaped
 from benmo.output import Answer, Cell, Status, Table
 from benmo.paxos.types import NodeId
-from benmo.text import escaped
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 12

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from benmo.journal import SECTOR_BYTES
+from benmo.storage.journal import SECTOR_BYTES
 
 _HOLE_SHARE = 0.3
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from benmo.events import Hurried
+from benmo.engine.events import Hurried
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Forward
 from benmo.paxos.types import NodeId
-from benmo.runs import Run
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
     Ask,
@@ -29,7 +29,7 @@ from benmo.sim.happenings import (
 )
 from benmo.sim.machine import Fuse, Machine
 from benmo.sim.world import Ambush, World
-from benmo.storage import CHAIN
+from benmo.storage.node_storage import CHAIN
 
 _ALONE = -1
 """The number of the cut that parts the others from the survivors."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
-from benmo.keys import MemoryKeyIndex, Use
+from benmo.ledger.payment_keys import MemoryKeyIndex, Use
 
 _KEPT_STATES = 50
 

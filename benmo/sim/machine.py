@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.engine import Engine, Limits
-from benmo.events import Asked, Event, Report, Submitted
-from benmo.journal import SECTOR_BYTES, State
-from benmo.ledger import AppliedBlock
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Asked, Event, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Heartbeat, Message
 from benmo.paxos.types import NodeId, Settings
-from benmo.runs import Run
 from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.plan import Plan
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.journal import SECTOR_BYTES, State
+from benmo.storage.node_storage import JOURNAL, Storage
 
 _LENGTHENED_SHARE = 0.3
 

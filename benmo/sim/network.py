@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.codec import decode_message, encode_message
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Confirm, Confirmed, Message
 from benmo.paxos.types import NodeId
 from benmo.sim.dice import Dice
@@ -17,7 +17,7 @@ _LINK, _QUESTIONS = "link", "questions"
 
 
 class Wire:
-    """Messages as bytes, by the product's codec. The same message or bytes are done once."""
+    """Messages as bytes, by the product's encoding. The same message or bytes are done once."""
 
     def __init__(self) -> None:
         self._encoded: tuple[Message | None, bytes] = (None, b"")

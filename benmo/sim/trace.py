@@ -15,9 +15,9 @@ import hashlib
 from collections import deque
 from typing import TextIO
 
-from benmo.events import Admission, Report
-from benmo.journal import State
-from benmo.ledger import AppliedBlock, Block, Outcome
+from benmo.engine.events import Admission, Report
+from benmo.ledger.blocks import AppliedBlock, Block, Outcome
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -34,7 +34,7 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import NodeId, Proposal
-from benmo.runs import Run
+from benmo.storage.journal import State
 
 LAST_STEPS = 40
 """How many of the last steps a failure shows."""

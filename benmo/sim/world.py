@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from benmo.engine.events import Asked, Event, LinkChanged, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.events import Asked, Event, LinkChanged, Received, Report, Submitted
+from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Violation, Watchers
 from benmo.sim.clock import NodeClock

@@ -15,16 +15,16 @@ import click
 
 from benmo.attach import AttachedNode
 from benmo.cluster import Cluster, StateDirectory
-from benmo.codec import to_json
-from benmo.disk import RealDisk
-from benmo.engine import Engine, Limits
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Event, LinkChanged, Received, Submitted
 from benmo.errors import StateError
-from benmo.events import Event, LinkChanged, Received, Submitted
+from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments
-from benmo.storage import Storage
+from benmo.storage.disk import RealDisk
+from benmo.storage.node_storage import Storage
 from benmo.trials.torture import initialize
+from benmo.typed_json import to_json
 
 _DEADLINE_S = 600.0
 _WRITERS = (1, 2, 3, 4)

@@ -14,7 +14,7 @@ import click
 
 from benmo.bench.continents import REGIONS
 from benmo.bench.figures import LoadFigures, Report
-from benmo.codec import from_json
+from benmo.typed_json import from_json
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = DOCS / "performance.md"

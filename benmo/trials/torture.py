@@ -20,10 +20,10 @@ import click
 from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
+from benmo.network.ports import free_ports
 from benmo.output import Rendered
 from benmo.paxos.step import Notice
 from benmo.paxos.types import Tenure
-from benmo.ports import free_ports
 
 _SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
 _BLOCKS_AT_A_TIME = 500

@@ -13,6 +13,7 @@ from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
 from benmo.connection import NodeConnection
 from benmo.errors import StateError
+from benmo.ledger.transfers import Run as LedgerRun
 from benmo.requests import (
     Answer,
     BlockRead,
@@ -24,7 +25,6 @@ from benmo.requests import (
     Watch,
     decode_request,
 )
-from benmo.runs import Run as LedgerRun
 from tests.support.cluster import CLUSTER
 from tests.support.keyed import ListChain
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benmo.network.link import Link
 from benmo.paxos.messages import Accepted, Heartbeat, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot
 from benmo.service import Service
-from benmo.transport import Link
 from tests.support.defects import (
     World,
     answer,

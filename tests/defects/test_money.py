@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benmo.codec import decode_block, encode_block
 from benmo.errors import ProtocolError
-from benmo.ledger import Block, Ledger, Outcome
+from benmo.ledger.blocks import Block, Outcome, decode_block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.defects import BENMO, Terminal, World, answer, run
 from tests.support.defects_script import (

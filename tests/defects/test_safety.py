@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.disk import RealDisk
-from benmo.journal import QueueRecord, Record
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -26,8 +25,9 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot
-from benmo.runs import Run
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.disk import RealDisk
+from benmo.storage.journal import QueueRecord, Record
+from benmo.storage.node_storage import JOURNAL, Storage
 from tests.support.cluster import Cluster, Envelope
 from tests.support.defects import INITIALIZE, Terminal, World, one_line, run
 from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare

@@ -13,18 +13,18 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
-from benmo.engine import Engine, Limits
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Received
 from benmo.errors import StateError
-from benmo.events import Received
 from benmo.initialize import main as initialize
-from benmo.journal import QueueRecord, State
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Prepare
 from benmo.paxos.step import Notice, PromiseRecord
 from benmo.paxos.types import Ballot, Settings
-from benmo.runs import Run
 from benmo.service import Service
 from benmo.sim.disk import MemoryDisk, PowerCut
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.journal import QueueRecord, State
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.defects import (
     BENMO,

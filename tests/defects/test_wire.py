@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from benmo.authority import Authority
-from benmo.certificates import AUTHORITY, CERTIFICATE, KEY
-from benmo.codec import decode_message, encode_block, encode_message, pack
-from benmo.events import LinkChanged
-from benmo.frames import FRAME_BYTES_MAX, frame
-from benmo.journal import QueueRecord
-from benmo.ledger import Block
+from benmo.engine.events import LinkChanged
+from benmo.ledger.blocks import Block, encode_block
+from benmo.ledger.transfers import Run
+from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
+from benmo.network.frames import FRAME_BYTES_MAX, frame
+from benmo.network.link import Link
+from benmo.network.wire import decode_message, encode_message, pack
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -31,10 +32,9 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
-from benmo.runs import Run
 from benmo.service import Service
-from benmo.storage import Storage
-from benmo.transport import Link
+from benmo.storage.journal import QueueRecord
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER, Cluster
 from tests.support.defects import World, answer, command, is_closed_by_peer, say, until
 from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare
@@ -83,8 +83,8 @@ def test_defect_22_messages_that_arrive_together_all_count(tmp_path: Path) -> No
 def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
     tmp_path: Path, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benmo.transport.HANDSHAKE_TIMEOUT_S", 2.0)
-    monkeypatch.setattr("benmo.frames.FRAME_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("benmo.network.peer_links.HANDSHAKE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("benmo.network.frames.FRAME_TIMEOUT_S", 0.5)
     with World(tmp_path) as world:
         node, _ = world.service(1), world.service(2)
         if silent == "without a handshake":
@@ -126,7 +126,7 @@ def test_defect_24_no_byte_of_a_stranger_is_decoded_and_none_is_unpickled(
         decoded.append(data)
         return decode_message(data)
 
-    monkeypatch.setattr("benmo.transport.decode_message", decode)
+    monkeypatch.setattr("benmo.network.peer_links.decode_message", decode)
     with World(tmp_path) as world:
         node, peer = world.service(1), world.peer(2)
         if who == "node 2":

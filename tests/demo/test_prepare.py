@@ -11,9 +11,9 @@ import pytest
 
 from benmo.cluster import StateDirectory
 from benmo.demo.prepare import Wishes, prepare
-from benmo.disk import DirectoryLock
 from benmo.errors import StateError
 from benmo.paxos.types import Tenure
+from benmo.storage.lock import DirectoryLock
 from tests.demo.demos import Place, place
 
 

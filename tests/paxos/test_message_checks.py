@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.events import Received
+from benmo.engine.events import Received
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.message_checks import ROUND_JUMP_MAX, admitted_round
 from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot, Proposal, ProtocolError, Settings, Tenure
-from benmo.runs import Run
 from tests.support.cluster import Cluster
 
 SETTINGS = Settings(1, (1, 2, 3))

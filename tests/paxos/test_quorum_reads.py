@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.events import Asked, LinkChanged, Received
+from benmo.engine.events import Asked, LinkChanged, Received
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Blocks, Confirm, Confirmed, Decide
 from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.step import Confirmation, Step
 from benmo.paxos.types import Ballot, Durable, Proposal, Tenure
-from benmo.runs import Run
 from tests.support.cluster import Cluster
 from tests.support.paxos_tests import Bench, at_height, blocks, proposal, sent, settings
 from tests.support.storage_tests_engine import TapedNode

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.events import Admission, Received, Report, Submitted
-from benmo.journal import State
-from benmo.ledger import AppliedBlock, Block, Ledger
+from benmo.engine.events import Admission, Received, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock, Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Decide, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Proposal
-from benmo.runs import Payments, Run
 from benmo.sim.checkers import Facts, Violation
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.durable_answers import DurableAnswers
@@ -26,7 +25,8 @@ from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage import Storage
+from benmo.storage.journal import State
+from benmo.storage.node_storage import Storage
 from tests.sim.test_faults import Small
 
 FACTS = Facts((1, 2, 3), 2, 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))

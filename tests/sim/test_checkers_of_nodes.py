@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from benmo.events import Submitted
+from benmo.engine.events import Submitted
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Promise
-from benmo.runs import Payments, Run
 from benmo.sim.checkers import Violation
 from benmo.sim.checkers.bounded import Bounded
 from benmo.sim.checkers.liveness import Liveness

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.codec import encode_block
-from benmo.events import Admission, Asked, Report, Submitted
-from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Ledger, Outcome
+from benmo.engine.events import Admission, Asked, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -24,7 +25,6 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import Confirmation
 from benmo.paxos.types import Proposal
-from benmo.runs import Payments, Run, Transfer
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.keys import Keys
 from benmo.sim.checkers.linearizable import Linearizable

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from benmo.journal import SECTOR_BYTES
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
+from benmo.storage.journal import SECTOR_BYTES
 
 WHOLE = b"old line\nnew line\n"
 OLD = b"old line\n"

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from benmo.events import Received
-from benmo.journal import State
+from benmo.engine.events import Received
 from benmo.paxos.messages import Message, Prepare
 from benmo.paxos.types import Ballot, NodeId, Tenure
 from benmo.sim.draw import draw_plan
@@ -20,7 +19,8 @@ from benmo.sim.machine import CLUSTER, Turn
 from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
-from benmo.storage import Storage
+from benmo.storage.journal import State
+from benmo.storage.node_storage import Storage
 
 BALLOT = Ballot(5, 1)
 

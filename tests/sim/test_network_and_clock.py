@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from benmo.codec import encode_block
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Decide, Forward, Heartbeat, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from benmo.runs import Run
 from benmo.sim.clock import NodeClock
 from benmo.sim.network import Network, Wire
 from benmo.sim.plan import CALM, Weather

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from benmo.keys import MemoryKeyIndex, Use
+from benmo.ledger.payment_keys import MemoryKeyIndex, Use
 from benmo.paxos.messages import Confirm, Heartbeat
 from benmo.paxos.types import GENESIS_HASH, Ballot, Tenure
 from benmo.sim.checkers import Violation

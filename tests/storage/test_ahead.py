@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benmo.disk import RealDisk
+from benmo.storage.disk import RealDisk
 
 LOAD = 200
 
@@ -17,7 +17,7 @@ LOAD = 200
 @pytest.fixture
 def ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealDisk]:
     """A disk on which the file "a" is, on a clock that stands still."""
-    monkeypatch.setattr("benmo.disk.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("benmo.storage.disk.time.monotonic", lambda: 1000.0)
     real = RealDisk(tmp_path, ahead=("a",))
     yield real
     real.close()
@@ -49,7 +49,7 @@ def test_appends_with_a_pause_before_each_are_not_followed_by_any(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = iter(range(10 * LOAD))
-    monkeypatch.setattr("benmo.disk.time.monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr("benmo.storage.disk.time.monotonic", lambda: float(next(seconds)))
     disk = RealDisk(tmp_path, ahead=("a",))
     for _ in range(LOAD):
         disk.append("a", b"one")
@@ -71,7 +71,7 @@ def test_when_nothing_is_appended_any_more_the_nuls_go(
     written = under_load(ahead)
     ahead.rest()
     assert ahead.size("a") > len(written), "it is still busy"
-    monkeypatch.setattr("benmo.disk.time.monotonic", lambda: 2000.0)
+    monkeypatch.setattr("benmo.storage.disk.time.monotonic", lambda: 2000.0)
     ahead.rest()
     assert ahead.read("a") == written
     ahead.append("a", b"two")

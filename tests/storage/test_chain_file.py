@@ -8,15 +8,15 @@ from random import Random
 
 import pytest
 
-from benmo.chain import ChainFile
-from benmo.codec import encode_block
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Ledger
+from benmo.ledger.blocks import AppliedBlock, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Durable
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import CHAIN, JOURNAL, Storage
+from benmo.storage.chain_file import ChainFile
+from benmo.storage.node_storage import CHAIN, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
 from tests.support.storage_tests import BALANCES, NODE, Writer, read_chain
 

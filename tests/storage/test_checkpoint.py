@@ -5,14 +5,14 @@ from random import Random
 
 import pytest
 
-from benmo.disk import Disk
-from benmo.engine import Limits
+from benmo.engine.engine import Limits
 from benmo.errors import StateError
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot, Tenure
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.disk import Disk
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
 from tests.support.storage_tests import (
     BALANCES,

@@ -9,12 +9,12 @@ from itertools import combinations
 
 import pytest
 
-from benmo.chain import REMEDY
 from benmo.errors import StateError
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.chain_file import REMEDY
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import (
     BALANCES,

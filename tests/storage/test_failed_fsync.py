@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.journal import QueueRecord, State
-from benmo.ledger import Ledger
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.journal import QueueRecord, State
+from benmo.storage.node_storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.codec import BEGINNING
 from benmo.errors import StateError
-from benmo.journal import SECTOR_BYTES
+from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import JOURNAL
+from benmo.storage.journal import SECTOR_BYTES
+from benmo.storage.lines import BEGINNING
+from benmo.storage.node_storage import JOURNAL
 from tests.support.storage_tests import (
     NODE,
     Snapshot,

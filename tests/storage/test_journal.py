@@ -2,15 +2,15 @@
 
 import pytest
 
-from benmo.chain import REMEDY
-from benmo.codec import checksum, encode_block, seal
-from benmo.journal import OpenLine, QueueRecord, Record
-from benmo.ledger import Block
+from benmo.ledger.blocks import Block, encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
+from benmo.storage.chain_file import REMEDY
+from benmo.storage.journal import OpenLine, QueueRecord, Record
+from benmo.storage.lines import checksum, seal
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import (
     NODE,

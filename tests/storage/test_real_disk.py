@@ -11,14 +11,15 @@ from random import Random
 
 import pytest
 
-from benmo.disk import DirectoryLock, RealDisk
-from benmo.engine import Engine, Limits
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Event, Received, Submitted
 from benmo.errors import StateError
-from benmo.events import Event, Received, Submitted
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Message, Prepare
 from benmo.paxos.types import Ballot, Proposal, Settings
-from benmo.runs import Payments, Run
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.disk import RealDisk
+from benmo.storage.lock import DirectoryLock
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES, NODE, Writer, every_kind_of_line, of_state
 
@@ -287,7 +288,7 @@ def failing_call(*_arguments: object) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from benmo.disk import DirectoryLock
+from benmo.storage.lock import DirectoryLock
 from benmo.errors import StateError
 try:
     lock = DirectoryLock(Path(sys.argv[1]))

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
+from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot
-from benmo.runs import Run
 from benmo.sim.disk import PowerCut
-from benmo.storage import Storage
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import (
     NODE,

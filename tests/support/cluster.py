@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.codec import decode_message, encode_message
-from benmo.engine import Engine, Limits
-from benmo.events import LinkChanged, Received, Report, Submitted
-from benmo.ledger import AppliedBlock, Block
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import LinkChanged, Received, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock, Block
+from benmo.ledger.transfers import Payments
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Settings, Tenure
-from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import Storage
+from benmo.storage.node_storage import Storage
 
 CLUSTER = "c" * 32
 

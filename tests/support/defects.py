@@ -25,13 +25,13 @@ import msgspec
 from click.testing import CliRunner
 
 import benmo
-from benmo.certificates import client_context, server_context
 from benmo.cluster import NodeAddress, StateDirectory, write_private
-from benmo.codec import decode_message, encode_message
 from benmo.commands import execute
 from benmo.control import ControlServer
-from benmo.frames import frame
 from benmo.initialize import main as initialize
+from benmo.network.certificates import client_context, server_context
+from benmo.network.frames import frame
+from benmo.network.wire import decode_message, encode_message
 from benmo.output import Rendered
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId

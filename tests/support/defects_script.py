@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from benmo.codec import encode_block, encode_message
-from benmo.disk import Disk
-from benmo.journal import QueueRecord, State
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
+from benmo.network.wire import encode_message
 from benmo.paxos.messages import Accept, Accepted, Decide, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import Storage
+from benmo.storage.disk import Disk
+from benmo.storage.journal import QueueRecord, State
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER, Cluster, Envelope
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-from benmo.codec import encode_block
-from benmo.engine import Engine, Limits
-from benmo.events import Admission, Event, Received, Report, Submitted
-from benmo.keys import MemoryKeyIndex
-from benmo.ledger import AppliedBlock, Ledger
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Admission, Event, Received, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_keys import MemoryKeyIndex
+from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.messages import Blocks, Message
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
-from benmo.runs import Payments, Run, Transfer
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import Storage
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER
 
 NODES = (1, 2, 3)

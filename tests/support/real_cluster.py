@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benmo.ports import first_ports
+from benmo.network.ports import first_ports
 from tests.support.processes import (
     BENMO,
     INITIALIZE,

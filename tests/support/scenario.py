@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benmo.events import LinkChanged
+from benmo.engine.events import LinkChanged
 from benmo.paxos.messages import Heartbeat
 from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.trace import accepted_text, outcomes

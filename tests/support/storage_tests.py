@@ -9,17 +9,18 @@ from random import Random
 
 import pytest
 
-from benmo.codec import checksum, encode_block
-from benmo.disk import Disk
-from benmo.engine import Engine
+from benmo.engine.engine import Engine
 from benmo.errors import StateError
-from benmo.journal import QueueRecord, Record, State, encode_record
-from benmo.ledger import AppliedBlock, Block, Ledger
+from benmo.ledger.blocks import AppliedBlock, Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk, PowerCut
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.disk import Disk
+from benmo.storage.journal import QueueRecord, Record, State, encode_record
+from benmo.storage.lines import checksum
+from benmo.storage.node_storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 
 NODE = 1

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.codec import encode_block
-from benmo.engine import Engine, Limits
-from benmo.events import Event, LinkChanged, Received, Report, Submitted
-from benmo.journal import Record
-from benmo.ledger import AppliedBlock, Block, Ledger
+from benmo.engine.engine import Engine, Limits
+from benmo.engine.events import Event, LinkChanged, Received, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock, Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Message, Prepare, Promise
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, Settings, Tenure
-from benmo.runs import Payments, Run
 from benmo.sim.disk import MemoryDisk
-from benmo.storage import Storage
+from benmo.storage.journal import Record
+from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES
 

@@ -1,10 +1,10 @@
 """Node 1's pool over a ledger of three nodes, without a protocol around it."""
 
-from benmo.codec import encode_block
-from benmo.ledger import Block, Ledger
+from benmo.ledger.blocks import Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.types import Ballot
-from benmo.pool import Pool
-from benmo.runs import Payments, Run
 
 NODES = (1, 2, 3)
 FIRST, SECOND = Ballot(5, 2), Ballot(6, 3)

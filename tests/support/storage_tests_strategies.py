@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from benmo.codec import encode_block
-from benmo.journal import QueueRecord, Record
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -24,7 +24,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.runs import Run
+from benmo.storage.journal import QueueRecord, Record
 
 NUMBER_MAX = 2**53 - 1
 INT64_MAX = 2**63 - 1

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benmo.engine import Engine
-from benmo.events import Admission, LinkChanged, Received, Report, Submitted
+from benmo.engine.engine import Engine
+from benmo.engine.events import Admission, LinkChanged, Received, Report, Submitted
 from benmo.paxos.messages import Heartbeat
 from benmo.paxos.types import Ballot, Proposal, Tenure
 from benmo.sim.trace import accepted_text, outcomes, text_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benmo.cluster import StateDirectory
+from benmo.ledger.transfers import Run
 from benmo.output import Answer, Status
-from benmo.runs import Run
 from benmo.verify import verified
 from tests.support.written_state import resealed
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
-from benmo.codec import PREFIX_BYTES, encode_block, to_json
-from benmo.disk import Disk, RealDisk
-from benmo.ledger import Block, Ledger
+from benmo.ledger.blocks import Block, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Durable, NodeId
-from benmo.runs import Run
-from benmo.storage import Storage
+from benmo.storage.disk import Disk, RealDisk
+from benmo.storage.lines import PREFIX_BYTES
+from benmo.storage.node_storage import Storage
+from benmo.typed_json import to_json
 from tests.support.cluster import CLUSTER
 from tests.support.storage_tests import BALANCES, NODE, Writer
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benmo.codec import checksum, decode_block
-from benmo.journal import decode_line
+from benmo.ledger.blocks import decode_block
 from benmo.sim.planted import PLANTED
+from benmo.storage.journal import decode_line
+from benmo.storage.lines import checksum
 from benmo.trials.planted_table import BEGIN, END
 from tests.support.documents import (
     Change,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benmo.frames import FRAME_BYTES_MAX
+from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.output import Status
 from tests.support.processes import BENMO, NODE, environment, eventually, run
 from tests.support.real_cluster import RealCluster

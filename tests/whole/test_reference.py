@@ -12,27 +12,19 @@ import click
 import msgspec
 import pytest
 
-from benmo import (
-    cli,
-    client,
-    cluster,
-    codec,
-    engine,
-    frames,
-    handlers,
-    initialize,
-    link_handlers,
-    listener,
-    text,
-)
-from benmo import storage as storages
-from benmo import transport as transports
+from benmo import cli, client, cluster, handlers, initialize, link_handlers
 from benmo.client import Client, convert
 from benmo.client import errors as client_errors
 from benmo.commands import COMMANDS
 from benmo.demo.words import WORDS
+from benmo.engine import engine
+from benmo.ledger import blocks
+from benmo.ledger import visible_text as text
+from benmo.network import frames, link, listener
+from benmo.network import peer_links as transports
 from benmo.output import Status
 from benmo.process import FAILED
+from benmo.storage import node_storage as storages
 from tests.support.documents import section, text_of
 from tests.support.processes import ROOT
 from tests.support.real_cluster import RealCluster
@@ -46,7 +38,7 @@ LIMITS = {
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
     "transfers in a queue": f"`log_limit`: {cluster.ClusterSettings().log_limit}",
     "transfers in a block": f"{engine.Limits().block_transfers_max:,}",
-    "a block": f"{codec.BLOCK_BYTES_MAX >> 20} MiB",
+    "a block": f"{blocks.BLOCK_BYTES_MAX >> 20} MiB",
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",
     "payments in a client's request": f"{convert.TRANSFERS_MAX:,}",
     "characters of a memo": f"{text.MEMO_CHARACTERS_MAX}",
@@ -63,7 +55,7 @@ LIMITS = {
     ),
     "bytes that wait for a peer which takes nothing": f"{transports.SEND_BYTES_MAX >> 20} MiB",
     "strangers in a handshake at a time": f"{listener.PENDING_MAX}",
-    "a handshake": f"{listener.HANDSHAKE_TIMEOUT_S:g} s",
+    "a handshake": f"{link.HANDSHAKE_TIMEOUT_S:g} s",
     "a frame, from its first byte to its last": f"{frames.FRAME_TIMEOUT_S:g} s",
     "`wait` without a time": f"{handlers.WAIT_S:g} s",
 }

@@ -28,7 +28,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from benmo.journal import State
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.bounded import Bounded
@@ -47,6 +46,7 @@ from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
+from benmo.storage.journal import State
 
 __all__ = ["NAMES", "Checker", "Facts", "Violation", "Watchers"]
 

@@ -6,11 +6,11 @@ know the one chain that somebody first saw, and to compare heads.
 
 from __future__ import annotations
 
-from benmo.journal import State
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
+from benmo.storage.journal import State
 
 
 class Agreement(Checker):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from benmo.events import Asked, Submitted
-from benmo.journal import State
-from benmo.ledger import AppliedBlock
+from benmo.engine.events import Asked, Submitted
+from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
+from benmo.storage.journal import State
 
 
 class Violation(Exception):

@@ -7,13 +7,13 @@ simulation itself has damaged gets the benefit of the doubt.
 
 from __future__ import annotations
 
-from benmo.codec import to_json
 from benmo.errors import StateError
-from benmo.ledger import AppliedBlock, Block
-from benmo.runs import Run
+from benmo.ledger.blocks import AppliedBlock, Block
+from benmo.ledger.transfers import Run
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage import Storage
+from benmo.storage.node_storage import Storage
+from benmo.typed_json import to_json
 
 
 class DurableAnswers(Checker):

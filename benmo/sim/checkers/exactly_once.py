@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benmo.events import Submitted
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.engine.events import Submitted
+from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn

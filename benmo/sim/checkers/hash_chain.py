@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from benmo.codec import decode_block
 from benmo.errors import ProtocolError
-from benmo.ledger import AppliedBlock, Block
+from benmo.ledger.blocks import AppliedBlock, Block, decode_block
 from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine

@@ -6,12 +6,12 @@ chain. In the end every key of the chain is asked for once more.
 
 from __future__ import annotations
 
+from benmo.engine.events import Admission
 from benmo.errors import StateError
-from benmo.events import Admission
-from benmo.keys import Known
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Transfer
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments, Transfer
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import Machine, Turn, submitted
 

@@ -7,8 +7,8 @@ and the node reaches the height that it was told.
 
 from __future__ import annotations
 
-from benmo.events import Asked
-from benmo.ledger import AppliedBlock
+from benmo.engine.events import Asked
+from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines

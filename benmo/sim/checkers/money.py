@@ -5,7 +5,7 @@ Balances are reckoned here once more, from the blocks alone, transfer by transfe
 
 from __future__ import annotations
 
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
 

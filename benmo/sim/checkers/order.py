@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine
 

@@ -6,11 +6,11 @@ slot is decided.
 
 from __future__ import annotations
 
-from benmo.journal import State
 from benmo.paxos.messages import Accepted, Message, Promise
 from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
+from benmo.storage.journal import State
 
 
 class Promises(Checker):

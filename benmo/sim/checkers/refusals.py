@@ -6,7 +6,7 @@ transfers are applied, or skipped as doubled.
 
 from __future__ import annotations
 
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import Machine, Turn, submitted
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from benmo.engine import Engine
+from benmo.engine.engine import Engine
 from benmo.errors import StateError
-from benmo.journal import State
-from benmo.ledger import Ledger
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable, NodeId
-from benmo.runs import Run
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage import Storage
+from benmo.storage.journal import State
+from benmo.storage.node_storage import Storage
 
 _EVERY_TURNS = 32
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benmo.events import Received
-from benmo.journal import State
+from benmo.engine.events import Received
 from benmo.paxos.messages import Accept, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
+from benmo.storage.journal import State
 
 
 class ToldRefusals(Checker):

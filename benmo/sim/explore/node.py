@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from benmo.chain import REMEDY
+from benmo.engine.events import Event, LinkChanged, Received, Submitted
 from benmo.errors import ProtocolError, StateError
-from benmo.events import Event, LinkChanged, Received, Submitted
-from benmo.ledger import Block as LedgerBlock
+from benmo.ledger.blocks import Block as LedgerBlock
+from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Accepted, Confirm, Confirmed, Message, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, NodeId
-from benmo.runs import Payments
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
-from benmo.storage import JOURNAL
+from benmo.storage.chain_file import REMEDY
+from benmo.storage.node_storage import JOURNAL
 
 _READ_BYTES = 1 << 20
 

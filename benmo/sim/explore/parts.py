@@ -11,19 +11,19 @@ from math import inf
 from random import Random
 from typing import Any
 
-from benmo.codec import encode_block
-from benmo.engine import Engine, Limits
+from benmo.engine.engine import Engine, Limits
 from benmo.errors import StateError
-from benmo.journal import State
-from benmo.ledger import Ledger
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Heartbeat, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
-from benmo.pool import Pool
-from benmo.runs import Run
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.snapshot import ROUND_S, copied
-from benmo.storage import JOURNAL, Storage
+from benmo.storage.journal import State
+from benmo.storage.node_storage import JOURNAL, Storage
 
 Sent = tuple[tuple[NodeId, Message], ...]
 """Receivers and messages, in the order of sending."""

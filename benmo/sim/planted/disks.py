@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from benmo.chain import ChainFile
-from benmo.codec import DamagedLine, checksum
-from benmo.disk import Disk
-from benmo.engine import Engine
-from benmo.journal import QueueRecord, Record, State, decode_line
+from benmo.engine.engine import Engine
 from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
-from benmo.storage import CHECKPOINT, JOURNAL, Storage
+from benmo.storage.chain_file import ChainFile
+from benmo.storage.disk import Disk
+from benmo.storage.journal import QueueRecord, Record, State, decode_line
+from benmo.storage.lines import DamagedLine, checksum
+from benmo.storage.node_storage import CHECKPOINT, JOURNAL, Storage
 
 
 def promise_not_durable(patch: Patch) -> None:

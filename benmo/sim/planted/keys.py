@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benmo import keys
-from benmo.keys import Keys
-from benmo.runs import Payments, Run
+from benmo.ledger import payment_keys as keys
+from benmo.ledger.payment_keys import Keys
+from benmo.ledger.transfers import Payments, Run
 from benmo.sim.planted.patch import Patch
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benmo.engine import Engine
-from benmo.events import Event, Report, Submitted
-from benmo.ledger import AppliedBlock, Ledger
-from benmo.ledger import Block as LedgerBlock
+from benmo.engine.engine import Engine
+from benmo.engine.events import Event, Report, Submitted
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.blocks import Block as LedgerBlock
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.types import Block
-from benmo.pool import Pool
-from benmo.runs import Payments, Run, Transfer
 from benmo.sim.planted.patch import Patch
 
 

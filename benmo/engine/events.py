@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from benmo.keys import Known
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Message
 from benmo.paxos.step import Confirmation, Notice
 from benmo.paxos.types import NodeId
-from benmo.runs import Payments, Run
 
 
 @dataclass(frozen=True, slots=True)

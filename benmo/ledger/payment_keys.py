@@ -20,10 +20,10 @@ from math import inf
 from typing import Protocol
 
 from benmo.errors import Refused, StateError
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.transfers import Payments, Run, Transfer
+from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_not_shown
 from benmo.paxos.types import GENESIS_HASH, NodeId
-from benmo.runs import Payments, Run, Transfer
-from benmo.text import KEY_CHARACTERS_MAX, escaped, why_not_shown
 
 _READ_BYTES = 1 << 20
 

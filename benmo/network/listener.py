@@ -14,7 +14,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-HANDSHAKE_TIMEOUT_S = 5.0
+from benmo.network.link import HANDSHAKE_TIMEOUT_S
+
 PENDING_MAX = 64
 _PAUSE_S = 0.1
 

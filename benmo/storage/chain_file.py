@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from benmo.codec import DamagedLine, decode_block, raw_block, seal, unseal
-from benmo.disk import Disk
 from benmo.errors import ProtocolError, StateError
-from benmo.ledger import AppliedBlock
+from benmo.ledger.blocks import AppliedBlock, decode_block
+from benmo.storage.disk import Disk
+from benmo.storage.lines import DamagedLine, raw_block, seal, unseal
 
 REMEDY = (
     "This node does not vote with a damaged directory: it could break a promise. "

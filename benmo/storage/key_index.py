@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benmo.errors import StateError
-from benmo.keys import Use
+from benmo.ledger.payment_keys import Use
 from benmo.paxos.types import GENESIS_HASH, NodeId
 
 _FORMAT = 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benmo.ledger import Block, Ledger
+from benmo.ledger.blocks import Block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Payments, Run
+from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX, why_not_shown
 from benmo.paxos.types import Ballot, NodeId, ProtocolError
 from benmo.paxos.types import Block as ProposedBlock
-from benmo.runs import Payments, Run
-from benmo.text import MEMO_CHARACTERS_MAX, why_not_shown
 
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 """Slot, ballot, previous hash, time and runs to an encoded block."""

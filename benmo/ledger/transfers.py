@@ -13,8 +13,8 @@ from typing import Annotated
 
 import msgspec
 
+from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
-from benmo.text import escaped
 
 _COLUMN = msgspec.Meta(max_length=1 << 17)
 """More is misuse: no block holds as much."""

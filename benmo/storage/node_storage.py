@@ -19,12 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benmo.chain import REMEDY, ChainFile
-from benmo.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
-from benmo.codec import DamagedLine, checksum, seal
-from benmo.disk import Disk
 from benmo.errors import StateError
-from benmo.journal import (
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import Ballot, Durable, NodeId
+from benmo.storage.chain_file import REMEDY, ChainFile
+from benmo.storage.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
+from benmo.storage.disk import Disk
+from benmo.storage.journal import (
     OpenLine,
     Record,
     State,
@@ -35,10 +39,7 @@ from benmo.journal import (
     require_torn,
     split_torn,
 )
-from benmo.ledger import AppliedBlock, Ledger
-from benmo.paxos.step import DecideRecord
-from benmo.paxos.types import Ballot, Durable, NodeId
-from benmo.runs import Run
+from benmo.storage.lines import DamagedLine, checksum, seal
 
 JOURNAL = "journal.jsonl"
 CHAIN = "chain.jsonl"

@@ -11,16 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benmo.chain import decode_chain_line
-from benmo.checkpoint import CheckpointLine, decode_checkpoint
 from benmo.cluster import Cluster, StateDirectory
-from benmo.codec import BLOCK_BYTES_MAX, DamagedLine, checksum
-from benmo.disk import is_in_use
 from benmo.errors import StateError
-from benmo.journal import OpenLine, decode_line, decode_opening, line_in, require_torn, split_torn
-from benmo.ledger import AppliedBlock, Ledger
+from benmo.ledger.blocks import BLOCK_BYTES_MAX, AppliedBlock
+from benmo.ledger.ledger import Ledger
 from benmo.paxos.types import NodeId
-from benmo.storage import CHAIN, CHECKPOINT, JOURNAL
+from benmo.storage.chain_file import decode_chain_line
+from benmo.storage.checkpoint import CheckpointLine, decode_checkpoint
+from benmo.storage.journal import (
+    OpenLine,
+    decode_line,
+    decode_opening,
+    line_in,
+    require_torn,
+    split_torn,
+)
+from benmo.storage.lines import DamagedLine, checksum
+from benmo.storage.lock import is_in_use
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 """More than any line of the chain file: a block, and the positions of what was refused in it."""

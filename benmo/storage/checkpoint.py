@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import msgspec
 
-from benmo.codec import DamagedLine, decode_block, raw_block, unseal
 from benmo.errors import ProtocolError
-from benmo.journal import State
-from benmo.ledger import Ledger
+from benmo.ledger.blocks import decode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot, NodeId, Proposal
-from benmo.runs import Run
+from benmo.storage.journal import State
+from benmo.storage.lines import DamagedLine, raw_block, unseal
 
 
 class AcceptedPart(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Transfers, blocks and balances: what the chain means. Pure, and the same on every node.
+"""The balances that a chain leads to. Pure, and the same on every node.
 
 A node spends only its own money, so a queue is one run, and a block is the runs of one or more
 nodes, as columns: the checks of a whole run are a few calls, and only a run that fails one of them
@@ -7,79 +7,11 @@ is walked transfer by transfer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
 
-from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
-from benmo.runs import Run, Transfer
-
-
-class Outcome(StrEnum):
-    """What became of a transfer in a decided block."""
-
-    APPLIED = "applied"
-    REFUSED = "refused"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """An ordered, non-empty list of runs in a slot.
-
-    `data` is its one encoding, of which `hash` is the SHA-256; `ballot` is that in which it was
-    first proposed; `time` is the proposer's, in seconds since 1970, and decides nothing.
-    """
-
-    slot: int
-    ballot: Ballot
-    previous: str
-    time: float
-    runs: tuple[Run, ...]
-    data: bytes
-    hash: str
-
-    def __len__(self) -> int:
-        """How many transfers it holds."""
-        return sum(map(len, self.runs))
-
-    def transfers(self) -> Iterator[Transfer]:
-        for run in self.runs:
-            yield from run.transfers()
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedBlock:
-    """A decided block and what became of its transfers.
-
-    `refused` and `skipped` hold positions in the block, from 0; all others were applied.
-    """
-
-    block: Block
-    refused: tuple[int, ...] = ()
-    skipped: tuple[int, ...] = ()
-
-    def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
-        """A node's transfer, if it was decided here and not skipped; without a walk."""
-        start = 0
-        for run in self.block.runs:
-            position = start + number - run.first
-            is_here = run.debit == debit and run.first <= number < run.end
-            if is_here and position not in self.skipped:
-                is_refused = position in self.refused
-                return run.transfer(number), Outcome.REFUSED if is_refused else Outcome.APPLIED
-            start += len(run)
-        return None
-
-    def outcomes(self) -> Iterator[tuple[Transfer, Outcome]]:
-        refused, skipped = set(self.refused), set(self.skipped)
-        for position, transfer in enumerate(self.block.transfers()):
-            if position in refused:
-                yield transfer, Outcome.REFUSED
-            elif position in skipped:
-                yield transfer, Outcome.SKIPPED
-            else:
-                yield transfer, Outcome.APPLIED
+from benmo.ledger.blocks import AppliedBlock, Block
+from benmo.ledger.transfers import Run, Transfer
+from benmo.paxos.types import GENESIS_HASH, NodeId
 
 
 class Ledger:

@@ -11,30 +11,22 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-from benmo.certificates import client_context, peer_identity, server_context
 from benmo.cluster import Cluster, NodeAddress
-from benmo.codec import decode_message, encode_message
 from benmo.errors import ProtocolError
-from benmo.frames import FrameReader, frame
-from benmo.listener import HANDSHAKE_TIMEOUT_S, Listener, listen
+from benmo.network.certificates import client_context, peer_identity, server_context
+from benmo.network.frames import FrameReader, frame
+from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
+from benmo.network.listener import Listener, listen
+from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 
 SEND_BYTES_MAX = 128 << 20
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
-
-
-class Link(StrEnum):
-    """The state of a link, as this node sees it."""
-
-    UP = "up"
-    DOWN = "down"
-    SEVERED = "severed"
 
 
 class _Accepted(FrameReader):

@@ -12,19 +12,28 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
 
-from benmo.codec import encode_block
+from benmo.engine.events import (
+    Admission,
+    Asked,
+    Event,
+    Hurried,
+    LinkChanged,
+    Received,
+    Report,
+    Submitted,
+)
 from benmo.errors import Refused
-from benmo.events import Admission, Asked, Event, Hurried, LinkChanged, Received, Report, Submitted
-from benmo.journal import QueueRecord, Record, State
-from benmo.keys import KeyIndex, Keys, MemoryKeyIndex
-from benmo.ledger import AppliedBlock, Ledger
-from benmo.ledger import Block as LedgerBlock
+from benmo.ledger.blocks import AppliedBlock, encode_block
+from benmo.ledger.blocks import Block as LedgerBlock
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_keys import KeyIndex, Keys, MemoryKeyIndex
+from benmo.ledger.payment_queue import Pool
+from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Block, Durable, NodeId, ProtocolError, Settings
-from benmo.pool import Pool
-from benmo.runs import Run
+from benmo.storage.journal import QueueRecord, Record, State
 
 
 class Transport(Protocol):
@@ -35,7 +44,7 @@ class Transport(Protocol):
 
 
 class Storage(Protocol):
-    """The durable state of one node: see `benmo.storage.Storage`."""
+    """The durable state of one node: see `benmo.storage.node_storage.Storage`."""
 
     @property
     def journal_bytes(self) -> int: ...

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from benmo.key_index import SqliteKeyIndex
-from benmo.keys import Use
-from benmo.ledger import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_keys import Use
+from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
-from benmo.text import escaped
+from benmo.storage.key_index import SqliteKeyIndex
 
 
 class WrongIndex(ValueError):

@@ -22,12 +22,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from benmo.codec import BEGINNING, PREFIX_BYTES, DamagedLine, decode_block, raw_block, seal, unseal
 from benmo.errors import ProtocolError
-from benmo.ledger import AppliedBlock, Block, Ledger
+from benmo.ledger.blocks import AppliedBlock, Block, decode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
-from benmo.runs import Run
+from benmo.storage.lines import BEGINNING, PREFIX_BYTES, DamagedLine, raw_block, seal, unseal
 
 SECTOR_BYTES = 512
 """A disk writes no less at a time; what it writes at a time begins and ends at a multiple of it."""

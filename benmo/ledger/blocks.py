@@ -1,0 +1,177 @@
+"""Blocks: an ordered, non-empty list of runs in a slot, and the one encoding that is hashed.
+
+A block is one JSON object. Its proposer encodes it once; those bytes are what is hashed, sent,
+written to disk and shown, and nobody encodes the block again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from benmo.ledger.transfers import Run, Transfer
+from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, ProtocolError
+
+INTEGER_MAX = 2**53
+"""Slots, heights and rounds stay below what every JSON reader holds exactly."""
+
+BLOCK_BYTES_MAX = 8 << 20
+"""Well below a frame's length, so that a block that was accepted can also be reported."""
+
+_HASH = re.compile(rf"[0-9a-f]{{{len(GENESIS_HASH)}}}")
+
+
+class Outcome(StrEnum):
+    """What became of a transfer in a decided block."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An ordered, non-empty list of runs in a slot.
+
+    `data` is its one encoding, of which `hash` is the SHA-256; `ballot` is that in which it was
+    first proposed; `time` is the proposer's, in seconds since 1970, and decides nothing.
+    """
+
+    slot: int
+    ballot: Ballot
+    previous: str
+    time: float
+    runs: tuple[Run, ...]
+    data: bytes
+    hash: str
+
+    def __len__(self) -> int:
+        """How many transfers it holds."""
+        return sum(map(len, self.runs))
+
+    def transfers(self) -> Iterator[Transfer]:
+        for run in self.runs:
+            yield from run.transfers()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBlock:
+    """A decided block and what became of its transfers.
+
+    `refused` and `skipped` hold positions in the block, from 0; all others were applied.
+    """
+
+    block: Block
+    refused: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+
+    def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
+        """A node's transfer, if it was decided here and not skipped; without a walk."""
+        start = 0
+        for run in self.block.runs:
+            position = start + number - run.first
+            is_here = run.debit == debit and run.first <= number < run.end
+            if is_here and position not in self.skipped:
+                is_refused = position in self.refused
+                return run.transfer(number), Outcome.REFUSED if is_refused else Outcome.APPLIED
+            start += len(run)
+        return None
+
+    def outcomes(self) -> Iterator[tuple[Transfer, Outcome]]:
+        refused, skipped = set(self.refused), set(self.skipped)
+        for position, transfer in enumerate(self.block.transfers()):
+            if position in refused:
+                yield transfer, Outcome.REFUSED
+            elif position in skipped:
+                yield transfer, Outcome.SKIPPED
+            else:
+                yield transfer, Outcome.APPLIED
+
+
+# The encoding.
+
+
+class _BlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    slot: int
+    ballot: Ballot
+    previous: str
+    time: float
+    runs: tuple[Run, ...]
+
+
+_encoder = msgspec.json.Encoder()
+_block_decoder = msgspec.json.Decoder(_BlockBody)
+
+
+def encode_block(
+    slot: int, ballot: Ballot, previous: str, time: float, runs: tuple[Run, ...]
+) -> Block:
+    """Make a block: this is the one time that it is encoded."""
+    data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs))
+    assert len(data) <= BLOCK_BYTES_MAX, "a pool bounds what it puts into a block"
+    return Block(slot, ballot, previous, time, runs, data, hashlib.sha256(data).hexdigest())
+
+
+def decode_block(data: bytes) -> Block:
+    """The block of these bytes. Raises `ProtocolError` if they are not one.
+
+    What a ledger finds void (an amount of 0, a node that isn't there) is a block all the same.
+    """
+    if len(data) > BLOCK_BYTES_MAX:
+        raise ProtocolError(f"a block of {len(data)} bytes is too long")
+    try:
+        body = _block_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"not a block: {error}") from error
+    require(b"\n" not in data, "a block is one line")
+    require(data[:1] == b"{" and data[-1:] == b"}", "a block is nothing but an object")
+    require(0 < body.slot < INTEGER_MAX, "a block's slot is a number from 1")
+    require_ballot(body.ballot)
+    require(is_hash(body.previous), "a block names the previous block's hash")
+    require(math.isfinite(body.time), "a block's time is a number")
+    require(len(body.runs) > 0, "a block is not empty")
+    for run in body.runs:
+        require_run(run)
+    return Block(
+        body.slot,
+        body.ballot,
+        body.previous,
+        body.time,
+        body.runs,
+        data,
+        hashlib.sha256(data).hexdigest(),
+    )
+
+
+def require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ProtocolError(sentence)
+
+
+def require_run(run: Run) -> None:
+    require(len(run.credit) == len(run.amount) > 0, "a run's columns are of one length, not 0")
+    require(0 < run.first < INTEGER_MAX, "a run's first number is 1 or more")
+    _require_column(run, run.memo, MEMO_CHARACTERS_MAX)
+    _require_column(run, run.key, KEY_CHARACTERS_MAX)
+
+
+def _require_column(run: Run, column: tuple[str, ...], characters_max: int) -> None:
+    if column:
+        require(len(column) == len(run), "a run's columns are of one length")
+        require(max(map(len, column)) <= characters_max, "a memo or key is too long")
+
+
+def require_ballot(ballot: Ballot) -> None:
+    is_one = 0 <= ballot.round < INTEGER_MAX and 0 <= ballot.node < INTEGER_MAX
+    require(is_one, "a ballot is two numbers from 0")
+
+
+def is_hash(text: str) -> bool:
+    return _HASH.fullmatch(text) is not None

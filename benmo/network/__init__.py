@@ -1,0 +1,8 @@
+"""Sockets: TLS, frames, and the links between nodes.
+
+May import `benmo.paxos`, `benmo.ledger` (for `wire.py`), `benmo.cluster` and `benmo.errors`.
+
+Begin with `peer_links.py`: who dials whom, and when a link is up. `listener.py` accepts
+connections, `certificates.py` says who is at the other end, `frames.py` cuts bytes into frames (and
+checks their length), `wire.py` turns a frame into a message.
+"""

@@ -1,0 +1,67 @@
+"""The lock of a node directory: one process per directory, by `flock`."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from benmo.errors import StateError
+
+_LOCK = "lock"
+_TRIES = 20
+_TRY_AGAIN_S = 0.02
+
+
+class DirectoryInUse(StateError):
+    """Another process has the lock of a node directory; `where` says which has which."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where}: one process a node")
+        self.where = where
+
+
+class DirectoryLock:
+    """One process per node directory, by `flock`; the operating system frees it with the process.
+
+    Raises `DirectoryInUse` if another process has it, and not only looks whether it is free.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not self._is_taken():
+            holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
+            os.close(self._descriptor)
+            whose = f"process {holder}" if holder else "another process"
+            raise DirectoryInUse(f"{path} is in use by {whose}")
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _is_taken(self) -> bool:
+        """Whether the lock is this process's now, or after a moment in which somebody looked."""
+        for _ in range(_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(_TRY_AGAIN_S)
+        return False
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a process has the lock of a node directory right now. Writes nothing."""
+    try:
+        descriptor = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
