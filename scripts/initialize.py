@@ -4,6 +4,6 @@ from _bootstrap import enter
 
 if __name__ == "__main__":
     enter("runtime")
-    from benmo.initialize import main
+    from benmo.admin.initialize import main
 
     main()

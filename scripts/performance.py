@@ -8,6 +8,6 @@ from _bootstrap import enter
 
 if __name__ == "__main__":
     enter("dev")
-    from benmo.trials.performance import main
+    from trials.performance import main
 
     main()

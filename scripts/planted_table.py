@@ -10,6 +10,6 @@ from _bootstrap import enter
 
 if __name__ == "__main__":
     enter("runtime")
-    from benmo.trials.planted_table import main
+    from trials.planted_table import main
 
     main()

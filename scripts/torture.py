@@ -16,6 +16,6 @@ from _bootstrap import enter
 
 if __name__ == "__main__":
     enter("runtime")
-    from benmo.trials.torture import main
+    from trials.torture import main
 
     main()

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from benmo.awaited import Awaited, Heights, Paid, Request, Segment, nobody, paid
 from benmo.engine.events import Admission
 from benmo.ledger.blocks import Outcome
 from benmo.ledger.payment_keys import Known
 from benmo.ledger.transfers import Payments, Run, Transfer
+from benmo.node.decision_waits import Awaited, Paid, Request, Segment, nobody, paid
+from benmo.node.height_waits import Heights
 from tests.support.keyed import ListChain, asked, keyed
 
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from benmo import confirmer
-from benmo.confirmer import Confirmer
+from benmo.node import confirmed_reads as confirmer
+from benmo.node.confirmed_reads import Confirmer
 from benmo.paxos.step import Confirmation
 
 

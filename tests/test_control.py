@@ -8,10 +8,10 @@ from typing import cast
 
 import pytest
 
-from benmo.control import ControlServer
+from benmo.control.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
 from benmo.network.frames import FrameReader
-from benmo.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
-from benmo.service import Service
+from benmo.node.control_server import ControlServer
+from benmo.node.service import Service
 
 WAIT_S = 30.0
 

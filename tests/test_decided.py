@@ -1,9 +1,9 @@
 """What is told of a decided block: each transfer for itself, or of thousands one sentence."""
 
-from benmo.decided import decided_notices
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
+from benmo.node.decision_notices import decided_notices
 from benmo.paxos.step import NoticeKind
 from benmo.paxos.types import GENESIS_HASH, Ballot
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from benmo.admin.export import export
 from benmo.cluster import StateDirectory
-from benmo.export import export
 from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run

@@ -13,16 +13,16 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.engine.events import Event, Received, Submitted
 from benmo.errors import StateError
-from benmo.initialize import main as initialize
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Payments, Run
-from benmo.metrics import HOST, Metrics, MetricsServer
+from benmo.node.metrics import HOST, Metrics, MetricsServer
+from benmo.node.service import Service
 from benmo.paxos.messages import Accept, Accepted, Decide, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot, Proposal
-from benmo.service import Service
 from benmo.storage.disk import RealDisk
 from tests.support.processes import eventually
 from tests.support.real_cluster import free_ports
@@ -287,7 +287,7 @@ def test_a_node_that_stopped_does_not_answer_and_nothing_hangs(state: StateDirec
 def test_who_says_nothing_is_left_and_the_next_one_served(
     state: StateDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benmo.metrics._Handler.timeout", 0.05)
+    monkeypatch.setattr("benmo.node.metrics._Handler.timeout", 0.05)
     with metered_service(state) as (_, port), socket.create_connection((HOST, port)) as silent:
         assert scrape(port)["benmo_up", ()] == 1
         silent.settimeout(60)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from benmo.paxos.step import Notice, NoticeKind
-from benmo.repl import NoticePrinter
+from benmo.repl.notices import NoticePrinter
 
 STAMP = re.compile(r"^\d\d:\d\d:\d\d ", re.MULTILINE)
 AGAIN = Notice(NoticeKind.ACCEPTED, "again")
@@ -22,9 +22,9 @@ class Clock:
         self.now = 1000.75
         self.timers: list[tuple[float, Callable[[], object]]] = []
         shown = SimpleNamespace(monotonic=lambda: self.now, strftime=time.strftime)
-        monkeypatch.setattr("benmo.repl.time", shown)
+        monkeypatch.setattr("benmo.repl.notices.time", shown)
         loop = SimpleNamespace(call_later=lambda *timer: self.timers.append(timer))
-        monkeypatch.setattr("benmo.repl.asyncio.get_running_loop", lambda: loop)
+        monkeypatch.setattr("benmo.repl.notices.asyncio.get_running_loop", lambda: loop)
 
 
 @pytest.fixture

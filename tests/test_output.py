@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benmo.output import Table
+from benmo.commands.answers import Table
 
 
 def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:

@@ -10,13 +10,13 @@ from concurrent.futures import Future
 
 import pytest
 
-from benmo.patience import lines_of, result_of
+from benmo.waiting import lines_of, result_of
 from tests.support.processes import DEADLINE_S, environment
 
 PROGRAM = """
 import os, signal, threading
 from concurrent.futures import Future
-from benmo.patience import lines_of, result_of
+from benmo.waiting import lines_of, result_of
 
 class Left(BaseException):
     pass

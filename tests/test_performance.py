@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trials import performance
 
 from benmo.bench.figures import (
     BareRound,
@@ -16,7 +17,6 @@ from benmo.bench.figures import (
     Use,
     figures_of,
 )
-from benmo.trials import performance
 
 
 def a_report(nodes: int) -> Report:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from benmo import progress
-from benmo.progress import Progress
+from benmo.admin import progress
+from benmo.admin.progress import Progress
 
 MEBIBYTE = 1 << 20
 

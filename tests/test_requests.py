@@ -10,11 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.errors import ProtocolError
-from benmo.ledger.transfers import Payments
-from benmo.network.link import Link
-from benmo.paxos.types import Ballot
-from benmo.requests import (
+from benmo.commands.node_status import Toolbar
+from benmo.control.requests import (
     Answer,
     BalancesRead,
     BlockRead,
@@ -41,7 +38,10 @@ from benmo.requests import (
     decode_request,
     encode,
 )
-from benmo.toolbar import Toolbar
+from benmo.errors import ProtocolError
+from benmo.ledger.transfers import Payments
+from benmo.network.link import Link
+from benmo.paxos.types import Ballot
 from tests.support.storage_tests_strategies import examples
 
 integers = st.integers(-(2**63), 2**64 - 1)

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeGone, connect
-from benmo.control import ControlServer
+from benmo.control.connection import NodeGone, connect
+from benmo.control.requests import Find, Found, Pay
 from benmo.engine.events import Admission, Hurried, Submitted
-from benmo.initialize import main as initialize
 from benmo.ledger.transfers import Payments
-from benmo.requests import Find, Found, Pay
-from benmo.service import Service
-from benmo.shell import OwnNode
+from benmo.node.control_server import ControlServer
+from benmo.node.own_node import OwnNode
+from benmo.node.service import Service
 from tests.support.real_cluster import free_ports
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from benmo.awaited import Paid
 from benmo.engine.events import Admission, Submitted
 from benmo.errors import Refused
 from benmo.ledger.transfers import Payments, Run
-from benmo.submissions import Submissions
+from benmo.node.decision_waits import Paid
+from benmo.node.submissions import Submissions
 from tests.support.keyed import ListChain
 
 PAYMENT = Payments.of((3, 1))

@@ -36,8 +36,8 @@ CLUSTER = (
 )
 ANSWER = (
     "from benmo.paxos.types import Ballot\n"
-    "from benmo.requests import Shown, decode_answer, encode\n"
-    "from benmo.toolbar import Toolbar\n"
+    "from benmo.control.requests import Shown, decode_answer, encode\n"
+    "from benmo.commands.node_status import Toolbar\n"
     "toolbar = Toolbar(1, 'leader', Ballot(1, 1), 1, 1, 1, 0, (), True, None)\n"
     "data = encode(Shown(toolbar)).replace(b'links\\x90', b'links\\x91\\x92\\x02\\xa2up')",
     "decode_answer(data)",

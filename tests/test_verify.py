@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import CHAIN, JOURNAL
-from benmo.verify import verified
 from tests.support.storage_tests import every_kind_of_line, three_blocks_on
 from tests.support.verifying import PAYMENTS, require_sound, results
 from tests.support.written_state import (

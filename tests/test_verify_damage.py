@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
 from benmo.storage.disk import Disk
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
-from benmo.verify import verified
 from tests.support.storage_tests import Writer, every_kind_of_line, flipped, three_blocks_on
 from tests.support.verifying import PAYMENTS, alter, damage, damages, rewrite
 from tests.support.written_state import chain_of, empty_state, write_first, write_node

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from benmo import handlers
-from benmo.output import Answer, Status
-from benmo.service import Service
+from benmo.commands.answers import Answer, Status
+from benmo.node import handlers
+from benmo.node.service import Service
 
 
 class Waited(SimpleNamespace):

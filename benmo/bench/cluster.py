@@ -8,16 +8,16 @@ import resource
 import time
 from pathlib import Path
 
+from benmo.admin.initialize import addresses, make_anew, new_cluster
 from benmo.bench.figures import Use
+from benmo.child_node import NodeProcess
 from benmo.client import AsyncClient, ClientError
 from benmo.cluster import ClusterSettings, StateDirectory
-from benmo.connection import NodeConnection, connect
+from benmo.control.connection import NodeConnection, connect
+from benmo.control.requests import Hurry, ReadUsage, UsageRead
 from benmo.errors import StateError
-from benmo.initialize import addresses, make_anew, new_cluster
 from benmo.network.ports import free_ports
-from benmo.node_process import NodeProcess
 from benmo.paxos.types import NodeId, Tenure
-from benmo.requests import Hurry, ReadUsage, UsageRead
 
 BALANCE = 2**40
 LOG_LIMIT = 1_000_000

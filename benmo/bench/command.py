@@ -26,8 +26,8 @@ from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
 from benmo.errors import StateError
+from benmo.options import die
 from benmo.paxos.types import NodeId
-from benmo.process import die
 from benmo.typed_json import to_json
 
 BATCHES = (8000, 1000, 100)

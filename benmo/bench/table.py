@@ -8,7 +8,7 @@ import click
 
 from benmo.bench.continents import REGIONS
 from benmo.bench.figures import LoadFigures, Report, Spread
-from benmo.output import Table
+from benmo.commands.answers import Table
 
 _LOADS = (
     *("load", "transfers/s", "min", "max", "part of bare round", "p50 ms", "p99 ms"),

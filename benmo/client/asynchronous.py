@@ -21,9 +21,8 @@ from benmo.client.errors import (
 from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection, NodeGone, NotReached
-from benmo.ledger.transfers import Payments
-from benmo.requests import (
+from benmo.control.connection import NodeConnection, NodeGone, NotReached
+from benmo.control.requests import (
     Answer,
     BalancesRead,
     BlocksRead,
@@ -38,6 +37,7 @@ from benmo.requests import (
     ReadBlocks,
     Run,
 )
+from benmo.ledger.transfers import Payments
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import asyncio
 
 from benmo.client.errors import NotConnected
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection, NotReached, connect
+from benmo.control.connection import NodeConnection, NotReached, connect
 from benmo.errors import StateError
 
 _AGAIN_S = (0.05, 1.0)

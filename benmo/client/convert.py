@@ -7,15 +7,15 @@ from typing import Literal
 
 from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
 from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
+from benmo.commands.answers import Status as ExitStatus
+from benmo.control.requests import BlockRead, Found, NotDone, Ran
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import AppliedBlock, decode_block
 from benmo.ledger.blocks import Outcome as LedgerOutcome
 from benmo.ledger.transfers import Payments
 from benmo.ledger.transfers import Transfer as LedgerTransfer
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
-from benmo.output import Status as ExitStatus
 from benmo.paxos.types import NodeId
-from benmo.requests import BlockRead, Found, NotDone, Ran
 from benmo.typed_json import from_json
 
 TRANSFERS_MAX = 100_000

@@ -9,9 +9,9 @@ from typing import overload
 
 from benmo.client.errors import Inconsistent
 from benmo.client.values import Outcome, Payment, Receipt
+from benmo.control.requests import Decided, Paid
 from benmo.ledger.transfers import Payments
 from benmo.paxos.types import NodeId
-from benmo.requests import Decided, Paid
 
 
 class Receipts(Sequence[Receipt]):

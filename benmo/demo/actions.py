@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benmo.arguments import Misused
-from benmo.commands import is_crash, parse
-from benmo.connection import NodeGone
+from benmo.admin.cluster_table import Absent, Said, overview
+from benmo.commands.answers import Answer, Cell, Rendered, Status
+from benmo.commands.arguments import Misused
+from benmo.commands.table import is_crash, parse
+from benmo.control.connection import NodeGone
 from benmo.demo.chains import chains_together
 from benmo.demo.links import EVERY_NODE, pairs_between, read_groups, read_node, read_nodes
 from benmo.demo.sentences import is_or_are, many
@@ -16,8 +18,6 @@ from benmo.demo.stage import Stage
 from benmo.demo.threads import at_once
 from benmo.demo.together import together
 from benmo.errors import NotUnderstood, Refused
-from benmo.output import Answer, Cell, Rendered, Status
-from benmo.overview import Absent, Said, overview
 from benmo.paxos.types import NodeId
 
 DELAY_MS_MAX = 60_000

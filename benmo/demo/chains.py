@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from benmo.commands.answers import Table
+from benmo.commands.block_table import ShownBlock, chain_table
 from benmo.demo.sentences import has_or_have, many
-from benmo.output import Table
 from benmo.paxos.types import NodeId
-from benmo.shown_chain import ShownBlock, chain_table
 
 
 def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:

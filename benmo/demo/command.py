@@ -13,14 +13,14 @@ from types import FrameType
 
 import click
 
+from benmo.admin.initialize import NODES_MAX, seconds_range
 from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
+from benmo.commands.answers import Status
 from benmo.demo.prepare import BALANCE, NODES, PORT, Prepared, Wishes, prepare
 from benmo.errors import StateError
-from benmo.initialize import NODES_MAX, seconds_range
-from benmo.output import Status
+from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import Tenure
-from benmo.process import die, format_option, state_dir_option
-from benmo.shell import standard_input
+from benmo.repl.batch import standard_input
 
 _CLASSIC = "20–60 s"
 _UNWIND_S = 5.0

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from benmo.commands import Command
+from benmo.commands.table import Command
 from benmo.demo.links import EVERY_NODE
 from benmo.demo.parse import EVERYONE, read_line
 from benmo.demo.stage import Stage
 from benmo.demo.words import WORDS, Word, meaning_of, node_commands
 from benmo.errors import NotUnderstood
-from benmo.repl import CommandCompleter
+from benmo.repl.completion import CommandCompleter
 
 _STATES = {
     "nodes": ("running", "paused", "down"),

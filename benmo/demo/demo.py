@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from benmo.arguments import Misused
-from benmo.connection import NodeGone
+from benmo.commands.answers import Rendered, Status, refusal
+from benmo.commands.arguments import Misused
+from benmo.control.connection import NodeGone
 from benmo.demo.actions import ask_all, gone, run_at
 from benmo.demo.links import read_node
 from benmo.demo.parse import EVERYONE, Line, read_line, require_node_command, split_name
 from benmo.demo.stage import Stage
 from benmo.demo.words import Word, meaning_of
 from benmo.errors import NotUnderstood, Refused, StateError
-from benmo.output import Rendered, Status, refusal
 
 
 class Demo:

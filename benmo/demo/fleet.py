@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from benmo.attach import AttachedNode
+from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
-from benmo.connection import NodeGone
+from benmo.commands.answers import Rendered
+from benmo.commands.node_status import Toolbar
+from benmo.control.attached_node import AttachedNode
+from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
 from benmo.demo.threads import at_once
 from benmo.errors import Refused, StateError
 from benmo.network.link import Link
-from benmo.node_process import NodeProcess
-from benmo.output import Rendered
 from benmo.paxos.step import Notice
 from benmo.paxos.types import NodeId
-from benmo.toolbar import Toolbar
 
 _START_S = 30.0
 _QUORUM_S = 10.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benmo.arguments import Misused
+from benmo.commands.answers import Answer, Status
+from benmo.commands.arguments import Misused
 from benmo.demo.board import Board
 from benmo.demo.sentences import is_or_are, many
 from benmo.demo.stage import Stage
@@ -10,7 +11,6 @@ from benmo.demo.threads import at_once
 from benmo.demo.tour import Tour
 from benmo.demo.walk import cast, walk
 from benmo.errors import Refused
-from benmo.output import Answer, Status
 from benmo.paxos.types import NodeId
 
 _LONG_DELAY_S = 10.0

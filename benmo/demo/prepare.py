@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from benmo.admin.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
 from benmo.errors import StateError
-from benmo.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
 from benmo.network.ports import holder_of
 from benmo.paxos.types import Tenure
 

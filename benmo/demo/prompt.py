@@ -19,7 +19,8 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
 
-from benmo.commands import Command
+from benmo.commands.answers import Rendered, Status
+from benmo.commands.table import Command
 from benmo.demo.bottom import bottom_text
 from benmo.demo.completion import DemoCompleter
 from benmo.demo.demo import Demo
@@ -27,9 +28,10 @@ from benmo.demo.parse import EVERYONE, read_line, split_name
 from benmo.demo.stage import Stage
 from benmo.demo.words import meaning_of
 from benmo.errors import NotUnderstood
-from benmo.output import Rendered, Status
-from benmo.repl import REFRESH_S, above_prompt, has_no_colour, history_in, key_bindings
-from benmo.shell import cleaned
+from benmo.repl.batch import cleaned
+from benmo.repl.completion import key_bindings
+from benmo.repl.notices import above_prompt, has_no_colour
+from benmo.repl.prompt import REFRESH_S, history_in
 
 
 class DemoPrompt:

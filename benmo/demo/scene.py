@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from benmo.connection import NodeGone
+from benmo.control.connection import NodeGone
 from benmo.demo.fleet import Fleet
 from benmo.errors import Refused
 from benmo.network.link import Link

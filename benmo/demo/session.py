@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from benmo.cluster import Cluster, StateDirectory
+from benmo.commands.answers import Status
 from benmo.demo.board import Board, Style
 from benmo.demo.demo import Demo
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 from benmo.errors import StateError
-from benmo.output import Status
 from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import NodeId
-from benmo.shell import run_lines
+from benmo.repl.batch import run_lines
 
 
 class Session:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from benmo.patience import result_of
 from benmo.paxos.types import NodeId
+from benmo.waiting import result_of
 
 T = TypeVar("T")
 

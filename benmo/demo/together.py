@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.ledger.visible_text import escaped
-from benmo.output import Answer, Cell, Status, Table
 from benmo.paxos.types import NodeId
 
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -1,20 +1,20 @@
-"""The demo's own commands, as one table, beside that of the nodes' (`benmo.commands`)."""
+"""The demo's own commands, as one table, beside that of the nodes' (`benmo.commands.table`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benmo.commands import COMMANDS, Command, match
+from benmo.commands.answers import Answer, Status
+from benmo.commands.table import COMMANDS, Command, help_answer, match
 from benmo.demo import actions
 from benmo.demo.guided import tour
 from benmo.demo.stage import Stage
-from benmo.output import Answer, Cell, Status, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A command of the demo's; as `benmo.commands.Command`, but for the stage.
+    """A command of the demo's; as `benmo.commands.table.Command`, but for the stage.
 
     `offers` is what each of its arguments may be completed with.
     """
@@ -51,10 +51,8 @@ def _help(_stage: Stage, text: str) -> Answer:
     shown: list[Word | Command] = [*WORDS, *node_commands()]
     if text:
         shown = [meaning_of(text.split(maxsplit=1)[0])]
-    rows: list[tuple[Cell, ...]] = [(each.usage, each.meaning) for each in shown]
-    value = [{"command": each.usage, "meaning": each.meaning} for each in shown]
     which = "" if text else "What comes after exit is for a node: 2> printQueue, all printQueue."
-    return Answer(Status.DONE, value, which, Table(("", ""), rows, has_headers=False))
+    return help_answer(shown, which)
 
 
 def _exit(_stage: Stage, text: str) -> Answer:

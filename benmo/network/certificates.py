@@ -1,8 +1,8 @@
 """Who may speak as which node: TLS with the cluster's certificates, and whom they name.
 
-The cluster has an authority of its own, made by the initialize script (`benmo.authority`), and a
-certificate for each node that names cluster and node in a URI. Mutual TLS 1.3 with that authority
-as the only one trusted keeps strangers out before a single byte of theirs is decoded.
+The initialize script makes the cluster's own authority (`benmo.admin.authority`), and a certificate
+for each node that names cluster and node in a URI. Mutual TLS 1.3 with that authority as the only
+one trusted keeps strangers out before a single byte of theirs is decoded.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ class NodeClock:
     """Maps true time to what the node reads, both in seconds.
 
     A node reads its clock through `read`, which never goes back while the node lives, as the
-    product's doesn't (`benmo.service.clock`); over a restart it may.
+    product's doesn't (`benmo.node.service.clock`); over a restart it may.
     """
 
     def __init__(self, rate: float, offset_s: float) -> None:

@@ -11,10 +11,8 @@ import pytest
 
 from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
-from benmo.connection import NodeConnection
-from benmo.errors import StateError
-from benmo.ledger.transfers import Run as LedgerRun
-from benmo.requests import (
+from benmo.control.connection import NodeConnection
+from benmo.control.requests import (
     Answer,
     BlockRead,
     BlocksRead,
@@ -25,6 +23,8 @@ from benmo.requests import (
     Watch,
     decode_request,
 )
+from benmo.errors import StateError
+from benmo.ledger.transfers import Run as LedgerRun
 from tests.support.cluster import CLUSTER
 from tests.support.keyed import ListChain
 

@@ -19,17 +19,9 @@ from benmo.client import (
     Refused,
     Unavailable,
 )
-from benmo.connection import NodeGone, NotReached
+from benmo.control.connection import NodeGone, NotReached
+from benmo.control.requests import Answer, Decided, NotDone, Paid, Pay, Ran, Run
 from benmo.errors import StateError
-from benmo.requests import (
-    Answer,
-    Decided,
-    NotDone,
-    Paid,
-    Pay,
-    Ran,
-    Run,
-)
 from tests.client.fakes import (
     DEADLINE_S,
     FakeNode,

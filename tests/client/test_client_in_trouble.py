@@ -23,7 +23,7 @@ from benmo.client import (
     Refused,
     Unavailable,
 )
-from benmo.process import FAILED
+from benmo.node.process import FAILED
 from tests.support.processes import DEADLINE_S, eventually
 from tests.support.real_cluster import RealCluster
 

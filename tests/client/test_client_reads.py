@@ -16,8 +16,8 @@ from benmo.client import (
     Payment,
     Unavailable,
 )
-from benmo.connection import NodeGone
-from benmo.requests import (
+from benmo.control.connection import NodeGone
+from benmo.control.requests import (
     Answer,
     BalancesRead,
     BlockRead,

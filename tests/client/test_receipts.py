@@ -7,8 +7,8 @@ import pytest
 from benmo.client import Payment, Receipt
 from benmo.client.errors import Inconsistent
 from benmo.client.receipts import Receipts
+from benmo.control.requests import Decided, Paid
 from benmo.ledger.transfers import Payments
-from benmo.requests import Decided, Paid
 
 PAYMENTS = Payments(
     (2, 3, 2, 4, 5), (10, 20, 30, 40, 50), ("", "m", "", "", ""), ("k",) + ("",) * 4

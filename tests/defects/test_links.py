@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benmo.network.link import Link
+from benmo.node.service import Service
 from benmo.paxos.messages import Accepted, Heartbeat, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot
-from benmo.service import Service
 from tests.support.defects import (
     World,
     answer,

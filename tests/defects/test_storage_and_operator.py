@@ -13,15 +13,15 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
+from benmo.admin.initialize import main as initialize
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Received
 from benmo.errors import StateError
-from benmo.initialize import main as initialize
 from benmo.ledger.transfers import Run
+from benmo.node.service import Service
 from benmo.paxos.messages import Prepare
 from benmo.paxos.step import Notice, PromiseRecord
 from benmo.paxos.types import Ballot, Settings
-from benmo.service import Service
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.journal import QueueRecord, State
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benmo.authority import Authority
+from benmo.admin.authority import Authority
 from benmo.engine.events import LinkChanged
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.transfers import Run
@@ -19,6 +19,7 @@ from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
 from benmo.network.frames import FRAME_BYTES_MAX, frame
 from benmo.network.link import Link
 from benmo.network.wire import decode_message, encode_message, pack
+from benmo.node.service import Service
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -32,7 +33,6 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
-from benmo.service import Service
 from benmo.storage.journal import QueueRecord
 from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER, Cluster

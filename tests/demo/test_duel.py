@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.commands.node_status import Toolbar
 from benmo.demo.fleet import Fleet
 from benmo.demo.scene import Scene
 from benmo.demo.tour import Beat
 from benmo.demo.walk import cast, walk
-from benmo.initialize import addresses, new_cluster
 from benmo.paxos.types import Ballot, NodeId
-from benmo.toolbar import Toolbar
 
 NODES = (1, 2, 3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.commands import COMMANDS, Command
+from benmo.commands.table import COMMANDS, Command
 from benmo.demo.links import Links, pairs_between, read_groups, read_nodes
 from benmo.demo.parse import Line, read_line, require_node_command, split_name
 from benmo.demo.words import WORDS, Word, meaning_of

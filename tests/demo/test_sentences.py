@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo.fleet import Fleet
 from benmo.demo.scene import Scene
@@ -16,7 +17,6 @@ from benmo.demo.sentences import (
     what_healing_was,
     what_the_duel_was,
 )
-from benmo.initialize import addresses, new_cluster
 from benmo.paxos.step import Notice, NoticeKind
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from benmo.commands.answers import Status
 from benmo.demo.together import together
-from benmo.output import Status
 
 
 def lines(values: dict[int, object]) -> list[list[str]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo import tour as tour_module
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour import Beat, Tour
-from benmo.initialize import addresses, new_cluster
 from tests.support.processes import eventually
 
 

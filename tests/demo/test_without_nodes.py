@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.commands.answers import Status
 from benmo.demo.demo import Demo
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
-from benmo.initialize import addresses, new_cluster
-from benmo.output import Status
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from trials.planted_table import BEGIN, END
 
 from benmo.cli import main
 from benmo.sim.checkers import NAMES
 from benmo.sim.planted import PLANTED, sentence
-from benmo.trials.planted_table import BEGIN, END
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "simulator.md").read_text()

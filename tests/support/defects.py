@@ -25,21 +25,21 @@ import msgspec
 from click.testing import CliRunner
 
 import benmo
+from benmo.admin.initialize import main as initialize
 from benmo.cluster import NodeAddress, StateDirectory, write_private
-from benmo.commands import execute
-from benmo.control import ControlServer
-from benmo.initialize import main as initialize
+from benmo.commands.answers import Rendered
 from benmo.network.certificates import client_context, server_context
 from benmo.network.frames import frame
 from benmo.network.wire import decode_message, encode_message
-from benmo.output import Rendered
+from benmo.node.control_server import ControlServer
+from benmo.node.execute import execute
+from benmo.node.service import Service
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
-from benmo.service import Service
 
 ROOT = Path(benmo.__file__).parents[1]
 NODE = (sys.executable, "-m", "benmo.node")
-INITIALIZE = (sys.executable, "-c", "from benmo.initialize import main; main()")
+INITIALIZE = (sys.executable, "-c", "from benmo.admin.initialize import main; main()")
 BENMO = (sys.executable, "-c", "from benmo.cli import main; main()")
 DEADLINE_S = 60.0
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benmo.node import PARENT_VARIABLE
+from benmo.startup import PARENT_VARIABLE
 from tests.support.documents import fences
 from tests.support.processes import DEADLINE_S, ROOT, end_process, environment, eventually
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
+from benmo.commands.answers import Answer, Status
 from benmo.ledger.transfers import Run
-from benmo.output import Answer, Status
-from benmo.verify import verified
 from tests.support.written_state import resealed
 
 PAYMENTS = (Run(1, 1, (2,), (10,)), Run(2, 1, (3, 1), (5, 1)), Run(3, 1, (1,), (7,)))

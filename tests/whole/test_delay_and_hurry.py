@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 
-from benmo.attach import AttachedNode
 from benmo.cluster import StateDirectory
+from benmo.control.attached_node import AttachedNode
 from tests.support.processes import NODE, end_process, environment, eventually, run
 from tests.support.real_cluster import RealCluster
 

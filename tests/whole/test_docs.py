@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from trials.planted_table import BEGIN, END
 
 from benmo.ledger.blocks import decode_block
 from benmo.sim.planted import PLANTED
 from benmo.storage.journal import decode_line
 from benmo.storage.lines import checksum
-from benmo.trials.planted_table import BEGIN, END
 from tests.support.documents import (
     Change,
     Fence,
@@ -52,7 +52,6 @@ SHORT_BENCH = Change(
     "else it takes minutes; tests/whole/test_bench",
 )
 FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/whole/test_trials.py")
-SHORT_CHAIN = Change(r"$", " --transfers 2000 --block-transfers 50", "a million take minutes")
 
 WAYS: tuple[Way[Reader], ...] = (
     Way(r"source \.venv/bin/activate", Reader.runs),
@@ -75,7 +74,6 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo explore", Reader.stops_early, (FEW_STATES,)),
     Way(r"python3 scripts/planted_table\.py", Reader.prints_first_row),
     Way(r"python3 scripts/torture\.py --kills .*", Reader.prints, (FEW_KILLS,)),
-    Way(r"python3 scripts/long_chain\.py", Reader.prints, (SHORT_CHAIN,)),
 )
 
 LINES = {line.text: line for line in reversed(shown_lines()) if line.document != MACHINES}

@@ -10,10 +10,10 @@ import pytest
 
 from benmo.client import Client
 from benmo.cluster import StateDirectory
-from benmo.handlers import TRANSFERS_SHOWN_MAX
-from benmo.output import Answer, Rendered, Status
-from benmo.service import Service
-from benmo.shell import OwnNode
+from benmo.commands.answers import Answer, Rendered, Status
+from benmo.node.handlers import TRANSFERS_SHOWN_MAX
+from benmo.node.own_node import OwnNode
+from benmo.node.service import Service
 from tests.support.real_cluster import RealCluster
 
 FULL = 20_000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benmo.process import FAILED
+from benmo.node.process import FAILED
 from tests.support.documents import Change, Way, fences, heading_of, shown_lines, way_of
 from tests.support.machines import DOCUMENT, Machine, Machines, NoNamespaces, Unit, network
 from tests.support.processes import eventually

@@ -149,7 +149,7 @@ def test_without_the_extra_one_line_says_what_to_install(cluster: RealCluster) -
     program = (
         "import sys\n"
         "sys.modules['prometheus_client'] = None\n"
-        "from benmo.process import node\n"
+        "from benmo.node.process import node\n"
         "node(prog_name='node')\n"
     )
     words = (sys.executable, "-c", program, "2", *cluster.state_option)
@@ -165,7 +165,7 @@ def test_a_node_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({unused}))\n"
-        "from benmo.process import node\n"
+        "from benmo.node.process import node\n"
         "node(prog_name='node')\n"
     )
     with RealCluster(tmp_path, 3) as lonely:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benmo.commands.answers import Status
 from benmo.network.frames import FRAME_BYTES_MAX
-from benmo.output import Status
 from tests.support.processes import BENMO, NODE, environment, eventually, run
 from tests.support.real_cluster import RealCluster
 
@@ -95,10 +95,10 @@ def test_a_wait_for_a_node_that_is_down_says_nothing_of_what_was_queued(
 
 _TELLS_WHAT_IT_BEGINS = """
 import sys
-from benmo import process, shell
-from benmo.node import main
+from benmo.node import own_node, process
+from benmo.node.__main__ import main
 
-execute, standard_input = shell.execute, process.standard_input
+execute, standard_input = own_node.execute, process.standard_input
 
 def lines():
     for line in standard_input():
@@ -109,7 +109,7 @@ def begin(*arguments):
     print("begun", file=sys.stderr, flush=True)
     return execute(*arguments)
 
-shell.execute, process.standard_input = begin, lines
+own_node.execute, process.standard_input = begin, lines
 main()
 """
 
@@ -167,8 +167,8 @@ def test_a_node_that_takes_long_to_stop_is_given_the_time(tmp_path: Path) -> Non
     """Longer than it takes until a signal comes again that was not heeded."""
     program = (
         "import time\n"
-        "from benmo import process\n"
-        "from benmo.node import main\n"
+        "from benmo.node import process\n"
+        "from benmo.node.__main__ import main\n"
         "stop = process.Service.stop\n"
         "def slowly(service):\n"
         "    time.sleep(2 * process._AGAIN_S)\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benmo.commands import COMMANDS
+from benmo.commands.table import COMMANDS
 from tests.support.processes import BENMO, NODE, Finished, run
 from tests.support.real_cluster import RealCluster
 from tests.whole.shapes import (

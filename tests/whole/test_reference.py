@@ -12,18 +12,21 @@ import click
 import msgspec
 import pytest
 
-from benmo import cli, client, cluster, handlers, initialize, link_handlers
+from benmo import cli, client, cluster
+from benmo.admin import initialize
 from benmo.client import Client, convert
 from benmo.client import errors as client_errors
-from benmo.commands import COMMANDS
+from benmo.commands import arguments
+from benmo.commands.answers import Status
+from benmo.commands.table import COMMANDS
 from benmo.demo.words import WORDS
 from benmo.engine import engine
 from benmo.ledger import blocks
 from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
 from benmo.network import peer_links as transports
-from benmo.output import Status
-from benmo.process import FAILED
+from benmo.node import handlers, link_handlers
+from benmo.node.process import FAILED
 from benmo.storage import node_storage as storages
 from tests.support.documents import section, text_of
 from tests.support.processes import ROOT
@@ -57,7 +60,7 @@ LIMITS = {
     "strangers in a handshake at a time": f"{listener.PENDING_MAX}",
     "a handshake": f"{link.HANDSHAKE_TIMEOUT_S:g} s",
     "a frame, from its first byte to its last": f"{frames.FRAME_TIMEOUT_S:g} s",
-    "`wait` without a time": f"{handlers.WAIT_S:g} s",
+    "`wait` without a time": f"{arguments.WAIT_S:g} s",
 }
 
 
@@ -135,7 +138,7 @@ def test_every_word_of_the_demo_is_explained_and_no_other() -> None:
 
 def test_every_metric_is_explained_and_no_other() -> None:
     """By the names that its module gives out; a test of the endpoint's own scrapes it."""
-    source = (ROOT / "benmo" / "metrics.py").read_text()
+    source = (ROOT / "benmo" / "node" / "metrics.py").read_text()
     names = set(re.findall(r'"(benmo_[a-z_]+)"', source)) - {"benmo_node"} | {"benmo_node_info"}
     assert {row[0].strip("`") for row in rows("Metrics")} == names
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benmo.output import Answer, Status
-from benmo.overview import SILENT, UNKNOWN, Absent, overview
+from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, overview
+from benmo.commands.answers import Answer, Status
 from tests.support.processes import BENMO, Finished, eventually, run
 from tests.support.real_cluster import RealCluster
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benmo.commands import COMMANDS
+from benmo.commands.table import COMMANDS
 from tests.support.processes import BENMO, NODE
 from tests.support.real_cluster import RealCluster
 from tests.support.terminals import Terminal, above_prompt, is_above_prompt
@@ -295,17 +295,17 @@ def test_the_bottom_line_counts_the_election_delay_down(tmp_path: Path) -> None:
 
 _ENDS_WHILE_IT_IS_DRAWN = """
 import itertools, os, signal
-from benmo import repl
-from benmo.node import main
+from benmo.node.__main__ import main
+from benmo.repl import prompt
 
-toolbar_text, drawn = repl.toolbar_text, itertools.count()
+toolbar_text, drawn = prompt.toolbar_text, itertools.count()
 
 def draw(*arguments):
     if next(drawn) == 5:
         os.kill(os.getpid(), signal.SIGTERM)
     return toolbar_text(*arguments)
 
-repl.toolbar_text = draw
+prompt.toolbar_text = draw
 main()
 """
 

@@ -1,0 +1,252 @@
+"""`benmo export`: all decided transfers of one node's files, for other programs to read.
+
+The chain is verified as it is read, block by block, so memory doesn't grow with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from benmo.admin.progress import Progress
+from benmo.cluster import Cluster, StateDirectory
+from benmo.errors import StateError
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Transfer
+from benmo.ledger.visible_text import escaped
+from benmo.options import die, state_dir_option
+from benmo.paxos.types import NodeId
+from benmo.storage.lines import DamagedLine
+from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
+from benmo.typed_json import to_json
+
+_EPOCH_S_MAX = 253_402_300_799
+"""The end of the year 9999, beyond which there are no dates."""
+
+_HLEDGER_SIGNS = str.maketrans({";": r"\u003B", "|": r"\u007C"})
+"""What would end a description, or split it in two."""
+
+
+class _Exported(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A transfer, as it is exported."""
+
+    slot: int
+    time: float
+    id: str
+    debit_node: NodeId
+    credit_node: NodeId
+    amount: int
+    outcome: Outcome
+    memo: str = ""
+    key: str = ""
+
+
+def _exported(applied: AppliedBlock) -> Iterator[_Exported]:
+    block = applied.block
+    for transfer, outcome in applied.outcomes():
+        yield _Exported(
+            block.slot,
+            block.time,
+            transfer.id,
+            transfer.debit_node,
+            transfer.credit_node,
+            transfer.amount,
+            outcome,
+            transfer.memo,
+            transfer.key,
+        )
+
+
+def as_json(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
+    """One JSON object a transfer, each on its line; memo and key only where there are any."""
+    for applied in blocks:
+        yield "".join(f"{to_json(each)}\n" for each in _exported(applied))
+
+
+def as_csv(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
+    """One row a transfer, below a row of headers."""
+    yield _csv_rows([_Exported.__struct_fields__])
+    for applied in blocks:
+        yield _csv_rows(msgspec.structs.astuple(each) for each in _exported(applied))
+
+
+def _csv_rows(rows: Iterable[tuple[object, ...]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def as_hledger(blocks: Iterable[AppliedBlock], balances: Mapping[NodeId, int]) -> Iterator[str]:
+    """A journal for hledger: declarations, opening balances, a transaction each applied transfer.
+
+    Others move no money, and are comments.
+    """
+    is_open = False
+    for applied in blocks:
+        if not is_open:
+            yield _hledger_opening(balances, applied.block.time)
+            is_open = True
+        yield "".join(_hledger_transfer(applied))
+    if not is_open:
+        yield _hledger_opening(balances, 0)
+
+
+def _hledger_opening(balances: Mapping[NodeId, int], time_s: float) -> str:
+    accounts = [*map(_account, balances), "equity:opening"]
+    declared = "".join(f"account {account}\n" for account in accounts)
+    postings = "".join(f"    {_account(node)}  {held}\n" for node, held in balances.items())
+    total = -sum(balances.values())
+    return (
+        f"commodity 1000.\n{declared}\n"
+        f"{_date(time_s)} opening balances\n{postings}    equity:opening  {total}\n"
+    )
+
+
+def _hledger_transfer(applied: AppliedBlock) -> Iterator[str]:
+    date = _date(applied.block.time)
+    for transfer, outcome in applied.outcomes():
+        if outcome is Outcome.APPLIED:
+            debit, credit = _account(transfer.debit_node), _account(transfer.credit_node)
+            yield (
+                f"\n{date} {_description(transfer)}\n"
+                f"    {debit}  {-transfer.amount}\n    {credit}  {transfer.amount}\n"
+            )
+        else:
+            yield f"\n; {date} {outcome}: {transfer}\n"
+
+
+def _account(node: NodeId) -> str:
+    return f"assets:node-{node}"
+
+
+def _description(transfer: Transfer) -> str:
+    memo = escaped(transfer.memo).translate(_HLEDGER_SIGNS)
+    return f"{transfer.id} {memo}".rstrip()
+
+
+def _date(time_s: float) -> str:
+    """A block's day, in UTC. Clocks decide nothing, so one that makes no sense may be there."""
+    within_s = min(max(time_s, 0), _EPOCH_S_MAX)
+    return f"{datetime.fromtimestamp(within_s, UTC):%Y-%m-%d}"
+
+
+Form = Callable[[Iterable[AppliedBlock], Mapping[NodeId, int]], Iterator[str]]
+
+FORMS: Mapping[str, Form] = {"json": as_json, "csv": as_csv, "hledger": as_hledger}
+
+
+def decided(
+    files: NodeFiles, balances: Mapping[NodeId, int], advance: Callable[[int], None]
+) -> Iterator[AppliedBlock]:
+    """All blocks that a node knows as decided, in order. Raises `Damage`."""
+    ledger = Ledger(balances)
+    for slot, line in enumerate(files.chain_lines(), 1):
+        try:
+            written = read_line(line, ledger)
+            require_outcomes(written, ledger.apply(written.block))
+        except DamagedLine as error:
+            raise Damage(files.chain_path, slot, str(error)) from error
+        advance(len(line) + 1)
+        yield written
+    files.require_checkpoint(ledger)
+    for _, applied in files.tail().blocks:
+        yield applied
+
+
+def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
+    """The files of the node that knows most blocks. Raises `StateError` if none can be read."""
+    found: list[tuple[int, NodeFiles]] = []
+    damages: list[Damage] = []
+    for node in cluster.ids:
+        if state.node(node).is_dir():
+            try:
+                files = NodeFiles(state, cluster, node)
+                found.append((files.checkpoint.height + len(files.tail().blocks), files))
+            except Damage as error:
+                damages.append(error)
+    if not found:
+        raise damages[0] if damages else StateError(f"no node's directory is in {state.path}")
+    for damage in damages:
+        click.echo(f"benmo: not used: {damage}", err=True)
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+@contextmanager
+def _output_to(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file, which only a whole export takes the place of."""
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            yield file
+        return
+    target = path.resolve()
+    new = target.with_name(f"{target.name}.new")
+    try:
+        with open(new, "wb") as file:
+            yield file
+        os.replace(new, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(new)
+
+
+@click.command()
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(list(FORMS)),
+    required=True,
+    help="The form of the output.",
+)
+@click.option(
+    "--node", "node_id", type=click.IntRange(min=1), help="Whose files; the highest, if not said."
+)
+@state_dir_option
+@click.option(
+    "-o",
+    "output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to, instead of standard output.",
+)
+def export(
+    output_format: str, node_id: NodeId | None, state_dir: Path, output: Path | None
+) -> None:
+    """Write all decided transfers, from the files of one node, running or not.
+
+    json: an object a line. csv: a row each. hledger: a journal whose balances are the nodes'.
+    The chain is verified on the way; at damage, the exit status is 1, and no FILE is written.
+    """
+    state = StateDirectory(state_dir)
+    try:
+        cluster = state.load() if node_id is None else state.load_node(node_id)
+        files = highest(state, cluster) if node_id is None else NodeFiles(state, cluster, node_id)
+        balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+        is_file = output is not None or not sys.stdout.buffer.isatty()
+        with (
+            Progress("exporting", files.checkpoint.chain_bytes, is_file) as progress,
+            _output_to(output) as file,
+        ):
+            blocks = decided(files, balances, progress.advance)
+            for part in FORMS[output_format](blocks, balances):
+                file.write(part.encode())
+            file.flush()
+    except StateError as error:
+        die(error)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or output is None:
+            raise
+        die(StateError(f"{output} can't be written: {error.strerror}"))

@@ -1,0 +1,65 @@
+"""`benmo status`: ask every node at the same time how it is, and show one table."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, overview
+from benmo.cluster import StateDirectory
+from benmo.control.connection import NodeGone, NotReached, connect
+from benmo.control.requests import Ran, Run
+from benmo.errors import StateError
+from benmo.options import die, format_option, state_dir_option
+from benmo.paxos.types import NodeId
+from benmo.typed_json import from_json
+
+ANSWER_S = 2.0
+"""How long a node may take; the table waits no longer for any of them."""
+
+
+@click.command()
+@format_option
+@state_dir_option
+def status(output_format: str, state_dir: Path) -> None:
+    """Show how all nodes are in one table.
+
+    Exit status 0 if a quorum is up, 3 if not. A node is asked with its own certificate, so only
+    those whose directories are here can be.
+    """
+    state = StateDirectory(state_dir)
+    try:
+        nodes = state.load().ids
+    except StateError as error:
+        die(error)
+    answer = overview(nodes, asyncio.run(ask_all(state, nodes)))
+    rendered = answer.rendered(output_format)
+    click.echo(rendered.output)
+    sys.exit(rendered.status)
+
+
+async def ask_all(state: StateDirectory, nodes: tuple[NodeId, ...]) -> dict[NodeId, Said]:
+    """What each node says of itself, or why nothing is heard from it, within `ANSWER_S`."""
+    said = await asyncio.gather(*(_ask(state, node) for node in nodes))
+    return dict(zip(nodes, said, strict=True))
+
+
+async def _ask(state: StateDirectory, node: NodeId) -> Said:
+    if not state.tls(node).is_dir():
+        return UNKNOWN
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            connection = await connect(state, node)
+            try:
+                answer = await connection.ask(Run(connection.next_number(), "printStatus", "json"))
+            finally:
+                connection.abort()
+    except (TimeoutError, NodeGone):
+        return SILENT
+    except NotReached as error:
+        return Absent(reason=str(error))
+    assert isinstance(answer, Ran)
+    return from_json(answer.output.encode(), dict[str, object])

@@ -1,0 +1,290 @@
+"""`benmo verify`: check the files of all nodes, and that they hold one chain; write nothing.
+
+The nodes' chains are read side by side, a slot at a time. Lines that are the same byte by byte are
+decoded once, and one ledger serves all: up to the slot before, the nodes agree, for whoever doesn't
+is left out from there on. Memory doesn't grow with the chain.
+
+A node that runs is checked as of the moment when its checkpoint and journal were read.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benmo.admin.progress import Progress
+from benmo.cluster import Cluster, StateDirectory
+from benmo.commands.answers import Answer, Cell, Status, Table
+from benmo.errors import StateError
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.ledger import Ledger
+from benmo.options import die, format_option
+from benmo.paxos.types import GENESIS_HASH, NodeId
+from benmo.storage.key_check import KeyCheck, WrongIndex
+from benmo.storage.lines import DamagedLine
+from benmo.storage.lock import is_in_use
+from benmo.storage.node_files import Damage, NodeFiles, Tail, read_line, require_outcomes
+from benmo.storage.node_storage import CHECKPOINT
+
+_HEAD_DIGITS = 12
+_MORE = "docs/state.md says what can be done about damage"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A block of a node's chain, and where it stands.
+
+    `line` is that of the chain file; None for what the journal decided.
+    """
+
+    path: Path
+    number: int
+    written: AppliedBlock
+    line: bytes | None = None
+
+    def damage(self, what: str) -> Damage:
+        return Damage(self.path, self.number, what)
+
+
+@dataclass(slots=True)
+class NodeCheck:
+    """How far a node's chain was found sound, and its first damage, if there is any."""
+
+    node: NodeId
+    files: NodeFiles | None = None
+    height: int = 0
+    head: str = GENESIS_HASH
+    transfers: int = 0
+    damage: Damage | None = None
+    notes: tuple[str, ...] = ()
+    keys: KeyCheck | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.files is not None and self.files.is_running
+
+    @property
+    def result(self) -> str:
+        if self.damage is not None:
+            return "damaged"
+        if self.files is None:
+            return "not here"
+        return "sound, running" if self.is_running else "sound"
+
+    def sound(self, applied: AppliedBlock) -> None:
+        """The next block is as it should be. Raises `Damage` if the index of keys isn't."""
+        if self.keys is not None:
+            try:
+                self.keys.follow(applied)
+            except (WrongIndex, StateError) as error:
+                raise Damage(self.keys.path, 1, str(error)) from error
+        self.height = applied.block.slot
+        self.head = applied.block.hash
+        self.transfers += len(applied.block)
+
+    def value(self) -> dict[str, object]:
+        """Its JSON form."""
+        found = self.damage
+        return {
+            "node": self.node,
+            "height": self.height,
+            "head": self.head,
+            "transfers": self.transfers,
+            "result": self.result,
+            "damage": found and {"file": str(found.path), "line": found.line, "what": found.what},
+            "notes": list(self.notes),
+        }
+
+
+class Verification:
+    """Checks the nodes of a state directory, each by itself and against the others.
+
+    Raises `StateError` where there is no cluster.
+    """
+
+    def __init__(self, state: StateDirectory) -> None:
+        cluster = state.load()
+        self._state = state
+        self.checks = [_opened(state, cluster, node) for node in cluster.ids]
+        if all(check.result == "not here" for check in self.checks):
+            raise StateError(f"no node's files are in {state.path}: there is nothing to verify")
+        self.checks += _strays(state, cluster)
+        self._ledger = Ledger(dict.fromkeys(cluster.ids, cluster.settings.balance))
+        self._lines: dict[bytes, AppliedBlock] = {}
+        self._following = {
+            check.node: (check, self._entries(check, check.files))
+            for check in self.checks
+            if check.files is not None
+        }
+
+    @property
+    def chain_bytes(self) -> int:
+        """The length of all chain files."""
+        files = [check.files for check in self.checks if check.files is not None]
+        return sum(each.checkpoint.chain_bytes for each in files)
+
+    def run(self, advance: Callable[[int], None]) -> None:
+        """Read all chains to their ends; `advance` is told of the bytes that are done."""
+        with ExitStack() as held:
+            for check, _ in self._following.values():
+                keys = held.enter_context(KeyCheck(self._state.keys(check.node), check.node))
+                if not check.is_running and not is_in_use(self._state.node(check.node)):
+                    check.keys = keys
+            self._run(advance)
+
+    def _run(self, advance: Callable[[int], None]) -> None:
+        while self._following:
+            found: dict[str, list[tuple[NodeCheck, Entry]]] = {}
+            for check, entries in list(self._following.values()):
+                entry = self._next(check, entries)
+                if entry is not None:
+                    found.setdefault(entry.written.block.hash, []).append((check, entry))
+                    advance(0 if entry.line is None else len(entry.line) + 1)
+            if found:
+                self._agree(found)
+            self._lines.clear()
+
+    def _next(self, check: NodeCheck, entries: Iterator[Entry]) -> Entry | None:
+        """A node's next block; None if it has none, or none that is sound."""
+        try:
+            entry = next(entries, None)
+        except Damage as damage:
+            self._drop(check, damage)
+            return None
+        if entry is None:
+            del self._following[check.node]
+        return entry
+
+    def _drop(self, check: NodeCheck, damage: Damage) -> None:
+        check.damage = damage
+        del self._following[check.node]
+
+    def _entries(self, check: NodeCheck, files: NodeFiles) -> Iterator[Entry]:
+        """A node's chain. When more is asked for, the ledger is at the height of what was taken."""
+        for slot, line in enumerate(files.chain_lines(), 1):
+            yield Entry(files.chain_path, slot, self._read(files.chain_path, slot, line), line)
+        files.require_checkpoint(self._ledger)
+        tail = files.tail()
+        for number, applied in tail.blocks:
+            yield Entry(files.journal_path, number, applied)
+        check.notes = () if files.is_running else tuple(_notes(files, tail))
+
+    def _read(self, path: Path, slot: int, line: bytes) -> AppliedBlock:
+        if line not in self._lines:
+            try:
+                self._lines[line] = read_line(line, self._ledger)
+            except DamagedLine as error:
+                raise Damage(path, slot, str(error)) from error
+        return self._lines[line]
+
+    def _agree(self, found: dict[str, list[tuple[NodeCheck, Entry]]]) -> None:
+        """Take one block for this slot: that which most nodes have."""
+        taken = max(found.values(), key=len)
+        others = [each for group in found.values() if group is not taken for each in group]
+        for check, entry in others:
+            self._drop(check, entry.damage(_fork(entry, *taken[0])))
+        written = [entry for _, entry in taken if entry.line is not None]
+        if written:
+            applied = self._ledger.apply(written[0].written.block)
+        for check, entry in taken:
+            try:
+                if entry.line is not None:
+                    require_outcomes(entry.written, applied)
+                check.sound(entry.written)
+            except DamagedLine as error:
+                self._drop(check, entry.damage(str(error)))
+            except Damage as damage:
+                self._drop(check, damage)
+
+
+def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
+    if not state.has_lived(node):
+        return NodeCheck(node)
+    try:
+        return NodeCheck(node, NodeFiles(state, cluster, node))
+    except Damage as damage:
+        return NodeCheck(node, damage=damage)
+
+
+def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:
+    """What has the name of a node's directory, but of no node that the cluster has."""
+    what = f"the cluster has no such node: nodes are {min(cluster.ids)} to {max(cluster.ids)}"
+    own = {state.node(node) for node in cluster.ids}
+    named = [
+        (path, re.fullmatch(r"node-([0-9]{1,9})", path.name)) for path in state.node_directories()
+    ]
+    return [
+        NodeCheck(int(match[1]), damage=Damage(path / CHECKPOINT, 1, what))
+        for path, match in named
+        if match is not None and path not in own
+    ]
+
+
+def _fork(entry: Entry, other: NodeCheck, others: Entry) -> str:
+    block = entry.written.block
+    return (
+        f"its block of slot {block.slot} is {block.hash[:_HEAD_DIGITS]}, "
+        f"node {other.node}'s is {others.written.block.hash[:_HEAD_DIGITS]} "
+        f"({others.path}:{others.number})"
+    )
+
+
+def _notes(files: NodeFiles, tail: Tail) -> Iterator[str]:
+    """What a crash left, which the next start mends."""
+    if tail.is_torn:
+        yield f"{files.journal_path}: its last line is torn off, and was never acknowledged"
+    if tail.is_stale:
+        yield f"{files.journal_path}: all of it is in the checkpoint, which came after it"
+    if files.unfinished_bytes:
+        yield (
+            f"{files.chain_path}: its last {files.unfinished_bytes} bytes are of a checkpoint "
+            f"that was never finished, and are in the journal"
+        )
+
+
+def verified(state: StateDirectory) -> Answer:
+    """Verify a state directory; `REFUSED` if anything in it is damaged."""
+    verification = Verification(state)
+    with Progress("verifying", verification.chain_bytes) as progress:
+        verification.run(progress.advance)
+    checks = verification.checks
+    rows: list[tuple[Cell, ...]] = [
+        (check.node, check.height, check.head[:_HEAD_DIGITS], check.transfers, check.result)
+        for check in checks
+    ]
+    table = Table(("node", "height", "head", "transfers", "result"), rows)
+    damages = [str(check.damage) for check in checks if check.damage is not None]
+    notes = [f"{note} (no damage)" for check in checks for note in check.notes]
+    text = "\n".join([*damages, *notes, *([_MORE] if damages else [])])
+    status = Status.REFUSED if damages else Status.DONE
+    return Answer(status, [check.value() for check in checks], text, table)
+
+
+@click.command()
+@click.argument(
+    "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("state")
+)
+@format_option
+def verify(directory: Path, output_format: str) -> None:
+    """Check the files of all nodes in DIRECTORY (state, if not said); nothing is written.
+
+    Checksums of all lines, the chain of hashes, balances and outcomes as the chain leads to them,
+    and that of any two nodes' chains one is the beginning of the other; of nodes that don't run,
+    also that the index of keys says what the chain says. A node that runs is checked as it stands
+    at this moment. Exit status 1 at damage, with the file and line of each node's
+    first.
+    """
+    try:
+        answer = verified(StateDirectory(directory))
+    except StateError as error:
+        die(error)
+    click.echo(answer.rendered(output_format).output)
+    if output_format == "tsv" and answer.text:
+        click.echo(answer.text, err=True)
+    sys.exit(answer.status)

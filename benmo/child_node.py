@@ -1,0 +1,111 @@
+"""One node's process: started, paused, killed, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benmo.paxos.types import NodeId
+from benmo.startup import PARENT_VARIABLE
+
+_WORDS_KEPT = 20
+
+
+class NodeProcess:
+    """`python -m benmo.node N`, fed by a pipe to which nothing is written: its end is the node's.
+
+    Only the main thread may make one, for the operating system ends the node with the thread that
+    started it. It begins with its links to `severed` cut. `on_end` is called, in another thread,
+    when the process has ended by itself.
+    """
+
+    def __init__(
+        self,
+        node: NodeId,
+        state_dir: Path,
+        severed: Iterable[NodeId],
+        on_end: Callable[[NodeProcess], None],
+    ) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        self.node = node
+        self.is_paused = False
+        self.end_is_wanted = False
+        self._on_end = on_end
+        self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "benmo.node", str(node), "--state-dir", str(state_dir)),
+                *(f"--sever={peer}" for peer in severed),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+            start_new_session=True,  # Ctrl-C in the demo's terminal is not meant for the nodes
+        )
+        threading.Thread(target=self._listen, name=f"words of node {node}", daemon=True).start()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line that the node wrote; empty if it wrote none."""
+        return self._words[-1] if self._words else ""
+
+    @property
+    def how_it_ended(self) -> str:
+        """In words, to end a sentence with."""
+        status = self._process.returncode
+        how = f"with status {status}"
+        if status is not None and status < 0:
+            how = f"by {signal.Signals(-status).name}"
+        return f"{how}: {self.last_words}" if self.last_words else how
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self.is_paused = False
+
+    def kill(self) -> None:
+        """As a power cut would; returns at once."""
+        self.end_is_wanted = True
+        self._process.kill()
+
+    def let_go(self) -> None:
+        """Close the pipe that feeds the node: it writes a checkpoint and leaves."""
+        self.end_is_wanted = True
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def until_ended(self, timeout_s: float) -> bool:
+        """Wait for the real exit; False if the time was up before."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _listen(self) -> None:
+        """In a thread of its own: keep the last words, and tell of the end."""
+        assert self._process.stdout is not None
+        with self._process.stdout as words:
+            for line in words:
+                self._words.append(line.decode(errors="replace").rstrip())
+        self._process.wait()
+        if not self.end_is_wanted:
+            self._on_end(self)

@@ -1,0 +1,134 @@
+"""A running node's commands in another process, one after the other: for prompts and scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import uvloop
+
+from benmo.cluster import StateDirectory
+from benmo.commands.answers import Answer, Rendered, Status, refusal
+from benmo.commands.node_status import Toolbar
+from benmo.commands.table import is_crash, is_wait, patience_s
+from benmo.control.connection import NodeGone, NotReached, connect
+from benmo.control.requests import Hurry, Ran, Run
+from benmo.errors import ProtocolError, Refused
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
+from benmo.waiting import result_of
+
+T = TypeVar("T")
+
+
+class AttachedNode:
+    """A connection to a running node, in a thread of its own. Raises `StateError` if there is none.
+
+    Its methods may be called from any thread.
+    """
+
+    def __init__(self, state: StateDirectory, node: NodeId) -> None:
+        self._node = node
+        self._expects_end = False
+        """Whether the connection is about to be lost because the user wants it."""
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
+        self._thread.start()
+        try:
+            self._connection = self._call(connect(state, node)).result()
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def node(self) -> NodeId:
+        return self._node
+
+    @property
+    def greeting(self) -> str:
+        return f"Attached to node {self._node}"
+
+    @property
+    def toolbar(self) -> Toolbar | None:
+        return self._connection.toolbar
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+        self._expects_end = is_crash(line)
+        future = self._call(self._run(line, output_format))
+        try:
+            return result_of(future, patience_s(line))
+        except TimeoutError:
+            future.cancel()
+            raise NodeGone(f"node {self._node} does not answer") from None
+        except NotReached:
+            reason = f"the connection to node {self._node} is lost"
+            if is_wait(line):  # what it asks after was queued before, and may be decided
+                raise NodeGone(reason) from None
+            return _nothing_done(reason).rendered(output_format)
+        except Refused as error:
+            return refusal(Status.REFUSED, str(error)).rendered(output_format)
+        except NodeGone:
+            if is_crash(line):
+                return _crashed(self._node).rendered(output_format)
+            raise
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+        finally:
+            self._expects_end = False
+
+    def watch(self, watcher: Callable[[Notice], None], tells_end: bool = True) -> None:
+        """Let `watcher`, which must not block, have every notice; called in another thread.
+
+        That the node is gone is the last one, if that is to be told and wasn't asked for.
+        """
+
+        def lost() -> None:
+            if tells_end and not self._expects_end:
+                watcher(Notice(NoticeKind.LINK, f"node {self._node} is gone"))
+
+        self._loop.call_soon_threadsafe(self._connection.watch, watcher, lost)
+
+    def hurry(self) -> None:
+        """Let the node campaign at once, if it has a reason to."""
+        self._loop.call_soon_threadsafe(self._connection.tell, Hurry())
+
+    def close(self) -> None:
+        """End the connection; the node goes on."""
+        self._expects_end = True
+        self._loop.call_soon_threadsafe(self._connection.abort)
+        self._end()
+
+    async def _run(self, line: str, output_format: str) -> Rendered:
+        connection = self._connection
+        answer = await connection.ask(Run(connection.next_number(), line, output_format))
+        if not isinstance(answer, Ran):
+            raise ProtocolError("that is no answer to a command")
+        return Rendered(Status(answer.status), answer.output, answer.leaves)
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run_loop(self) -> None:
+        self._loop.run_forever()
+        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+            self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+
+def _nothing_done(reason: str) -> Answer:
+    value = {"outcome": "refused", "reason": reason}
+    return Answer(Status.REFUSED, value, f"{reason}: nothing was done", leaves=True)
+
+
+def _crashed(node: NodeId) -> Answer:
+    value = {"node": node, "outcome": "crashed"}
+    return Answer(Status.DONE, value, f"node {node} crashed", leaves=True)

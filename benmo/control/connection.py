@@ -1,0 +1,170 @@
+"""A connection to a running node, for whoever commands it: `attach`, the demo, programs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from benmo.cluster import StateDirectory
+from benmo.commands.node_status import Toolbar
+from benmo.control.requests import (
+    Answer,
+    Hurry,
+    Question,
+    Shown,
+    Told,
+    Watch,
+    decode_answer,
+    encode,
+)
+from benmo.errors import ProtocolError, Refused, StateError
+from benmo.network.certificates import client_context, peer_identity
+from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.network.link import HANDSHAKE_TIMEOUT_S
+from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.types import NodeId
+
+
+class NodeGone(StateError):
+    """The node ended, or its connection did, before it answered."""
+
+
+class NotReached(StateError):
+    """The node can't be reached, so nothing was sent to it."""
+
+
+class NodeConnection(FrameReader):
+    """Requests to one node, any number of them under way. Made by `connect`; used in one loop."""
+
+    def __init__(self, node: NodeId, cluster: str) -> None:
+        super().__init__()
+        self.node = node
+        self.cluster = cluster
+        self.toolbar: Toolbar | None = None
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._watcher: Callable[[Notice], None] | None = None
+        self._lost: Callable[[], None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def next_number(self) -> int:
+        """The number of the next request."""
+        return next(self._numbers)
+
+    async def ask(self, request: Question, timeout_s: float | None = None) -> Answer:
+        """Send a request and wait for its answer, so many seconds or for ever.
+
+        Raises `Refused` if it is too long and `NotReached` if it couldn't be sent, `NodeGone` if no
+        answer can come any more, and `TimeoutError`.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        payload = payload_of(request)
+        if not self.is_open:
+            raise NotReached(f"node {self.node} is gone")
+        self._asked[request.number] = answer
+        timer = None if timeout_s is None else loop.call_later(timeout_s, _time_out, answer)
+        try:
+            self.send(payload)
+            return await answer
+        finally:
+            self._asked.pop(request.number, None)
+            if timer is not None:
+                timer.cancel()
+
+    def watch(self, watcher: Callable[[Notice], None], lost: Callable[[], None]) -> None:
+        """Let `watcher` have every notice from now on, and keep `toolbar` current.
+
+        `lost` is called when the connection is; then there is no toolbar any more.
+        """
+        self._watcher, self._lost = watcher, lost
+        self.tell(Watch())
+
+    def tell(self, request: Watch | Hurry) -> None:
+        """Send what has no answer of its own; if the node is gone, it is lost."""
+        self.send(encode(request))
+
+    def on_frame(self, payload: bytes) -> None:
+        match decode_answer(payload):
+            case Told(kind, text, at):
+                if self._watcher is not None:
+                    self._watcher(Notice(NoticeKind(kind), text, at))
+            case Shown(toolbar):
+                self.toolbar = toolbar
+            case answer:
+                asked = self._asked.get(answer.number)
+                if asked is not None and not asked.done():
+                    asked.set_result(answer)
+
+    def on_misbehaviour(self, reason: str) -> None:
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.toolbar = None
+        if self._lost is not None:
+            self._lost()
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))
+
+
+def _time_out(answer: asyncio.Future[Answer]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
+
+
+def payload_of(request: Question) -> bytes:
+    """The payload of a request's frame. Raises `Refused` if it is too long for one."""
+    payload = encode(request)
+    if len(payload) > FRAME_BYTES_MAX:
+        raise Refused("that is too much for one request")
+    return payload
+
+
+async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
+    """Connect to a running node, with its own certificate.
+
+    Raises `NotReached`, or another `StateError` where trying again won't help.
+    """
+    cluster = state.load_node(node)
+    context = client_context(state.tls(node))
+    address = cluster.address(node)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
+            transport, connection = await loop.create_connection(
+                lambda: NodeConnection(node, cluster.cluster),
+                address.host,
+                address.port,
+                ssl=context,
+                server_hostname="",
+            )
+    except ConnectionRefusedError as error:
+        option = "" if state.path == Path("state") else f" --state-dir {state.path}"
+        raise NotReached(
+            f"node {node} is not running at {address}: "
+            f"start it with python -m benmo.node {node}{option}"
+        ) from error
+    except TimeoutError as error:
+        raise NotReached(f"node {node} at {address} does not answer") from error
+    except UnicodeError as error:
+        raise NotReached(f"{address.host!r} is no host's name: {error}") from error
+    except OSError as error:
+        raise NotReached(
+            f"what listens at {address} is not node {node} of this cluster: {error}"
+        ) from error
+    try:
+        identity = peer_identity(transport.get_extra_info("peercert"))
+    except ProtocolError as error:
+        transport.abort()
+        raise NotReached(f"{address} is not node {node} of this cluster: {error}") from error
+    if (identity.cluster, identity.node) != (cluster.cluster, node):
+        transport.abort()
+        raise NotReached(f"{address} is not node {node} of this cluster")
+    return connection

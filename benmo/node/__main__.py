@@ -1,0 +1,25 @@
+"""One node, one process: `python -m benmo.node 1`.
+
+This module loads on any Python 3 and without any package, so that it can say what is missing.
+"""
+
+import sys
+
+from benmo.startup import end_with_parent, fill_standard_files, why_not
+
+
+def main():
+    # type: () -> None
+    """Run a node, or say in one line why that can't be; leave with a status."""
+    fill_standard_files()
+    reason = why_not()
+    if reason:
+        sys.exit("benmo: " + reason)
+    end_with_parent()
+    from benmo.node.process import node  # noqa: PLC0415 - only once its packages are there
+
+    node(prog_name="python -m benmo.node")
+
+
+if __name__ == "__main__":
+    main()

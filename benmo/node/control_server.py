@@ -1,0 +1,282 @@
+"""The node's end of a connection that commands it: see `benmo.control.requests`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import assert_never
+
+from benmo.commands.answers import Status, refusal
+from benmo.control.requests import (
+    Answer,
+    BalancesRead,
+    BlockRead,
+    BlocksRead,
+    Decided,
+    Find,
+    Found,
+    FoundTransfer,
+    Hurry,
+    NotDone,
+    Paid,
+    Pay,
+    Ran,
+    ReadBalances,
+    ReadBlocks,
+    ReadUsage,
+    Run,
+    Shown,
+    Told,
+    UsageRead,
+    Watch,
+    decode_request,
+    encode,
+)
+from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_queue import LOG_IS_FULL
+from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.node.decision_waits import Paid as PaidFor
+from benmo.node.execute import execute
+from benmo.node.service import Service
+from benmo.node.submissions import Asked
+from benmo.paxos.step import Notice
+
+_TOOLBAR_EVERY_S = 0.25
+_BACKLOG_BYTES_MAX = 4 << 20
+_BLOCKS_BYTES_MAX = 1 << 20
+_UNREAD_BYTES_MAX = 64 << 20
+_OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
+"""Of which each may take 4 bytes, and what is around them some."""
+_ASK_AGAIN_S = 1.0
+_DRAIN_S = 0.01
+_TASKS_MAX = 50_000
+"""Requests under way at a time; more is misuse of the connection, as is to read no answers."""
+
+
+class ControlServer(FrameReader):
+    """Answers the requests of one connection."""
+
+    unread_bytes_max = _UNREAD_BYTES_MAX
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._paying: set[Asked] = set()
+        self._stop_watching: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._stop_watching is not None:
+            self._stop_watching()
+        for task in self._tasks:
+            task.cancel()
+        for asked in self._paying:
+            asked.forget()
+        self._paying.clear()
+
+    def on_misbehaviour(self, reason: str) -> None:
+        self.abort()
+
+    def on_frame(self, payload: bytes) -> None:
+        if self._service.has_failed:
+            return
+        match decode_request(payload):
+            case Run() as request:
+                self._start(self._run(request))
+            case Watch():
+                self._watch()
+            case Hurry():
+                self._service.hurry()
+            case Pay() as request:
+                self._pay(request)
+            case request:
+                self._start(self._answer(request))
+
+    def _watch(self) -> None:
+        if self._stop_watching is not None:
+            raise ProtocolError("it watches already")
+        self._stop_watching = self._service.watch(self._on_notice)
+        self._start(self._show_toolbar())
+
+    def _start(self, coroutine: Coroutine[None, None, None]) -> None:
+        try:
+            self._require_room()
+        except ProtocolError:
+            coroutine.close()
+            raise
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, request: Run) -> None:
+        answer = await execute(self._service, request.line, request.output_format)
+        if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
+            reason = "that is too much for one answer: benmo export shows the whole chain"
+            answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
+        self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
+
+    def _require_room(self) -> None:
+        if len(self._tasks) + len(self._paying) >= _TASKS_MAX:
+            raise ProtocolError(f"more than {_TASKS_MAX} requests at a time")
+
+    async def _answer(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> None:
+        try:
+            self._write(await self._work(request))
+        except Refused as error:
+            self._write(_not_done(request.number, error))
+        except (StateError, OSError, AssertionError) as error:
+            self._service.fail(error)
+
+    async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> Answer:
+        match request:
+            case Find():
+                if not await self._service.until_height(request.height_min, request.wait_s):
+                    raise Refused(self._why_not_read(request.height_min))
+                await self._service.turned()
+                return Found(request.number, self._find(request.key))
+            case ReadBalances():
+                return await self._read_balances(request)
+            case ReadBlocks():
+                return await self._read_blocks(request)
+            case ReadUsage():
+                return UsageRead(request.number, self._service.fsyncs)
+            case _:
+                assert_never(request)
+
+    def _pay(self, request: Pay) -> None:
+        """Without a task: there may be many of these at a time."""
+        self._require_room()
+
+        def done(asked: Asked) -> None:
+            self._paying.discard(asked)
+            try:
+                self._write(self._paid(request, asked.result()))
+            except Refused as error:
+                self._write(_not_done(request.number, error))
+            except (StateError, OSError, AssertionError) as error:
+                self._service.fail(error)
+
+        try:
+            _require_columns(request)
+        except Refused as error:
+            self._write(_not_done(request.number, error))
+            return
+        submissions = self._service.submissions
+        self._paying.add(submissions.ask(request.payments, request.wait_s, done))
+
+    def _paid(self, request: Pay, paid: PaidFor) -> Paid:
+        decided = tuple(
+            Decided(segment.first, segment.end, segment.slot, segment.refused)
+            for segment in paid.segments
+        )
+        reason = "" if paid.is_decided else self._service.view.why_undecided()
+        return Paid(request.number, paid.ranges, decided, reason, paid.height)
+
+    def _find(self, key: str) -> FoundTransfer | None:
+        known = self._service.engine.keys.find(key)
+        if known is None:
+            return None
+        transfer = known.transfer
+        is_refused = known.outcome is Outcome.REFUSED
+        return FoundTransfer(
+            transfer.number,
+            transfer.credit_node,
+            transfer.amount,
+            transfer.memo,
+            known.slot or 0,
+            is_refused,
+        )
+
+    async def _read_balances(self, request: ReadBalances) -> BalancesRead:
+        height_min = request.height_min
+        try:
+            async with asyncio.timeout(request.wait_s):
+                if request.is_confirmed:
+                    await self._until_confirmed()
+                if not await self._service.until_height(height_min, request.wait_s):
+                    raise TimeoutError
+        except TimeoutError:
+            raise Refused(self._why_not_read(height_min)) from None
+        ledger = self._service.engine.ledger
+        return BalancesRead(request.number, tuple(ledger.balances.items()), ledger.height)
+
+    async def _until_confirmed(self) -> None:
+        """Wait until this node has everything that was decided before this call.
+
+        An answer may count a block that was accepted and is never decided, since whoever accepted
+        it is gone: then a later answer tells. Each of them alone would do, so the least does.
+        """
+        loop = asyncio.get_running_loop()
+        height = await self._service.confirmed_height()
+        while not await self._service.until_height(height, _ASK_AGAIN_S):
+            again = loop.create_task(self._service.confirmed_height())
+            reached = loop.create_task(self._service.until_height(height, math.inf))
+            try:
+                await asyncio.wait([again, reached], return_when=asyncio.FIRST_COMPLETED)
+                height = min(height, again.result()) if again.done() else height
+            finally:
+                again.cancel()
+                reached.cancel()
+
+    def _why_not_read(self, height_min: int) -> str:
+        service = self._service
+        height = service.engine.ledger.height
+        if height < height_min:
+            return f"node {service.node} is at height {height}, not {height_min}"
+        if not service.view.has_quorum:
+            return service.view.why_undecided()
+        return f"no quorum has answered node {service.node} yet"
+
+    async def _read_blocks(self, request: ReadBlocks) -> BlocksRead:
+        if request.first < 1:
+            raise Refused(f"slots are numbered from 1, not {request.first}")
+        await self._service.until_height(request.first, request.wait_s)
+        await self._until_read()
+        height = self._service.engine.ledger.height
+        last = min(request.last, height)
+        blocks: list[BlockRead] = []
+        if request.first <= last:
+            read = self._service.read(request.first, _BLOCKS_BYTES_MAX)
+            blocks = [_block_read(applied) for applied in read if applied.block.slot <= last]
+        return BlocksRead(request.number, tuple(blocks), height)
+
+    async def _until_read(self) -> None:
+        """Wait until the other end has taken most of what was written: it may ask for much."""
+        while self.transport is not None and (
+            self.transport.get_write_buffer_size() > _BACKLOG_BYTES_MAX
+        ):
+            await asyncio.sleep(_DRAIN_S)
+
+    async def _show_toolbar(self) -> None:
+        while True:
+            if self._service.toolbar is not None:
+                self._write(Shown(self._service.toolbar))
+            await asyncio.sleep(_TOOLBAR_EVERY_S)
+
+    def _on_notice(self, notice: Notice) -> None:
+        """A reader that is too slow for the notices loses some, rather than the node its memory."""
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
+            self._write(Told(notice.kind, notice.text, notice.at))
+
+    def _write(self, answer: Answer) -> None:
+        if not self._service.has_failed:
+            self.send(encode(answer))
+
+
+def _block_read(applied: AppliedBlock) -> BlockRead:
+    return BlockRead(applied.block.data, applied.refused, applied.skipped)
+
+
+def _not_done(number: int, error: Refused) -> NotDone:
+    return NotDone(number, str(error), is_final=str(error) != LOG_IS_FULL)
+
+
+def _require_columns(request: Pay) -> None:
+    payments = request.payments
+    columns = (payments.credit, payments.memo or payments.amount, payments.key or payments.amount)
+    if any(len(column) != len(payments) for column in columns):
+        raise NotUnderstood("the columns of the payments are not of one length")

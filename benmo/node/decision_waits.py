@@ -1,0 +1,180 @@
+"""What somebody waits for: decisions of this node's own transfers, and heights of the chain."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from benmo.engine.events import Admission
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.types import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """This node's transfers `first` to `end` - 1, decided in `slot`; the `refused` are void."""
+
+    first: int
+    end: int
+    slot: int
+    refused: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Wait:
+    """Somebody waits for transfers `first` to `end` - 1; `segments` are those that are decided.
+
+    They come in the order of their numbers. `on_decided` is called once all of them are.
+    """
+
+    ticket: int
+    first: int
+    end: int
+    on_decided: Callable[[], object]
+    segments: list[Segment] = field(default_factory=list)
+    is_decided: bool = False
+
+
+class Awaited:
+    """A node's transfers are decided in the order of their numbers, so a wait is for a range."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self._tickets = itertools.count()
+        self._waits: dict[int, Wait] = {}
+
+    def wait(self, first: int, end: int, on_decided: Callable[[], object]) -> Wait:
+        """For transfers none of which is decided yet."""
+        wait = Wait(next(self._tickets), first, end, on_decided)
+        self._waits[wait.ticket] = wait
+        return wait
+
+    def forget(self, wait: Wait) -> None:
+        """Nobody waits for these any more."""
+        self._waits.pop(wait.ticket, None)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waits)
+
+    def applied(self, applied: AppliedBlock) -> None:
+        """A block was decided and applied."""
+        segment = self._segment(applied) if self._waits else None
+        if segment is None:
+            return
+        for wait in list(self._waits.values()):
+            if wait.first < segment.end and segment.first < wait.end:
+                wait.segments.append(segment)
+            if wait.end <= segment.end:
+                self.forget(wait)
+                wait.is_decided = True
+                wait.on_decided()
+
+    def _segment(self, applied: AppliedBlock) -> Segment | None:
+        """What a block decided of this node; one run of numbers without gaps, or nothing."""
+        runs = [run for run in applied.block.runs if run.debit == self._node]
+        if not runs:
+            return None
+        if len(runs) == 1 and not applied.refused and not applied.skipped:
+            return Segment(runs[0].first, runs[0].end, applied.block.slot)
+        own = [
+            (transfer.number, outcome)
+            for transfer, outcome in applied.outcomes()
+            if transfer.debit_node == self._node and outcome is not Outcome.SKIPPED
+        ]
+        if not own:
+            return None
+        refused = tuple(number for number, outcome in own if outcome is Outcome.REFUSED)
+        return Segment(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
+
+
+def nobody() -> None:
+    """Who is told, and does nothing."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What somebody asked this node to pay, on its way through a turn of the engine.
+
+    `on_admitted` is called once there is an `admission`, and `on_decided` later, if there is a
+    `wait`; both in the turn itself, so that an answer leaves with it.
+    """
+
+    payments: Payments
+    is_awaited: bool
+    on_admitted: Callable[[], object]
+    on_decided: Callable[[], object] = nobody
+    admission: Admission | None = None
+    wait: Wait | None = None
+    is_forgotten: bool = False
+
+    def forget(self) -> None:
+        """Nobody wants to be told any more. (Whoever was may hold this, which would be a cycle.)"""
+        self.is_forgotten = True
+        self.on_admitted = self.on_decided = nobody
+        if self.wait is not None:
+            self.wait.on_decided = nobody
+
+    def admit(self, admission: Admission, awaited: Awaited) -> None:
+        """The turn is over, and what it decided is not told to `awaited` yet."""
+        if self.is_forgotten:
+            return
+        waiting = [known.transfer.number for known in admission.known.values() if not known.slot]
+        run = admission.run
+        if run is not None and len(run) > 0:
+            waiting += [run.first, run.end - 1]
+        if self.is_awaited and waiting:
+            self.wait = awaited.wait(min(waiting), max(waiting) + 1, self.on_decided)
+        self.admission = admission
+        self.on_admitted()
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Payments that are queued or decided: their numbers, and what is known to be decided.
+
+    A range of numbers, from one up to another that it doesn't hold, stands for as many payments, in
+    their order. At `height` at least; of what is decided above it, not all need be known.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+    segments: tuple[Segment, ...]
+    is_decided: bool
+    height: int = 0
+
+
+def paid(request: Request) -> Paid:
+    """What became of a request that was not refused, as far as it was waited for."""
+    admission = request.admission
+    assert admission is not None and admission.run is not None
+    segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
+    segments += request.wait.segments if request.wait is not None else []
+    is_decided = request.is_awaited and (request.wait is None or request.wait.is_decided)
+    return Paid(
+        _ranges(admission.run, admission.known), tuple(segments), is_decided, admission.height
+    )
+
+
+def _ranges(new: Run, known: Mapping[int, Known]) -> tuple[tuple[int, int], ...]:
+    """Of payments, by position: what is known has the number that it had before."""
+    ranges: list[tuple[int, int]] = []
+    number, place = new.first, 0
+    for position in sorted(known):
+        if position > place:
+            ranges.append((number, number + position - place))
+            number = ranges[-1][1]
+        old = known[position].transfer.number
+        ranges.append((old, old + 1))
+        place = position + 1
+    if number < new.end:
+        ranges.append((number, new.end))
+    return tuple(ranges)
+
+
+def _segment_of(known: Known) -> Segment:
+    number = known.transfer.number
+    refused = (number,) if known.outcome is Outcome.REFUSED else ()
+    return Segment(number, number + 1, known.slot or 0, refused)

@@ -1,0 +1,57 @@
+"""Carries a line out: what each command that `benmo.commands.table` names does to a node."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from benmo.commands.answers import Answer, Rendered, Status, refusal
+from benmo.commands.arguments import Misused
+from benmo.commands.table import COMMANDS, Command, parse
+from benmo.errors import NotUnderstood, Refused, StateError
+from benmo.node import handlers, link_handlers
+from benmo.node.service import Service
+
+HANDLERS: dict[str, Callable[[Service, Sequence[str]], Awaitable[Answer]]] = {
+    "moneyTransfer": handlers.money_transfer,
+    "printBlockchain": handlers.print_blockchain,
+    "printBalance": handlers.print_balance,
+    "printQueue": handlers.print_queue,
+    "printStatus": handlers.print_status,
+    "severLink": link_handlers.sever_link,
+    "restoreLink": link_handlers.restore_link,
+    "delayLink": link_handlers.delay_link,
+    "crashNode": handlers.crash_node,
+    "wait": handlers.wait,
+    "help": handlers.print_help,
+    "exit": handlers.leave,
+}
+assert list(HANDLERS) == [command.name for command in COMMANDS]
+
+
+async def execute(service: Service, line: str, output_format: str) -> Rendered:
+    """Carry a line out; whatever is wrong with it is in the answer.
+
+    An answer that takes long to render is rendered in another thread: the node's own has to vote
+    meanwhile.
+    """
+    try:
+        command, arguments = parse(line)
+        answer = await _answer_to(service, command, arguments)
+    except NotUnderstood as error:
+        answer = refusal(Status.NOT_UNDERSTOOD, str(error))
+    except Refused as error:
+        answer = refusal(Status.REFUSED, str(error))
+    except (StateError, OSError, AssertionError) as error:
+        service.fail(error)
+        answer = refusal(Status.UNKNOWN, f"node {service.node} had to stop: {error}")
+    if answer.is_long:
+        return await service.aside(partial(answer.rendered, output_format))
+    return answer.rendered(output_format)
+
+
+async def _answer_to(service: Service, command: Command, arguments: Sequence[str]) -> Answer:
+    try:
+        return await HANDLERS[command.name](service, arguments)
+    except Misused as error:
+        raise NotUnderstood(f"{error}: {command.usage}") from error

@@ -1,0 +1,288 @@
+"""What a node shows to Prometheus, where `--metrics` asks for it.
+
+Needs the package prometheus-client: nothing else in Benmo imports this module before it is asked
+for. What happens is counted in the loop's thread; what is so at a moment is read there, at each
+scrape.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import TCPServer
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    MetricsHandler,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from benmo import __version__
+from benmo.commands.node_status import Toolbar
+from benmo.engine.engine import Engine
+from benmo.engine.events import Event, Received, Report
+from benmo.errors import StateError
+from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.network.link import Link
+from benmo.network.ports import holder_of
+from benmo.node.service import Service
+from benmo.paxos.messages import Nack
+from benmo.paxos.types import Ballot
+from benmo.storage.disk import RealDisk
+
+HOST = "127.0.0.1"
+
+_LOG = logging.getLogger("benmo")
+_ANSWER_S = 2.0
+"""How long the node's loop may take to answer a scrape."""
+_SILENCE_S = 5.0
+"""How long whoever connects may say nothing."""
+_POLL_S = 0.1
+_CLOSE_S = 1.0
+_BUCKETS_S = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+class Metrics:
+    """A node's meter. `begin` and `turned` are called in its loop's thread."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._syncs = self._histogram(
+            "benmo_fsync_duration_seconds",
+            "How long the disk took to make something durable, in seconds.",
+        )
+        self._decisions = self._histogram(
+            "benmo_decide_duration_seconds",
+            "How long a request to this node took, in seconds, from when its transfers were "
+            "durable in the queue to when the last of them was decided.",
+        )
+        self._campaigns = self._counter(
+            "benmo_campaigns_total", "How often this node has tried to become the leader."
+        )
+        self._nacks = self._counter(
+            "benmo_nacks_received_total",
+            "How often another node has refused a ballot of this one for a higher ballot.",
+        )
+        self._transfers = self._counter(
+            "benmo_transfers_decided_total",
+            "How many transfers, of all nodes, this node has learned to be decided, and what "
+            "became of them.",
+            "outcome",
+        )
+        for outcome in Outcome:
+            self._transfers.labels(outcome)
+        self._engine: Engine | None = None
+        self._promised = Ballot.ZERO
+        self._requests: deque[tuple[int, float]] = deque()
+        """The number of a request's last transfer, and since when it waits; in order."""
+
+    def _histogram(self, name: str, meaning: str) -> Histogram:
+        return Histogram(name, meaning, registry=self.registry, buckets=_BUCKETS_S)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    # What the service calls.
+
+    def disk(self, path: Path, ahead: Collection[str] = ()) -> RealDisk:
+        """A directory, its fsyncs measured."""
+        return _MeteredDisk(path, ahead, self._syncs)
+
+    def begin(self, engine: Engine) -> None:
+        """Measure this engine from now on."""
+        self._engine = engine
+        self._promised = engine.replica.acceptor.promised
+
+    def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
+        """A turn is over, and what it led to is durable."""
+        assert self._engine is not None
+        for event in events:
+            match event:
+                case Received(_, Nack()):
+                    self._nacks.inc()
+        self._count_campaign(self._engine)
+        for admission in report.admissions:
+            if admission.run is not None and len(admission.run) > 0:
+                self._requests.append((admission.run.end - 1, now))
+        for applied in report.applied:
+            self._count_transfers(applied)
+        if report.applied:
+            self._measure_requests(self._engine, now)
+
+    def _count_campaign(self, engine: Engine) -> None:
+        """Whoever campaigns has first promised itself a ballot of its own, higher than any."""
+        promised = engine.replica.acceptor.promised
+        if promised > self._promised and promised.node == engine.settings.node:
+            self._campaigns.inc()
+        self._promised = promised
+
+    def _count_transfers(self, applied: AppliedBlock) -> None:
+        refused, skipped = len(applied.refused), len(applied.skipped)
+        self._transfers.labels(Outcome.REFUSED).inc(refused)
+        self._transfers.labels(Outcome.SKIPPED).inc(skipped)
+        self._transfers.labels(Outcome.APPLIED).inc(len(applied.block) - refused - skipped)
+
+    def _measure_requests(self, engine: Engine, now: float) -> None:
+        last = engine.ledger.last[engine.settings.node]
+        while self._requests and self._requests[0][0] <= last:
+            _, since = self._requests.popleft()
+            self._decisions.observe(now - since)
+
+
+class _MeteredDisk(RealDisk):
+    def __init__(self, path: Path, ahead: Collection[str], syncs: Histogram) -> None:
+        super().__init__(path, ahead)
+        self._syncs = syncs
+
+    def sync(self, name: str) -> None:
+        with self._syncs.time():
+            super().sync(name)
+
+    def sync_directory(self) -> None:
+        with self._syncs.time():
+            super().sync_directory()
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    toolbar: Toolbar
+    promised: Ballot
+    leader: Ballot
+
+
+class _StateCollector(Collector):
+    """What is so at the moment of a scrape; asked of the node, which may be too busy to answer."""
+
+    def __init__(self, service: Service, answer_s: float) -> None:
+        self._service = service
+        self._answer_s = answer_s
+
+    def collect(self) -> Iterator[Metric]:
+        node = {"node": str(self._service.node), "version": __version__}
+        yield InfoMetricFamily("benmo_node", "Which node this is, and of which version.", node)
+        state = self._ask()
+        yield _gauge(
+            "benmo_up",
+            "Whether the node has answered this scrape in time: 1 or 0. Without an answer, what "
+            "would be read from its state is missing.",
+            state is not None,
+        )
+        if state is not None:
+            yield from _families(state)
+
+    def _ask(self) -> _State | None:
+        question = _state_of(self._service)
+        try:
+            answer = self._service.call(question)
+        except RuntimeError:  # its loop has ended
+            question.close()
+            return None
+        try:
+            return answer.result(self._answer_s)
+        except (TimeoutError, CancelledError):
+            answer.cancel()
+            return None
+
+
+async def _state_of(service: Service) -> _State:
+    replica = service.engine.replica
+    return _State(service.view.toolbar(), replica.acceptor.promised, replica.known_leader)
+
+
+def _families(state: _State) -> Iterator[Metric]:
+    now = state.toolbar
+    yield _gauge("benmo_height_blocks", "How many blocks this node's chain has.", now.height)
+    yield _gauge(
+        "benmo_queue_transfers", "How many transfers of this node wait for a decision.", now.queue
+    )
+    yield _gauge(
+        "benmo_promised_ballot_round",
+        "The round of the highest ballot that this node has promised.",
+        state.promised.round,
+    )
+    yield _gauge(
+        "benmo_leader_ballot_round",
+        "The round of the ballot of the leader that this node knows, perhaps itself; 0 if it "
+        "knows none.",
+        state.leader.round,
+    )
+    yield _gauge(
+        "benmo_quorum",
+        "Whether this node and those that it reaches are a majority: 1 or 0.",
+        now.has_quorum,
+    )
+    links = GaugeMetricFamily(
+        "benmo_link_state",
+        "The link to each peer, as this node sees it: 1 for the state that it is in.",
+        labels=("peer", "state"),
+    )
+    for peer, link in now.links:
+        for each in Link:
+            links.add_metric((str(peer), each), link is each)
+    yield links
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value)
+
+
+class MetricsServer:
+    """Answers scrapes on this machine alone, one at a time, in a thread of its own.
+
+    Whoever holds it up delays other scrapes and not the node.
+    """
+
+    def __init__(
+        self, metrics: Metrics, service: Service, port: int, answer_s: float = _ANSWER_S
+    ) -> None:
+        """Raises `StateError`, naming the holder, where the port is in use."""
+        metrics.registry.register(_StateCollector(service, answer_s))
+        try:
+            self._server = _Server((HOST, port), _handler(metrics.registry))
+        except OSError as error:
+            raise StateError(
+                f"--metrics can't listen on {HOST}:{port}: {error.strerror}{holder_of(port)}"
+            ) from error
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Takes a second at most: a scrape that somebody holds up ends with the process."""
+        threading.Thread(target=self._server.shutdown, daemon=True).start()
+        self._thread.join(_CLOSE_S)
+        if not self._thread.is_alive():
+            self._server.server_close()
+
+
+class _Server(TCPServer):
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that went away is no news for who sits at the node's prompt."""
+        _LOG.debug("a scrape failed", exc_info=True)
+
+
+class _Handler(MetricsHandler):
+    timeout = _SILENCE_S
+
+
+def _handler(registry: CollectorRegistry) -> Callable[..., MetricsHandler]:
+    return _Handler.factory(registry)

@@ -1,0 +1,61 @@
+"""The node of this process, as something that takes commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from benmo.commands.answers import Rendered
+from benmo.commands.node_status import Toolbar
+from benmo.control.connection import NodeGone
+from benmo.node.execute import execute
+from benmo.node.service import Service
+from benmo.paxos.step import Notice
+from benmo.paxos.types import NodeId
+from benmo.waiting import result_of
+
+T = TypeVar("T")
+
+
+class OwnNode:
+    """The node of this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @property
+    def node(self) -> NodeId:
+        return self._service.node
+
+    @property
+    def greeting(self) -> str:
+        return f"Node {self.node}"
+
+    @property
+    def toolbar(self) -> Toolbar | None:
+        return self._service.toolbar
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        return self._result(execute(self._service, line, output_format))
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        async def begin() -> None:
+            self._service.watch(watcher)
+
+        self._result(begin())
+
+    def wait_for_quorum(self, timeout_s: float) -> bool:
+        """Give the links so long to come up; whether they are a majority."""
+        return self._result(self._service.until(lambda: self._service.view.has_quorum, timeout_s))
+
+    def _result(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""
+        future = self._service.call(coroutine)
+        try:
+            return result_of(future)
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+        except CancelledError:
+            raise NodeGone(f"node {self.node} stopped before it answered") from None

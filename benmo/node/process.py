@@ -1,0 +1,218 @@
+"""A node's process: read state, start the listener thread, run a prompt, leave with a status."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from benmo.cluster import StateDirectory
+from benmo.commands.answers import Status
+from benmo.control.connection import NodeGone
+from benmo.errors import StateError
+from benmo.network.listener import raise_descriptor_limit
+from benmo.node.control_server import ControlServer
+from benmo.node.own_node import OwnNode
+from benmo.node.service import Service
+from benmo.options import die, format_option, state_dir_option
+from benmo.repl.batch import discard_output, run_lines, standard_input
+from benmo.waiting import LOOK_S
+
+if TYPE_CHECKING:
+    from benmo.node.metrics import MetricsServer
+
+FAILED = 4
+"""The exit status of a node that had to stop: its disk failed, or its own check did."""
+
+_COLLECT_AFTER = 20_000
+_UNWIND_S = 5.0
+_AGAIN_S = 1.0
+_LINKS_S = 1.0
+"""How long a node that is fed by a pipe gives its links to come up, before it answers."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@state_dir_option
+@click.option("--headless", is_flag=True, help="No prompt and no standard input: until SIGTERM.")
+@format_option
+@click.option(
+    "--metrics",
+    "metrics_port",
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="Show metrics to Prometheus at this port of 127.0.0.1; needs the extra benmo[metrics].",
+)
+@click.option(
+    "--sever",
+    "severed",
+    metavar="N",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Begin with the link to node N severed; may be given several times.",
+)
+def node(
+    node_id: int,
+    state_dir: Path,
+    headless: bool,
+    output_format: str,
+    metrics_port: int | None,
+    severed: tuple[int, ...],
+) -> None:
+    """Run node N of the cluster.
+
+    On a terminal it shows a prompt. Elsewhere it carries out commands from standard input, line by
+    line, and leaves at its end or at the first that fails.
+    """
+    process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
+    sys.exit(process.run(headless, severed))
+
+
+def _spare_the_collector() -> None:
+    """Let Python's cyclic garbage collector look seldom, and not at what was there at the start.
+
+    What a node makes for a request ends without it; looking for cycles took a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 50, 100)
+
+
+class _Left(SystemExit):
+    """A signal, or the node's failure, ends the main thread's work.
+
+    A `SystemExit`, since an event loop swallows what else is raised in it: the prompt's does.
+    """
+
+
+class _Process:
+    def __init__(
+        self, state: StateDirectory, node_id: int, output_format: str, metrics_port: int | None
+    ) -> None:
+        self._state = state
+        self._node = node_id
+        self._format = output_format
+        self._metrics_port = metrics_port
+        self._failure: BaseException | None = None
+        self._owes_answer = False
+
+    def run(self, headless: bool, severed: tuple[int, ...]) -> int:
+        """Run the node until it is to end; the exit status."""
+        try:
+            service, server = self._make_service()
+            service.control = ControlServer
+            for peer in severed:
+                if peer not in service.view.peers:
+                    raise StateError(f"--sever {peer}: node {self._node} has no link to that")
+                service.sever(peer, one_way=False)
+            self._catch_signals()
+            raise_descriptor_limit()
+            try:
+                service.start()
+                _spare_the_collector()
+                status = self._work(service, headless)
+            finally:
+                self._ignore_signals()
+                if server is not None:
+                    server.close()
+                service.stop()
+        except StateError as error:
+            die(error)
+        except OSError as error:
+            die(StateError(self._what_failed(error)))
+        except _Left:
+            status = Status.DONE
+            if self._owes_answer and self._failure is None:
+                status = Status.UNKNOWN
+                discard_output()
+        return self._report_failure() if self._failure is not None else status
+
+    def _make_service(self) -> tuple[Service, MetricsServer | None]:
+        if self._metrics_port is None:
+            return Service(self._state, self._node, self._on_failure), None
+        try:
+            from benmo.node.metrics import Metrics, MetricsServer  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            if error.name != "prometheus_client":
+                raise
+            raise StateError(
+                "--metrics needs prometheus-client: pip install 'benmo[metrics]' "
+                "(in a clone: pip install prometheus-client)"
+            ) from None
+        metrics = Metrics()
+        service = Service(self._state, self._node, self._on_failure, metrics)
+        return service, MetricsServer(metrics, service, self._metrics_port)
+
+    def _work(self, service: Service, headless: bool) -> int:
+        if headless:
+            signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+            click.echo(f"node {self._node} listens on {service.address}", err=True)
+            while True:
+                time.sleep(LOOK_S)
+        own = OwnNode(service)
+        try:
+            if sys.stdin.isatty():
+                from benmo.repl.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
+
+                return run_prompt(own, self._format, self._state.history(self._node))
+            own.wait_for_quorum(_LINKS_S)
+            return run_lines(own, self._lines(), self._format)
+        except (NodeGone, KeyboardInterrupt):
+            return Status.UNKNOWN
+
+    def _lines(self) -> Iterator[str]:
+        """Those of standard input; who asks for another one has had the last one's answer."""
+        for line in standard_input():
+            self._owes_answer = True
+            yield line
+            self._owes_answer = False
+
+    def _on_failure(self, error: BaseException) -> None:
+        """In the loop's thread: bring the main thread down, wherever it is."""
+        self._failure = error
+        last_resort = threading.Timer(_UNWIND_S, os._exit, (FAILED,))
+        last_resort.daemon = True
+        last_resort.start()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def _report_failure(self) -> int:
+        error = self._failure
+        assert error is not None
+        what = f"node {self._node} stopped, since it can't keep its promises: "
+        if isinstance(error, OSError):
+            what += self._what_failed(error)
+        elif isinstance(error, StateError):
+            what += str(error)
+        else:
+            traceback.print_exception(error)
+            what += f"a check of its own failed: {error!r}"
+        click.echo(f"benmo: {what}", err=True)
+        return FAILED
+
+    def _what_failed(self, error: OSError) -> str:
+        return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
+
+    def _catch_signals(self) -> None:
+        def leave(_signal: int, _frame: FrameType | None) -> None:
+            """Again and again, until it is heeded: Python drops what is raised in some places."""
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+            again.daemon = True
+            again.start()
+            raise _Left
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, leave)
+
+    def _ignore_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)

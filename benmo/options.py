@@ -1,0 +1,34 @@
+"""Options that several commands share, and how a command ends in one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from benmo.commands.answers import FORMATS, Status
+from benmo.errors import StateError
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("state"),
+    show_default=True,
+    help="The directory of the cluster's state.",
+)
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How answers are shown.",
+)
+
+
+def die(error: StateError) -> NoReturn:
+    """One line to standard error, and a non-zero exit status."""
+    click.echo(f"benmo: {error}", err=True)
+    sys.exit(Status.REFUSED)

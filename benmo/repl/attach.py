@@ -1,0 +1,69 @@
+"""`benmo attach`: commands for a running node, from another terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from benmo.cluster import StateDirectory
+from benmo.commands.answers import Rendered, Status
+from benmo.commands.table import is_wait
+from benmo.control.attached_node import AttachedNode
+from benmo.control.connection import NodeGone, NotReached
+from benmo.errors import StateError
+from benmo.options import die, format_option, state_dir_option
+from benmo.repl.batch import cleaned, run_lines, standard_input
+
+
+class _NodeThatIsDown:
+    """A runner of which nobody can tell what became of anything."""
+
+    def __init__(self, error: NotReached) -> None:
+        self._error = error
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        raise NodeGone(str(self._error))
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@click.option(
+    "-e",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Carry this out and leave; may be given several times.",
+)
+@format_option
+@state_dir_option
+def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_dir: Path) -> None:
+    """Command node N, which is running, from here.
+
+    With -e, carries the commands out in order, up to the first that fails. Without, it shows a
+    prompt on a terminal, and elsewhere reads commands from standard input.
+    """
+    state = StateDirectory(state_dir)
+    try:
+        try:
+            attached = AttachedNode(state, node_id)
+        except NotReached as error:
+            if not is_wait(next(filter(None, map(cleaned, commands)), "")):
+                raise
+            # What it asks after was queued before, and may be decided.
+            sys.exit(run_lines(_NodeThatIsDown(error), commands, output_format))
+        try:
+            if not commands and sys.stdin.isatty():
+                from benmo.repl.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
+
+                status = run_prompt(attached, output_format, state.history(node_id))
+            else:
+                status = run_lines(attached, commands or standard_input(), output_format)
+        except KeyboardInterrupt:
+            status = Status.UNKNOWN
+        finally:
+            attached.close()
+    except StateError as error:
+        die(error)
+    sys.exit(status)

@@ -1,0 +1,36 @@
+"""What takes commands, as a prompt or a pipe sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from benmo.commands.answers import Rendered
+from benmo.commands.node_status import Toolbar
+from benmo.paxos.step import Notice
+from benmo.paxos.types import NodeId
+
+
+class Runner(Protocol):
+    """Whatever takes commands."""
+
+    def run(self, line: str, output_format: str) -> Rendered:
+        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+
+
+class Commander(Runner, Protocol):
+    """A node that takes commands: this process's own, or one attached to."""
+
+    @property
+    def node(self) -> NodeId: ...
+
+    @property
+    def greeting(self) -> str:
+        """Whom the user has before him."""
+
+    @property
+    def toolbar(self) -> Toolbar | None:
+        """Its state as of a moment ago; None if unknown."""
+
+    def watch(self, watcher: Callable[[Notice], None]) -> None:
+        """Let `watcher`, which must not block, have every notice; called in another thread."""

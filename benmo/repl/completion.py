@@ -1,0 +1,92 @@
+"""What can be typed next: commands with their meaning, and nodes where a command takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from benmo.commands.node_status import Toolbar
+from benmo.commands.table import COMMANDS, find
+from benmo.errors import NotUnderstood
+from benmo.network.link import Link
+from benmo.repl.commander import Commander
+
+
+class CommandCompleter(Completer):
+    """Commands with their meaning, and nodes where a command takes one."""
+
+    def __init__(self, commander: Commander) -> None:
+        self._commander = commander
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        words = document.text_before_cursor.lstrip().split(" ")
+        if len(words) == 1:
+            yield from completed_commands(COMMANDS, words[0])
+        elif len(words) == 2:
+            yield from completed_nodes(self._commander.toolbar, words[0], words[1])
+
+
+class Listed(Protocol):
+    """What completion offers, with its meaning."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def meaning(self) -> str: ...
+
+
+def completed_commands(commands: Iterable[Listed], typed: str) -> Iterator[Completion]:
+    """Those that begin so, in any case."""
+    for command in commands:
+        if command.name.lower().startswith(typed.lower()):
+            yield Completion(command.name, start_position=-len(typed), display_meta=command.meaning)
+
+
+def completed_nodes(toolbar: Toolbar | None, name: str, typed: str) -> Iterator[Completion]:
+    """The nodes that the command of this name may be about."""
+    try:
+        command = find(name)
+    except NotUnderstood:
+        return
+    if toolbar is None or not command.offers:
+        return
+    wants_severed = command.offers == "severed"
+    offered = [
+        (str(node), f"{link}")
+        for node, link in toolbar.links
+        if (link is Link.SEVERED) == wants_severed
+    ]
+    if wants_severed and offered:
+        offered.append(("all", "every severed link"))
+    for text, meaning in offered:
+        if text.startswith(typed):
+            yield Completion(text, start_position=-len(typed), display_meta=meaning)
+
+
+def key_bindings() -> KeyBindings:
+    """Tab takes the only completion, whatever its case, or the first of several, then the next."""
+    bindings = KeyBindings()
+
+    @bindings.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state is not None and buffer.complete_state.current_completion:
+            buffer.complete_next()
+            return
+        wanted = CompleteEvent(completion_requested=True)
+        found = list(buffer.completer.get_completions(buffer.document, wanted))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        elif buffer.complete_state is not None:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(select_first=True)
+
+    return bindings

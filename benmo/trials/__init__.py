@@ -1,1 +1,0 @@
-"""Long trials on real processes: what `scripts/torture.py` and `scripts/long_chain.py` run."""

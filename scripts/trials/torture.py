@@ -1,0 +1,306 @@
+"""What `scripts/torture.py` runs: SIGKILLs under load, and the count of the money afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import click
+
+from benmo.cluster import StateDirectory
+from benmo.commands.answers import Rendered
+from benmo.control.attached_node import AttachedNode
+from benmo.errors import StateError
+from benmo.network.ports import free_ports
+from benmo.paxos.step import Notice
+from benmo.paxos.types import Tenure
+
+_SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
+_BLOCKS_AT_A_TIME = 500
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What one node's users were told; filled by its client alone."""
+
+    queued: set[str] = field(default_factory=set)
+    decided: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+
+    def on_notice(self, notice: Notice) -> None:
+        match = _SHOWN.match(notice.text)
+        if match is not None:
+            (self.decided if match[1] == "decided" else self.refused).add(match[2])
+
+
+class Node:
+    """A node's process, and a client that pays without a pause while it is up."""
+
+    def __init__(self, state: StateDirectory, node: int, count: int, seed: int) -> None:
+        self.node = node
+        self.told = Told()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.client: AttachedNode | None = None
+        self._state = state
+        self._count = count
+        self._random = Random(seed)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._pay_on, daemon=True)
+        self._errors = (state.path.parent / f"node-{node}.err").open("ab")
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "benmo.node", str(self.node), "--headless"]
+        self.process = subprocess.Popen(
+            [*command, "--state-dir", str(self._state.path)],
+            stdin=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> None:
+        """Ask it to leave; its exit status must be 0."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+            self.process = None
+
+    @property
+    def is_leader(self) -> bool:
+        toolbar = self.client.toolbar if self.client is not None else None
+        return toolbar is not None and toolbar.role == "leader"
+
+    def begin_paying(self) -> None:
+        self._thread.start()
+
+    def end_paying(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=60)
+
+    def ask(self, line: str, deadline: float) -> Rendered:
+        """A command's answer, from a connection of its own."""
+        while True:
+            try:
+                attached = AttachedNode(self._state, self.node)
+                try:
+                    return attached.run(line, "json")
+                finally:
+                    attached.close()
+            except StateError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _pay_on(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.client = AttachedNode(self._state, self.node)
+                self.client.watch(self.told.on_notice)
+                while not self._stopping.is_set():
+                    self._pay(self.client)
+            except StateError:
+                time.sleep(0.05)
+            finally:
+                client, self.client = self.client, None
+                if client is not None:
+                    client.close()
+
+    def _pay(self, client: AttachedNode) -> None:
+        others = [node for node in range(1, self._count + 1) if node != self.node]
+        credit, amount = self._random.choice(others), self._random.randint(1, 5)
+        answer = json.loads(
+            client.run(f"moneyTransfer {amount},{self.node},{credit}", "json").output
+        )
+        if answer["outcome"] == "queued":
+            self.told.queued.add(answer["id"])
+        else:
+            time.sleep(0.005)
+
+
+class Torture:
+    """One run. `kill_for` and `settle` are deadline-bound; `check` raises `Violation`."""
+
+    def __init__(self, directory: Path, tenure: str, nodes: int, seed: int) -> None:
+        self.random = Random(seed)
+        self.directory = directory
+        self.state = StateDirectory(directory / "state")
+        initialize(self.state.path, tenure, nodes)
+        self.nodes = [Node(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)]
+        self.total = 100 * nodes
+        self.kills = Counter[str]()
+
+    def start(self, deadline: float) -> None:
+        for node in self.nodes:
+            node.start()
+            node.begin_paying()
+        self._until(lambda: self._height() > 0, deadline, "nothing is decided")
+
+    def kill(self, kills: int, deadline: float, progress: Callable[[], None]) -> None:
+        """Kill so many times; up to three at once, so that the majority is lost now and then."""
+        down: list[tuple[float, Node]] = []
+        while sum(self.kills.values()) < kills:
+            if time.monotonic() > deadline:
+                raise Violation(f"only {sum(self.kills.values())} kills before the deadline")
+            time.sleep(self.random.uniform(0.0, 0.4))
+            down = self._restart_due(down)
+            limit = 3 if self.random.random() < 0.1 else 2
+            victim = self._victim()
+            if victim is not None and len(down) < limit:
+                self.kills["leader" if victim.is_leader else "other"] += 1
+                victim.kill()
+                down.append((time.monotonic() + self.random.uniform(0.0, 1.5), victim))
+                progress()
+        for _, node in down:
+            node.start()
+
+    def settle(self, deadline: float) -> None:
+        """Pay no more, and wait until every queue is empty and every height the same."""
+        for node in self.nodes:
+            node.end_paying()
+        self._until(self._is_settled, deadline, "the nodes don't come to rest")
+
+    def check(self) -> str:
+        """Hold what was told against what is in the chains; a sentence about it."""
+        deadline = time.monotonic() + 60
+        chains = [self._chain(node, deadline) for node in self.nodes]
+        if any(chain != chains[0] for chain in chains):
+            raise Violation("chains differ")
+        outcomes = [
+            (transfer["id"], transfer["outcome"])
+            for block in chains[0]
+            for transfer in block["transfers"]
+        ]
+        times = Counter(number for number, outcome in outcomes if outcome == "applied")
+        refused = {number for number, outcome in outcomes if outcome == "refused"}
+        self._check_told(times, refused)
+        balances = json.loads(self.nodes[0].ask("printBalance all", deadline).output)["balances"]
+        if sum(balances.values()) != self.total or min(balances.values()) < 0:
+            raise Violation(f"money was made or lost: {balances}")
+        decided = sum(len(node.told.decided) for node in self.nodes)
+        return (
+            f"{len(self.nodes)} chains equal, {len(chains[0])} blocks, {len(times)} transfers; "
+            f"{decided} shown as decided, each once in the chain; balances sum to {self.total}"
+        )
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.end_paying()
+            node.stop()
+
+    def _check_told(self, times: Counter[str], refused: set[str]) -> None:
+        doubled = [number for number, count in times.items() if count > 1]
+        if doubled:
+            raise Violation(f"applied more than once: {doubled[:5]}")
+        for node in self.nodes:
+            told = node.told
+            for what, numbers in (
+                ("shown as decided but not in the chain", told.decided - times.keys()),
+                ("shown as refused but applied", told.refused & times.keys()),
+                ("queued but never decided", told.queued - times.keys() - refused),
+            ):
+                if numbers:
+                    raise Violation(f"{what}: {sorted(numbers)[:5]}")
+
+    def _chain(self, node: Node, deadline: float) -> list[dict[str, list[dict[str, str]]]]:
+        blocks: list[dict[str, list[dict[str, str]]]] = []
+        while True:
+            first = len(blocks) + 1
+            line = f"printBlockchain {first} {first + _BLOCKS_AT_A_TIME - 1}"
+            read = json.loads(node.ask(line, deadline).output)
+            if not read:
+                return blocks
+            blocks.extend(read)
+
+    def _victim(self) -> Node | None:
+        up = [node for node in self.nodes if node.process is not None and node.client is not None]
+        leaders = [node for node in up if node.is_leader]
+        if leaders and self.random.random() < 0.4:
+            return leaders[0]
+        return self.random.choice(up) if up else None
+
+    def _restart_due(self, down: list[tuple[float, Node]]) -> list[tuple[float, Node]]:
+        now = time.monotonic()
+        for due, node in down:
+            if due <= now:
+                node.start()
+        return [(due, node) for due, node in down if due > now]
+
+    def _height(self) -> int:
+        toolbars = [node.client.toolbar for node in self.nodes if node.client is not None]
+        return max((toolbar.height for toolbar in toolbars if toolbar is not None), default=0)
+
+    def _is_settled(self) -> bool:
+        deadline = time.monotonic() + 60
+        found = [json.loads(node.ask("printStatus", deadline).output) for node in self.nodes]
+        return len({status["head"] for status in found}) == 1 and not any(
+            status["queue"] for status in found
+        )
+
+    def _until(self, condition: Callable[[], bool], deadline: float, what: str) -> None:
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Violation(f"{what} before the deadline")
+            for node in self.nodes:
+                if node.process is not None and node.process.poll() is not None:
+                    raise Violation(f"node {node.node} ended by itself: {self._errors(node)}")
+            time.sleep(0.1)
+
+    def _errors(self, node: Node) -> str:
+        return (self.directory / f"node-{node.node}.err").read_text().strip()[-500:]
+
+
+def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
+    """Make a cluster's state with the real script, on ports that are free now."""
+    program = "from benmo.admin.initialize import main; main()"
+    options = ["--nodes", str(nodes), "--tenure", tenure, "--election-delay", "0-0.1", *more]
+    port = str(free_ports(nodes))
+    subprocess.run(
+        [sys.executable, "-c", program, "--state-dir", str(path), "--port", port, *options],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kills", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--tenure", type=click.Choice([str(tenure) for tenure in Tenure]), default="block")
+@click.option("--nodes", type=click.IntRange(min=3), default=5, show_default=True)
+@click.option("--seed", type=int, default=None, help="Of the moments; the machine adds its own.")
+@click.option("--seconds", type=float, default=1200.0, show_default=True, help="The deadline.")
+def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) -> None:
+    """Kill nodes under load, and look for lost or doubled money."""
+    seed = seed if seed is not None else Random().randint(0, 2**31)
+    deadline = time.monotonic() + seconds
+    click.echo(f"tenure {tenure}, {nodes} nodes, {kills} kills, seed {seed}")
+    with tempfile.TemporaryDirectory(prefix="benmo-torture-") as directory:
+        torture = Torture(Path(directory), tenure, nodes, seed)
+        try:
+            torture.start(deadline)
+            with click.progressbar(length=kills, label="kills", file=sys.stderr) as bar:
+                torture.kill(kills, deadline, lambda: bar.update(1))
+            torture.settle(deadline)
+            leaders = torture.kills["leader"]
+            click.echo(f"{kills} kills, {leaders} of them of a leader. {torture.check()}")
+        except (Violation, StateError) as error:
+            click.echo(f"FAILED (seed {seed}): {error}", err=True)
+            sys.exit(1)
+        finally:
+            torture.stop()
