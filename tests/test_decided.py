@@ -3,9 +3,10 @@
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
-from benmo.node.decision_notices import decided_notices
-from benmo.paxos.step import NoticeKind
+from benmo.node.decision_notices import decision_notices
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import GENESIS_HASH, Ballot
+from benmo.wording import sentence
 
 
 def first_block(*runs: Run) -> Block:
@@ -15,28 +16,28 @@ def first_block(*runs: Run) -> Block:
 def test_each_transfer_of_a_decided_block_is_told() -> None:
     ledger = Ledger({1: 100, 2: 100, 3: 100})
     applied = ledger.apply(first_block(Run(2, 1, (3, 3), (60, 60))))
-    assert [notice.text for notice in decided_notices(applied, 2)] == [
+    assert [sentence(notice) for notice in decision_notices(applied, 2)] == [
         "slot 1 is decided: 2 transfers in ballot (5, 2)",
         "decided 2-1 (60 from node 2 to node 3)",
         "refused 2-2 (60 from node 2 to node 3)",
     ]
-    assert len(decided_notices(applied, 1)) == 1
+    assert len(decision_notices(applied, 1)) == 1
 
 
 def test_thousands_of_transfers_in_a_block_are_told_in_one_sentence() -> None:
     ledger = Ledger({1: 5000, 2: 5000, 3: 5000})
     runs = Run(1, 1, (3,), (1,)), Run(2, 1, (3,) * 3000, (1,) * 3000)
     applied = ledger.apply(first_block(*runs))
-    assert [notice.text for notice in decided_notices(applied, 2)] == [
+    assert [sentence(notice) for notice in decision_notices(applied, 2)] == [
         "slot 1 is decided: 3001 transfers in ballot (5, 2)",
         "decided 2-1 to 2-3000 (3000 transfers)",
     ]
-    assert len(decided_notices(applied, 1)) == 2
+    assert len(decision_notices(applied, 1)) == 2
 
 
 def test_where_one_is_refused_among_thousands_each_is_told() -> None:
     ledger = Ledger({1: 100, 2: 2999, 3: 100})
     run = Run(2, 1, (3,) * 3000, (1,) * 3000)
     applied = ledger.apply(first_block(run))
-    kinds = [notice.kind for notice in decided_notices(applied, 2)]
+    kinds = [notice.kind for notice in decision_notices(applied, 2)]
     assert kinds.count(NoticeKind.DECIDED) == 3000 and kinds.count(NoticeKind.REFUSED) == 1

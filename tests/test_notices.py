@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.ledger.transfers import Transfer
+from benmo.notices import TransferVoid
+from benmo.paxos.notices import CaughtUp
 from benmo.repl.notices import NoticePrinter
 
 STAMP = re.compile(r"^\d\d:\d\d:\d\d ", re.MULTILINE)
-AGAIN = Notice(NoticeKind.ACCEPTED, "again")
+AGAIN = CaughtUp(7)
 
 
 class Clock:
@@ -42,8 +44,8 @@ def test_of_a_burst_the_rest_is_counted_when_the_second_is_over(
 ) -> None:
     printer = NoticePrinter(has_colour=False)
     for notice in repeat(AGAIN, 40):
-        printer(notice)
-    assert printed(capsys) == ["again"] * 25
+        printer(notice, 0.0)
+    assert printed(capsys) == ["caught up to height 7"] * 25
     ((delay_s, ring),) = clock.timers
     assert delay_s == 0.25
     ring()
@@ -55,17 +57,17 @@ def test_what_is_left_out_is_told_once_and_before_what_comes_later(
 ) -> None:
     printer = NoticePrinter(has_colour=False)
     for notice in repeat(AGAIN, 27):
-        printer(notice)
+        printer(notice, 0.0)
     clock.now = 1001.0
-    printer(AGAIN)
-    assert printed(capsys)[25:] == ["(2 more notices left out)", "again"]
+    printer(AGAIN, 0.0)
+    assert printed(capsys)[25:] == ["(2 more notices left out)", "caught up to height 7"]
     clock.timers[0][1]()
     assert printed(capsys) == []
 
 
 def test_what_is_refused_is_always_shown(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     printer = NoticePrinter(has_colour=False)
-    for notice in repeat(Notice(NoticeKind.REFUSED, "refused"), 40):
-        printer(notice)
-    assert printed(capsys) == ["refused"] * 40
+    for notice in repeat(TransferVoid(1, Transfer(1, 2, 3, 5)), 40):
+        printer(notice, 0.0)
+    assert printed(capsys) == ["refused 1-2 (5 from node 1 to node 3)"] * 40
     assert clock.timers == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from benmo.commands.table import is_crash, is_wait, patience_s
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Hurry, Ran, Run
 from benmo.errors import ProtocolError, Refused
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import NodeLost, Watcher
 from benmo.paxos.types import NodeId
 from benmo.waiting import result_of
 
@@ -81,7 +82,7 @@ class AttachedNode:
         finally:
             self._expects_end = False
 
-    def watch(self, watcher: Callable[[Notice], None], tells_end: bool = True) -> None:
+    def watch(self, watcher: Watcher, tells_end: bool = True) -> None:
         """Let `watcher`, which must not block, have every notice; called in another thread.
 
         That the node is gone is the last one, if that is to be told and wasn't asked for.
@@ -89,7 +90,7 @@ class AttachedNode:
 
         def lost() -> None:
             if tells_end and not self._expects_end:
-                watcher(Notice(NoticeKind.LINK, f"node {self._node} is gone"))
+                watcher(NodeLost(self._node), time.time())
 
         self._loop.call_soon_threadsafe(self._connection.watch, watcher, lost)
 

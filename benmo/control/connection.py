@@ -23,7 +23,7 @@ from benmo.errors import ProtocolError, Refused, StateError
 from benmo.network.certificates import client_context, peer_identity
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
 
 
@@ -45,7 +45,7 @@ class NodeConnection(FrameReader):
         self.toolbar: Toolbar | None = None
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Answer]] = {}
-        self._watcher: Callable[[Notice], None] | None = None
+        self._watcher: Watcher | None = None
         self._lost: Callable[[], None] | None = None
 
     @property
@@ -77,7 +77,7 @@ class NodeConnection(FrameReader):
             if timer is not None:
                 timer.cancel()
 
-    def watch(self, watcher: Callable[[Notice], None], lost: Callable[[], None]) -> None:
+    def watch(self, watcher: Watcher, lost: Callable[[], None]) -> None:
         """Let `watcher` have every notice from now on, and keep `toolbar` current.
 
         `lost` is called when the connection is; then there is no toolbar any more.
@@ -91,9 +91,9 @@ class NodeConnection(FrameReader):
 
     def on_frame(self, payload: bytes) -> None:
         match decode_answer(payload):
-            case Told(kind, text, at):
+            case Told(at=at) as told:
                 if self._watcher is not None:
-                    self._watcher(Notice(NoticeKind(kind), text, at))
+                    self._watcher(told.notice(), at)
             case Shown(toolbar):
                 self.toolbar = toolbar
             case answer:

@@ -28,7 +28,9 @@ import msgspec
 from benmo.commands.node_status import Toolbar
 from benmo.errors import ProtocolError
 from benmo.ledger.transfers import Payments
+from benmo.notices import NOTICES, Notice
 from benmo.paxos.types import NodeId
+from benmo.typed_json import prepare
 
 T = TypeVar("T")
 
@@ -107,9 +109,24 @@ class Ran(_Message, frozen=True, tag=True):
 
 
 class Told(_Message, frozen=True, tag=True):
+    """A notice: the name of its kind in `benmo.notices`, its fields, and when it happened."""
+
     kind: str
-    text: str
+    fields: dict[str, object]
     at: float
+
+    @classmethod
+    def of(cls, notice: Notice, at: float) -> Told:
+        return cls(type(notice).__name__, msgspec.to_builtins(notice), at)
+
+    def notice(self) -> Notice:
+        """Raises `ProtocolError` for one that isn't known here."""
+        if self.kind not in NOTICES:
+            raise ProtocolError(f"there is no notice {self.kind[:20]!r}")
+        try:
+            return msgspec.convert(self.fields, NOTICES[self.kind])
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"a malformed {self.kind}: {error}") from error
 
 
 class Shown(_Message, frozen=True, tag=True):
@@ -198,6 +215,8 @@ Question = Run | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
 Request = Question | Watch | Hurry
 Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
+
+prepare(*NOTICES.values())
 
 _encoder = msgspec.msgpack.Encoder()
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

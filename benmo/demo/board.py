@@ -15,8 +15,10 @@ from queue import Empty, SimpleQueue
 
 from benmo.demo.entries import Entry, Guide, Heard, Reply, Sum, Told
 from benmo.demo.order import Order
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Notice
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
+from benmo.wording import sentence
 
 LINES_PER_S = 8.0
 BURST_LINES = 12
@@ -109,7 +111,7 @@ class Style:
                 for paragraph in entry.paragraphs
                 for line in _wrapped(paragraph, self._guide_columns())
             )
-        text = entry.text if isinstance(entry, Sum) else entry.notice.text
+        text = entry.text if isinstance(entry, Sum) else sentence(entry.notice)
         return self._coloured(f"n{entry.node:<{self._width - 1}}│ {text}", self._colour(entry))
 
     def _colour(self, entry: Told | Sum) -> str:
@@ -153,9 +155,9 @@ class Board:
         self._is_open = False
         self._told.put(None)
 
-    def tell(self, node: NodeId, notice: Notice) -> None:
+    def tell(self, node: NodeId, notice: Notice, at: float) -> None:
         if not self.is_quiet:
-            self._add(Told(node, notice))
+            self._add(Told(node, notice, at))
 
     def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None:
         """Say this after what the nodes have said so far; `on_shown` is called once it is seen."""

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Notice
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
 
 _SUMMED = {
@@ -19,15 +20,11 @@ _SUMMED = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a node said."""
+    """What a node said, and when it happened, in seconds since 1970."""
 
     node: NodeId
     notice: Notice
-
-    @property
-    def at(self) -> float:
-        """When it happened, in seconds since 1970."""
-        return self.notice.at
+    at: float
 
 
 @dataclass(slots=True)

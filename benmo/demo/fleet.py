@@ -18,7 +18,7 @@ from benmo.demo.links import Group, Links, Pair
 from benmo.demo.threads import at_once
 from benmo.errors import Refused, StateError
 from benmo.network.link import Link
-from benmo.paxos.step import Notice
+from benmo.notices import Notice
 from benmo.paxos.types import NodeId
 
 _START_S = 30.0
@@ -28,7 +28,7 @@ _EXIT_S = 10.0
 _CLEAN_END_S = 1.0
 _POLL_S = 0.03
 
-OnNotice = Callable[[NodeId, Notice], None]
+OnNotice = Callable[[NodeId, Notice, float], None]
 OnEnd = Callable[[NodeId, str], None]
 
 
@@ -252,7 +252,7 @@ class Fleet:
                     return str(error)
                 time.sleep(_POLL_S)
                 continue
-            attached.watch(lambda notice: self._on_notice(node, notice), tells_end=False)
+            attached.watch(lambda notice, at: self._on_notice(node, notice, at), tells_end=False)
             self._attached[node] = attached
             return ""
         return f"node {node} ended {process.how_it_ended}"

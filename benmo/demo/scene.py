@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,14 +11,9 @@ from benmo.control.connection import NodeGone
 from benmo.demo.fleet import Fleet
 from benmo.errors import Refused
 from benmo.network.link import Link
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Notice, RunApplied, SlotDecided, TransferApplied
+from benmo.paxos.notices import BallotGivenUp, LeadershipWon, NoticeKind, ProposalAccepted
 from benmo.paxos.types import Ballot, NodeId
-
-_BALLOT = r"\((\d+), (\d+)\)"
-_LEADS = re.compile(rf"leads with ballot {_BALLOT}: promised by ([0-9, ]+)")
-_ACCEPTED = re.compile(rf"accepted slot (\d+) from node \d+ in ballot {_BALLOT}")
-_DECIDED = re.compile(rf"slot (\d+) is decided: .* in ballot {_BALLOT}")
-_GIVES_UP = re.compile(rf"gives ballot {_BALLOT} up: (.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +27,8 @@ class Decided:
     """In which a majority accepted it; if none was seen to, the one in the block."""
     accepted_by: tuple[NodeId, ...]
     """A majority; empty if none was seen to accept it in one ballot."""
-    promised_by: str
-    """As the leader listed them; empty if it wasn't heard to since the mark."""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A ballot with which a node could not lead."""
-
-    node: NodeId
-    ballot: Ballot
-    reason: str
+    promised_by: tuple[NodeId, ...]
+    """Those whose promises made it leader; none if that wasn't reported since the mark."""
 
 
 class Scene:
@@ -150,33 +135,35 @@ class Scene:
 
     def decided(self) -> list[Decided]:
         """Every slot that was decided, in order."""
-        found = (_DECIDED.fullmatch(text) for _, text in self._texts())
-        proposed_in = {int(each[1]): _ballot(each.groups()[1:3]) for each in found if each}
+        proposed_in = {
+            notice.slot: notice.ballot
+            for _, notice in self._since_mark()
+            if isinstance(notice, SlotDecided)
+        }
         choices = self._choices()
         promised = self._promised()
-        told = []
+        decided = []
         for slot, first in sorted(proposed_in.items()):
             ballot, nodes = choices.get(slot, (first, ()))
-            told.append(Decided(slot, first, ballot, nodes, promised.get(ballot, "")))
-        return told
+            decided.append(Decided(slot, first, ballot, nodes, promised.get(ballot, ())))
+        return decided
 
     def decided_for(self, payer: NodeId) -> Decided | None:
         """The slot in which the last transfer of this node's was decided, if that was told."""
-        slot = wanted = 0
-        for text in (text for node, text in self._texts() if node == payer):
-            if found := _DECIDED.fullmatch(text):
-                slot = int(found[1])
-            elif text.startswith(f"decided {payer}-"):
-                wanted = slot
+        slots = [
+            notice.slot
+            for node, notice in self._since_mark()
+            if node == payer and isinstance(notice, TransferApplied | RunApplied)
+        ]
+        wanted = slots[-1] if slots else 0
         return next((decided for decided in self.decided() if decided.slot == wanted), None)
 
     def _choices(self) -> dict[int, tuple[Ballot, tuple[NodeId, ...]]]:
         """For each slot, the lowest ballot in which a majority accepted it, and who did."""
         accepted: dict[tuple[int, Ballot], set[NodeId]] = {}
         for node, notice in list(self._notices):
-            if found := _ACCEPTED.fullmatch(notice.text):
-                ballot = _ballot(found.groups()[1:3])
-                accepted.setdefault((int(found[1]), ballot), set()).add(node)
+            if isinstance(notice, ProposalAccepted):
+                accepted.setdefault((notice.slot, notice.ballot), set()).add(node)
         quorum = len(self.everyone) // 2 + 1
         choices: dict[int, tuple[Ballot, tuple[NodeId, ...]]] = {}
         for (slot, ballot), nodes in sorted(accepted.items()):
@@ -184,24 +171,19 @@ class Scene:
                 choices.setdefault(slot, (ballot, tuple(sorted(nodes))))
         return choices
 
-    def _promised(self) -> dict[Ballot, str]:
-        found = (_LEADS.fullmatch(text) for _, text in self._texts())
-        return {_ballot(each.groups()[:2]): each[3] for each in found if each}
+    def _promised(self) -> dict[Ballot, tuple[NodeId, ...]]:
+        return {
+            notice.ballot: notice.promised_by
+            for _, notice in self._since_mark()
+            if isinstance(notice, LeadershipWon)
+        }
 
-    def given_up(self) -> list[GivenUp]:
-        return [
-            GivenUp(node, _ballot(found.groups()[:2]), found[3])
-            for node, text in self._texts()
-            if (found := _GIVES_UP.fullmatch(text))
-        ]
+    def given_up(self) -> list[BallotGivenUp]:
+        """The ballots with which a node could not lead."""
+        return [notice for _, notice in self._since_mark() if isinstance(notice, BallotGivenUp)]
 
     def count(self, kind: NoticeKind) -> int:
-        return sum(notice.kind is kind for _, notice in self._notices[self._marked :])
+        return sum(notice.kind is kind for _, notice in self._since_mark())
 
-    def _texts(self) -> list[tuple[NodeId, str]]:
-        return [(node, notice.text) for node, notice in self._notices[self._marked :]]
-
-
-def _ballot(digits: Sequence[str | None]) -> Ballot:
-    number, node = digits
-    return Ballot(int(number or 0), int(node or 0))
+    def _since_mark(self) -> list[tuple[NodeId, Notice]]:
+        return self._notices[self._marked :]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from benmo.demo.scene import Decided, Scene
 from benmo.paxos.types import NodeId
+from benmo.wording import listed as comma_listed
+from benmo.wording import why_given_up
 
 
 def what_agreement_was(scene: Scene) -> list[str]:
@@ -31,7 +33,7 @@ def what_healing_was(scene: Scene, payer: NodeId) -> str:
 def what_the_duel_was(scene: Scene) -> list[str]:
     """Who gave a ballot up, and what was decided."""
     lost = [
-        f"Node {lost.node} had ballot {lost.ballot} and gave it up: {lost.reason}."
+        f"Node {lost.ballot.node} had ballot {lost.ballot} and gave it up: {why_given_up(lost)}."
         for lost in scene.given_up()[:2]
     ]
     how = (
@@ -100,7 +102,8 @@ def _led(decided: Decided) -> str:
     if decided.promised_by:
         return (
             f"Node {leader} waited its election delay, then asked all to promise ballot "
-            f"{decided.ballot}. Nodes {decided.promised_by} did: a majority, so it led. "
+            f"{decided.ballot}. Nodes {comma_listed(decided.promised_by)} did: a majority, so it "
+            f"led. "
         )
     return f"Node {leader} led already. " if decided.accepted_by else ""
 

@@ -16,7 +16,7 @@ from benmo.demo.demo import Demo
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 from benmo.errors import StateError
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Notice, ProcessEnded
 from benmo.paxos.types import NodeId
 from benmo.repl.batch import run_lines
 
@@ -92,15 +92,15 @@ class Session:
 
     # In other threads.
 
-    def _on_notice(self, node: NodeId, notice: Notice) -> None:
+    def _on_notice(self, node: NodeId, notice: Notice, at: float) -> None:
         if self._stage.tour is not None:
             self._stage.tour.tell(node, notice)
         if self._stage.board is not None:
-            self._stage.board.tell(node, notice)
+            self._stage.board.tell(node, notice, at)
 
     def _on_end(self, node: NodeId, how: str) -> None:
         """A node ended by itself."""
         if self._stage.board is not None:
-            self._stage.board.tell(node, Notice(NoticeKind.WARNING, how, time.time()))
+            self._stage.board.tell(node, ProcessEnded(how), time.time())
         else:
             print(f"benmo: node {node} {how}", file=sys.stderr)

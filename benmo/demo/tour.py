@@ -12,7 +12,7 @@ from typing import Protocol
 from benmo.demo.fleet import Fleet
 from benmo.demo.scene import Scene
 from benmo.demo.sentences import listed, many
-from benmo.paxos.step import Notice
+from benmo.notices import Notice
 from benmo.paxos.types import NodeId
 
 _LOOK_EVERY_S = 0.1

@@ -9,7 +9,8 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_keys import Known
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Message
-from benmo.paxos.step import Confirmation, Notice
+from benmo.paxos.notices import ProtocolNotice
+from benmo.paxos.step import Confirmation
 from benmo.paxos.types import NodeId
 
 
@@ -75,7 +76,7 @@ class Admission:
 class Report:
     """What a turn led to, for whoever watches: all of it is durable."""
 
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[ProtocolNotice] = field(default_factory=list)
     applied: list[AppliedBlock] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     misbehaved: list[tuple[NodeId, str]] = field(default_factory=list)

@@ -21,6 +21,7 @@ from benmo.network.frames import FrameReader, frame
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
 from benmo.network.listener import Listener, listen
 from benmo.network.wire import decode_message, encode_message
+from benmo.notices import Notice, PeerDropped, PeerNotDialled, PeerTakesNothing, StrangerDropped
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 
@@ -45,7 +46,7 @@ class _Accepted(FrameReader):
             self.peer = self._owner.admit(self)
         except ProtocolError as error:
             self.abort()
-            self._owner.on_warning(f"a connection was dropped: {error}")
+            self._owner.on_notice(StrangerDropped(str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -64,7 +65,8 @@ class _Accepted(FrameReader):
             self._owner.on_message(self.peer, decode_message(payload))
 
     def on_misbehaviour(self, reason: str) -> None:
-        self._owner.on_warning(f"the connection from node {self.peer} was dropped: {reason}")
+        if self.peer is not None:
+            self._owner.on_notice(PeerDropped(self.peer, reason))
 
 
 class _Dialled(asyncio.Protocol):
@@ -119,11 +121,11 @@ class PeerTransport:
         tls: Path,
         on_message: Callable[[NodeId, Message], None],
         on_link: Callable[[NodeId, bool], None],
-        on_warning: Callable[[str], None],
+        on_notice: Callable[[Notice], None],
         control: Callable[[], FrameReader],
     ) -> None:
         self.on_message = on_message
-        self.on_warning = on_warning
+        self.on_notice = on_notice
         self._on_link = on_link
         self._control = control
         self._cluster = cluster
@@ -193,7 +195,7 @@ class PeerTransport:
             return
         transport.write(data)
         if transport.get_write_buffer_size() > SEND_BYTES_MAX:
-            self.on_warning(f"node {to} takes nothing: its connection was dropped")
+            self.on_notice(PeerTakesNothing(to))
             transport.abort()
 
     # Links.
@@ -233,7 +235,7 @@ class PeerTransport:
 
     def drop(self, node: NodeId, reason: str) -> None:
         """The peer misbehaved: close what it writes on."""
-        self.on_warning(f"the connection from node {node} was dropped: {reason}")
+        self.on_notice(PeerDropped(node, reason))
         incoming = self._peers[node].incoming
         if incoming is not None:
             incoming.abort()
@@ -328,7 +330,7 @@ class PeerTransport:
         except (OSError, TimeoutError, UnicodeError, ssl.SSLError):
             return
         except ProtocolError as error:
-            self.on_warning(f"node {node} can't be dialled: {error}")
+            self.on_notice(PeerNotDialled(node, str(error)))
         finally:
             if dialled is not None:
                 dialled.abort()

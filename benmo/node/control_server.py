@@ -41,7 +41,7 @@ from benmo.node.decision_waits import Paid as PaidFor
 from benmo.node.execute import execute
 from benmo.node.service import Service
 from benmo.node.submissions import Asked
-from benmo.paxos.step import Notice
+from benmo.notices import Notice
 
 _TOOLBAR_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20
@@ -256,11 +256,11 @@ class ControlServer(FrameReader):
                 self._write(Shown(self._service.toolbar))
             await asyncio.sleep(_TOOLBAR_EVERY_S)
 
-    def _on_notice(self, notice: Notice) -> None:
+    def _on_notice(self, notice: Notice, at: float) -> None:
         """A reader that is too slow for the notices loses some, rather than the node its memory."""
         transport = self.transport
         if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
-            self._write(Told(notice.kind, notice.text, notice.at))
+            self._write(Told.of(notice, at))
 
     def _write(self, answer: Answer) -> None:
         if not self._service.has_failed:

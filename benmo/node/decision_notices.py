@@ -1,38 +1,29 @@
-"""What a decided block means to the users of a node, in sentences."""
+"""What a decided block means to the users of a node, as notices."""
 
 from __future__ import annotations
 
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import NodeNotice, RunApplied, SlotDecided, TransferApplied, TransferVoid
 from benmo.paxos.types import NodeId
 
-_TOLD_EACH_MAX = 500
-"""Of more transfers in a block, each is not told for itself."""
+_REPORTED_EACH_MAX = 500
+"""Of more transfers in a block, each doesn't get a notice of its own."""
 
 
-def decided_notices(applied: AppliedBlock, node: NodeId) -> list[Notice]:
-    """A sentence for a decided block, and one for each of this node's transfers in it.
+def decision_notices(applied: AppliedBlock, node: NodeId) -> list[NodeNotice]:
+    """A notice for a decided block, and one for each of this node's transfers in it.
 
-    Of many that were applied there is one sentence, since nobody reads them one by one.
+    Of many that were applied there is one notice, since nobody reads them one by one.
     """
     block = applied.block
-    count = len(block)
-    notices = [
-        Notice(
-            NoticeKind.DECIDED,
-            f"slot {block.slot} is decided: {count} transfer{'s' if count != 1 else ''} "
-            f"in ballot {block.ballot}",
-        )
-    ]
+    notices: list[NodeNotice] = [SlotDecided(block.slot, block.ballot, len(block))]
     own = [run for run in block.runs if run.debit == node]
-    if not (applied.refused or applied.skipped) and sum(map(len, own)) > _TOLD_EACH_MAX:
-        for run in own:
-            text = f"decided {node}-{run.first} to {node}-{run.end - 1} ({len(run)} transfers)"
-            notices.append(Notice(NoticeKind.DECIDED, text))
+    if not (applied.refused or applied.skipped) and sum(map(len, own)) > _REPORTED_EACH_MAX:
+        notices += (RunApplied(block.slot, node, run.first, run.end) for run in own)
         return notices
     for transfer, outcome in applied.outcomes():
         if transfer.debit_node == node and outcome is Outcome.APPLIED:
-            notices.append(Notice(NoticeKind.DECIDED, f"decided {transfer}"))
+            notices.append(TransferApplied(block.slot, transfer))
         elif transfer.debit_node == node and outcome is Outcome.REFUSED:
-            notices.append(Notice(NoticeKind.REFUSED, f"refused {transfer}"))
+            notices.append(TransferVoid(block.slot, transfer))
     return notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from benmo.commands.node_status import Toolbar
 from benmo.control.connection import NodeGone
 from benmo.node.execute import execute
 from benmo.node.service import Service
-from benmo.paxos.step import Notice
+from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
 from benmo.waiting import result_of
 
@@ -39,7 +39,7 @@ class OwnNode:
     def run(self, line: str, output_format: str) -> Rendered:
         return self._result(execute(self._service, line, output_format))
 
-    def watch(self, watcher: Callable[[Notice], None]) -> None:
+    def watch(self, watcher: Watcher) -> None:
         async def begin() -> None:
             self._service.watch(watcher)
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 from random import Random
 from typing import Any, TypeVar
@@ -33,18 +32,19 @@ from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerTransport
 from benmo.network.ports import holder_of
 from benmo.node.confirmed_reads import Confirmer
-from benmo.node.decision_notices import decided_notices
+from benmo.node.decision_notices import decision_notices
 from benmo.node.height_waits import Heights
 from benmo.node.meter import Meter
 from benmo.node.submissions import Submissions
 from benmo.node.view import View
+from benmo.notices import Notice, Watcher
 from benmo.paxos.messages import Accepted, Message
-from benmo.paxos.step import Notice, NoticeKind
 from benmo.paxos.types import NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.wording import sentence
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
@@ -102,7 +102,7 @@ class Service:
         self._confirmer = Confirmer(lambda ticket: self._happened(Asked(ticket)))
         self.submissions = Submissions(node, self._happened)
         self._changed: asyncio.Future[None] = self._loop.create_future()
-        self._watchers: set[Callable[[Notice], None]] = set()
+        self._watchers: set[Watcher] = set()
         self.control: Callable[[Service], FrameReader] | None = None
         """Makes the protocol of a connection that may command this node."""
         self._transport = PeerTransport(
@@ -111,7 +111,7 @@ class Service:
             state.tls(node),
             on_message=self._received,
             on_link=lambda peer, up: self._happened(LinkChanged(peer, up)),
-            on_warning=lambda text: self._notice(Notice(NoticeKind.WARNING, text, self._now())),
+            on_notice=lambda notice: self._notice(notice, self._now()),
             control=self._make_control,
         )
         self._key_index = SqliteKeyIndex(state.keys(node), node)
@@ -236,7 +236,7 @@ class Service:
     def restore(self, peer: NodeId) -> None:
         self._transport.restore(peer)
 
-    def watch(self, watcher: Callable[[Notice], None]) -> Callable[[], None]:
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Let `watcher` have every notice from now on; what is returned ends that."""
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
@@ -349,16 +349,17 @@ class Service:
         if report.applied:
             self._heights.grown()
         if self._watchers:
-            decided = (decided_notices(applied, self.node) for applied in report.applied)
+            decided = (decision_notices(applied, self.node) for applied in report.applied)
             for notice in chain(report.notices, *decided):
-                self._notice(replace(notice, at=now))
+                self._notice(notice, now)
         changed, self._changed = self._changed, self._loop.create_future()
         changed.set_result(None)
 
-    def _notice(self, notice: Notice) -> None:
-        _LOG.debug("%s: %s", notice.kind, notice.text)
+    def _notice(self, notice: Notice, at: float) -> None:
+        if _LOG.isEnabledFor(logging.DEBUG):
+            _LOG.debug("%s: %s", notice.kind, sentence(notice))
         for watcher in list(self._watchers):
-            watcher(notice)
+            watcher(notice, at)
 
     def fail(self, error: BaseException) -> None:
         """Stop taking part at once: what could not be made durable must not be answered.

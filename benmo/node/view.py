@@ -11,6 +11,7 @@ from benmo.engine.engine import Engine
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerTransport
 from benmo.paxos.types import Ballot, NodeId
+from benmo.wording import why_no_quorum
 
 
 class View:
@@ -71,7 +72,8 @@ class View:
         """In a few words, why what is queued is not decided yet."""
         replica = self._engine.replica
         if not replica.reachability.has_quorum:
-            return f"node {self.node} {replica.reachability.why_no_quorum}"
+            settings, reached = self._engine.settings, replica.reachability.reached
+            return why_no_quorum(self.node, reached, len(settings.nodes), settings.quorum)
         if replica.leader.is_active:
             return f"node {self.node} is at it with ballot {replica.leader.ballot}"
         if replica.election.leader != Ballot.ZERO:

@@ -106,6 +106,7 @@ The parts
 `election.py`         when to campaign: liveness
 `replica.py`          one node: routes to the roles and merges their effects
 `step.py`             the effects that a call gives back
+`notices.py`          what is reported to people who watch
 `message_checks.py`   which messages are taken at all
 `quorum_reads.py`     how far the chain may be: linearizable reads
 `reachability.py`     which peers can be reached, and how far they are

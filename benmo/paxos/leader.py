@@ -16,7 +16,13 @@ from math import inf
 
 from benmo.paxos.announcements import Announcements
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
-from benmo.paxos.step import NoticeKind, Step
+from benmo.paxos.notices import (
+    CampaignBegun,
+    ForeignBlockReported,
+    LeadershipWon,
+    ProposalMade,
+)
+from benmo.paxos.step import Step
 from benmo.paxos.thrifty_votes import ThriftyVotes
 from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
 
@@ -104,7 +110,7 @@ class Leader:
         self.resign()
         self.ballot = ballot
         self._enter(Phase.PREPARE, now)
-        step.notice(NoticeKind.CAMPAIGN, f"wants to lead: asks for promises for ballot {ballot}")
+        step.notices.append(CampaignBegun(ballot))
         step.send_all(self._settings.peers, Prepare(ballot))
 
     def on_promise(self, sender: NodeId, message: Promise, now: float, step: Step) -> None:
@@ -114,8 +120,7 @@ class Leader:
         self.promises[sender] = message
         if len(self.promises) >= self._settings.quorum:
             self._enter(Phase.CATCH_UP, now)
-            nodes = ", ".join(map(str, sorted(self.promises)))
-            step.notice(NoticeKind.LEADER, f"leads with ballot {self.ballot}: promised by {nodes}")
+            step.notices.append(LeadershipWon(self.ballot, tuple(sorted(self.promises))))
 
     def propose(self, height: int, head: str, now: float, step: Step) -> None:
         """Phase 2a, once the application has every block up to `height`.
@@ -136,8 +141,7 @@ class Leader:
         self.proposal = Proposal(self.ballot, block)
         self._accepted_by = set()
         self._enter(Phase.ACCEPT, now)
-        whose = "" if self.proposed_own else ", taken over from a promise"
-        step.notice(NoticeKind.PROPOSED, f"proposes slot {block.slot}{whose}")
+        step.notices.append(ProposalMade(block.slot, self.ballot, not self.proposed_own))
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
         wanted = {*self._application.payers(block), *self.announcements.payers}
         if self._application.bytes_of(block) > self._settings.thrift_bytes_max:
@@ -215,7 +219,7 @@ class Leader:
         for node, promise in self.promises.items():
             accepted = promise.accepted if promise.height == height else None
             if accepted is not None and accepted.block.previous != head:
-                step.notice(NoticeKind.WARNING, f"node {node} reports a block of another chain")
+                step.notices.append(ForeignBlockReported(node))
                 return True
         return False
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from math import inf
 
 from benmo.paxos.messages import Behind, Blocks, Decide
+from benmo.paxos.notices import CaughtUp
 from benmo.paxos.reachability import Reachability
-from benmo.paxos.step import DecideRecord, NoticeKind, Step
+from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Ballot, Block, NodeId, Proposal, ProtocolError, Settings
 
 _PATIENCE_MIN_MS = 100
@@ -86,7 +87,7 @@ class Learner:
         if self.height < message.height:
             self.ask(sender, message.height, now, step)
         else:
-            step.notice(NoticeKind.CAUGHT_UP, f"caught up to height {self.height}")
+            step.notices.append(CaughtUp(self.height))
             step.send(sender, Behind(self.height))
 
     def ask(self, peer: NodeId, height: int, now: float, step: Step) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Set
 from math import inf
 
-from benmo.paxos.step import NoticeKind, Step
+from benmo.paxos.notices import QuorumMissing
+from benmo.paxos.step import Step
 from benmo.paxos.types import NodeId, Settings
 
 
@@ -21,7 +22,7 @@ class Reachability:
         self._linked: set[NodeId] = set()
         self._reachable: set[NodeId] = set()
         self._heights = dict.fromkeys(settings.peers, 0)
-        self._was_told = False
+        self._is_reported = False
 
     def __contains__(self, node: object) -> bool:
         return node in self._heights
@@ -36,18 +37,13 @@ class Reachability:
         """How many nodes this one can reach, itself included."""
         return 1 + len(self._reachable)
 
-    @property
-    def why_no_quorum(self) -> str:
-        """What to say of a node without a quorum."""
-        nodes = len(self._settings.nodes)
-        return f"reaches {self.reached} of {nodes}, needs {self._settings.quorum}"
-
-    def tell_no_quorum(self, is_waiting: bool, step: Step) -> None:
-        """Say that what is queued can't be decided: once, until there was a quorum again."""
-        if is_waiting and not self._was_told:
-            text = f"queued, not decided: node {self._settings.node} {self.why_no_quorum}"
-            step.notice(NoticeKind.NO_QUORUM, text)
-            self._was_told = True
+    def report_no_quorum(self, is_waiting: bool, step: Step) -> None:
+        """Report that what is queued can't be decided: once, until there was a quorum again."""
+        if is_waiting and not self._is_reported:
+            settings = self._settings
+            nodes = len(settings.nodes)
+            step.notices.append(QuorumMissing(settings.node, self.reached, nodes, settings.quorum))
+            self._is_reported = True
 
     @property
     def deadline(self) -> float:
@@ -88,7 +84,7 @@ class Reachability:
 
     def _reach(self, peer: NodeId) -> None:
         self._reachable.add(peer)
-        self._was_told = self._was_told and not self.has_quorum
+        self._is_reported = self._is_reported and not self.has_quorum
 
     def on_height(self, peer: NodeId, height: int) -> None:
         self._heights[peer] = height

@@ -29,9 +29,17 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
+from benmo.paxos.notices import (
+    BallotGivenUp,
+    Defeat,
+    LeaderLost,
+    PromiseMade,
+    ProposalAccepted,
+    ReachabilityChanged,
+)
 from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.reachability import Reachability
-from benmo.paxos.step import BlocksWanted, NoticeKind, Step
+from benmo.paxos.step import BlocksWanted, Step
 from benmo.paxos.types import (
     Application,
     Ballot,
@@ -165,7 +173,7 @@ class Replica:
             step.send_all(self.settings.peers, self._heartbeat())
             self._forward(step, again=True)
         if now >= self.leader.round_deadline:
-            self._give_up("no quorum answered in time", now, step)
+            self._give_up(Defeat.NO_ANSWER, now, step)
         self.learner.on_timer(now, step)
         self._propose(now, step)
         self.leader.on_timer(now, step)
@@ -207,7 +215,7 @@ class Replica:
     def _on_prepare(self, sender: NodeId, ballot: Ballot, now: float, step: Step) -> None:
         answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
         if isinstance(answer, Promise):
-            step.notice(NoticeKind.PROMISED, f"promised ballot {ballot} to node {sender}")
+            step.notices.append(PromiseMade(ballot, sender))
             self._follow(ballot, now, step)
         if answer is not None:
             step.send(sender, answer)
@@ -220,10 +228,7 @@ class Replica:
         answer = self.acceptor.on_accept(proposal, self.learner.height, step)
         match answer:
             case Accepted():
-                step.notice(
-                    NoticeKind.ACCEPTED,
-                    f"accepted slot {proposal.slot} from node {sender} in ballot {proposal.ballot}",
-                )
+                step.notices.append(ProposalAccepted(proposal.slot, proposal.ballot, sender))
                 self._follow(proposal.ballot, now, step)
                 step.send(sender, answer)
             case Behind():
@@ -260,7 +265,7 @@ class Replica:
     def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:
         is_refused = message.ballot == self.leader.ballot < message.promised
         if self.leader.is_active and is_refused:
-            self._give_up(f"node {sender} has promised ballot {message.promised}", now, step)
+            self._give_up(Defeat.NACK, now, step, message.promised, sender)
 
     def _on_behind(self, sender: NodeId, height: int, step: Step) -> None:
         self.reachability.on_height(sender, height)
@@ -297,7 +302,7 @@ class Replica:
         if ballot.node == self.settings.node:
             return
         if self.leader.is_active and ballot > self.leader.ballot:
-            self._give_up(f"node {ballot.node} has the higher ballot {ballot}", now, step)
+            self._give_up(Defeat.OUTBID, now, step, ballot)
         if self.reachability.is_reachable(ballot.node):
             if ballot != self.election.leader:
                 self.learner.forget_request()
@@ -311,15 +316,22 @@ class Replica:
         if self.settings.tenure is Tenure.STABLE and not self.leader.is_active:
             self.election.forward(self._application, again, step)
 
-    def _give_up(self, reason: str, now: float, step: Step) -> None:
-        step.notice(NoticeKind.CAMPAIGN, f"gives ballot {self.leader.ballot} up: {reason}")
+    def _give_up(
+        self,
+        defeat: Defeat,
+        now: float,
+        step: Step,
+        higher: Ballot = Ballot.ZERO,
+        nacker: NodeId | None = None,
+    ) -> None:
+        step.notices.append(BallotGivenUp(self.leader.ballot, defeat, higher, nacker))
         self.leader.resign()
         self.election.on_failed(now)
 
     def _campaign(self, now: float, step: Step) -> None:
         if not self.reachability.has_quorum:
             self.election.on_failed(now)
-            self.reachability.tell_no_quorum(self._application.front() > 0, step)
+            self.reachability.report_no_quorum(self._application.front() > 0, step)
             return
         self.election.on_impatient()
         self.learner.forget_request()
@@ -331,12 +343,12 @@ class Replica:
         step.send(self.settings.node, answer)
 
     def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
-        step.notice(NoticeKind.LINK, f"node {peer} is {'reachable' if up else 'unreachable'}")
+        step.notices.append(ReachabilityChanged(peer, up))
         self.leader.on_link(peer, up, now)
         if not up:
             self.learner.on_gone(peer, now)
         if not up and self.election.on_gone(peer, now):
-            step.notice(NoticeKind.LEADER, f"the leader, node {peer}, is gone")
+            step.notices.append(LeaderLost(peer))
 
     def _settle(self, now: float, step: Step) -> None:
         """What depends on the application: only once it has applied what was decided."""
@@ -347,7 +359,7 @@ class Replica:
         self.election.settle(wants, self.leader.is_active, now)
         self._forward(step)
         if not self.reachability.has_quorum:
-            self.reachability.tell_no_quorum(front > 0, step)
+            self.reachability.report_no_quorum(front > 0, step)
 
     # Invariants.
 

@@ -5,16 +5,16 @@ step.messages   … before these leave, one's own to oneself included
 step.reads      blocks to be read from the chain and sent
 step.decided    blocks for the ledger, in order
 step.confirmations  how far the chain may be, where that was asked
-step.notices    sentences for whoever watches
+step.notices    what people who watch want to know
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from benmo.paxos.messages import Message
+from benmo.paxos.notices import ProtocolNotice
 from benmo.paxos.types import Ballot, Block, NodeId, Proposal
 
 
@@ -47,35 +47,6 @@ class DecideRecord:
 Record = PromiseRecord | AcceptRecord | DecideRecord
 
 
-class NoticeKind(StrEnum):
-    """What a notice is about, so that a watcher can choose."""
-
-    PROMISED = "promised"
-    ACCEPTED = "accepted"
-    CAMPAIGN = "campaign"
-    LEADER = "leader"
-    PROPOSED = "proposed"
-    NO_QUORUM = "no quorum"
-    DECIDED = "decided"
-    REFUSED = "refused"
-    LINK = "link"
-    CAUGHT_UP = "caught up"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something happened that a person who watches wants to read.
-
-    `at` is when the turn began in which it happened, in seconds since 1970, as far as that is
-    known: on one machine, a cause is earlier than its effect on another node.
-    """
-
-    kind: NoticeKind
-    text: str
-    at: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class BlocksWanted:
     """`to` lacks the blocks from `first_slot` on: read a chunk of them and send it."""
@@ -100,7 +71,7 @@ class Step:
     messages: list[tuple[NodeId, Message]] = field(default_factory=list)
     reads: list[BlocksWanted] = field(default_factory=list)
     decided: list[Block] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[ProtocolNotice] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
 
     def send(self, to: NodeId, message: Message) -> None:
@@ -108,6 +79,3 @@ class Step:
 
     def send_all(self, nodes: Iterable[NodeId], message: Message) -> None:
         self.messages.extend((node, message) for node in nodes)
-
-    def notice(self, kind: NoticeKind, text: str) -> None:
-        self.notices.append(Notice(kind, text))

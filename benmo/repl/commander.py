@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from benmo.commands.answers import Rendered
 from benmo.commands.node_status import Toolbar
-from benmo.paxos.step import Notice
+from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
 
 
@@ -32,5 +31,5 @@ class Commander(Runner, Protocol):
     def toolbar(self) -> Toolbar | None:
         """Its state as of a moment ago; None if unknown."""
 
-    def watch(self, watcher: Callable[[Notice], None]) -> None:
+    def watch(self, watcher: Watcher) -> None:
         """Let `watcher`, which must not block, have every notice; called in another thread."""

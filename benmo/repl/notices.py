@@ -11,7 +11,9 @@ from typing import TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
 
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.notices import Notice
+from benmo.paxos.notices import NoticeKind
+from benmo.wording import sentence
 
 _PRINT_EVERY_S = 0.03
 """Short enough to see a notice at once; prompt_toolkit draws the prompt anew each time."""
@@ -44,9 +46,9 @@ class NoticePrinter:
         self._printed = 0
         self._left_out = 0
 
-    def __call__(self, notice: Notice) -> None:
+    def __call__(self, notice: Notice, _at: float) -> None:
         if self._admits(notice):
-            self._print(notice.kind, notice.text)
+            self._print(notice.kind, sentence(notice))
 
     def _admits(self, notice: Notice) -> bool:
         now = time.monotonic()

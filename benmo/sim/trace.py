@@ -35,6 +35,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.types import NodeId, Proposal
 from benmo.storage.journal import State
+from benmo.wording import sentence
 
 LAST_STEPS = 40
 """How many of the last steps a failure shows."""
@@ -149,7 +150,7 @@ class Trace:
         for confirmation in report.confirmations:
             self.state(now, node, f"is told that the chain may be at {confirmation.height}")
         for notice in report.notices:
-            self.state(now, node, notice.text)
+            self.state(now, node, sentence(notice))
         for applied in report.applied:
             self.state(now, node, f"decided slot {applied.block.slot}: {outcomes(applied)}")
 

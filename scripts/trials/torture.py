@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,10 +21,9 @@ from benmo.commands.answers import Rendered
 from benmo.control.attached_node import AttachedNode
 from benmo.errors import StateError
 from benmo.network.ports import free_ports
-from benmo.paxos.step import Notice
+from benmo.notices import Notice, TransferApplied, TransferVoid
 from benmo.paxos.types import Tenure
 
-_SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
 _BLOCKS_AT_A_TIME = 500
 
 
@@ -41,10 +39,12 @@ class Told:
     decided: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
 
-    def on_notice(self, notice: Notice) -> None:
-        match = _SHOWN.match(notice.text)
-        if match is not None:
-            (self.decided if match[1] == "decided" else self.refused).add(match[2])
+    def on_notice(self, notice: Notice, _at: float) -> None:
+        match notice:
+            case TransferApplied(_, transfer):
+                self.decided.add(transfer.id)
+            case TransferVoid(_, transfer):
+                self.refused.add(transfer.id)
 
 
 class Node:

@@ -19,8 +19,9 @@ from benmo.engine.events import Received
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
 from benmo.node.service import Service
+from benmo.notices import Notice
 from benmo.paxos.messages import Prepare
-from benmo.paxos.step import Notice, PromiseRecord
+from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.journal import QueueRecord, State
@@ -141,7 +142,7 @@ def _watch_once(service: Service, watchers: int) -> list[list[Notice]]:
     """Watchers that leave at the first notice, while it is being told to the others."""
 
     def add(told: list[Notice]) -> None:
-        def leave(notice: Notice) -> None:
+        def leave(notice: Notice, _at: float) -> None:
             told.append(notice)
             stop_watching()
 

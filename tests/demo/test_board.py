@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -14,13 +15,32 @@ from benmo.demo.board import (
     Style,
 )
 from benmo.demo.entries import Guide, Reply, Sum, Told
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.ledger.transfers import Transfer
+from benmo.notices import Notice, SlotDecided, StrangerDropped, TransferVoid
+from benmo.paxos.notices import NoticeKind, PromiseMade, ProposalAccepted, QuorumMissing
+from benmo.paxos.types import Ballot
+from benmo.wording import sentence
 
 STYLE = Style((1, 2, 3), has_colour=False)
 
 
+NOTICES: dict[NoticeKind, Callable[[int], Notice]] = {
+    NoticeKind.ACCEPTED: lambda number: ProposalAccepted(number, Ballot(1, 1), 1),
+    NoticeKind.PROMISED: lambda number: PromiseMade(Ballot(number, 1), 1),
+    NoticeKind.DECIDED: lambda number: SlotDecided(number, Ballot(1, 1), 1),
+    NoticeKind.REFUSED: lambda number: TransferVoid(1, Transfer(2, number, 1, 5)),
+    NoticeKind.NO_QUORUM: lambda number: QuorumMissing(2, number, 3, 2),
+    NoticeKind.WARNING: lambda number: StrangerDropped(f"reason {number}"),
+}
+
+
 def told(number: int, node: int = 1, kind: NoticeKind = NoticeKind.ACCEPTED) -> Told:
-    return Told(node, Notice(kind, f"notice {number}"))
+    return Told(node, NOTICES[kind](number), 0.0)
+
+
+def words(number: int, kind: NoticeKind = NoticeKind.ACCEPTED) -> str:
+    """What is shown of `told(number)`."""
+    return sentence(NOTICES[kind](number))
 
 
 def guide(*paragraphs: str) -> Guide:
@@ -36,7 +56,7 @@ def test_a_small_burst_is_shown_at_once_and_in_order() -> None:
     for number in range(BURST_LINES):
         pacer.add(told(number, node=1 + number % 2))
     lines = shown(pacer, now=100.0)
-    assert lines == [f"n{1 + number % 2}│ notice {number}" for number in range(BURST_LINES)]
+    assert lines == [f"n{1 + number % 2}│ {words(number)}" for number in range(BURST_LINES)]
     assert pacer.wait_s() > 1e6
 
 
@@ -47,7 +67,7 @@ def test_what_comes_after_a_burst_is_shown_a_few_lines_a_second() -> None:
     assert len(shown(pacer, now=100.0)) == BURST_LINES
     assert shown(pacer, now=100.0 + 0.9 / LINES_PER_S) == []
     assert 0 < pacer.wait_s() <= 1 / LINES_PER_S
-    assert shown(pacer, now=100.0 + 1.0 / LINES_PER_S) == [f"n1│ notice {BURST_LINES}"]
+    assert shown(pacer, now=100.0 + 1.0 / LINES_PER_S) == [f"n1│ {words(BURST_LINES)}"]
     assert len(shown(pacer, now=101.0)) in (LINES_PER_S - 1, LINES_PER_S)
 
 
@@ -101,7 +121,7 @@ def test_what_matters_most_is_shown_even_in_a_flood(kind: NoticeKind) -> None:
     for number in range(1, 500):
         pacer.add(told(number))
     lines = [line for second in range(10) for line in shown(pacer, float(second))]
-    assert "n2│ notice 0" in lines
+    assert f"n2│ {words(0, kind)}" in lines
 
 
 def test_warnings_in_their_hundreds_are_summed_up_too() -> None:
@@ -131,8 +151,8 @@ def test_the_guide_waits_for_what_was_said_before_it() -> None:
     for number in range(BURST_LINES + 1):
         pacer.add(told(number))
     pacer.add(guide("So it was."))
-    assert shown(pacer, 0.0)[-1] == f"n1│ notice {BURST_LINES - 1}"
-    assert shown(pacer, 1.0) == [f"n1│ notice {BURST_LINES}", " ▶│ So it was."]
+    assert shown(pacer, 0.0)[-1] == f"n1│ {words(BURST_LINES - 1)}"
+    assert shown(pacer, 1.0) == [f"n1│ {words(BURST_LINES)}", " ▶│ So it was."]
 
 
 def test_an_answer_is_shown_as_it_is_after_a_flood_that_is_summed_up() -> None:
@@ -150,8 +170,8 @@ def test_an_answer_is_shown_as_it_is_after_a_flood_that_is_summed_up() -> None:
 
 def test_nodes_of_two_digits_have_their_lines_aligned() -> None:
     style = Style(range(1, 12), has_colour=False)
-    assert style.line(told(1, node=2)) == "n2 │ notice 1"
-    assert style.line(told(1, node=11)) == "n11│ notice 1"
+    assert style.line(told(1, node=2)) == f"n2 │ {words(1)}"
+    assert style.line(told(1, node=11)) == f"n11│ {words(1)}"
 
 
 def test_each_node_has_a_colour_of_its_own_unless_none_are_wanted() -> None:

@@ -6,11 +6,11 @@ import random
 
 from benmo.demo.entries import Guide, Reply, Told
 from benmo.demo.order import HOLD_S, Order
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.paxos.notices import CaughtUp
 
 
 def told(at: float, node: int = 1) -> Told:
-    return Told(node, Notice(NoticeKind.ACCEPTED, f"at {at:g}", at))
+    return Told(node, CaughtUp(0), at)
 
 
 def guide(text: str) -> Guide:
@@ -24,7 +24,7 @@ def reply(text: str, at: float) -> Reply:
 def text_of(entry: Told | Reply | Guide) -> str:
     match entry:
         case Told():
-            return entry.notice.text
+            return f"at {entry.at:g}"
         case Reply():
             return entry.text
         case Guide():
@@ -66,9 +66,10 @@ def test_what_happened_before_goes_out_with_it_however_late_it_was_heard() -> No
 
 def test_what_happened_in_one_turn_of_a_node_stays_as_it_was_told() -> None:
     order = Order()
-    for text in ("leads", "proposes", "accepted"):
-        order.add(Told(1, Notice(NoticeKind.LEADER, text, 7.0)), now=100.0)
-    assert given(order, 101.0) == ["leads", "proposes", "accepted"]
+    turn = [Told(1, CaughtUp(height), 7.0) for height in (3, 1, 2)]
+    for entry in turn:
+        order.add(entry, now=100.0)
+    assert order.due(101.0) == turn
 
 
 def test_the_guide_speaks_after_all_that_was_heard_before_and_before_all_after() -> None:

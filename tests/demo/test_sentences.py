@@ -17,7 +17,10 @@ from benmo.demo.sentences import (
     what_healing_was,
     what_the_duel_was,
 )
-from benmo.paxos.step import Notice, NoticeKind
+from benmo.ledger.transfers import Transfer
+from benmo.notices import SlotDecided, TransferApplied
+from benmo.paxos.notices import BallotGivenUp, Defeat, ProposalAccepted
+from benmo.paxos.types import Ballot
 
 
 @pytest.fixture
@@ -27,40 +30,40 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None))
 
 
-def accepted(scene: Scene, nodes: str, ballot: str, slot: int = 4) -> None:
+def accepted(scene: Scene, nodes: str, ballot: tuple[int, int], slot: int = 4) -> None:
     for node in map(int, nodes):
-        text = f"accepted slot {slot} from node 1 in ballot {ballot}"
-        scene.tell(node, Notice(NoticeKind.ACCEPTED, text))
+        scene.tell(node, ProposalAccepted(slot, Ballot(*ballot), 1))
 
 
-def decided(scene: Scene, nodes: str, ballot: str, slot: int = 4, more: str = "") -> None:
+def decided(
+    scene: Scene, nodes: str, ballot: tuple[int, int], slot: int = 4, own: Transfer | None = None
+) -> None:
     for node in map(int, nodes):
-        text = f"slot {slot} is decided: 1 transfer in ballot {ballot}"
-        scene.tell(node, Notice(NoticeKind.DECIDED, text))
-        if more:
-            scene.tell(node, Notice(NoticeKind.DECIDED, more))
+        scene.tell(node, SlotDecided(slot, Ballot(*ballot), 1))
+        if own is not None:
+            scene.tell(node, TransferApplied(slot, own))
 
 
 def test_what_a_node_accepted_before_the_mark_counts_too(scene: Scene) -> None:
-    accepted(scene, "1", "(2, 1)")
+    accepted(scene, "1", (2, 1))
     scene.mark()
-    accepted(scene, "3", "(2, 1)")
-    decided(scene, "123", "(2, 1)")
+    accepted(scene, "3", (2, 1))
+    decided(scene, "123", (2, 1))
     assert last_decided(scene) == "Slot 4 is decided: nodes 1 and 3 accepted it in ballot (2, 1)."
 
 
 def test_less_than_a_majority_is_not_told_as_the_reason(scene: Scene) -> None:
-    accepted(scene, "3", "(2, 1)")
-    accepted(scene, "2", "(1, 2)")
-    decided(scene, "123", "(2, 1)")
+    accepted(scene, "3", (2, 1))
+    accepted(scene, "2", (1, 2))
+    decided(scene, "123", (2, 1))
     assert last_decided(scene) == "Slot 4 is decided."
     assert what_agreement_was(scene)[0] == "Slot 4 is decided."
 
 
 def test_a_block_that_was_proposed_again_was_decided_in_the_later_ballot(scene: Scene) -> None:
-    accepted(scene, "1", "(2, 1)")
-    accepted(scene, "23", "(3, 2)")
-    decided(scene, "123", "(2, 1)")
+    accepted(scene, "1", (2, 1))
+    accepted(scene, "23", (3, 2))
+    decided(scene, "123", (2, 1))
     assert last_decided(scene) == (
         "Slot 4 is decided: nodes 2 and 3 accepted it in ballot (3, 2). "
         "It is the block that was proposed in ballot (2, 1) at first."
@@ -68,42 +71,42 @@ def test_a_block_that_was_proposed_again_was_decided_in_the_later_ballot(scene: 
 
 
 def test_what_was_decided_before_the_mark_is_not_told_again(scene: Scene) -> None:
-    accepted(scene, "123", "(2, 1)")
-    decided(scene, "123", "(2, 1)")
+    accepted(scene, "123", (2, 1))
+    decided(scene, "123", (2, 1))
     scene.mark()
     assert last_decided(scene) == ""
 
 
 def test_who_led_is_who_was_seen_to(scene: Scene) -> None:
-    accepted(scene, "123", "(3, 2)")
-    decided(scene, "1", "(3, 2)", more="decided 1-4 (1 from node 1 to node 2)")
-    decided(scene, "23", "(3, 2)")
+    accepted(scene, "123", (3, 2))
+    decided(scene, "1", (3, 2), own=Transfer(1, 4, 2, 1))
+    decided(scene, "23", (3, 2))
     assert what_agreement_was(scene)[0].startswith("Node 2 led already. Slot 4 is decided")
     assert "transfer of node 1 decided, and node 2 led" in what_healing_was(scene, payer=1)
 
 
 def test_the_slot_of_the_transfer_that_waited_is_told_and_not_a_later_one(scene: Scene) -> None:
-    accepted(scene, "12", "(3, 2)")
-    decided(scene, "1", "(3, 2)", more="decided 1-4 (1 from node 1 to node 2)")
-    accepted(scene, "13", "(4, 3)", slot=5)
-    decided(scene, "123", "(4, 3)", slot=5)
+    accepted(scene, "12", (3, 2))
+    decided(scene, "1", (3, 2), own=Transfer(1, 4, 2, 1))
+    accepted(scene, "13", (4, 3), slot=5)
+    decided(scene, "123", (4, 3), slot=5)
     assert "Slot 4 is decided: nodes 1 and 2" in what_healing_was(scene, payer=1)
 
 
 def test_without_a_clash_nothing_is_told_of_one(scene: Scene) -> None:
     assert what_the_duel_was(scene)[0] == "Nobody had to give a ballot up: no clash this time."
-    scene.tell(1, Notice(NoticeKind.CAMPAIGN, "gives ballot (6, 1) up: node 2 promised (6, 3)"))
+    scene.tell(1, BallotGivenUp(Ballot(6, 1), Defeat.NACK, Ballot(6, 3), 2))
     assert what_the_duel_was(scene)[0].startswith(
-        "Node 1 had ballot (6, 1) and gave it up: node 2 promised (6, 3)."
+        "Node 1 had ballot (6, 1) and gave it up: node 2 has promised ballot (6, 3)."
     )
 
 
 def test_a_block_that_was_taken_over_in_a_duel_is_told_as_such(scene: Scene) -> None:
-    accepted(scene, "1", "(6, 1)")
-    accepted(scene, "123", "(7, 3)")
-    decided(scene, "123", "(6, 1)")
-    accepted(scene, "123", "(8, 3)", slot=5)
-    decided(scene, "123", "(8, 3)", slot=5)
+    accepted(scene, "1", (6, 1))
+    accepted(scene, "123", (7, 3))
+    decided(scene, "123", (6, 1))
+    accepted(scene, "123", (8, 3), slot=5)
+    decided(scene, "123", (8, 3), slot=5)
     assert what_the_duel_was(scene)[1].startswith(
         "Decided: slot 4 in ballot (7, 3) (the block of node 1, which had been accepted somewhere "
         "already: node 3 had to take it over) and slot 5 in ballot (8, 3)."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benmo.paxos.notices import QuorumMissing
 from benmo.paxos.reachability import Reachability
+from benmo.paxos.step import Step
 from tests.support.paxos_tests import SIZES, settings
 
 
@@ -25,8 +27,13 @@ def test_a_node_needs_a_majority_that_counts_itself(size: int) -> None:
             known.on_link(linked + 2, True, 0.0)
 
 
-def test_a_minority_says_in_a_few_words_that_it_is_one() -> None:
-    assert peers(5, (2,)).why_no_quorum == "reaches 2 of 5, needs 3"
+def test_a_minority_with_something_queued_reports_once_that_it_is_one() -> None:
+    known, step = peers(5, (2,)), Step()
+    known.report_no_quorum(False, step)
+    assert step.notices == []
+    for _ in range(2):
+        known.report_no_quorum(True, step)
+    assert step.notices == [QuorumMissing(1, 2, 5, 3)]
 
 
 def test_a_node_is_no_peer_of_itself() -> None:

@@ -18,11 +18,11 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.step import (
     AcceptRecord,
     BlocksWanted,
     DecideRecord,
-    NoticeKind,
     PromiseRecord,
     Step,
 )

@@ -11,6 +11,7 @@ from benmo.ledger.blocks import Block as LedgerBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import Pool
 from benmo.ledger.transfers import Payments, Run, Transfer
+from benmo.paxos.notices import BallotGivenUp
 from benmo.paxos.types import Block
 from benmo.sim.planted.patch import Patch
 
@@ -87,7 +88,7 @@ def retry_pays_again(patch: Patch) -> None:
     def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
         report = original(self, events, now)
         queue = self.pool.queue
-        if len(queue) and any(notice.text.startswith("gives") for notice in report.notices):
+        if len(queue) and any(isinstance(notice, BallotGivenUp) for notice in report.notices):
             payments = Payments(queue.credit, queue.amount)
             self._submit(Submitted(0, payments), Report())
             self._storage.sync()

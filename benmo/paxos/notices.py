@@ -1,0 +1,160 @@
+"""What a replica reports for people who watch: facts, each a type of its own.
+
+None of them is a sentence. `benmo.wording` puts all notices into words, in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from benmo.paxos.types import Ballot, NodeId
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about, so that a watcher can choose."""
+
+    PROMISED = "promised"
+    ACCEPTED = "accepted"
+    CAMPAIGN = "campaign"
+    LEADER = "leader"
+    PROPOSED = "proposed"
+    NO_QUORUM = "no quorum"
+    DECIDED = "decided"
+    REFUSED = "refused"
+    LINK = "link"
+    CAUGHT_UP = "caught up"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseMade:
+    """This node promised a ballot to the node that asked."""
+
+    kind: ClassVar = NoticeKind.PROMISED
+    ballot: Ballot
+    to: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalAccepted:
+    """This node accepted a proposal for a slot."""
+
+    kind: ClassVar = NoticeKind.ACCEPTED
+    slot: int
+    ballot: Ballot
+    proposer: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignBegun:
+    """This node asks for promises for a ballot of its own."""
+
+    kind: ClassVar = NoticeKind.CAMPAIGN
+    ballot: Ballot
+
+
+class Defeat(StrEnum):
+    """Why a node gives its ballot up."""
+
+    NO_ANSWER = "no answer"
+    """No quorum answered within the round's time limit."""
+    NACK = "nack"
+    """An acceptor answered that it has promised a higher ballot."""
+    OUTBID = "outbid"
+    """This node itself promised a higher ballot, or heard of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BallotGivenUp:
+    """This node leads no more with a ballot of its own, or doesn't try to any more.
+
+    `higher` is the ballot that stands in the way, ZERO if it is only that nobody answered; `nacker`
+    is the node that refused for it, None but for `Defeat.NACK`.
+    """
+
+    kind: ClassVar = NoticeKind.CAMPAIGN
+    ballot: Ballot
+    defeat: Defeat
+    higher: Ballot = Ballot.ZERO
+    nacker: NodeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadershipWon:
+    """A quorum promised this node's ballot."""
+
+    kind: ClassVar = NoticeKind.LEADER
+    ballot: Ballot
+    promised_by: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderLost:
+    """The leader that this node followed can't be reached any more."""
+
+    kind: ClassVar = NoticeKind.LEADER
+    leader: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalMade:
+    """This node, which leads, proposes a block of its own, or one that a promise reported."""
+
+    kind: ClassVar = NoticeKind.PROPOSED
+    slot: int
+    ballot: Ballot
+    is_taken_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumMissing:
+    """Something waits in the queue of `node`, which reaches fewer nodes than a quorum."""
+
+    kind: ClassVar = NoticeKind.NO_QUORUM
+    node: NodeId
+    reached: int
+    """How many nodes it reaches, itself included."""
+    nodes: int
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilityChanged:
+    """A peer can be reached again, or not any more."""
+
+    kind: ClassVar = NoticeKind.LINK
+    peer: NodeId
+    is_reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """This node has fetched all blocks that the peer it asked had."""
+
+    kind: ClassVar = NoticeKind.CAUGHT_UP
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignBlockReported:
+    """A promise reports an accepted block that doesn't continue this node's chain."""
+
+    kind: ClassVar = NoticeKind.WARNING
+    reporter: NodeId
+
+
+ProtocolNotice = (
+    PromiseMade
+    | ProposalAccepted
+    | CampaignBegun
+    | BallotGivenUp
+    | LeadershipWon
+    | LeaderLost
+    | ProposalMade
+    | QuorumMissing
+    | ReachabilityChanged
+    | CaughtUp
+    | ForeignBlockReported
+)
