@@ -12,9 +12,9 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from tests.support.cluster import Cluster
 from tests.support.defects import BENMO, Terminal, World, answer, run
-from tests.support.defects_script import (
+from tests.support.engine_cluster import Cluster
+from tests.support.instances import (
     at_once,
     campaign,
     chain_ids,

@@ -28,9 +28,9 @@ from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import QueueRecord, Record
 from benmo.storage.node_storage import JOURNAL, Storage
-from tests.support.cluster import Cluster, Envelope
 from tests.support.defects import INITIALIZE, Terminal, World, one_line, run
-from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.engine_cluster import Cluster, Envelope
+from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 
 
 def test_defect_01_an_acceptor_compares_with_its_promise() -> None:

@@ -25,7 +25,6 @@ from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.journal import QueueRecord, State
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
-from tests.support.cluster import CLUSTER
 from tests.support.defects import (
     BENMO,
     NODE,
@@ -38,7 +37,8 @@ from tests.support.defects import (
     run,
     until,
 )
-from tests.support.defects_script import CountingDisk, NoTransport, node_with_blocks
+from tests.support.engine_cluster import CLUSTER
+from tests.support.instances import CountingDisk, NoTransport, node_with_blocks
 
 
 def _with_old_and_new_blocks() -> tuple[MemoryDisk, State]:

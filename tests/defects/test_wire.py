@@ -35,9 +35,9 @@ from benmo.paxos.messages import (
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
 from benmo.storage.journal import QueueRecord
 from benmo.storage.node_storage import Storage
-from tests.support.cluster import CLUSTER, Cluster
 from tests.support.defects import World, answer, command, is_closed_by_peer, say, until
-from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 
 BALLOT = Ballot(1, 2)
 

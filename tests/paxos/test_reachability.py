@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benmo.paxos.reachability import Reachability
-from tests.support.paxos_tests import SIZES, settings
+from tests.support.replicas import SIZES, settings
 
 
 def peers(size: int = 5, linked: tuple[int, ...] = (2, 3, 4, 5)) -> Reachability:
