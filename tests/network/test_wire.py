@@ -1,4 +1,4 @@
-"""The codec: what is encoded comes back, a block's bytes stay the same, garbage is refused."""
+"""Messages: what is encoded comes back, a block keeps its bytes, garbage is refused."""
 
 import hashlib
 import json
@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import msgpack
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benmo.errors import ProtocolError
-from benmo.ledger.blocks import AppliedBlock, Block, decode_block, encode_block
+from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.transfers import Run
 from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Accept, Blocks, Forward, Message, Promise
@@ -20,12 +19,9 @@ from benmo.paxos.step import AcceptRecord, DecideRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import ChainFile
-from benmo.storage.journal import Record, decode_line, encode_record
-from benmo.storage.lines import DamagedLine, seal, unseal
+from benmo.storage.journal import decode_line, encode_record
 from tests.support.strategies import (
     MESSAGES,
-    RECORDS,
-    blocks,
     examples,
     messages,
 )
@@ -82,47 +78,6 @@ def plain(value: object) -> Any:
         case _:
             names = type(value).__dataclass_fields__  # type: ignore[attr-defined]
             return {name: plain(getattr(value, name)) for name in names}
-
-
-@pytest.mark.parametrize("kind", RECORDS)
-@examples
-@given(st.data())
-def test_a_record_comes_back_from_its_line(kind: str, data: st.DataObject) -> None:
-    record, previous = data.draw(RECORDS[kind]), data.draw(st.integers(0, 2**32 - 1))
-    line = encode_record(record, previous)
-    assert line.endswith(b"}\n") and line.count(b"\n") == 1
-    parsed = decode_line(line[:-1], previous)
-    assert json.loads(line)["type"] == kind
-    assert {name: getattr(parsed, name) for name in parsed.__struct_fields__} == on_disk(record)
-
-
-def on_disk(record: Record) -> dict[str, object]:
-    match record:
-        case AcceptRecord(Proposal(ballot, Block(data=data))):
-            return {"ballot": ballot, "block": msgspec.Raw(data)}
-        case DecideRecord(Block(data=data), ballot) if ballot == Ballot.ZERO:
-            return {"block": msgspec.Raw(data)}
-        case DecideRecord(block, ballot):
-            return {"slot": block.slot, "ballot": ballot, "hash": block.hash}
-        case _:
-            return {name: getattr(record, name) for name in type(record).__dataclass_fields__}
-
-
-@examples
-@given(blocks)
-def test_a_block_is_decoded_as_it_was_made(block: Block) -> None:
-    assert decode_block(block.data) == block
-    assert block.hash == hashlib.sha256(block.data).hexdigest()
-    body = json.loads(block.data)
-    assert list(body) == ["slot", "ballot", "previous", "time", "runs"]
-    assert (body["slot"], body["previous"]) == (block.slot, block.previous)
-
-
-def test_a_block_looks_as_it_is_described() -> None:
-    assert BLOCK.data == (
-        b'{"slot":1,"ballot":[3,1],"previous":"' + b"0" * 64 + b'","time":1790000000.1,'
-        b'"runs":[{"debit":1,"first":17,"credit":[2,3],"amount":[10,5]}]}'
-    )
 
 
 # A block's bytes stay what they are.
@@ -210,20 +165,6 @@ def test_a_changed_byte_is_refused_or_another_message(
     assert refused(bytes(frame)) or encode_message(decode_message(bytes(frame)))
 
 
-@examples
-@given(blocks, st.data())
-def test_a_changed_byte_of_a_block_is_refused_or_another_block(
-    block: Block, data: st.DataObject
-) -> None:
-    changed = bytearray(block.data)
-    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
-    try:
-        other = decode_block(bytes(changed))
-    except ProtocolError:
-        return
-    assert other.data == changed and other.hash != block.hash
-
-
 anything = st.recursive(
     st.none()
     | st.booleans()
@@ -249,22 +190,3 @@ def test_fields_of_any_shape_are_refused_or_a_message(kind: str, data: st.DataOb
     fields = data.draw(st.dictionaries(st.sampled_from(FIELDS), anything, max_size=4) | anything)
     frame = msgpack.packb([kind, fields])
     assert refused(frame) or encode_message(decode_message(frame))
-
-
-@examples
-@given(st.binary(max_size=200))
-def test_random_bytes_are_no_line(data: bytes) -> None:
-    with pytest.raises(DamagedLine):
-        decode_line(data, 0)
-
-
-@examples
-@given(st.text(max_size=40), st.integers(0, 2**32 - 1))
-def test_a_sealed_line_is_opened_with_the_checksum_before_it_alone(
-    text: str, previous: int
-) -> None:
-    line = seal({"text": text}, previous)
-    decoder = msgspec.json.Decoder(dict[str, str])
-    assert unseal(line[:-1], decoder, previous) == {"text": text}
-    with pytest.raises(DamagedLine, match="its checksum is wrong"):
-        unseal(line[:-1], decoder, previous ^ 1)

@@ -1,4 +1,4 @@
-"""What the tests of the original's defects share: instances of the protocol, step by step."""
+"""Instances of the protocol, taken step by step on a cluster of engines."""
 
 from __future__ import annotations
 
