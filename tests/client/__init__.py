@@ -1,0 +1,1 @@
+"""The library with which programs pay and read."""

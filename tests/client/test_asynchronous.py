@@ -22,7 +22,7 @@ from benmo.client import (
 from benmo.control.connection import NodeGone, NotReached
 from benmo.control.requests import Answer, Decided, NotDone, Paid, Pay, Ran, Run
 from benmo.errors import StateError
-from tests.client.fakes import (
+from tests.client.fake_nodes import (
     DEADLINE_S,
     FakeNode,
     a_chain,

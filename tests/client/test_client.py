@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -286,32 +284,10 @@ def errors_at_close(client: Client, closers: int) -> list[BaseException]:
 # Where there is no node.
 
 
-def test_a_state_directory_that_is_none_is_said_at_once(tmp_path: Path) -> None:
-    client = Client(1, tmp_path / "nothing")
-    with client, pytest.raises(NotConnected, match="holds no cluster"):
-        client.transfer(1, 2)
-
-
 def test_a_node_that_is_not_of_the_cluster_is_said_at_once(cluster: RealCluster) -> None:
     client = Client(9, cluster.state)
     with client, pytest.raises(NotConnected, match="there is no node 9 in this cluster"):
         client.status()
-
-
-def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
-    """Its keys and heights are the first one's."""
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    with RealCluster(tmp_path / "one", 1) as one, RealCluster(tmp_path / "two", 1) as two:
-        one.start()
-        two.start()
-        with Client(1, one.state) as client:
-            client.status()
-            one.kill(1)
-            shutil.rmtree(one.state)
-            shutil.copytree(two.state, one.state)
-            with pytest.raises(NotConnected, match="another cluster's now"):
-                client.status()
 
 
 # Columns.

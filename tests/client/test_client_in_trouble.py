@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -288,3 +289,28 @@ def test_a_watcher_gives_up_on_a_node_that_does_not_come_back(cluster: RealClust
                 await next_block
 
     asyncio.run(asyncio.wait_for(test(), DEADLINE_S))
+
+
+# Another state directory.
+
+
+def test_a_state_directory_that_is_none_is_said_at_once(tmp_path: Path) -> None:
+    client = Client(1, tmp_path / "nothing")
+    with client, pytest.raises(NotConnected, match="holds no cluster"):
+        client.transfer(1, 2)
+
+
+def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
+    """Its keys and heights are the first one's."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with RealCluster(tmp_path / "one", 1) as one, RealCluster(tmp_path / "two", 1) as two:
+        one.start()
+        two.start()
+        with Client(1, one.state) as client:
+            client.status()
+            one.kill(1)
+            shutil.rmtree(one.state)
+            shutil.copytree(two.state, one.state)
+            with pytest.raises(NotConnected, match="another cluster's now"):
+                client.status()

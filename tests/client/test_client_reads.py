@@ -32,7 +32,7 @@ from benmo.control.requests import (
     ReadBalances,
     ReadBlocks,
 )
-from tests.client.fakes import (
+from tests.client.fake_nodes import (
     FakeNode,
     Script,
     a_chain,

@@ -10,53 +10,52 @@ from benmo.network.link import Link
 from benmo.node.service import Service
 from benmo.paxos.messages import Accepted, Heartbeat, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot
-from tests.support.defects import (
-    World,
-    answer,
-    command,
-    is_closed_by_peer,
-    say,
-    until,
-)
+from tests.support.mixed_cluster import MixedCluster, answer, command
+from tests.support.processes import eventually
+from tests.support.scripted_peers import is_closed_by_peer, say
 
 
 @pytest.mark.parametrize("one_way", [False, True])
 def test_defect_31_a_severed_link_is_closed_so_that_the_peer_knows(
     tmp_path: Path, one_way: bool
 ) -> None:
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
         connection = peer.dial(1)
-        until(lambda: peer.open == 1 and node.view.link(2) is Link.UP, "the link is up both ways")
+        eventually(
+            lambda: peer.open == 1 and node.view.link(2) is Link.UP, "the link is up both ways"
+        )
         answer(node, "severLink 2 --one-way" if one_way else "severLink 2")
-        until(lambda: peer.open == 0, "what the node wrote on is closed")
+        eventually(lambda: peer.open == 0, "what the node wrote on is closed")
         if one_way:
             say(connection, Prepare(Ballot(1, 2)))
-            until(lambda: node.engine.replica.acceptor.promised == Ballot(1, 2), "it still hears")
+            eventually(
+                lambda: node.engine.replica.acceptor.promised == Ballot(1, 2), "it still hears"
+            )
         else:
             assert is_closed_by_peer(connection)
             assert is_closed_by_peer(peer.dial(1)), "nor does it take a new one"
         assert not peer.messages(Promise), "nothing is sent"
         answer(node, "restoreLink 2")
         say(peer.dial(1), Prepare(Ballot(2, 2)))
-        until(lambda: peer.messages(Promise), "until it is restored")
+        eventually(lambda: peer.messages(Promise), "until it is restored")
 
 
 def test_defect_32_a_restored_link_has_one_writer_and_one_reader(tmp_path: Path) -> None:
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
-        until(lambda: peer.open == 1, "the node has dialled")
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
+        eventually(lambda: peer.open == 1, "the node has dialled")
         for _ in range(10):
             answer(node, "severLink 2")
             answer(node, "restoreLink 2")
             answer(node, "restoreLink all")
         old, new = peer.dial(1), peer.dial(1)
-        until(lambda: node.view.link(2) is Link.UP, "the link is up again")
+        eventually(lambda: node.view.link(2) is Link.UP, "the link is up again")
         assert is_closed_by_peer(old), "the one reader reads the newer connection"
         say(new, Prepare(Ballot(3, 2)))
-        until(lambda: peer.messages(Promise), "it is answered")
+        eventually(lambda: peer.messages(Promise), "it is answered")
         heard = len(peer.messages(Heartbeat))
-        until(lambda: len(peer.messages(Heartbeat)) >= heard + 3, "and all is quiet again")
+        eventually(lambda: len(peer.messages(Heartbeat)) >= heard + 3, "and all is quiet again")
         assert peer.open == 1
         assert peer.messages(Promise) == [Promise(Ballot(3, 2), 0, None)], "answered once"
         assert not peer.messages(Nack)
@@ -68,9 +67,9 @@ def test_defect_32_a_restored_link_has_one_writer_and_one_reader(tmp_path: Path)
 def test_defect_33_only_a_link_that_is_there_can_be_severed(
     tmp_path: Path, verb: str, target: int
 ) -> None:
-    with World(tmp_path) as world:
-        node, _ = world.service(1), world.service(2)
-        until(lambda: node.view.link(2) is Link.UP, "the link is up")
+    with MixedCluster(tmp_path) as cluster:
+        node, _ = cluster.service(1), cluster.service(2)
+        eventually(lambda: node.view.link(2) is Link.UP, "the link is up")
         rendered = command(node, f"{verb} {target}", "table")
         assert rendered.status == 1
         assert "\n" not in rendered.output

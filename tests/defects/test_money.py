@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,8 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
-from tests.support.cluster import Cluster
-from tests.support.defects import BENMO, Terminal, World, answer, run
-from tests.support.defects_script import (
+from tests.support.engine_cluster import Cluster
+from tests.support.instances import (
     at_once,
     campaign,
     chain_ids,
@@ -23,6 +23,9 @@ from tests.support.defects_script import (
     prepare,
     queue_ids,
 )
+from tests.support.mixed_cluster import MixedCluster, answer, run
+from tests.support.processes import BENMO, ROOT
+from tests.support.terminals import Terminal
 
 
 def test_defect_14_what_waits_in_the_queue_is_spent_already() -> None:
@@ -160,16 +163,16 @@ def _leader_without_anything_to_propose() -> Cluster:
 
 
 def test_defect_20_whoever_typed_a_transfer_is_told_its_outcome(tmp_path: Path) -> None:
-    with World(tmp_path) as world:
-        services = [world.service(node) for node in world.cluster.ids]
-        arguments = (*BENMO, "attach", "1", "--state-dir", str(world.state.path))
-        with Terminal(arguments) as terminal:
-            terminal.expect("benmo 1>")
+    with MixedCluster(tmp_path) as cluster:
+        services = [cluster.service(node) for node in cluster.definition.ids]
+        arguments = (*BENMO, "attach", "1", "--state-dir", str(cluster.state.path))
+        with closing(Terminal(*arguments, cwd=ROOT)) as terminal:
+            terminal.wait_for("benmo 1>")
             terminal.type("moneyTransfer 10,1,2\r")
-            terminal.expect("queued 1-1 (10 from node 1 to node 2)")
-            terminal.expect("decided 1-1 (10 from node 1 to node 2)")
+            terminal.wait_for("queued 1-1 (10 from node 1 to node 2)")
+            terminal.wait_for("decided 1-1 (10 from node 1 to node 2)")
             terminal.type("moneyTransfer 91,1,2\r")
-            terminal.expect("refused: node 1 has 90 to spend, not 91")
+            terminal.wait_for("refused: node 1 has 90 to spend, not 91")
         piped = run(arguments, b"moneyTransfer 20,1,2\nwait 60\n")
         assert piped.returncode == 0
         assert "nothing waits in the queue" in piped.stdout.decode().splitlines()[-1]

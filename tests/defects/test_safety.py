@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,11 @@ from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import QueueRecord, Record
 from benmo.storage.node_storage import JOURNAL, Storage
-from tests.support.cluster import Cluster, Envelope
-from tests.support.defects import INITIALIZE, Terminal, World, one_line, run
-from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.engine_cluster import Cluster, Envelope
+from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.mixed_cluster import INITIALIZE, MixedCluster, one_line, run
+from tests.support.processes import ROOT
+from tests.support.terminals import Terminal
 
 
 def test_defect_01_an_acceptor_compares_with_its_promise() -> None:
@@ -315,10 +318,10 @@ def _append(storage: Storage, record: Record) -> None:
 def test_defect_13_the_initialize_script_wipes_nothing_without_asking(
     tmp_path: Path, put: Callable[[Storage], None], loss: str
 ) -> None:
-    with World(tmp_path) as world:
-        path = world.state.path
-        disk = RealDisk(world.state.node(1))
-        put(Storage.open(disk, world.cluster.cluster, 1)[0])
+    with MixedCluster(tmp_path) as cluster:
+        path = cluster.state.path
+        disk = RealDisk(cluster.state.node(1))
+        put(Storage.open(disk, cluster.definition.cluster, 1)[0])
         disk.close()
     files = _files(path)
     arguments = (*INITIALIZE, "--state-dir", str(path))
@@ -326,10 +329,10 @@ def test_defect_13_the_initialize_script_wipes_nothing_without_asking(
     assert refused.returncode == 1
     assert loss in one_line(refused.stderr)
     assert _files(path) == files
-    with Terminal(arguments) as terminal:
-        terminal.expect("Wipe it?")
+    with closing(Terminal(*arguments, cwd=ROOT)) as terminal:
+        terminal.wait_for("Wipe it?")
         terminal.type("n\r")
-        assert terminal.wait() == 1
+        assert terminal.wait_exit() == 1
     assert _files(path) == files
     assert run((*arguments, "--yes")).returncode == 0
     assert not set(_files(path).items()) & set(files.items()), "all is new"

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -26,20 +27,11 @@ from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.journal import QueueRecord, State
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
-from tests.support.cluster import CLUSTER
-from tests.support.defects import (
-    BENMO,
-    NODE,
-    ROOT,
-    Terminal,
-    World,
-    answer,
-    command,
-    one_line,
-    run,
-    until,
-)
-from tests.support.defects_script import CountingDisk, NoTransport, node_with_blocks
+from tests.support.engine_cluster import CLUSTER
+from tests.support.instances import CountingDisk, NoTransport, node_with_blocks
+from tests.support.mixed_cluster import MixedCluster, answer, command, one_line, run
+from tests.support.processes import BENMO, NODE, ROOT, eventually
+from tests.support.terminals import Terminal
 
 
 def _with_old_and_new_blocks() -> tuple[MemoryDisk, State]:
@@ -116,10 +108,10 @@ def test_defect_35_there_is_no_lock_to_jam_however_much_happens_at_once(tmp_path
                 case ast.Attribute(ast.Name(module), name) if module in _MODULES_OF_LOCKS:
                     locks.add(name)
         assert not locks & _LOCKS, f"{file} has a lock"
-        if file.parent.name == "paxos" or file.stem in ("engine", "pool", "ledger"):
+        if file.parent.name in ("paxos", "ledger", "engine"):
             assert not names & {"threading", "asyncio", "socket"}, f"{file} is not pure"
-    with World(tmp_path, log_limit=1000) as world:
-        services = [world.service(node) for node in world.cluster.ids]
+    with MixedCluster(tmp_path, log_limit=1000) as cluster:
+        services = [cluster.service(node) for node in cluster.definition.ids]
 
         leavers = _watch_once(services[0], 5)
         lines = ["moneyTransfer 1,1,2", "severLink 2", "restoreLink all", "moneyTransfer 1,1,3"]
@@ -134,7 +126,7 @@ def test_defect_35_there_is_no_lock_to_jam_however_much_happens_at_once(tmp_path
             assert not thread.is_alive()
         assert answer(services[0], "wait 60")["outcome"] == "decided"
         assert answer(services[0], "printBalance")["balance"] == 100 - 4 * 20
-        until(lambda: all(told for told in leavers), "all that watched have left")
+        eventually(lambda: all(told for told in leavers), "all that watched have left")
         assert all(told == leavers[0] for told in leavers), "each of them of the first notice"
 
 
@@ -203,9 +195,9 @@ def _no_node(state: Path) -> None:
 def test_defect_36_missing_or_torn_state_is_told_in_one_line(
     tmp_path: Path, harm: Callable[[Path], None], names: str
 ) -> None:
-    with World(tmp_path) as world:
-        harm(world.state.path)
-        failed = run((*NODE, "1", "--state-dir", str(world.state.path)))
+    with MixedCluster(tmp_path) as cluster:
+        harm(cluster.state.path)
+        failed = run((*NODE, "1", "--state-dir", str(cluster.state.path)))
         assert failed.returncode == 1
         line = one_line(failed.stderr)
         assert line.startswith("benmo: ")
@@ -246,12 +238,12 @@ _MISTYPED = (
 def test_defect_38_neither_a_typing_error_nor_the_end_of_input_kills_a_node(
     tmp_path: Path, way: str
 ) -> None:
-    with World(tmp_path) as world:
-        where = ("--state-dir", str(world.state.path))
+    with MixedCluster(tmp_path) as cluster:
+        where = ("--state-dir", str(cluster.state.path))
         if way == "prompt":
             _mistype_at_the_prompt((*NODE, "1", *where))
         elif way == "attached":
-            process = world.process(1)
+            process = cluster.process(1)
             attach = (*BENMO, "attach", "1", *where)
             for typed in (*_MISTYPED, "printQueue \udcff"):
                 mistyped = run((*attach, "-e", typed))
@@ -274,19 +266,19 @@ def test_defect_38_neither_a_typing_error_nor_the_end_of_input_kills_a_node(
 
 
 def _mistype_at_the_prompt(arguments: tuple[str, ...]) -> None:
-    with Terminal(arguments) as terminal:
-        terminal.expect("benmo 1>")
+    with closing(Terminal(*arguments, cwd=ROOT)) as terminal:
+        terminal.wait_for("benmo 1>")
         for line in _MISTYPED:
             terminal.type(f"{line}\r")
         terminal.type("moneyTransfer\r")
-        terminal.expect("amount,debit_node,credit_node:")
+        terminal.wait_for("amount,debit_node,credit_node:")
         terminal.type("a,b,c\r")
         terminal.type("printBalance\r")
-        terminal.expect("node 1 has 100")
-        assert "Traceback" not in terminal.text
+        terminal.wait_for("node 1 has 100")
+        assert "Traceback" not in terminal.all_text()
         assert terminal.process.poll() is None
         terminal.type("\x04")
-        assert terminal.wait() == 0
+        assert terminal.wait_exit() == 0
 
 
 @pytest.mark.parametrize("nodes", [1, 3, 7])
@@ -297,12 +289,12 @@ def test_defect_39_any_number_of_nodes_at_any_address_and_money_only_to_them(
     path = tmp_path / "elsewhere"
     arguments = ["--state-dir", str(path), "--hosts", hosts, "--port", "7"]
     assert CliRunner().invoke(initialize, arguments).exit_code == 0
-    with World(tmp_path, nodes) as world:
-        made = world.state.__class__(path).load()
+    with MixedCluster(tmp_path, nodes) as cluster:
+        made = cluster.state.__class__(path).load()
         assert [str(address) for address in made.nodes] == [
             f"{host}:7" for host in hosts.split(",")
         ]
-        services = [world.service(node) for node in world.cluster.ids]
+        services = [cluster.service(node) for node in cluster.definition.ids]
         for absent in (nodes + 1, 0, -1, 99):
             refused = answer(services[-1], f"moneyTransfer 10,{nodes},{absent}")
             assert refused["outcome"] == "refused"
@@ -310,38 +302,38 @@ def test_defect_39_any_number_of_nodes_at_any_address_and_money_only_to_them(
         if nodes > 1:
             assert answer(services[-1], f"moneyTransfer 10,{nodes},1")["outcome"] == "queued"
             assert answer(services[-1], "wait 60")["outcome"] == "decided"
-            until(lambda: answer(services[0], "printBalance")["balance"] == 110, "it is paid")
+            eventually(lambda: answer(services[0], "printBalance")["balance"] == 110, "it is paid")
 
 
 @pytest.mark.parametrize("moment", ["idle", "with a queue", "in mid-instance", "from a pipe"])
 def test_defect_40_crash_node_kills_at_once_and_nothing_is_flushed(
     tmp_path: Path, moment: str
 ) -> None:
-    with World(tmp_path) as world:
-        where = ("--state-dir", str(world.state.path))
+    with MixedCluster(tmp_path) as cluster:
+        where = ("--state-dir", str(cluster.state.path))
         pays = ("-e", "moneyTransfer 10,1,2") if moment != "idle" else ()
         if moment == "from a pipe":
             script = b"moneyTransfer 10,1,2\ncrashNode\nexit\n"
             crashed = run((*NODE, "1", *where), script)
             assert crashed.stdout.startswith(b"queued 1-1")
             assert crashed.returncode == -9
-            assert _journal_types(world) == ["open", "queue"]
+            assert _journal_types(cluster) == ["open", "queue"]
         else:
-            process, peer = world.process(1), world.peer(2)
+            process, peer = cluster.process(1), cluster.peer(2)
             if moment == "in mid-instance":
                 peer.dial(1)
             assert run((*BENMO, "attach", "1", *where, *pays)).returncode == 0
             if moment == "in mid-instance":
-                until(lambda: peer.messages(Prepare), "it campaigns")
+                eventually(lambda: peer.messages(Prepare), "it campaigns")
             run((*BENMO, "attach", "1", *where, "-e", "crashNode"))
             assert process.wait(60) == -9
             expected = {"idle": ["open"], "with a queue": ["open", "queue"]}
-            assert _journal_types(world)[:3] == expected.get(moment, ["open", "queue", "promise"])
+            assert _journal_types(cluster)[:3] == expected.get(moment, ["open", "queue", "promise"])
         again = run((*NODE, "1", *where), b"printQueue\n")
         assert again.returncode == 0
         assert (b"1-1" in again.stdout) == bool(pays)
 
 
-def _journal_types(world: World) -> list[str]:
-    data = (world.state.node(1) / JOURNAL).read_bytes()
+def _journal_types(cluster: MixedCluster) -> list[str]:
+    data = (cluster.state.node(1) / JOURNAL).read_bytes()
     return [json.loads(line)["type"] for line in data.splitlines()]

@@ -35,9 +35,11 @@ from benmo.paxos.messages import (
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
 from benmo.storage.journal import QueueRecord
 from benmo.storage.node_storage import Storage
-from tests.support.cluster import CLUSTER, Cluster
-from tests.support.defects import World, answer, command, is_closed_by_peer, say, until
-from tests.support.defects_script import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
+from tests.support.mixed_cluster import MixedCluster, answer, command
+from tests.support.processes import eventually
+from tests.support.scripted_peers import is_closed_by_peer, say
 
 BALLOT = Ballot(1, 2)
 
@@ -51,14 +53,14 @@ def test_defect_21_a_block_of_any_length_arrives_whole_in_whatever_pieces(
     block = _block(transfers)
     messages = (Prepare(BALLOT), Accept(Proposal(BALLOT, block)))
     data = b"".join(frame(encode_message(message)) for message in messages)
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
         connection = peer.dial(1)
         for start in range(0, len(data), piece_bytes):
             connection.sendall(data[start : start + piece_bytes])
-        until(lambda: peer.messages(Accepted), "it is accepted")
+        eventually(lambda: peer.messages(Accepted), "it is accepted")
         say(connection, Decide(1, BALLOT, block.hash), Behind(0))
-        until(lambda: peer.messages(Blocks), "the same block comes back")
+        eventually(lambda: peer.messages(Blocks), "the same block comes back")
         assert peer.messages(Blocks) == [Blocks((block,), 1)]
         assert answer(node, "printStatus")["height"] == 1
 
@@ -68,13 +70,13 @@ def test_defect_22_messages_that_arrive_together_all_count(tmp_path: Path) -> No
     decide = frame(encode_message(Decide(1, BALLOT, block.hash)))
     both = [frame(encode_message(Prepare(BALLOT)))]
     both.append(frame(encode_message(Accept(Proposal(BALLOT, block)))))
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
         connection = peer.dial(1)
         connection.sendall(b"".join(both) + decide[:7])
-        until(lambda: peer.messages(Promise) and peer.messages(Accepted), "both are answered")
+        eventually(lambda: peer.messages(Promise) and peer.messages(Accepted), "both are answered")
         connection.sendall(decide[7:])
-        until(lambda: node.engine.ledger.height == 1, "so does what came in two parts")
+        eventually(lambda: node.engine.ledger.height == 1, "so does what came in two parts")
         assert peer.messages(Promise) == [Promise(BALLOT, 0, None)]
         assert peer.messages(Accepted) == [Accepted(BALLOT, 1)]
 
@@ -85,22 +87,24 @@ def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
 ) -> None:
     monkeypatch.setattr("benmo.network.peer_links.HANDSHAKE_TIMEOUT_S", 2.0)
     monkeypatch.setattr("benmo.network.frames.FRAME_TIMEOUT_S", 0.5)
-    with World(tmp_path) as world:
-        node, _ = world.service(1), world.service(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, _ = cluster.service(1), cluster.service(2)
         if silent == "without a handshake":
-            world.keep(socket.create_server(world.address(3)))
-            connection = socket.create_connection(world.address(1), 60.0)
-            world.keep(connection)
+            cluster.keep(socket.create_server(cluster.address(3)))
+            connection = socket.create_connection(cluster.address(1), 60.0)
+            cluster.keep(connection)
         else:
-            connection = world.peer(3).dial(1)
+            connection = cluster.peer(3).dial(1)
             if silent == "after the handshake":
                 say(connection, Heartbeat(0, Ballot.ZERO))
-                until(lambda: node.engine.replica.reachability.is_reachable(3), "its link is up")
+                eventually(
+                    lambda: node.engine.replica.reachability.is_reachable(3), "its link is up"
+                )
             else:
                 connection.sendall(b"\x00\x00\x01\x00half of it")
         assert answer(node, "moneyTransfer 10,1,2")["outcome"] == "queued"
         assert answer(node, "wait 60") == {"outcome": "decided", "height": 1}
-        until(lambda: node.view.link(3) is Link.DOWN, "a silent peer's link counts as down")
+        eventually(lambda: node.view.link(3) is Link.DOWN, "a silent peer's link counts as down")
         if silent != "after the handshake":
             assert is_closed_by_peer(connection), "what was begun has a deadline"
 
@@ -127,8 +131,8 @@ def test_defect_24_no_byte_of_a_stranger_is_decoded_and_none_is_unpickled(
         return decode_message(data)
 
     monkeypatch.setattr("benmo.network.peer_links.decode_message", decode)
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
         if who == "node 2":
             connection: socket.socket = peer.dial(1)
             connection.sendall(frame(pickled) + genuine)
@@ -136,21 +140,21 @@ def test_defect_24_no_byte_of_a_stranger_is_decoded_and_none_is_unpickled(
             assert decoded == [pickled], "refused, and what follows it not even looked at"
         else:
             for data in (genuine, frame(pickled), pickled):
-                _send_as_stranger(world, who, tmp_path / "foreign", data)
+                _send_as_stranger(cluster, who, tmp_path / "foreign", data)
             assert decoded == []
         assert not mark.exists()
         assert node.engine.replica.acceptor.promised == Ballot.ZERO
         say(peer.dial(1), Prepare(BALLOT))
-        until(lambda: peer.messages(Promise), "the node still answers its peer")
+        eventually(lambda: peer.messages(Promise), "the node still answers its peer")
         assert encode_message(Prepare(BALLOT)) in decoded
 
 
-def _send_as_stranger(world: World, who: str, directory: Path, data: bytes) -> None:
+def _send_as_stranger(cluster: MixedCluster, who: str, directory: Path, data: bytes) -> None:
     """Try it, and see the connection closed."""
-    connection = socket.create_connection(world.address(1), 60.0)
+    connection = socket.create_connection(cluster.address(1), 60.0)
     try:
         if who != "in clear":
-            connection = _stranger(world, who, directory).wrap_socket(connection)
+            connection = _stranger(cluster, who, directory).wrap_socket(connection)
         connection.sendall(data)
     except OSError:
         return
@@ -160,13 +164,13 @@ def _send_as_stranger(world: World, who: str, directory: Path, data: bytes) -> N
         connection.close()
 
 
-def _stranger(world: World, who: str, directory: Path) -> ssl.SSLContext:
+def _stranger(cluster: MixedCluster, who: str, directory: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if who != "nobody":
         directory.mkdir(exist_ok=True)
-        Authority(world.cluster.cluster).write_node(2, "127.0.0.1", directory)
+        Authority(cluster.definition.cluster).write_node(2, "127.0.0.1", directory)
         context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
         context.load_verify_locations(directory / AUTHORITY)
     return context
@@ -203,14 +207,16 @@ def test_defect_26_a_link_is_named_by_its_node_whoever_is_skipped(
     tmp_path: Path, severed: int
 ) -> None:
     assert _proposed_to_after_losing(severed) == {2, 3, 4, 5} - {severed}
-    with World(tmp_path, 5) as world:
-        services = {node: world.service(node) for node in (1, 3, 4, 5)}
+    with MixedCluster(tmp_path, 5) as cluster:
+        services = {node: cluster.service(node) for node in (1, 3, 4, 5)}
         rest = [node for node in (3, 4, 5) if node != severed]
-        until(lambda: services[1].engine.replica.reachability.reached == 4, "all but node 2 are up")
+        eventually(
+            lambda: services[1].engine.replica.reachability.reached == 4, "all but node 2 are up"
+        )
         assert answer(services[1], f"severLink {severed}")["node"] == severed
         expected = {2: "down", severed: "severed", rest[0]: "up", rest[1]: "up"}
-        until(lambda: _links(services[1]) == expected, f"links are {expected}")
-        until(lambda: _links(services[severed])[1] == "down", "node 1 is cut off there")
+        eventually(lambda: _links(services[1]) == expected, f"links are {expected}")
+        eventually(lambda: _links(services[severed])[1] == "down", "node 1 is cut off there")
         assert [_links(services[node])[1] for node in rest] == ["up", "up"]
         answer(services[1], "moneyTransfer 10,1,2")
         assert answer(services[1], "wait 60")["outcome"] == "decided"
@@ -270,17 +276,17 @@ def test_defect_27_a_node_campaigns_once_at_a_time(phase: str) -> None:
 def test_defect_28_a_bad_answer_costs_its_connection_and_nothing_else(
     tmp_path: Path, bad: bytes
 ) -> None:
-    with World(tmp_path) as world:
-        node, peer = world.service(1), world.peer(2)
+    with MixedCluster(tmp_path) as cluster:
+        node, peer = cluster.service(1), cluster.peer(2)
         connection = peer.dial(1)
         say(connection, Heartbeat(0, Ballot.ZERO))
-        until(lambda: node.engine.replica.reachability.is_reachable(2), "its link is up")
+        eventually(lambda: node.engine.replica.reachability.is_reachable(2), "its link is up")
         answer(node, "moneyTransfer 10,1,3")
-        until(lambda: peer.messages(Prepare), "it is asked")
+        eventually(lambda: peer.messages(Prepare), "it is asked")
         with suppress(OSError):
             connection.sendall(bad)
         assert is_closed_by_peer(connection)
-        world.service(3)
+        cluster.service(3)
         assert answer(node, "wait 60") == {"outcome": "decided", "height": 1}
         answer(node, "moneyTransfer 10,1,3")
         assert answer(node, "wait 60") == {"outcome": "decided", "height": 2}
@@ -310,20 +316,20 @@ def test_defect_29_a_leader_applies_its_own_block_without_a_socket(nodes: int) -
 def test_defect_30_a_node_learns_from_a_heartbeat_what_it_missed_and_marks_what_is_old(
     tmp_path: Path,
 ) -> None:
-    with World(tmp_path, heartbeat_s=60.0) as world:
-        node = world.service(3)
+    with MixedCluster(tmp_path, heartbeat_s=60.0) as cluster:
+        node = cluster.service(3)
         alone = command(node, "printBalance", "table").output
         assert "at height 0 (may be old: node 3 reaches 1 of 3, needs 2)" in alone
-        peer = world.peer(1)
+        peer = cluster.peer(1)
         connection = peer.dial(3)
         say(connection, Heartbeat(1, Ballot.ZERO))
-        until(lambda: node.view.link(1) is Link.UP and peer.messages(Behind), "it asks")
+        eventually(lambda: node.view.link(1) is Link.UP and peer.messages(Behind), "it asks")
         assert peer.messages(Behind)[0] == Behind(0)
         for line in ("printBalance", "printBalance all"):
             behind = command(node, line, "table").output
             assert behind.endswith("at height 0 (behind: others are at height 1)")
         say(connection, Blocks((_block(1),), 1))
-        until(lambda: node.engine.ledger.height == 1, "it learns the block")
+        eventually(lambda: node.engine.ledger.height == 1, "it learns the block")
         caught_up = command(node, "printBalance", "table").output
         assert caught_up == "node 3 has 101, at height 1"
 

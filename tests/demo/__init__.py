@@ -1,0 +1,1 @@
+"""The demo of five nodes at one prompt."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.demos import DEMO, QUICK, Place, place, running
+from tests.demo.running_demos import DEMO, QUICK, Place, place, running
 from tests.support.processes import BENMO, end_process, environment, eventually, run
 
 MOMENTS = 20

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.demo.demos import DEMO, QUICK, Place, place
+from tests.demo.running_demos import DEMO, QUICK, Place, place
 from tests.support.processes import Finished, run
 
 

@@ -14,7 +14,7 @@ from benmo.demo.prepare import Wishes, prepare
 from benmo.errors import StateError
 from benmo.paxos.types import Tenure
 from benmo.storage.lock import DirectoryLock
-from tests.demo.demos import Place, place
+from tests.demo.running_demos import Place, place
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.demos import DEMO, QUICK, Place, leave, place, terminal
+from tests.demo.running_demos import DEMO, QUICK, Place, leave, place, terminal
 from tests.support.processes import eventually
 from tests.support.terminals import Terminal
 

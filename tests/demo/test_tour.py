@@ -9,7 +9,7 @@ import pytest
 
 from benmo.demo.walk import MONEY, cast, walk
 from benmo.errors import Refused
-from tests.demo.demos import Place, leave, place, terminal
+from tests.demo.running_demos import Place, leave, place, terminal
 from tests.support.terminals import Terminal
 
 QUICK = ("--election-delay", "0.2-0.6")

@@ -8,7 +8,7 @@ from benmo.paxos.acceptor import Acceptor, Ahead
 from benmo.paxos.messages import Accepted, Behind, Nack, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord, Step
 from benmo.paxos.types import Ballot, Proposal, ProtocolError
-from tests.support.paxos_tests import proposal
+from tests.support.replicas import proposal
 
 B11, B12, B13, B21, B22, B31 = (
     Ballot(1, 1),

@@ -11,7 +11,7 @@ from benmo.paxos.announcements import Announcements
 from benmo.paxos.messages import Accept, Accepted, Decide
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Ballot, Proposal, Tenure
-from tests.support.paxos_tests import Bench, at_height, block, proposal, settings
+from tests.support.replicas import Bench, at_height, block, proposal, settings
 
 DECIDE = Decide(7, Ballot(3, 1), "a7")
 PEERS = (2, 3, 4, 5)

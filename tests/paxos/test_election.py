@@ -10,7 +10,7 @@ import pytest
 
 from benmo.paxos.election import Election
 from benmo.paxos.types import Ballot, Settings, Tenure
-from tests.support.paxos_tests import TENURES, settings
+from tests.support.replicas import TENURES, settings
 
 THEIRS = Ballot(3, 2)
 

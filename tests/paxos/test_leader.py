@@ -10,7 +10,7 @@ from benmo.paxos.leader import Leader, Phase
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.step import Step
 from benmo.paxos.types import Ballot, NodeId, Proposal, Tenure
-from tests.support.paxos_tests import (
+from tests.support.replicas import (
     SIZES,
     TENURES,
     FakeApplication,

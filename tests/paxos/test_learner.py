@@ -11,7 +11,7 @@ from benmo.paxos.messages import Behind, Blocks, Decide, Heartbeat
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Ballot, Proposal, ProtocolError
-from tests.support.paxos_tests import (
+from tests.support.replicas import (
     Bench,
     NamedBlock,
     at_height,

@@ -11,7 +11,7 @@ from benmo.paxos.message_checks import ROUND_JUMP_MAX, admitted_round
 from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare, Promise
 from benmo.paxos.notices import ForeignBlockReported
 from benmo.paxos.types import Ballot, Proposal, ProtocolError, Settings, Tenure
-from tests.support.cluster import Cluster
+from tests.support.engine_cluster import Cluster
 
 SETTINGS = Settings(1, (1, 2, 3))
 FOREIGN = encode_block(1, Ballot(1, 2), "f" * 64, 1.0, (Run(2, 1, (1,), (1,)),))

@@ -18,7 +18,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, ProtocolError
-from tests.support.paxos_tests import (
+from tests.support.replicas import (
     Bench,
     FakeApplication,
     accept_of,

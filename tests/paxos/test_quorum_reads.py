@@ -13,9 +13,9 @@ from benmo.paxos.messages import Accept, Blocks, Confirm, Confirmed, Decide
 from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.step import Confirmation, Step
 from benmo.paxos.types import Ballot, Durable, Proposal, Tenure
-from tests.support.cluster import Cluster
-from tests.support.paxos_tests import Bench, at_height, blocks, proposal, sent, settings
-from tests.support.storage_tests_engine import TapedNode
+from tests.support.engine_cluster import Cluster
+from tests.support.replicas import Bench, at_height, blocks, proposal, sent, settings
+from tests.support.taped_node import TapedNode
 
 QUESTION = 7
 

@@ -7,7 +7,7 @@ import pytest
 from benmo.paxos.notices import QuorumMissing
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import Step
-from tests.support.paxos_tests import SIZES, settings
+from tests.support.replicas import SIZES, settings
 
 
 def peers(size: int = 5, linked: tuple[int, ...] = (2, 3, 4, 5)) -> Reachability:

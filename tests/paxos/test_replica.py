@@ -27,7 +27,7 @@ from benmo.paxos.step import (
     Step,
 )
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, Tenure
-from tests.support.paxos_tests import (
+from tests.support.replicas import (
     SIZES,
     TENURES,
     Bench,

@@ -17,7 +17,7 @@ from benmo.paxos.messages import (
     Prepare,
 )
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal, Tenure
-from tests.support.paxos_tests import (
+from tests.support.replicas import (
     TENURES,
     Bench,
     accept_of,

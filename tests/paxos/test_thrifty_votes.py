@@ -11,7 +11,7 @@ from benmo.paxos.messages import Accept, Accepted, Decide
 from benmo.paxos.step import Step
 from benmo.paxos.thrifty_votes import ThriftyVotes
 from benmo.paxos.types import Ballot, NodeId, Tenure
-from tests.support.paxos_tests import Bench, receivers, settings
+from tests.support.replicas import Bench, receivers, settings
 
 ALL = [1, 2, 3, 4, 5]
 THRIFT_S = 0.5

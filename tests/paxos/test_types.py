@@ -8,7 +8,7 @@ from math import nan
 import pytest
 
 from benmo.paxos.types import Ballot, Proposal, Settings
-from tests.support.paxos_tests import SIZES, block, settings
+from tests.support.replicas import SIZES, block, settings
 
 
 @pytest.mark.parametrize(

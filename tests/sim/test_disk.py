@@ -11,55 +11,23 @@ import pytest
 
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.storage.journal import SECTOR_BYTES
+from tests.sim.one_file_disks import (
+    OLD,
+    contents,
+    disk_with_a_file,
+    fail_next,
+    fail_to_sync,
+    possible_futures,
+)
 
 WHOLE = b"old line\nnew line\n"
-OLD = b"old line\n"
-
-
-def _disk(synced: bytes = OLD, unsynced: bytes = b"", name: str = "file") -> MemoryDisk:
-    """A disk with one file, whose name is durable."""
-    disk = MemoryDisk()
-    disk.append(name, synced)
-    disk.sync(name)
-    disk.sync_directory()
-    if unsynced:
-        disk.append(name, unsynced)
-    return disk
-
-
-def _failing(disk: MemoryDisk, error: Exception, operation: str) -> None:
-    """Let the next operation of this kind fail, and nothing after it."""
-
-    def before(what: str, _name: str) -> None:
-        if what == operation:
-            disk.before = lambda _what, _name: None
-            raise error
-
-    disk.before = before
-
-
-def _fail_to_sync(disk: MemoryDisk) -> None:
-    _failing(disk, DiskFailed(errno.EIO, "Input/output error"), "sync")
-    with pytest.raises(DiskFailed):
-        disk.sync("file")
-
-
-def _contents(disk: MemoryDisk) -> dict[str, bytes]:
-    return {name: disk.read(name) for name in disk.names()}
-
-
-def _possible(disk: MemoryDisk) -> set[tuple[tuple[str, bytes], ...]]:
-    """All that many power cuts leave."""
-    chance = Random(1)
-    cuts = [disk.after_power_cut(chance) for _ in range(300)]
-    return {tuple(sorted(_contents(each).items())) for each in cuts}
 
 
 # Files while the machine is up.
 
 
 def test_a_file_reads_as_it_was_written_synced_or_not() -> None:
-    disk = _disk(OLD, b"new line\n")
+    disk = disk_with_a_file(OLD, b"new line\n")
     assert disk.exists("file") and not disk.exists("elsewhere")
     assert disk.read("file") == WHOLE
     assert disk.size("file") == len(WHOLE)
@@ -69,7 +37,7 @@ def test_a_file_reads_as_it_was_written_synced_or_not() -> None:
 
 def test_every_operation_that_changes_the_disk_is_announced_first() -> None:
     told: list[tuple[str, str, dict[str, bytes]]] = []
-    disk = MemoryDisk(lambda what, name: told.append((what, name, _contents(disk))))
+    disk = MemoryDisk(lambda what, name: told.append((what, name, contents(disk))))
     disk.append("a", b"12")
     disk.sync("a")
     disk.truncate("a", 1)
@@ -88,9 +56,9 @@ def test_every_operation_that_changes_the_disk_is_announced_first() -> None:
 
 @pytest.mark.parametrize("operation", ["append", "sync", "truncate", "rename", "remove"])
 def test_an_operation_that_a_power_cut_prevents_changes_nothing(operation: str) -> None:
-    disk = _disk(OLD, b"new line\n")
-    before, possible = _contents(disk), _possible(disk)
-    _failing(disk, PowerCut(), operation)
+    disk = disk_with_a_file(OLD, b"new line\n")
+    before, possible = contents(disk), possible_futures(disk)
+    fail_next(disk, PowerCut(), operation)
     operations: dict[str, Callable[[], None]] = {
         "append": lambda: disk.append("file", b"more"),
         "sync": lambda: disk.sync("file"),
@@ -100,21 +68,23 @@ def test_an_operation_that_a_power_cut_prevents_changes_nothing(operation: str) 
     }
     with pytest.raises(PowerCut):
         operations[operation]()
-    assert _contents(disk) == before
-    assert _possible(disk) == possible
+    assert contents(disk) == before
+    assert possible_futures(disk) == possible
 
 
 # Power cuts and bytes.
 
 
 def test_a_power_cut_keeps_what_was_synced_and_without_chance_nothing_else() -> None:
-    assert _possible(_disk(WHOLE)) == {(("file", WHOLE),)}
-    assert _disk(OLD, b"new line\n").after_power_cut().read("file") == OLD
+    assert possible_futures(disk_with_a_file(WHOLE)) == {(("file", WHOLE),)}
+    assert disk_with_a_file(OLD, b"new line\n").after_power_cut().read("file") == OLD
 
 
 def test_a_power_cut_leaves_any_prefix_perhaps_with_holes_in_it() -> None:
     tail = b"a\nnew\n"
-    left = {dict(each)["file"][len(OLD) :] for each in _possible(_disk(OLD, tail))}
+    left = {
+        dict(each)["file"][len(OLD) :] for each in possible_futures(disk_with_a_file(OLD, tail))
+    }
     assert {each for each in left if b"\0" not in each} == {tail[:length] for length in range(7)}
     holed = {each for each in left if b"\0" in each}
     assert holed
@@ -124,7 +94,7 @@ def test_a_power_cut_leaves_any_prefix_perhaps_with_holes_in_it() -> None:
 def test_a_hole_begins_and_ends_with_a_sector_or_with_what_was_not_synced() -> None:
     tail = b"first\n" + b"x" * (5 * SECTOR_BYTES) + b"\n"
     starts, ends = set(), set()
-    for each in _possible(_disk(OLD, tail)):
+    for each in possible_futures(disk_with_a_file(OLD, tail)):
         left = dict(each)["file"]
         for hole in re.finditer(rb"\0+", left):
             assert hole.start() == len(OLD) or hole.start() % SECTOR_BYTES == 0, hole
@@ -138,79 +108,79 @@ def test_holes_are_anywhere_in_what_was_not_synced_and_there_may_be_several() ->
     tail = b"a line\n" * SECTOR_BYTES
     holes = [
         [hole.span() for hole in re.finditer(rb"\0+", dict(each)["file"])]
-        for each in _possible(_disk(OLD, tail))
+        for each in possible_futures(disk_with_a_file(OLD, tail))
     ]
     assert any(len(each) > 1 for each in holes)
     assert any(SECTOR_BYTES < start < end < len(tail) for each in holes for start, end in each)
 
 
 def test_the_same_chance_leaves_the_same() -> None:
-    disk = _disk(OLD, b"a long line that is torn somewhere\n")
+    disk = disk_with_a_file(OLD, b"a long line that is torn somewhere\n")
     first, second = (disk.after_power_cut(Random(7)) for _ in range(2))
     assert first.read("file") == second.read("file")
 
 
 def test_what_a_power_cut_left_stays_over_the_next_one() -> None:
-    left = _disk(OLD, b"new line\n").after_power_cut(Random(3))
-    assert _possible(left) == {(("file", left.read("file")),)}
+    left = disk_with_a_file(OLD, b"new line\n").after_power_cut(Random(3))
+    assert possible_futures(left) == {(("file", left.read("file")),)}
 
 
 def test_a_truncation_that_was_not_synced_is_undone() -> None:
-    disk = _disk(WHOLE)
+    disk = disk_with_a_file(WHOLE)
     disk.truncate("file", len(OLD))
     assert disk.read("file") == OLD
-    assert _possible(disk) == {(("file", WHOLE),)}
+    assert possible_futures(disk) == {(("file", WHOLE),)}
 
 
 def test_a_truncation_that_was_synced_stays() -> None:
-    disk = _disk(WHOLE)
+    disk = disk_with_a_file(WHOLE)
     disk.truncate("file", len(OLD))
     disk.sync("file")
-    assert _possible(disk) == {(("file", OLD),)}
+    assert possible_futures(disk) == {(("file", OLD),)}
 
 
 # Power cuts and names.
 
 
 def test_a_new_file_may_be_lost_until_the_directory_is_synced() -> None:
-    disk = _disk()
+    disk = disk_with_a_file()
     disk.append("new", b"content")
     disk.sync("new")
     assert disk.after_power_cut().names() == ["file"]
-    assert len(_possible(disk)) == 2
+    assert len(possible_futures(disk)) == 2
     disk.sync_directory()
-    assert _possible(disk) == {(("file", OLD), ("new", b"content"))}
+    assert possible_futures(disk) == {(("file", OLD), ("new", b"content"))}
 
 
 def test_a_rename_may_be_undone_until_the_directory_is_synced() -> None:
-    disk = _disk(b"1", name="state")
+    disk = disk_with_a_file(b"1", name="state")
     disk.append("state.new", b"2")
     disk.sync("state.new")
     disk.rename("state.new", "state")
-    assert _contents(disk) == {"state": b"2"}
-    assert _possible(disk) == {
+    assert contents(disk) == {"state": b"2"}
+    assert possible_futures(disk) == {
         (("state", b"1"),),
         (("state", b"1"), ("state.new", b"2")),
         (("state", b"2"),),
     }
     disk.sync_directory()
-    assert _possible(disk) == {(("state", b"2"),)}
+    assert possible_futures(disk) == {(("state", b"2"),)}
 
 
 def test_a_removal_may_be_undone_until_the_directory_is_synced() -> None:
-    disk = _disk()
+    disk = disk_with_a_file()
     disk.remove("file")
     assert disk.names() == []
-    assert _possible(disk) == {(), (("file", OLD),)}
+    assert possible_futures(disk) == {(), (("file", OLD),)}
     disk.sync_directory()
-    assert _possible(disk) == {()}
+    assert possible_futures(disk) == {()}
 
 
 def test_names_are_lost_from_some_change_on_never_from_the_middle() -> None:
     disk = MemoryDisk()
     for name in "abc":
         disk.append(name, b"")
-    left = {"".join(name for name, _ in each) for each in _possible(disk)}
+    left = {"".join(name for name, _ in each) for each in possible_futures(disk)}
     assert left == {"", "a", "ab", "abc"}
 
 
@@ -218,35 +188,35 @@ def test_names_are_lost_from_some_change_on_never_from_the_middle() -> None:
 
 
 def test_bytes_whose_fsync_failed_are_a_hole_that_no_later_fsync_fills() -> None:
-    disk = _disk(OLD, b"lost\n")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(OLD, b"lost\n")
+    fail_to_sync(disk)
     disk.append("file", b"later\n")
     disk.sync("file")
     assert disk.read("file") == OLD + b"lost\nlater\n", "the kernel believes that they are there"
-    assert _possible(disk) == {(("file", OLD + bytes(5) + b"later\n"),)}
+    assert possible_futures(disk) == {(("file", OLD + bytes(5) + b"later\n"),)}
 
 
 def test_each_failed_fsync_leaves_its_own_hole() -> None:
-    disk = _disk(b"0", b"1")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(b"0", b"1")
+    fail_to_sync(disk)
     disk.append("file", b"2")
     disk.sync("file")
     disk.append("file", b"3")
-    _fail_to_sync(disk)
+    fail_to_sync(disk)
     disk.append("file", b"4")
     disk.sync("file")
     assert disk.after_power_cut().read("file") == b"0\x002\x004"
 
 
 def test_without_a_later_fsync_a_power_cut_leaves_what_was_synced_before() -> None:
-    disk = _disk(OLD, b"lost\n")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(OLD, b"lost\n")
+    fail_to_sync(disk)
     assert disk.after_power_cut().read("file") == OLD
 
 
 def test_what_is_written_in_place_of_truncated_bytes_is_no_hole() -> None:
-    disk = _disk(OLD, b"lost\n")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(OLD, b"lost\n")
+    fail_to_sync(disk)
     disk.truncate("file", len(OLD) + 2)
     disk.append("file", b"again\n")
     disk.sync("file")
@@ -254,8 +224,8 @@ def test_what_is_written_in_place_of_truncated_bytes_is_no_hole() -> None:
 
 
 def test_a_truncation_below_a_hole_ends_it() -> None:
-    disk = _disk(OLD, b"lost\n")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(OLD, b"lost\n")
+    fail_to_sync(disk)
     disk.truncate("file", len(OLD))
     disk.append("file", b"again\n")
     disk.sync("file")
@@ -263,8 +233,8 @@ def test_a_truncation_below_a_hole_ends_it() -> None:
 
 
 def test_a_machine_that_starts_after_a_power_cut_knows_of_no_holes() -> None:
-    disk = _disk(OLD, b"lost\n")
-    _fail_to_sync(disk)
+    disk = disk_with_a_file(OLD, b"lost\n")
+    fail_to_sync(disk)
     disk = disk.after_power_cut()
     disk.append("file", b"kept\n")
     disk.sync("file")
@@ -279,97 +249,11 @@ def test_a_machine_that_starts_after_a_power_cut_knows_of_no_holes() -> None:
 def test_a_write_that_is_interrupted_leaves_its_share(
     kind: str, share: float, written: int
 ) -> None:
-    disk = _disk()
+    disk = disk_with_a_file()
     full = DiskFailed(errno.ENOSPC, "No space left on device", share)
     error: Exception = full if kind == "full disk" else PowerCut(share)
-    _failing(disk, error, "append")
+    fail_next(disk, error, "append")
     with pytest.raises(type(error)):
         disk.append("file", b"0123456789")
     assert disk.read("file") == OLD + b"0123456789"[:written]
     assert disk.after_power_cut().read("file") == OLD
-
-
-# What a simulation asks and does.
-
-
-def test_a_disk_surely_holds_only_what_was_synced() -> None:
-    disk = _disk(OLD, b"new line\n")
-    assert disk.surely_holds(b"old")
-    assert not disk.surely_holds(b"new")
-    disk.sync("file")
-    assert disk.surely_holds(b"new")
-
-
-def test_a_disk_surely_holds_nothing_in_a_hole() -> None:
-    disk = _disk(OLD, b"lost")
-    _fail_to_sync(disk)
-    disk.sync("file")
-    assert not disk.surely_holds(b"lost")
-
-
-def test_a_disk_surely_holds_nothing_in_a_file_whose_name_may_be_lost() -> None:
-    disk = _disk()
-    disk.append("new", b"content")
-    disk.sync("new")
-    assert not disk.surely_holds(b"content")
-    disk.sync_directory()
-    assert disk.surely_holds(b"content")
-
-
-def test_a_disk_surely_holds_nothing_in_a_file_whose_removal_may_last() -> None:
-    disk = _disk()
-    disk.append("other", OLD)
-    disk.remove("file")
-    assert not disk.surely_holds(OLD)
-
-
-def test_a_disk_surely_holds_what_a_rename_moves() -> None:
-    disk = _disk()
-    disk.rename("file", "other")
-    assert disk.surely_holds(OLD)
-
-
-@pytest.mark.parametrize("position", [0, 7, 8, 8 * len(OLD) - 1])
-def test_a_flipped_bit_is_one_bit_and_stays(position: int) -> None:
-    disk = _disk()
-    disk.flip_bit("file", position)
-    left = disk.after_power_cut().read("file")
-    assert left == disk.read("file")
-    difference = int.from_bytes(left, "little") ^ int.from_bytes(OLD, "little")
-    assert difference == 1 << position
-    disk.flip_bit("file", position)
-    assert disk.read("file") == OLD
-
-
-def test_a_wiped_disk_is_empty_for_good() -> None:
-    disk = _disk(OLD, b"new")
-    disk.wipe()
-    assert disk.names() == [] and _possible(disk) == {()}
-    assert not disk.surely_holds(OLD)
-
-
-def test_a_copy_has_the_same_future() -> None:
-    disk = _disk(OLD, b"lost")
-    _fail_to_sync(disk)
-    disk.sync("file")
-    disk.append("file", b"unsynced")
-    disk.append("new", b"content")
-    assert _contents(disk.copy()) == _contents(disk)
-    assert _possible(disk.copy()) == _possible(disk)
-    copy = disk.copy()
-    disk.sync("file")
-    copy.sync("file")
-    assert _possible(copy) == _possible(disk)
-
-
-def test_what_happens_to_a_copy_or_its_model_happens_to_it_alone() -> None:
-    disk = _disk(OLD, b"new")
-    copy = disk.copy()
-    copy.sync("file")
-    copy.append("file", b"more")
-    copy.append("other", b"")
-    disk.truncate("file", 0)
-    assert _contents(disk) == {"file": b""}
-    assert disk.after_power_cut().read("file") == OLD
-    assert _contents(copy) == {"file": OLD + b"newmore", "other": b""}
-    assert copy.after_power_cut().read("file") == OLD + b"new"

@@ -17,8 +17,8 @@ from benmo.paxos.types import GENESIS_HASH, Ballot, Durable
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.node_storage import CHAIN, JOURNAL, Storage
-from tests.support.cluster import CLUSTER, Cluster
-from tests.support.storage_tests import BALANCES, NODE, Writer, read_chain
+from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.written_storage import BALANCES, NODE, Writer, read_chain
 
 NAME = "chain"
 WINDOW = 1 << 16

@@ -13,8 +13,8 @@ from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.disk import Disk
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
-from tests.support.cluster import CLUSTER, Cluster
-from tests.support.storage_tests import (
+from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.written_storage import (
     BALANCES,
     NODE,
     CrashingDisk,

@@ -11,8 +11,8 @@ from benmo.storage.chain_file import REMEDY
 from benmo.storage.journal import OpenLine, QueueRecord, Record
 from benmo.storage.lines import checksum, seal
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
-from tests.support.cluster import CLUSTER
-from tests.support.storage_tests import (
+from tests.support.engine_cluster import CLUSTER
+from tests.support.written_storage import (
     NODE,
     Writer,
     append_lines,

@@ -31,8 +31,8 @@ from benmo.engine.events import LinkChanged
 from benmo.paxos.messages import Heartbeat
 from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.trace import accepted_text, outcomes
-from tests.support.cluster import Envelope
-from tests.support.trace import TracedCluster, line
+from tests.support.engine_cluster import Envelope
+from tests.support.traced_cluster import TracedCluster, line
 
 SEPARATOR = "----"
 

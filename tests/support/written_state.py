@@ -16,8 +16,8 @@ from benmo.storage.disk import Disk, RealDisk
 from benmo.storage.lines import PREFIX_BYTES
 from benmo.storage.node_storage import Storage
 from benmo.typed_json import to_json
-from tests.support.cluster import CLUSTER
-from tests.support.storage_tests import BALANCES, NODE, Writer
+from tests.support.engine_cluster import CLUSTER
+from tests.support.written_storage import BALANCES, NODE, Writer
 
 
 def empty_state(path: Path) -> StateDirectory:

@@ -1,0 +1,1 @@
+"""The programs as their users run them: real processes, ports and terminals."""

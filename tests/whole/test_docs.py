@@ -51,7 +51,7 @@ SHORT_BENCH = Change(
     " --seconds 0.1 --runs 1 --transfers 100000",
     "else it takes minutes; tests/whole/test_bench",
 )
-FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/whole/test_trials.py")
+FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/scripts/test_torture.py")
 
 WAYS: tuple[Way[Reader], ...] = (
     Way(r"source \.venv/bin/activate", Reader.runs),

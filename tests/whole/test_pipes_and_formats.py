@@ -13,7 +13,7 @@ import pytest
 from benmo.commands.table import COMMANDS
 from tests.support.processes import BENMO, NODE, Finished, run
 from tests.support.real_cluster import RealCluster
-from tests.whole.shapes import (
+from tests.whole.answer_shapes import (
     Balance,
     Balances,
     Block,

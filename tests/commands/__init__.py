@@ -1,0 +1,1 @@
+"""Arguments and answers of the command language."""

@@ -1,0 +1,1 @@
+"""Requests and answers between a node and the programs that command it."""

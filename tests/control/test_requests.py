@@ -1,0 +1,210 @@
+"""Requests and answers: what is encoded comes back, and whatever else comes is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benmo.commands.node_status import Toolbar
+from benmo.control.requests import (
+    Answer,
+    BalancesRead,
+    BlockRead,
+    BlocksRead,
+    Decided,
+    Find,
+    Found,
+    FoundTransfer,
+    Hurry,
+    NotDone,
+    Paid,
+    Pay,
+    Ran,
+    ReadBalances,
+    ReadBlocks,
+    ReadUsage,
+    Request,
+    Run,
+    Shown,
+    Told,
+    UsageRead,
+    Watch,
+    decode_answer,
+    decode_request,
+    encode,
+)
+from benmo.errors import ProtocolError
+from benmo.ledger.transfers import Payments
+from benmo.network.link import Link
+from benmo.paxos.types import Ballot
+from tests.support.strategies import examples
+
+integers = st.integers(-(2**63), 2**64 - 1)
+columns = st.lists(integers, max_size=4).map(tuple)
+texts = st.text(max_size=20)
+seconds = st.floats(min_value=0, allow_nan=False)
+payments = st.builds(Payments, columns, columns, st.lists(texts, max_size=3).map(tuple))
+reads = st.builds(BlockRead, st.binary(max_size=40), columns, columns)
+toolbars = st.builds(
+    Toolbar,
+    integers,
+    texts,
+    st.builds(Ballot, integers, integers),
+    integers,
+    integers,
+    integers,
+    integers,
+    st.lists(st.tuples(integers, st.sampled_from(Link)), max_size=3).map(tuple),
+    st.booleans(),
+    st.none() | seconds,
+)
+
+REQUESTS: dict[type, st.SearchStrategy[Any]] = {
+    Run: st.builds(Run, integers, texts, texts),
+    Watch: st.just(Watch()),
+    Hurry: st.just(Hurry()),
+    Pay: st.builds(Pay, integers, payments, seconds),
+    Find: st.builds(Find, integers, texts, integers, seconds),
+    ReadBalances: st.builds(ReadBalances, integers, st.booleans(), integers, seconds),
+    ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
+    ReadUsage: st.builds(ReadUsage, integers),
+}
+ANSWERS: dict[type, st.SearchStrategy[Any]] = {
+    Ran: st.builds(Ran, integers, integers, texts, st.booleans()),
+    Told: st.builds(Told, texts, texts, seconds),
+    Shown: st.builds(Shown, toolbars),
+    Paid: st.builds(
+        Paid,
+        integers,
+        st.lists(st.tuples(integers, integers)).map(tuple),
+        st.lists(st.builds(Decided, integers, integers, integers, columns)).map(tuple),
+        texts,
+        integers,
+    ),
+    Found: st.builds(
+        Found,
+        integers,
+        st.none()
+        | st.builds(FoundTransfer, integers, integers, integers, texts, integers, st.booleans()),
+    ),
+    BalancesRead: st.builds(
+        BalancesRead, integers, st.lists(st.tuples(integers, integers)).map(tuple), integers
+    ),
+    BlocksRead: st.builds(BlocksRead, integers, st.lists(reads, max_size=3).map(tuple), integers),
+    UsageRead: st.builds(UsageRead, integers, integers),
+    NotDone: st.builds(NotDone, integers, texts, st.booleans()),
+}
+
+
+def test_every_kind_is_tried() -> None:
+    assert set(REQUESTS) == set(get_args(Request))
+    assert set(ANSWERS) == set(get_args(Answer))
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+@examples
+@given(st.data())
+def test_a_request_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
+    request = data.draw(REQUESTS[kind])
+    assert decode_request(encode(request)) == request
+    assert refused(decode_answer, encode(request))
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@examples
+@given(st.data())
+def test_an_answer_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
+    answer = data.draw(ANSWERS[kind])
+    assert decode_answer(encode(answer)) == answer
+    assert refused(decode_request, encode(answer))
+
+
+def refused(decode: Any, data: bytes) -> bool:
+    with pytest.raises(ProtocolError):
+        decode(data)
+    return True
+
+
+# Hostile requests: each costs its own connection, and nothing else.
+
+PAY: dict[str, Any] = {
+    "type": "Pay",
+    "number": 1,
+    "payments": {"credit": [2], "amount": [10]},
+    "wait_s": 1.0,
+}
+
+
+def test_the_example_is_right() -> None:
+    assert decode_request(msgpack.packb(PAY)) == Pay(1, Payments.of((2, 10)), 1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "Steal"},
+        {"type": None},
+        {"type": ["Pay"]},
+        {"number": "1"},
+        {"number": 1.5},
+        {"number": True},
+        {"payments": None},
+        {"payments": {"credit": [2]}},
+        {"payments": {"credit": [2], "amount": [10], "debit": [3]}},
+        {"payments": {"credit": ["2"], "amount": [10]}},
+        {"payments": {"credit": [2], "amount": [10.0]}},
+        {"payments": {"credit": [2], "amount": [True]}},
+        {"payments": {"credit": [2], "amount": [10], "key": [b"k"]}},
+        {"payments": {"credit": [2], "amount": [10], "memo": "m"}},
+        {"wait_s": None},
+        {"wait_s": "1"},
+        {"wait_s": -1.0},
+        {"wait_s": math.nan},
+        {"more": 1},
+    ],
+)
+def test_a_request_with_a_wrong_field_is_refused(change: dict[str, Any]) -> None:
+    assert refused(decode_request, msgpack.packb(PAY | change))
+
+
+@pytest.mark.parametrize("field", PAY)
+def test_a_request_without_one_of_its_fields_is_refused(field: str) -> None:
+    rest = {name: value for name, value in PAY.items() if name != field}
+    assert refused(decode_request, msgpack.packb(rest))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc0",
+        b"\x91" * 100_000,
+        b"\xdd\x7f\xff\xff\xff",
+        msgpack.packb([1, 2]),
+        msgpack.packb("Pay"),
+        msgpack.packb(PAY) + b"\x00",
+        msgpack.packb(PAY)[:-1],
+        msgpack.packb(PAY | {"payments": {"credit": [2] * 200_000, "amount": [1] * 200_000}}),
+        msgpack.packb({"type": "Find", "number": 1}) + b"\xa1k",
+        b"\x83\xa4type\xa4Find\xa6number\x01\xa3key\xa3\xed\xa0\x80",
+    ],
+)
+def test_what_is_no_request_is_refused(data: bytes) -> None:
+    assert refused(decode_request, data)
+
+
+@examples
+@given(st.binary(max_size=200))
+def test_random_bytes_are_neither_request_nor_answer(data: bytes) -> None:
+    assert refused(decode_request, data) and refused(decode_answer, data)
+
+
+@pytest.mark.parametrize("wait_s", [math.inf, 0.0, 1e300])
+def test_any_number_of_seconds_can_be_asked_for(wait_s: float) -> None:
+    request = ReadBlocks(1, 1, 1, wait_s)
+    assert decode_request(encode(request)) == request

@@ -1,0 +1,303 @@
+"""The engine's one turn: what is recorded is synced before anything that follows from it leaves."""
+
+import pytest
+
+from benmo.engine.engine import Limits
+from benmo.engine.events import Event, Hurried, Received, Report, Submitted
+from benmo.errors import ProtocolError, StateError
+from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.messages import (
+    Accept,
+    Accepted,
+    Behind,
+    Blocks,
+    Decide,
+    Heartbeat,
+    Message,
+    Nack,
+    Prepare,
+    Promise,
+)
+from benmo.paxos.step import DecideRecord
+from benmo.paxos.types import Ballot, Proposal
+from benmo.storage.node_storage import CHAIN, JOURNAL, Storage
+from tests.support.engine_cluster import CLUSTER
+from tests.support.taped_node import FIRST, SECOND, TapedNode, block
+from tests.support.written_storage import of_engine, of_state
+
+OTHER = block(1, "0" * 64, Ballot(5, 2), Run(3, 1, (2,), (1,)))
+
+
+# Record, sync, send.
+
+
+@pytest.mark.parametrize(
+    ("events", "answer"),
+    [
+        ([Received(2, Prepare(Ballot(5, 2)))], Promise(Ballot(5, 2), 0, None)),
+        (
+            [Received(2, Accept(Proposal(Ballot(5, 2), FIRST)))],
+            Accepted(Ballot(5, 2), 1),
+        ),
+    ],
+)
+def test_an_answer_leaves_after_its_record_is_synced(events: list[Event], answer: Message) -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(*events)
+    assert len(node.tape.records) == 1
+    assert node.tape.done.index("sync") < node.tape.done.index((2, answer))
+
+
+def test_what_changes_nothing_durable_is_answered_without_a_sync() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Accept(Proposal(Ballot(5, 2), FIRST))))
+    node.tape.done.clear()
+    node.turn(
+        Received(3, Prepare(Ballot(4, 3))),
+        Received(2, Accept(Proposal(Ballot(5, 2), FIRST))),
+        Received(3, Heartbeat(0, Ballot.ZERO)),
+    )
+    assert node.tape.done == [
+        (3, Nack(Ballot(4, 3), Ballot(5, 2))),
+        (2, Accepted(Ballot(5, 2), 1)),
+    ]
+
+
+def test_a_decision_alone_needs_no_sync() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Accept(Proposal(Ballot(5, 2), FIRST))))
+    node.tape.done.clear()
+    node.turn(Received(2, Decide(1, Ballot(5, 2), FIRST.hash)))
+    assert node.tape.records == [DecideRecord(FIRST, Ballot(5, 2))]
+    assert node.tape.syncs == 0
+    assert [applied.block for applied in node.report.applied] == [FIRST]
+
+
+def test_who_is_told_of_a_decision_does_not_wait_until_it_is_written() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    written: list[bytes] = []
+    applied: list[int] = []
+
+    def publish(report: Report) -> None:
+        written.append(node.disk.read(JOURNAL))
+        applied.extend(each.block.slot for each in report.applied)
+
+    node.engine.turn([Received(3, Accepted(ballot, 1))], node.now, publish)
+    after = node.disk.read(JOURNAL)
+    assert applied == [1]
+    assert b'"decide"' not in written[0] and b'"decide"' in after.removeprefix(written[0])
+
+
+def test_a_block_that_a_peer_sends_is_synced() -> None:
+    node = TapedNode(delay_s=60.0)
+    done = done_in_turn(node, Received(2, Blocks((FIRST, SECOND), 2)))
+    assert done == ["Behind", "DecideRecord", "DecideRecord", "sync"]
+
+
+def test_a_ballot_is_durable_before_anybody_hears_of_it() -> None:
+    node = TapedNode()
+    node.lead()
+    prepares = [item for item in node.tape.sent if isinstance(item[1], Prepare)]
+    assert [to for to, _ in prepares] == [2, 3]
+    assert node.engine.replica.durable.promised == node.engine.replica.leader.ballot
+
+
+def test_a_leader_counts_its_own_acceptance_once_it_is_durable() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    accepts = [to for to, message in node.tape.sent if isinstance(message, Accept)]
+    assert accepts == [2, 3], "one's own messages don't go over the transport"
+    assert node.tape.done[-1] == "sync"
+    node.turn(Received(3, Accepted(ballot, 1)))
+    decide = [item for item in node.tape.sent if isinstance(item[1], Decide)]
+    assert [to for to, _ in decide] == [2, 3]
+    assert len(node.report.applied) == 1
+
+
+def done_in_turn(node: TapedNode, *events: Event) -> list[str]:
+    """What a turn did, in order, each by its kind."""
+    node.tape.done.clear()
+    node.turn(*events)
+    return [
+        item
+        if isinstance(item, str)
+        else type(item[1] if isinstance(item, tuple) else item).__name__
+        for item in node.tape.done
+    ]
+
+
+def test_a_leader_queues_and_votes_in_one_sync_before_it_asks_the_others() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    node.turn(Received(3, Accepted(ballot, 1)))
+    done = done_in_turn(node, Submitted(9, Payments.of((3, 1))))
+    assert done == ["QueueRecord", "AcceptRecord", "sync", "Accept", "Accept"]
+    assert node.report.applied == []
+    node.turn(Received(3, Accepted(ballot, 2)))
+    assert len(node.report.applied) == 1
+
+
+def test_a_payment_and_a_hurry_in_one_turn_are_a_reason_to_campaign_at_once() -> None:
+    node = TapedNode(delay_s=60.0)
+    done = done_in_turn(node, Submitted(1, Payments.of((3, 1))), Hurried())
+    assert done == ["QueueRecord", "PromiseRecord", "sync", "Prepare", "Prepare"]
+
+
+def test_what_needs_no_disk_is_on_its_way_while_the_disk_is_at_work() -> None:
+    node = TapedNode()
+    ballot = node.lead()
+    node.turn(Submitted(9, Payments.of((3, 1))))
+    done = done_in_turn(node, Received(3, Accepted(ballot, 1)))
+    assert done == ["Decide", "Decide", "Accept", "Accept", "DecideRecord", "AcceptRecord", "sync"]
+    node.turn(Received(3, Accepted(ballot, 2)))
+    assert [applied.block.slot for applied in node.report.applied] == [2]
+
+
+def test_no_message_to_oneself_goes_over_the_transport() -> None:
+    node = TapedNode()
+    for slot in range(1, 6):
+        node.turn(Submitted(slot, Payments.of((3, 1))))
+        for _ in range(3):
+            node.now += 0.2
+            node.turn()
+            ballot = node.engine.replica.leader.ballot
+            node.turn(Received(2, Promise(ballot, node.engine.ledger.height, None)))
+            node.turn(Received(2, Accepted(ballot, slot)))
+        assert node.engine.ledger.height == slot
+    assert {to for to, _ in node.tape.sent} == {2, 3}
+
+
+def test_blocks_that_are_read_leave_after_what_was_recorded_before() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(
+        Received(2, Blocks((FIRST, SECOND), 2)),
+        Received(3, Behind(0)),
+        Received(2, Prepare(Ballot(9, 2))),
+    )
+    assert (3, Blocks((FIRST, SECOND), 2)) in node.tape.sent
+    assert node.tape.syncs == 1
+
+
+def test_blocks_are_sent_in_chunks() -> None:
+    node = TapedNode(delay_s=60.0, limits=Limits(blocks_bytes_max=1))
+    node.turn(Received(2, Blocks((FIRST, SECOND), 2)), Received(3, Behind(0)))
+    node.engine.checkpoint()
+    node.turn(Received(3, Behind(0)))
+    node.turn(Received(3, Behind(1)))
+    chunks = [message for _, message in node.tape.sent if isinstance(message, Blocks)]
+    assert chunks == [Blocks((FIRST,), 2), Blocks((FIRST,), 2), Blocks((SECOND,), 2)]
+
+
+def test_a_peer_that_asks_often_in_one_turn_is_answered_once() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Blocks((FIRST, SECOND), 2)))
+    node.turn(*[Received(3, Behind(0)) for _ in range(100)], Received(3, Behind(1)))
+    chunks = [message for _, message in node.tape.sent if isinstance(message, Blocks)]
+    assert chunks == [Blocks((SECOND,), 2)]
+
+
+# Admissions.
+
+
+def test_an_admission_is_reported_only_once_it_is_durable() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(
+        Submitted(7, Payments.of((2, 60), (3, 40))),
+        Submitted(8, Payments.of((2, 1))),
+        Submitted(9, Payments.of()),
+    )
+    admitted, refused, empty = node.report.admissions
+    assert (admitted.ticket, admitted.run) == (7, Run(1, 1, (2, 3), (60, 40)))
+    assert (refused.ticket, refused.run) == (8, None)
+    assert "node 1 has 0 to spend" in refused.reason
+    assert empty.ticket == 9
+    _, state = Storage.open(node.disk.after_power_cut(), CLUSTER, 1)
+    assert state.queue == admitted.run
+
+
+def test_a_refused_payment_records_nothing() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Submitted(1, Payments.of((2, 101))), Submitted(2, Payments.of((1, 1))))
+    assert node.tape.done == []
+    assert [admission.run for admission in node.report.admissions] == [None, None]
+
+
+# Misbehaviour.
+
+BALLOT = Ballot(5, 2)
+MISBEHAVIOUR: dict[str, Received] = {
+    "a prepare in another's ballot": Received(3, Prepare(Ballot(9, 2))),
+    "an accept in another's ballot": Received(3, Accept(Proposal(Ballot(9, 2), SECOND))),
+    "a decision in another's ballot": Received(3, Decide(2, BALLOT, SECOND.hash)),
+    "two blocks in one ballot": Received(
+        2, Accept(Proposal(BALLOT, block(2, FIRST.hash, BALLOT, Run(3, 1, (1,), (1,)))))
+    ),
+    "an accept on another chain": Received(
+        2, Accept(Proposal(Ballot(9, 2), block(2, OTHER.hash, BALLOT)))
+    ),
+    "a decision of another block": Received(2, Decide(2, BALLOT, OTHER.hash)),
+    "blocks of another chain": Received(2, Blocks((block(2, OTHER.hash, BALLOT),), 2)),
+    "blocks with a gap": Received(2, Blocks((SECOND, block(4, SECOND.hash, BALLOT)), 4)),
+    "blocks that part from one another": Received(
+        2, Blocks((SECOND, block(3, FIRST.hash, BALLOT)), 3)
+    ),
+    "a stranger's message": Received(9, Heartbeat(0, Ballot.ZERO)),
+    "a stranger's ballot": Received(9, Prepare(Ballot(9, 9))),
+}
+
+
+@pytest.mark.parametrize("event", MISBEHAVIOUR.values(), ids=MISBEHAVIOUR.keys())
+def test_misbehaviour_is_reported_and_changes_nothing_durable(event: Received) -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Blocks((FIRST,), 1)), Received(2, Accept(Proposal(BALLOT, SECOND))))
+    before, journal = of_engine(node.engine), node.disk.read(JOURNAL)
+    node.tape.done.clear()
+    ((sender, reason),) = node.turn(event)
+    assert sender == event.sender and reason
+    assert node.tape.records == [] and node.tape.sent == []
+    assert of_engine(node.engine) == before and node.disk.read(JOURNAL) == journal
+    assert node.turn(Received(2, Decide(2, BALLOT, SECOND.hash))) == []
+    assert node.engine.ledger.height == 2
+
+
+def test_the_other_events_of_a_turn_happen_in_spite_of_misbehaviour() -> None:
+    node = TapedNode(delay_s=60.0)
+    bad = Received(3, Prepare(Ballot(9, 2)))
+    misbehaved = node.turn(
+        bad, Received(2, Prepare(BALLOT)), bad, Submitted(1, Payments.of((2, 5)))
+    )
+    assert [sender for sender, _ in misbehaved] == [3, 3]
+    assert (2, Promise(BALLOT, 0, None)) in node.tape.sent
+    assert len(node.report.admissions) == 1
+
+
+def test_a_protocol_error_of_ones_own_is_a_bug_that_ends_the_turn() -> None:
+    node = TapedNode(delay_s=60.0)
+    with pytest.raises(ProtocolError, match="speaks in the name of node 2"):
+        node.turn(Received(1, Prepare(Ballot(9, 2))))
+
+
+# A state that isn't what it was.
+
+
+def test_a_damaged_block_stops_the_node_that_is_asked_for_it() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Blocks((FIRST, SECOND), 2)))
+    node.engine.checkpoint()
+    node.disk.overwrite(CHAIN, node.disk.read(CHAIN).replace(b'"amount":[1]', b'"amount":[2]', 1))
+    node.tape.done.clear()
+    with pytest.raises(StateError, match="line 1, is damaged"):
+        node.turn(Received(3, Behind(0)))
+    assert node.tape.sent == []
+
+
+def test_a_checkpoint_after_a_turn_keeps_everything() -> None:
+    node = TapedNode(delay_s=60.0, limits=Limits(journal_bytes_max=1))
+    node.turn(Submitted(1, Payments.of((2, 5))), Received(2, Accept(Proposal(BALLOT, FIRST))))
+    assert node.disk.read(JOURNAL).count(b"\n") == 1
+    node.turn(Received(2, Decide(1, BALLOT, FIRST.hash)), Received(3, Prepare(Ballot(6, 3))))
+    assert of_state(Storage.open(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(
+        node.engine
+    )
+    assert len(node.engine.pool.queue) == 1

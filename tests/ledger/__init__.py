@@ -1,0 +1,1 @@
+"""Blocks, balances, the queue and the keys: money is neither made nor lost."""

@@ -1,0 +1,325 @@
+"""Keys: under one key a node pays once, whatever it forgot meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benmo.engine.events import Submitted
+from benmo.errors import Refused, StateError
+from benmo.ledger.blocks import Outcome
+from benmo.ledger.payment_keys import Keys, Known, MemoryKeyIndex, Use
+from benmo.ledger.transfers import Payments, Run, Transfer
+from tests.support.keyed_chains import EMPTY, ListChain, Payer, asked, keyed
+from tests.support.strategies import examples
+
+
+def recovered(chain: ListChain, index: MemoryKeyIndex, queue: Run = EMPTY) -> Keys:
+    keys = Keys(1, index, chain)
+    keys.recover(queue)
+    return keys
+
+
+def why_refused(keys: Keys, payments: Payments) -> str:
+    with pytest.raises(Refused) as caught:
+        keys.known(payments)
+    return str(caught.value)
+
+
+# Where a key may be.
+
+
+def test_a_key_that_was_never_used_is_not_known() -> None:
+    keys = recovered(ListChain((keyed(1, 1, "rent"),)), MemoryKeyIndex())
+    assert keys.known(asked("food")) == {} and keys.find("food") is None
+
+
+def test_a_key_that_waits_in_the_queue_is_known_without_a_slot() -> None:
+    keys = recovered(ListChain(), MemoryKeyIndex(), keyed(1, 1, "rent", "", "food"))
+    assert keys.find("food") == Known(Transfer(1, 3, 3, 1, "", "food"))
+    assert keys.known(asked("new", "food", "rent")) == {
+        1: Known(Transfer(1, 3, 3, 1, "", "food")),
+        2: Known(Transfer(1, 1, 3, 1, "", "rent")),
+    }
+
+
+@pytest.mark.parametrize("is_in_index", [False, True])
+def test_a_key_that_was_decided_is_known_with_its_slot(is_in_index: bool) -> None:
+    chain = ListChain((keyed(2, 1, "rent"),))
+    keys = recovered(chain, MemoryKeyIndex(), keyed(1, 1, "food", "rent"))
+    keys.applied(chain.decide(keyed(1, 1, "food", "rent"), keyed(3, 1, "rent", credit=1)))
+    if is_in_index:
+        keys.checkpoint(chain.height, chain.head)
+    known = Known(Transfer(1, 2, 3, 1, "", "rent"), 2, Outcome.APPLIED)
+    assert keys.find("rent") == known
+    assert keys.known(asked("rent")) == {0: known}
+
+
+def test_a_key_of_a_void_transfer_stays_void() -> None:
+    chain = ListChain((keyed(1, 1, "rent", "food", amount=60),))
+    keys = recovered(chain, MemoryKeyIndex())
+    known = keys.known(asked("rent", "food", amount=60))
+    assert [each.outcome for each in known.values()] == [Outcome.APPLIED, Outcome.REFUSED]
+
+
+def test_another_nodes_keys_are_its_own() -> None:
+    chain = ListChain((keyed(2, 1, "rent"),), (keyed(3, 1, "rent", credit=1),))
+    keys = recovered(chain, MemoryKeyIndex())
+    assert keys.known(asked("rent")) == {}
+
+
+def test_a_double_in_the_chain_does_not_move_a_key() -> None:
+    run = keyed(1, 1, "rent")
+    chain = ListChain((run,), (run, keyed(1, 2, "food")))
+    known = recovered(chain, MemoryKeyIndex()).known(asked("rent", "food"))
+    assert [(each.transfer.number, each.slot) for each in known.values()] == [(1, 1), (2, 2)]
+
+
+def test_a_key_is_compared_letter_by_letter() -> None:
+    keys = recovered(ListChain((keyed(1, 1, "é", "Rent", "a b"),)), MemoryKeyIndex())
+    assert keys.known(asked("e\u0301", "rent", "a  b", "a b ")) == {}
+
+
+# What is not the same payment.
+
+
+@pytest.mark.parametrize("is_decided", [False, True])
+@pytest.mark.parametrize(
+    "payments",
+    [asked("rent", amount=2), asked("rent", credit=2), asked("rent", memo="for May")],
+    ids=["amount", "credit node", "memo"],
+)
+def test_a_key_does_not_stand_for_another_payment(is_decided: bool, payments: Payments) -> None:
+    run = keyed(1, 1, "rent")
+    chain = ListChain((run,)) if is_decided else ListChain()
+    keys = recovered(chain, MemoryKeyIndex(), EMPTY if is_decided else run)
+    expected = "the key rent was used for another payment, 1-1 (1 from node 1 to node 3)"
+    assert why_refused(keys, payments) == expected
+
+
+def test_a_memo_is_part_of_the_payment() -> None:
+    run = replace_memo(keyed(1, 1, "rent"), "for May")
+    keys = recovered(ListChain((run,)), MemoryKeyIndex())
+    assert list(keys.known(asked("rent", memo="for May"))) == [0]
+    assert "1-1 (1 from node 1 to node 3: for May)" in why_refused(keys, asked("rent"))
+
+
+def replace_memo(run: Run, *memos: str) -> Run:
+    return Run(run.debit, run.first, run.credit, run.amount, memos, run.key)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        (("a", "b", "a"), "the same key stands twice in one request"),
+        (("a\n",), "a key can't hold the invisible character U+000A"),
+        (("\u202erent",), "a key can't hold the invisible character U+202E"),
+        (("k" * 65,), "a key has at most 64 characters, not 65"),
+    ],
+)
+def test_what_can_be_no_key_is_refused(keys: tuple[str, ...], reason: str) -> None:
+    assert why_refused(recovered(ListChain(), MemoryKeyIndex()), asked(*keys)) == reason
+
+
+def test_payments_without_keys_are_never_known() -> None:
+    keys = recovered(ListChain((Run(1, 1, (3,), (1,)),)), MemoryKeyIndex(), Run(1, 2, (3,), (1,)))
+    assert keys.known(Payments.of((3, 1), (3, 1))) == {}
+    assert keys.known(asked("", "")) == {} and keys.find("") is None
+
+
+# What the index may have lost.
+
+BLOCKS = tuple((keyed(1, number, f"k{number}"), keyed(2, number, "x")) for number in range(1, 8))
+ALL = tuple(f"k{number}" for number in range(1, 8))
+
+
+@pytest.mark.parametrize("height", range(8))
+def test_what_the_index_lacks_is_read_from_the_chain(height: int) -> None:
+    early = ListChain(*BLOCKS[:height])
+    index = MemoryKeyIndex()
+    recovered(early, index)
+    chain = ListChain(*BLOCKS)
+    known = recovered(chain, index).known(asked(*ALL))
+    assert [each.slot for each in known.values()] == [1, 2, 3, 4, 5, 6, 7]
+    assert (index.height, index.head) == (chain.height, chain.head)
+
+
+def test_an_index_of_a_longer_chain_is_made_anew() -> None:
+    index = MemoryKeyIndex()
+    recovered(ListChain(*BLOCKS), index)
+    keys = recovered(ListChain(*BLOCKS[:3]), index)
+    assert list(keys.known(asked(*ALL))) == [0, 1, 2]
+    assert index.height == 3
+
+
+@pytest.mark.parametrize("height", [1, 4, 7])
+def test_an_index_of_another_chain_is_made_anew(height: int) -> None:
+    index = MemoryKeyIndex()
+    other = [(keyed(1, number, f"other {number}"),) for number in range(1, height + 1)]
+    recovered(ListChain(*other, time=2.5), index)
+    keys = recovered(ListChain(*BLOCKS), index)
+    assert len(keys.known(asked(*ALL))) == 7
+    assert keys.known(asked("other 1")) == {}
+
+
+@pytest.mark.parametrize(
+    "use",
+    [Use("k2", 2, 3), Use("k2", 3, 3), Use("k2", 9, 2), Use("k2", 2, 99), Use("k2", 2, 0)],
+    ids=["another slot", "another transfer", "no such number", "no such slot", "slot 0"],
+)
+def test_an_index_that_contradicts_the_chain_stops_the_node_with_a_word(use: Use) -> None:
+    chain = ListChain(*BLOCKS)
+    index = MemoryKeyIndex()
+    index.extend([use], chain.height, chain.head)
+    keys = recovered(chain, index)
+    for ask in (lambda: keys.find("k2"), lambda: keys.known(asked("k2"))):
+        with pytest.raises(StateError):
+            ask()
+
+
+def test_a_long_chain_is_read_in_parts_and_once() -> None:
+    names = tuple(f"k{number}" for number in range(20_000))
+    chain = ListChain(*[(keyed(1, 1 + 20_000 * slot, *names),) for slot in range(6)])
+    assert sum(len(each.block.data) for each in chain.blocks) > 1 << 20
+    recovered(chain, MemoryKeyIndex())
+    assert 1 < chain.reads < 6
+
+
+def test_a_block_is_read_once_however_many_of_its_keys_are_asked_for() -> None:
+    chain = ListChain((keyed(1, 1, *(f"k{number}" for number in range(100))),))
+    keys = recovered(chain, MemoryKeyIndex())
+    chain.reads = 0
+    assert len(keys.known(asked(*(f"k{number}" for number in range(100))))) == 100
+    assert chain.reads == 1
+
+
+# Through the engine, across crashes.
+
+
+def test_a_key_asked_for_twice_in_one_turn_is_queued_once() -> None:
+    payer = Payer()
+    first, second = payer.ask(asked("rent"), asked("rent"))
+    assert first.run == keyed(1, 1, "rent") and not first.known
+    assert second.run == EMPTY_AFTER_ONE and second.known[0].transfer.number == 1
+    assert len(payer.engine.pool.queue) == 1
+
+
+EMPTY_AFTER_ONE = Run(1, 2, (), ())
+
+
+@pytest.mark.parametrize("crashes", [0, 1, 2])
+@pytest.mark.parametrize("is_decided", [False, True])
+def test_a_key_is_known_after_any_crash(crashes: int, is_decided: bool) -> None:
+    payer = Payer()
+    (admission,) = payer.ask(asked("rent", "food"))
+    assert admission.run == keyed(1, 1, "rent", "food")
+    if is_decided:
+        payer.decide(admission.run)
+    for _ in range(crashes):
+        payer.crash()
+    (again,) = payer.ask(asked("food", "new", "rent"))
+    assert again.run == keyed(1, 3, "new")
+    assert {place: known.transfer.number for place, known in again.known.items()} == {0: 2, 2: 1}
+    # A decision alone is not synced: a power cut may forget it, but never the transfer.
+    assert len(payer.engine.pool.queue) + payer.engine.ledger.last[1] == 3
+
+
+def test_of_a_request_that_is_refused_nothing_is_queued_and_no_key_is_used() -> None:
+    payer = Payer()
+    for payments in (asked("a", "b", amount=60), asked("a", credit=1), asked("a", "b\t")):
+        (refused,) = payer.ask(payments)
+        assert refused.run is None and refused.reason
+    (admission,) = payer.ask(asked("a", "b"))
+    assert admission.run == keyed(1, 1, "a", "b") and not admission.known
+
+
+def test_a_retry_is_known_even_when_there_is_neither_money_nor_room() -> None:
+    payer = Payer(log_limit=2)
+    payer.ask(asked("rent", "food", amount=50))
+    (full,) = payer.ask(asked("rent", "new", amount=50))
+    assert full.reason == "log is full, wait for consensus"
+    (again,) = payer.ask(asked("rent", "food", amount=50))
+    assert again.run is not None and len(again.run) == 0 and len(again.known) == 2
+
+
+def test_what_is_known_is_as_of_when_it_was_looked_up() -> None:
+    payer = Payer()
+    payer.ask(asked("rent"))
+    decision = payer.decision(keyed(1, 1, "rent"))
+    report = payer.turn(Submitted(9, asked("rent")), decision)
+    (admission,) = report.admissions
+    assert (admission.known[0].slot, admission.height) == (None, 0)
+    assert payer.engine.ledger.height == 1
+
+
+def test_more_than_there_is_room_for_is_refused_without_a_long_search() -> None:
+    payer = Payer(log_limit=3)
+    (admission,) = payer.ask(asked("k1", "k2"))
+    assert admission.run is not None
+    searched: list[str] = []
+    find = payer.index.find
+
+    def counting(key: str) -> object:
+        searched.append(key)
+        return find(key)
+
+    payer.index.find = counting  # type: ignore[method-assign, assignment]
+    names = ["k1", "k2", *(f"new {number}" for number in range(1000))]
+    (refused,) = payer.ask(asked(*names))
+    assert refused.run is None and "at most 3 transfers wait at a time" in refused.reason
+    assert len(searched) <= 4
+
+
+def test_a_retry_is_known_after_the_log_limit_was_lowered() -> None:
+    payer = Payer()
+    payer.ask(asked("a", "b", "c"))
+    payer.start(log_limit=2)
+    (again,) = payer.ask(asked("c"))
+    assert again.reason == "" and again.known[0].transfer.number == 3
+
+
+def test_a_payment_decided_in_the_turn_of_its_retry_is_known_as_decided() -> None:
+    payer = Payer()
+    (admission,) = payer.ask(asked("rent"))
+    assert admission.run is not None
+    report = payer.turn(payer.decision(admission.run), Submitted(9, asked("rent")))
+    (again,) = report.admissions
+    assert (again.known[0].slot, again.known[0].outcome) == (1, Outcome.APPLIED)
+
+
+def test_a_retry_before_the_decision_in_one_turn_is_still_waiting() -> None:
+    payer = Payer()
+    (admission,) = payer.ask(asked("rent"))
+    assert admission.run is not None
+    report = payer.turn(Submitted(9, asked("rent")), payer.decision(admission.run))
+    (again,) = report.admissions
+    assert again.known[0].slot is None and len(report.applied) == 1
+
+
+@examples
+@given(st.data())
+def test_however_often_it_is_asked_and_crashes_a_key_pays_once(data: st.DataObject) -> None:
+    payer = Payer(log_limit=100)
+    for _ in range(data.draw(st.integers(1, 12))):
+        match data.draw(
+            st.sampled_from(["ask", "ask", "decide", "decide some", "crash", "restart"])
+        ):
+            case "ask":
+                names = st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True)
+                payer.ask(asked(*data.draw(names)))
+            case "crash":
+                payer.crash()
+            case "restart":
+                payer.start(100)
+            case what:
+                queue = payer.engine.pool.queue
+                length = len(queue) if what == "decide" else data.draw(st.integers(0, len(queue)))
+                if length:
+                    payer.decide(queue.upto(length), keyed(2, 1, "a"))
+    rest = payer.engine.pool.queue
+    payer.decide(*([rest] if len(rest) else []), keyed(2, 99, "b"))
+    keys = [transfer.key for transfer in payer.applied() if transfer.debit_node == 1]
+    assert len(keys) == len(set(keys))
+    (again,) = payer.ask(asked(*"abcdefgh"))
+    assert {each.transfer.key for each in again.known.values()} == set(keys)

@@ -1,0 +1,1 @@
+"""The parts of a running node, in the tests' own process."""

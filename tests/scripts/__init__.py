@@ -1,0 +1,1 @@
+"""The scripts that make the environment, and the long trials in short."""

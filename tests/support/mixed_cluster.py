@@ -1,0 +1,147 @@
+"""A cluster of three kinds of nodes: in this process, in their own, and played by the test.
+
+A `MixedCluster` is a cluster's state in a directory, with what a test has started in it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from click.testing import CliRunner
+
+from benmo.admin.initialize import main as initialize
+from benmo.cluster import NodeAddress, StateDirectory, write_private
+from benmo.commands.answers import Rendered
+from benmo.node.control_server import ControlServer
+from benmo.node.execute import execute
+from benmo.node.service import Service
+from benmo.paxos.types import NodeId
+from tests.support.processes import DEADLINE_S, NODE, ROOT, eventually
+from tests.support.scripted_peers import ScriptedPeer
+
+INITIALIZE = (sys.executable, "-c", "from benmo.admin.initialize import main; main()")
+
+
+class MixedCluster:
+    """A cluster's state under `path`; leaving the `with` ends all that was started in it."""
+
+    def __init__(self, path: Path, nodes: int = 3, **settings: object) -> None:
+        self._stack = ExitStack()
+        self.state = StateDirectory(path / "state")
+        arguments = ["--state-dir", str(self.state.path), "--nodes", str(nodes)]
+        result = CliRunner().invoke(initialize, [*arguments, "--election-delay", "0"])
+        assert result.exit_code == 0, result.output
+        made = self.state.load()
+        quick: dict[str, object] = {"heartbeat_s": 0.3, "round_timeout_s": 1.0, **settings}
+        addresses = tuple(
+            NodeAddress(node, "127.0.0.1", self._stack.enter_context(held_port()).getsockname()[1])
+            for node in made.ids
+        )
+        self.definition = msgspec.structs.replace(
+            made, nodes=addresses, settings=msgspec.structs.replace(made.settings, **quick)
+        )
+        write_private(self.state.cluster_file, msgspec.json.encode(self.definition))
+
+    def __enter__(self) -> MixedCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def address(self, node: NodeId) -> tuple[str, int]:
+        address = self.definition.address(node)
+        return address.host, address.port
+
+    def service(self, node: NodeId) -> Service:
+        """A started node in this process."""
+        failures: list[BaseException] = []
+        service = Service(self.state, node, failures.append)
+        service.control = ControlServer
+
+        def stop() -> None:
+            service.stop()
+            assert not failures, f"node {node} failed: {failures}"
+
+        self._stack.callback(stop)
+        service.start()
+        return service
+
+    def process(self, node: NodeId, *arguments: str) -> subprocess.Popen[str]:
+        """A node in a process of its own, without a prompt, that takes commands."""
+        process = subprocess.Popen(
+            [*NODE, str(node), "--headless", "--state-dir", str(self.state.path), *arguments],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._stack.callback(_end, process)
+        eventually(lambda: self._answers(node, process), f"node {node} answers")
+        return process
+
+    def peer(self, node: NodeId) -> ScriptedPeer:
+        """A node that the test plays, listening at its address."""
+        return self._stack.enter_context(ScriptedPeer(self.state, node))
+
+    def keep(self, connection: socket.socket) -> None:
+        """Close this connection at the end."""
+        self._stack.enter_context(connection)
+
+    def _answers(self, node: NodeId, process: subprocess.Popen[str]) -> bool:
+        assert process.poll() is None, f"node {node} ended: {process.communicate()}"
+        with suppress(OSError), socket.create_connection(self.address(node), DEADLINE_S):
+            return True
+        return False
+
+
+def command(service: Service, line: str, output_format: str = "json") -> Rendered:
+    """Carry a line out at a node of this process."""
+    return service.call(execute(service, line, output_format)).result(DEADLINE_S)
+
+
+def answer(service: Service, line: str) -> Any:
+    """The JSON of what a line is answered with."""
+    return msgspec.json.decode(command(service, line).output)
+
+
+def held_port() -> socket.socket:
+    """A free port of 127.0.0.1, kept from others: a listener may still bind to it."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
+def run(
+    arguments: tuple[str, ...], stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program of Benmo's to its end, without a terminal."""
+    return subprocess.run(
+        arguments,
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def one_line(stderr: bytes) -> str:
+    """The one line that it is to be."""
+    text = stderr.decode()
+    assert "Traceback" not in text
+    assert text.count("\n") == 1, text
+    return text
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()

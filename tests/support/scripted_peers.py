@@ -1,0 +1,103 @@
+"""Nodes that the test plays: they speak the wire protocol to a real node, and say what it says."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+from benmo.cluster import StateDirectory
+from benmo.network.certificates import client_context, server_context
+from benmo.network.frames import frame
+from benmo.network.wire import decode_message, encode_message
+from benmo.paxos.messages import Message
+from benmo.paxos.types import NodeId
+from tests.support.processes import DEADLINE_S
+
+
+class ScriptedPeer:
+    """A node played by the test: TLS under that node's certificate, whatever is said in it."""
+
+    def __init__(self, state: StateDirectory, node: NodeId) -> None:
+        self.received: list[tuple[int, Message]] = []
+        """The number of the connection, from 0, and what came on it."""
+        self.lost: set[int] = set()
+        """The connections that the other side has closed."""
+        self.accepted = 0
+        self._cluster = state.load()
+        tls = state.tls(node)
+        self._server, self._client = server_context(tls), client_context(tls)
+        self._listener = socket.create_server(self._address(node))
+        self._connections: list[ssl.SSLSocket] = []
+        self._threads = [Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+
+    def __enter__(self) -> ScriptedPeer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for open_socket in (self._listener, *self._connections):
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for open_socket in (self._listener, *self._connections):
+            open_socket.close()
+
+    @property
+    def open(self) -> int:
+        """How many connections to this peer are open."""
+        return self.accepted - len(self.lost)
+
+    def dial(self, node: NodeId) -> ssl.SSLSocket:
+        """A connection on which this peer speaks to a node."""
+        plain = socket.create_connection(self._address(node), DEADLINE_S)
+        connection = self._client.wrap_socket(plain)
+        self._connections.append(connection)
+        return connection
+
+    def _address(self, node: NodeId) -> tuple[str, int]:
+        address = self._cluster.address(node)
+        return address.host, address.port
+
+    def messages(self, kind: type) -> list[Any]:
+        return [message for _, message in self.received if isinstance(message, kind)]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            with suppress(OSError):
+                connection = self._server.wrap_socket(plain, server_side=True)
+                self._connections.append(connection)
+                self._threads.append(Thread(target=self._read, args=(connection, self.accepted)))
+                self.accepted += 1
+                self._threads[-1].start()
+
+    def _read(self, connection: ssl.SSLSocket, number: int) -> None:
+        with suppress(OSError), connection.makefile("rb") as file:
+            while header := file.read(4):
+                payload = file.read(int.from_bytes(header, "big"))
+                self.received.append((number, decode_message(payload)))
+        self.lost.add(number)
+
+
+def say(connection: ssl.SSLSocket, *messages: Message) -> None:
+    """Send messages as frames, all in one piece."""
+    connection.sendall(b"".join(frame(encode_message(message)) for message in messages))
+
+
+def is_closed_by_peer(connection: socket.socket) -> bool:
+    """Wait until the other side closes; False if it only stays silent."""
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
