@@ -5,7 +5,7 @@ Anything else that is raised is a bug of ours and ends the process.
 
 from benmo.paxos.types import ProtocolError
 
-__all__ = ["NotUnderstood", "ProtocolError", "Refused", "StateError"]
+__all__ = ["NoRoom", "NotUnderstood", "ProtocolError", "Refused", "StateError"]
 
 
 class StateError(Exception):
@@ -17,6 +17,10 @@ class StateError(Exception):
 
 class Refused(Exception):
     """The user's request can't be done: one line that says why, or what to type instead."""
+
+
+class NoRoom(Refused):
+    """The user's request can't be done now, and may be done later, when there is room again."""
 
 
 class NotUnderstood(Refused):

@@ -37,9 +37,12 @@ CLUSTER = (
 ANSWER = (
     "from benmo.paxos.types import Ballot\n"
     "from benmo.control.requests import Shown, decode_answer, encode\n"
-    "from benmo.commands.node_status import Toolbar\n"
-    "toolbar = Toolbar(1, 'leader', Ballot(1, 1), 1, 1, 1, 0, (), True, None)\n"
-    "data = encode(Shown(toolbar)).replace(b'links\\x90', b'links\\x91\\x92\\x02\\xa2up')",
+    "from benmo.commands.node_status import NodeSnapshot\n"
+    "zero = Ballot(0, 0)\n"
+    "status = (1, 'acceptor', None, zero, zero, None, 0, '', 0, True)\n"
+    "data = encode(Shown(NodeSnapshot(*status, (), 1, 1, None)))\n"
+    "peer = b'\\x83\\xa4node\\x02\\xa4link\\xa2up\\xa6height\\x01'\n"
+    "data = data.replace(b'peers\\x90', b'peers\\x91' + peer)",
     "decode_answer(data)",
 )
 STATUS = (

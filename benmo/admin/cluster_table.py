@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from benmo.commands.answers import Answer, Cell, Status, Table
-from benmo.network.link import Link
+from benmo.commands.node_status import NodeStatus, link_signs
 from benmo.paxos.types import Ballot, NodeId
-from benmo.repl.toolbar import LINK_SIGNS
 
 HEADERS = ("node", "up", "role", "ballot", "height", "head", "queue", "links")
 _HEAD_DIGITS = 12
@@ -32,85 +31,58 @@ DOWN = Absent()
 SILENT = Absent("no answer", "no answer")
 UNKNOWN = Absent("no certificate here", "no certificate here", None)
 
-Said = Mapping[str, object] | Absent | None
-"""The value of a node's `printStatus` in JSON; or why there is none, None for `DOWN`."""
+Said = NodeStatus | Absent
+"""What a node says of itself, or why nothing is heard from it."""
 
 
-class _Peer(msgspec.Struct, frozen=True):
-    node: NodeId
-    link: Link
-
-
-class _State(msgspec.Struct, frozen=True):
-    """What the table needs of a node's `printStatus`."""
-
-    role: str
-    ballot: Ballot
-    height: int
-    head: str
-    queue: int
-    quorum: bool
-    peers: tuple[_Peer, ...]
-
-    def cells(self) -> tuple[Cell, ...]:
-        links = " ".join(f"{peer.node}{LINK_SIGNS[peer.link]}" for peer in self.peers)
-        ballot = "none" if self.ballot == Ballot.ZERO else str(self.ballot)
-        head = self.head[:_HEAD_DIGITS]
-        return ("yes", self.role, ballot, self.height, head, self.queue, links)
-
-
-def overview(
-    nodes: Sequence[NodeId],
-    said: Mapping[NodeId, Said],
-    more: Mapping[str, Mapping[NodeId, Cell]] | None = None,
+def cluster_table(
+    said: Mapping[NodeId, Said], more: Mapping[str, Mapping[NodeId, Cell]] | None = None
 ) -> Answer:
     """One row a node. `more` are columns of the caller's own, by their headers, after the node.
 
     The status is `DONE` if a quorum is up, else `UNKNOWN`.
     """
     columns = more or {}
-    found = {node: said.get(node) or DOWN for node in nodes}
-    states = {node: _read(item) for node, item in found.items()}
     rows: list[tuple[Cell, ...]] = []
     values: list[dict[str, object]] = []
-    for node, state in states.items():
+    for node, status in said.items():
         own = {header: cells.get(node) for header, cells in columns.items()}
-        rows.append((node, *(cell or "" for cell in own.values()), *_cells(state)))
-        values.append({"node": node, **own, **_value(found[node])})
-    is_up = _has_quorum(list(states.values()))
+        rows.append((node, *(cell or "" for cell in own.values()), *_cells(status)))
+        values.append({"node": node, **own, **_value(status)})
+    is_up = _has_quorum(list(said.values()))
     table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows)
-    return Answer(Status.DONE if is_up else Status.UNKNOWN, values, _summary(states, is_up), table)
+    return Answer(Status.DONE if is_up else Status.UNKNOWN, values, _summary(said, is_up), table)
 
 
-def _read(item: Mapping[str, object] | Absent) -> _State | Absent:
-    return item if isinstance(item, Absent) else msgspec.convert(item, _State)
-
-
-def _has_quorum(states: Sequence[_State | Absent]) -> bool:
+def _has_quorum(said: Sequence[Said]) -> bool:
     """Whether a node says that it reaches a quorum, and enough nodes may be up for that.
 
     A node learns only after a while that another is gone, so its word alone is not enough.
     """
-    claims = any(isinstance(state, _State) and state.quorum for state in states)
-    down = sum(isinstance(state, Absent) and state.is_down is True for state in states)
-    return claims and len(states) - down > len(states) // 2
+    claims = any(isinstance(status, NodeStatus) and status.quorum for status in said)
+    down = sum(isinstance(status, Absent) and status.is_down is True for status in said)
+    return claims and len(said) - down > len(said) // 2
 
 
-def _summary(states: Mapping[NodeId, _State | Absent], is_up: bool) -> str:
-    up = sum(isinstance(state, _State) for state in states.values())
+def _summary(said: Mapping[NodeId, Said], is_up: bool) -> str:
+    up = sum(isinstance(status, NodeStatus) for status in said.values())
     what = "a quorum is up" if is_up else "no quorum is up and connected, so nothing is decided"
-    return f"{up} of {len(states)} nodes answer: {what}"
+    return f"{up} of {len(said)} nodes answer: {what}"
 
 
-def _cells(state: _State | Absent) -> tuple[Cell, ...]:
-    if isinstance(state, Absent):
-        return (state.word, *[""] * (len(HEADERS) - 2))
-    return state.cells()
+def _cells(status: Said) -> tuple[Cell, ...]:
+    if isinstance(status, Absent):
+        return (status.word, *[""] * (len(HEADERS) - 2))
+    ballot = "none" if status.ballot == Ballot.ZERO else str(status.ballot)
+    head = status.head[:_HEAD_DIGITS]
+    links = link_signs(status.peers)
+    return ("yes", status.role, ballot, status.height, head, status.queue, links)
 
 
-def _value(item: Mapping[str, object] | Absent) -> dict[str, object]:
-    if isinstance(item, Absent):
-        return {"up": None if item.is_down is None else False, "reason": item.reason}
-    known = {name: part for name, part in item.items() if name not in ("node", "peers")}
-    peers = msgspec.convert(item, _State).peers
-    return {"up": True, **known, "links": {str(peer.node): str(peer.link) for peer in peers}}
+def _value(status: Said) -> dict[str, object]:
+    if isinstance(status, Absent):
+        return {"up": None if status.is_down is None else False, "reason": status.reason}
+    known = msgspec.to_builtins(status)
+    del known["node"], known["peers"]
+    links = {str(peer.node): str(peer.link) for peer in status.peers}
+    return {"up": True, **known, "links": links}

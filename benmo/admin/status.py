@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, overview
+from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, cluster_table
 from benmo.cluster import StateDirectory
+from benmo.commands.node_status import NodeStatus
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Ran, Run
 from benmo.errors import StateError
@@ -35,7 +36,7 @@ def status(output_format: str, state_dir: Path) -> None:
         nodes = state.load().ids
     except StateError as error:
         die(error)
-    answer = overview(nodes, asyncio.run(ask_all(state, nodes)))
+    answer = cluster_table(asyncio.run(ask_all(state, nodes)))
     rendered = answer.rendered(output_format)
     click.echo(rendered.output)
     sys.exit(rendered.status)
@@ -62,4 +63,4 @@ async def _ask(state: StateDirectory, node: NodeId) -> Said:
     except NotReached as error:
         return Absent(reason=str(error))
     assert isinstance(answer, Ran)
-    return from_json(answer.output.encode(), dict[str, object])
+    return from_json(answer.output.encode(), NodeStatus)

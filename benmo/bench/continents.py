@@ -149,11 +149,11 @@ class World:
         known_at: list[float] = []
 
         def watch() -> None:
-            if not payer.engine.pool.queue:
+            if not payer.engine.queue.own:
                 known_at.append(self.now)
 
         payer.take()
-        self.until(lambda: bool(payer.engine.pool.queue))
+        self.until(lambda: bool(payer.engine.queue.own))
         self.watch = watch
         self.until(lambda: bool(known_at))
         return known_at[0] - began

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
-from benmo.typed_json import prepare
+from benmo.commands.node_status import NodeStatus
 
 Wait = Literal["decided", "queued"]
 
@@ -93,35 +91,5 @@ class Block:
     transfers: tuple[Transfer, ...]
 
 
-class Peer(msgspec.Struct, frozen=True):
-    """A peer, as the node sees it; `link` is "up", "down" or "severed"."""
-
-    node: int
-    link: str
-    height: int
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """What the node accepted and doesn't know to be decided."""
-
-    slot: int
-    ballot: tuple[int, int]
-
-
-class Status(msgspec.Struct, frozen=True):
-    """A node's state: see `printStatus`. `queue` is how many transfers wait, `head` a hash."""
-
-    node: int
-    role: str
-    leader: int | None
-    ballot: tuple[int, int]
-    promised: tuple[int, int]
-    accepted: Accepted | None
-    height: int
-    head: str
-    queue: int
-    quorum: bool
-    peers: tuple[Peer, ...]
-
-
-prepare(Status)
+Status = NodeStatus
+"""A node's state: see `printStatus`."""

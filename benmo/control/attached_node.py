@@ -13,7 +13,7 @@ import uvloop
 
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer, Rendered, Status, refusal
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.commands.table import is_crash, is_wait, patience_s
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Hurry, Ran, Run
@@ -53,8 +53,8 @@ class AttachedNode:
         return f"Attached to node {self._node}"
 
     @property
-    def toolbar(self) -> Toolbar | None:
-        return self._connection.toolbar
+    def snapshot(self) -> NodeSnapshot | None:
+        return self._connection.snapshot
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry a line out and wait for the answer. Raises `NodeGone`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benmo.cluster import StateDirectory
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.control.requests import (
     Answer,
     Hurry,
@@ -42,7 +42,7 @@ class NodeConnection(FrameReader):
         super().__init__()
         self.node = node
         self.cluster = cluster
-        self.toolbar: Toolbar | None = None
+        self.snapshot: NodeSnapshot | None = None
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._watcher: Watcher | None = None
@@ -78,9 +78,9 @@ class NodeConnection(FrameReader):
                 timer.cancel()
 
     def watch(self, watcher: Watcher, lost: Callable[[], None]) -> None:
-        """Let `watcher` have every notice from now on, and keep `toolbar` current.
+        """Let `watcher` have every notice from now on, and keep `snapshot` current.
 
-        `lost` is called when the connection is; then there is no toolbar any more.
+        `lost` is called when the connection is; then there is no snapshot any more.
         """
         self._watcher, self._lost = watcher, lost
         self.tell(Watch())
@@ -94,8 +94,8 @@ class NodeConnection(FrameReader):
             case Told(at=at) as told:
                 if self._watcher is not None:
                     self._watcher(told.notice(), at)
-            case Shown(toolbar):
-                self.toolbar = toolbar
+            case Shown(snapshot):
+                self.snapshot = snapshot
             case answer:
                 asked = self._asked.get(answer.number)
                 if asked is not None and not asked.done():
@@ -106,7 +106,7 @@ class NodeConnection(FrameReader):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.toolbar = None
+        self.snapshot = None
         if self._lost is not None:
             self._lost()
         for asked in self._asked.values():

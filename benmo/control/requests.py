@@ -11,7 +11,7 @@ carry a number, and the answer bears the same one; several may be under way.
       |  Watch                                       |
       |--------------------------------------------->|
       |      Told       every notice from now on
-      |      Shown      the toolbar, four times a second
+      |      Shown      the snapshot, four times a second
       |<---------------------------------------------|
       |  Hurry          campaign at once             |
       |--------------------------------------------->|
@@ -25,7 +25,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.errors import ProtocolError
 from benmo.ledger.transfers import Payments
 from benmo.notices import NOTICES, Notice
@@ -50,7 +50,7 @@ class Run(_Message, frozen=True, tag=True):
 
 
 class Watch(_Message, frozen=True, tag=True):
-    """Send notices and the toolbar from now on."""
+    """Send notices and the snapshot from now on."""
 
 
 class Hurry(_Message, frozen=True, tag=True):
@@ -130,7 +130,7 @@ class Told(_Message, frozen=True, tag=True):
 
 
 class Shown(_Message, frozen=True, tag=True):
-    toolbar: Toolbar
+    snapshot: NodeSnapshot
 
 
 class Decided(_Message, frozen=True):

@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benmo.admin.cluster_table import Absent, Said, overview
+import msgspec
+
+from benmo.admin.cluster_table import DOWN, Absent, Said, cluster_table
 from benmo.commands.answers import Answer, Cell, Rendered, Status
 from benmo.commands.arguments import Misused
+from benmo.commands.node_status import NodeStatus
 from benmo.commands.table import is_crash, parse
 from benmo.control.connection import NodeGone
 from benmo.demo.chains import chains_together
@@ -40,7 +43,7 @@ def ask_all(stage: Stage, text: str) -> Answer:
     if answer.status is not Status.DONE:
         return answer
     if command.name == "printStatus":
-        seen = overview(stage.fleet.nodes, _present(stage, values))
+        seen = cluster_table(_said_by_all(stage, values))
         return replace(answer, text=seen.text, table=seen.table)
     if command.name == "printBlockchain":
         text, table = chains_together(values)
@@ -210,21 +213,20 @@ def list_nodes(stage: Stage, text: str) -> Answer:
     processes: dict[NodeId, Cell] = {
         node: fleet.process_id(node) for node in fleet.nodes if fleet.is_running(node)
     }
-    seen = overview(fleet.nodes, _present(stage, said), {"process": processes})
+    seen = cluster_table(_said_by_all(stage, said), {"process": processes})
     text = "\n".join([seen.text, *fleet.links.told()])
     return replace(seen, status=Status.DONE, text=text)
 
 
-def _present(stage: Stage, said: Mapping[NodeId, object]) -> dict[NodeId, Said]:
-    """For the overview: what the nodes said, without those that had nothing to say."""
-    return {node: _said(stage, node, value) for node, value in said.items()}
+def _said_by_all(stage: Stage, values: Mapping[NodeId, object]) -> dict[NodeId, Said]:
+    """For the table of all nodes: what each answered to `printStatus`, or why it didn't."""
+    return {node: _said_by(stage, node, value) for node, value in values.items()}
 
 
-def _said(stage: Stage, node: NodeId, value: object) -> Said:
+def _said_by(stage: Stage, node: NodeId, value: object) -> Said:
     if isinstance(value, dict) and "role" in value:
-        return value
-    paused = Absent("paused", "paused", is_down=False)
-    return paused if stage.fleet.is_paused(node) else None
+        return msgspec.convert(value, NodeStatus)
+    return Absent("paused", "paused", is_down=False) if stage.fleet.is_paused(node) else DOWN
 
 
 def _one(stage: Stage, text: str) -> NodeId:

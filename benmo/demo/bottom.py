@@ -22,18 +22,18 @@ def bottom_text(fleet: Fleet, columns: int) -> str:
 
 def _node(fleet: Fleet, node: NodeId, is_short: bool) -> str:
     state = fleet.state_of(node)
-    toolbar = fleet.toolbar(node)
+    snapshot = fleet.snapshot(node)
     if state != "running":
         return f"{node} {state}"
-    if toolbar is None:
+    if snapshot is None:
         return f"{node} …"
-    role = f" {toolbar.role}"
-    queue = f" q{toolbar.queue}"
+    role = f" {snapshot.role}"
+    queue = f" q{snapshot.queue}"
     if is_short:
-        role = "" if toolbar.role == "acceptor" else role
-        queue = queue if toolbar.queue else ""
-    alone = "" if toolbar.has_quorum else " no quorum"
-    return f"{node}{role} h{toolbar.height}{queue}{alone}"
+        role = "" if snapshot.role == "acceptor" else role
+        queue = queue if snapshot.queue else ""
+    alone = "" if snapshot.quorum else " no quorum"
+    return f"{node}{role} h{snapshot.height}{queue}{alone}"
 
 
 def _folded(parts: Sequence[str], columns: int) -> str:

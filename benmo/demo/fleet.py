@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Rendered
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
@@ -20,6 +20,7 @@ from benmo.errors import Refused, StateError
 from benmo.network.link import Link
 from benmo.notices import Notice
 from benmo.paxos.types import NodeId
+from benmo.typed_json import from_json
 
 _START_S = 30.0
 _QUORUM_S = 10.0
@@ -75,10 +76,10 @@ class Fleet:
         """Of a node that runs."""
         return self._processes[node].process_id
 
-    def toolbar(self, node: NodeId) -> Toolbar | None:
+    def snapshot(self, node: NodeId) -> NodeSnapshot | None:
         """A node's state as of a moment ago; None if it doesn't answer."""
         attached = self.commander(node)
-        return None if attached is None else attached.toolbar
+        return None if attached is None else attached.snapshot
 
     def is_answering(self, node: NodeId) -> bool:
         """Whether a node runs and isn't paused."""
@@ -107,6 +108,10 @@ class Fleet:
     def value(self, node: NodeId, line: str) -> object:
         """A node's answer as what its JSON says. Raises `Refused` and `NodeGone`."""
         return json.loads(self.run(node, line, "json").output or "null")
+
+    def status(self, node: NodeId) -> NodeStatus:
+        """A node's state at this moment. Raises `Refused` and `NodeGone`."""
+        return from_json(self.run(node, "printStatus", "json").output.encode(), NodeStatus)
 
     def crash(self, node: NodeId, line: str, output_format: str) -> Rendered:
         """As `run`, for a command that may kill the node."""
@@ -262,22 +267,20 @@ class Fleet:
         began = time.monotonic()
         with suppress(Refused, NodeGone):
             while (waited_s := time.monotonic() - began) < _QUORUM_S:
-                match self.value(node, "printStatus"):
-                    case {"quorum": True, "peers": list(peers)} if self._shows_quorum(node):
-                        if waited_s > _LINKS_S or self._are_up(peers):
-                            return
+                status = self.status(node)
+                is_up = waited_s > _LINKS_S or self._are_up(status.peers)
+                if status.quorum and self._shows_quorum(node) and is_up:
+                    return
                 time.sleep(_POLL_S)
 
     def _shows_quorum(self, node: NodeId) -> bool:
         """Whether what is shown of it, which may be old, says so too."""
-        toolbar = self.toolbar(node)
-        return toolbar is not None and toolbar.has_quorum
+        snapshot = self.snapshot(node)
+        return snapshot is not None and snapshot.quorum
 
-    def _are_up(self, peers: Sequence[Mapping[str, object]]) -> bool:
+    def _are_up(self, peers: Sequence[PeerStatus]) -> bool:
         """Whether the links to all that run are up."""
-        return all(
-            peer["link"] == Link.UP for peer in peers if self.is_answering(int(str(peer["node"])))
-        )
+        return all(peer.link is Link.UP for peer in peers if self.is_answering(peer.node))
 
     def _ended(self, process: NodeProcess) -> None:
         self._on_end(process.node, f"ended {process.how_it_ended}")

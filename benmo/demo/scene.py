@@ -62,9 +62,9 @@ class Scene:
     def look(self) -> None:
         """Remember the heights as they are, for nodes that go."""
         for node in self.fleet.nodes:
-            toolbar = self.fleet.toolbar(node)
-            if toolbar is not None:
-                self._heights[node] = toolbar.height
+            snapshot = self.fleet.snapshot(node)
+            if snapshot is not None:
+                self._heights[node] = snapshot.height
 
     # States.
 
@@ -89,14 +89,14 @@ class Scene:
 
     def are_level(self, nodes: Iterable[NodeId], above: int) -> bool:
         """Whether these answer, and all have the same height, above that one."""
-        toolbars = [self.fleet.toolbar(node) for node in nodes]
-        heights = {None if toolbar is None else toolbar.height for toolbar in toolbars}
+        snapshots = [self.fleet.snapshot(node) for node in nodes]
+        heights = {None if snapshot is None else snapshot.height for snapshot in snapshots}
         return len(heights) == 1 and all(each is not None and each > above for each in heights)
 
     def queue(self, node: NodeId) -> int | None:
         """How much waits at a node; None if it doesn't answer."""
-        toolbar = self.fleet.toolbar(node)
-        return None if toolbar is None else toolbar.queue
+        snapshot = self.fleet.snapshot(node)
+        return None if snapshot is None else snapshot.queue
 
     def is_done(self, node: NodeId) -> bool:
         """Whether nothing waits at a node, at this moment: it is asked, as `queue` may be old."""
@@ -109,26 +109,24 @@ class Scene:
         return self.fleet.hurried[node] > self._hurried_before[node]
 
     def has_quorum(self, node: NodeId) -> bool | None:
-        toolbar = self.fleet.toolbar(node)
-        return None if toolbar is None else toolbar.has_quorum
+        snapshot = self.fleet.snapshot(node)
+        return None if snapshot is None else snapshot.quorum
 
     def reaches(self, node: NodeId, others: Iterable[NodeId]) -> bool:
         """Whether the link to any of these is up, as this node sees it."""
-        toolbar = self.fleet.toolbar(node)
-        links = () if toolbar is None else toolbar.links
-        return any(link is Link.UP for other, link in links if other in set(others))
+        snapshot = self.fleet.snapshot(node)
+        peers = () if snapshot is None else snapshot.peers
+        return any(peer.link is Link.UP for peer in peers if peer.node in set(others))
 
     def reached_by(self, node: NodeId) -> int:
         """How many nodes this one can reach, itself included."""
-        toolbar = self.fleet.toolbar(node)
-        return 0 if toolbar is None else 1 + sum(link is Link.UP for _, link in toolbar.links)
+        snapshot = self.fleet.snapshot(node)
+        return 0 if snapshot is None else 1 + sum(peer.link is Link.UP for peer in snapshot.peers)
 
     def head(self, node: NodeId) -> str:
         """The beginning of the last block's hash; empty if the node doesn't answer."""
         with suppress(Refused, NodeGone):
-            match self.fleet.value(node, "printStatus"):
-                case {"head": str(head)}:
-                    return head[:12]
+            return self.fleet.status(node).head[:12]
         return ""
 
     # What was said since the mark.

@@ -27,9 +27,9 @@ from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.blocks import Block as LedgerBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KeyIndex, Keys, MemoryKeyIndex
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import NotQueued, PaymentQueue
 from benmo.ledger.transfers import Run
-from benmo.paxos.messages import Accept, Blocks, Message
+from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Block, Durable, NodeId, ProtocolError, Settings
@@ -101,7 +101,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.ledger = state.ledger
-        self.pool = Pool(
+        self.queue = PaymentQueue(
             settings.node,
             state.ledger,
             encode_block,
@@ -110,7 +110,7 @@ class Engine:
             state.queue,
         )
         self.keys = Keys(settings.node, key_index or MemoryKeyIndex(), storage)
-        self.replica = Replica(settings, state.durable, self.pool, random, now)
+        self.replica = Replica(settings, state.durable, self.queue, random, now)
         self._limits = limits
         self._storage = storage
         self._transport = transport
@@ -119,7 +119,7 @@ class Engine:
         """Whether one of them, in which a promise may rest, isn't durable."""
         self._has_queued = False
         """Whether the queue has grown and the replica doesn't know."""
-        self._queued_end = self.pool.queue.end
+        self._queued_end = self.queue.own.end
         """The number after the last transfer of this node that is recorded."""
         self._outbox: list[tuple[NodeId, Message]] = []
         """What leaves once all that was recorded before is durable."""
@@ -135,7 +135,7 @@ class Engine:
         later fsync of the same file succeeds and writes nothing. So a process does not build on
         bytes that another one wrote, however that one ended.
         """
-        self.keys.recover(self.pool.queue)
+        self.keys.recover(self.queue.own)
         self.checkpoint()
 
     @property
@@ -163,9 +163,13 @@ class Engine:
         self._write_the_rest()
         return report
 
+    def may_decide(self, message: Accepted, votes: int) -> bool:
+        """Whether this many more votes, of which this is one, may decide what is under way."""
+        return self.replica.leader.may_decide(message, votes)
+
     def checkpoint(self) -> None:
         """Make the state durable in its short form: at a size limit, and at a clean stop."""
-        self._storage.checkpoint(self.replica.durable, self.ledger, self.pool.queue)
+        self._storage.checkpoint(self.replica.durable, self.ledger, self.queue.own)
         self.keys.checkpoint(self.ledger.height, self.ledger.head)
 
     def _take(self, inbox: deque[Event], now: float, report: Report) -> bool:
@@ -234,9 +238,11 @@ class Engine:
             report.admissions.append(Admission(event.ticket, None, str(error)))
             return
         payments = event.payments.without(known) if known else event.payments
-        run = self.pool.add(payments)
-        if isinstance(run, str):
-            report.admissions.append(Admission(event.ticket, None, run))
+        run = self.queue.add(payments)
+        if isinstance(run, NotQueued):
+            report.admissions.append(
+                Admission(event.ticket, None, run.reason, is_final=run.is_final)
+            )
             return
         if run.amount:
             self.keys.queued(run)
@@ -253,7 +259,7 @@ class Engine:
 
     def _record_queued(self) -> None:
         """Before anything is recorded, or leaves, in which it may be; one record for all of it."""
-        queue = self.pool.queue
+        queue = self.queue.own
         if queue.end > self._queued_end and queue.amount:
             self._record((QueueRecord(queue.since(self._queued_end)),))
             self._queued_end = queue.end
@@ -313,7 +319,7 @@ class Engine:
         assert isinstance(block, LedgerBlock)
         applied = self.ledger.apply(block)
         self._storage.applied(applied)
-        self.pool.on_applied()
+        self.queue.on_applied()
         self.keys.applied(applied)
         return applied
 

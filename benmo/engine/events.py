@@ -59,7 +59,8 @@ Event = Received | LinkChanged | Submitted | Asked | Hurried
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused.
+    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused: for
+    good, or until there is room again.
 
     `known` are those of the payments, by position, that are not in the run, since their keys were
     used for them before; they are as of this `height`.
@@ -70,6 +71,7 @@ class Admission:
     reason: str = ""
     known: Mapping[int, Known] = field(default_factory=dict)
     height: int = 0
+    is_final: bool = True
 
 
 @dataclass(slots=True)

@@ -115,7 +115,7 @@ def encode_block(
 ) -> Block:
     """Make a block: this is the one time that it is encoded."""
     data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs))
-    assert len(data) <= BLOCK_BYTES_MAX, "a pool bounds what it puts into a block"
+    assert len(data) <= BLOCK_BYTES_MAX, "a queue bounds what it puts into a block"
     return Block(slot, ballot, previous, time, runs, data, hashlib.sha256(data).hexdigest())
 
 

@@ -7,6 +7,7 @@ It is the `Application` that the protocol sees. Its own queue is durable: whatev
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
@@ -18,8 +19,16 @@ from benmo.paxos.types import Block as ProposedBlock
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 """Slot, ballot, previous hash, time and runs to an encoded block."""
 
-LOG_IS_FULL = "log is full, wait for consensus"
-"""Why a transfer is refused that could be queued later."""
+
+@dataclass(frozen=True, slots=True)
+class NotQueued:
+    """Why payments were not queued. If that isn't final, they may be once there is room again."""
+
+    reason: str
+    is_final: bool = True
+
+
+LOG_IS_FULL = NotQueued("log is full, wait for consensus", is_final=False)
 
 _BLOCK_CHARACTERS_MAX = 1_200_000
 """Of memos and keys together, in a block or a message: 6 bytes each at most, as JSON."""
@@ -28,7 +37,7 @@ _FORWARDED_BLOCKS = 4
 """How many blocks full of one node's forwarded transfers are kept; it forwards the rest again."""
 
 
-class Pool:
+class PaymentQueue:
     """The queue of `node`, and the queues that others forwarded while it leads.
 
     Invariants, asserted by `check`:
@@ -44,15 +53,15 @@ class Pool:
         make_block: MakeBlock,
         log_limit: int,
         block_transfers_max: int,
-        queue: Run | None = None,
+        own: Run | None = None,
     ) -> None:
         self.node = node
         self._ledger = ledger
         self._make_block = make_block
         self._log_limit = log_limit
         self._block_transfers_max = block_transfers_max
-        self._queue = queue if queue is not None else self._empty()
-        self._reserved = sum(self._queue.amount)
+        self._own = own if own is not None else self._empty()
+        self._reserved = sum(self._own.amount)
         self._forwarded: dict[NodeId, Run] = {}
         self._sent_in = Ballot.ZERO
         self._sent_end = 0
@@ -60,13 +69,13 @@ class Pool:
         self.on_applied()
 
     def check(self) -> None:
-        assert self._queue.first == self._ledger.last[self.node] + 1, "Q1"
+        assert self._own.first == self._ledger.last[self.node] + 1, "Q1"
         assert self.reserved <= self._ledger.balances[self.node], "Q2"
 
     @property
-    def queue(self) -> Run:
+    def own(self) -> Run:
         """This node's undecided transfers, perhaps none."""
-        return self._queue
+        return self._own
 
     @property
     def reserved(self) -> int:
@@ -78,20 +87,22 @@ class Pool:
         """How much this node can still spend."""
         return self._ledger.balances[self.node] - self.reserved
 
-    def add(self, payments: Payments) -> Run | str:
+    def add(self, payments: Payments) -> Run | NotQueued:
         """Queue transfers of this node, all or none; the run to make durable, or why not."""
         count = len(payments)
         if count > self._log_limit:
-            return f"that is too much: at most {self._log_limit} transfers wait at a time"
-        run = payments.numbered(self.node, self._queue.end)
+            return NotQueued(
+                f"that is too much: at most {self._log_limit} transfers wait at a time"
+            )
+        run = payments.numbered(self.node, self._own.end)
         if count == 0:
             return run
-        if len(self._queue) + count > self._log_limit:
+        if len(self._own) + count > self._log_limit:
             return LOG_IS_FULL
         reason = self._why_not(run)
         if reason is not None:
-            return reason
-        self._queue = self._queue.joined(run)
+            return NotQueued(reason)
+        self._own = self._own.joined(run)
         self._reserved += sum(run.amount)
         return run
 
@@ -114,8 +125,8 @@ class Pool:
     def on_applied(self) -> None:
         """The ledger applied a block: what was decided waits no more."""
         last = self._ledger.last
-        decided = self._queue.upto(max(0, last[self.node] + 1 - self._queue.first))
-        self._queue = self._queue.since(last[self.node] + 1)
+        decided = self._own.upto(max(0, last[self.node] + 1 - self._own.first))
+        self._own = self._own.since(last[self.node] + 1)
         self._reserved -= sum(decided.amount)
         pending = {node: run.since(last[node] + 1) for node, run in self._forwarded.items()}
         self._forwarded = {node: run for node, run in pending.items() if len(run)}
@@ -124,14 +135,14 @@ class Pool:
     # The protocol's side.
 
     def front(self) -> int:
-        return self._queue.first if self._queue.amount else 0
+        return self._own.first if self._own.amount else 0
 
     def ready(self) -> bool:
-        return bool(self._queue.amount) or any(map(self._is_next, self._forwarded.values()))
+        return bool(self._own.amount) or any(map(self._is_next, self._forwarded.values()))
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
         forwarded = filter(self._is_next, self._forwarded.values())
-        runs = [run for run in (self._queue, *forwarded) if len(run)]
+        runs = [run for run in (self._own, *forwarded) if len(run)]
         return self._make_block(slot, ballot, previous, now, self._shared(runs, slot))
 
     def _shared(self, runs: list[Run], slot: int) -> tuple[Run, ...]:
@@ -160,12 +171,12 @@ class Pool:
         return len(block.data)
 
     def forward(self, ballot: Ballot, again: bool) -> Run | None:
-        if ballot != self._sent_in or (again and self._queue.first == self._first_at_last_tick):
+        if ballot != self._sent_in or (again and self._own.first == self._first_at_last_tick):
             self._sent_in = ballot
-            self._sent_end = self._queue.first
+            self._sent_end = self._own.first
         if again:
-            self._first_at_last_tick = self._queue.first
-        rest = self._queue.since(self._sent_end)
+            self._first_at_last_tick = self._own.first
+        rest = self._own.since(self._sent_end)
         run = rest.fitting(self._block_transfers_max, _BLOCK_CHARACTERS_MAX)
         if len(run) == 0:
             return None

@@ -33,9 +33,8 @@ from benmo.control.requests import (
     decode_request,
     encode,
 )
-from benmo.errors import NotUnderstood, ProtocolError, Refused, StateError
+from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.ledger.payment_queue import LOG_IS_FULL
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.node.decision_waits import Paid as PaidFor
 from benmo.node.execute import execute
@@ -43,7 +42,7 @@ from benmo.node.service import Service
 from benmo.node.submissions import Asked
 from benmo.notices import Notice
 
-_TOOLBAR_EVERY_S = 0.25
+_SNAPSHOT_EVERY_S = 0.25
 _BACKLOG_BYTES_MAX = 4 << 20
 _BLOCKS_BYTES_MAX = 1 << 20
 _UNREAD_BYTES_MAX = 64 << 20
@@ -99,7 +98,7 @@ class ControlServer(FrameReader):
         if self._stop_watching is not None:
             raise ProtocolError("it watches already")
         self._stop_watching = self._service.watch(self._on_notice)
-        self._start(self._show_toolbar())
+        self._start(self._show_snapshots())
 
     def _start(self, coroutine: Coroutine[None, None, None]) -> None:
         try:
@@ -133,9 +132,9 @@ class ControlServer(FrameReader):
     async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> Answer:
         match request:
             case Find():
-                if not await self._service.until_height(request.height_min, request.wait_s):
+                if not await self._service.view.until_height(request.height_min, request.wait_s):
                     raise Refused(self._why_not_read(request.height_min))
-                await self._service.turned()
+                await self._service.view.until_settled()
                 return Found(request.number, self._find(request.key))
             case ReadBalances():
                 return await self._read_balances(request)
@@ -176,7 +175,7 @@ class ControlServer(FrameReader):
         return Paid(request.number, paid.ranges, decided, reason, paid.height)
 
     def _find(self, key: str) -> FoundTransfer | None:
-        known = self._service.engine.keys.find(key)
+        known = self._service.view.find(key)
         if known is None:
             return None
         transfer = known.transfer
@@ -196,12 +195,12 @@ class ControlServer(FrameReader):
             async with asyncio.timeout(request.wait_s):
                 if request.is_confirmed:
                     await self._until_confirmed()
-                if not await self._service.until_height(height_min, request.wait_s):
+                if not await self._service.view.until_height(height_min, request.wait_s):
                     raise TimeoutError
         except TimeoutError:
             raise Refused(self._why_not_read(height_min)) from None
-        ledger = self._service.engine.ledger
-        return BalancesRead(request.number, tuple(ledger.balances.items()), ledger.height)
+        view = self._service.view
+        return BalancesRead(request.number, tuple(view.balances.items()), view.height)
 
     async def _until_confirmed(self) -> None:
         """Wait until this node has everything that was decided before this call.
@@ -210,10 +209,10 @@ class ControlServer(FrameReader):
         it is gone: then a later answer tells. Each of them alone would do, so the least does.
         """
         loop = asyncio.get_running_loop()
-        height = await self._service.confirmed_height()
-        while not await self._service.until_height(height, _ASK_AGAIN_S):
-            again = loop.create_task(self._service.confirmed_height())
-            reached = loop.create_task(self._service.until_height(height, math.inf))
+        height = await self._service.view.confirmed_height()
+        while not await self._service.view.until_height(height, _ASK_AGAIN_S):
+            again = loop.create_task(self._service.view.confirmed_height())
+            reached = loop.create_task(self._service.view.until_height(height, math.inf))
             try:
                 await asyncio.wait([again, reached], return_when=asyncio.FIRST_COMPLETED)
                 height = min(height, again.result()) if again.done() else height
@@ -223,7 +222,7 @@ class ControlServer(FrameReader):
 
     def _why_not_read(self, height_min: int) -> str:
         service = self._service
-        height = service.engine.ledger.height
+        height = service.view.height
         if height < height_min:
             return f"node {service.node} is at height {height}, not {height_min}"
         if not service.view.has_quorum:
@@ -233,13 +232,13 @@ class ControlServer(FrameReader):
     async def _read_blocks(self, request: ReadBlocks) -> BlocksRead:
         if request.first < 1:
             raise Refused(f"slots are numbered from 1, not {request.first}")
-        await self._service.until_height(request.first, request.wait_s)
+        await self._service.view.until_height(request.first, request.wait_s)
         await self._until_read()
-        height = self._service.engine.ledger.height
+        height = self._service.view.height
         last = min(request.last, height)
         blocks: list[BlockRead] = []
         if request.first <= last:
-            read = self._service.read(request.first, _BLOCKS_BYTES_MAX)
+            read = self._service.view.read(request.first, _BLOCKS_BYTES_MAX)
             blocks = [_block_read(applied) for applied in read if applied.block.slot <= last]
         return BlocksRead(request.number, tuple(blocks), height)
 
@@ -250,11 +249,11 @@ class ControlServer(FrameReader):
         ):
             await asyncio.sleep(_DRAIN_S)
 
-    async def _show_toolbar(self) -> None:
+    async def _show_snapshots(self) -> None:
         while True:
-            if self._service.toolbar is not None:
-                self._write(Shown(self._service.toolbar))
-            await asyncio.sleep(_TOOLBAR_EVERY_S)
+            if self._service.snapshot is not None:
+                self._write(Shown(self._service.snapshot))
+            await asyncio.sleep(_SNAPSHOT_EVERY_S)
 
     def _on_notice(self, notice: Notice, at: float) -> None:
         """A reader that is too slow for the notices loses some, rather than the node its memory."""
@@ -272,7 +271,7 @@ def _block_read(applied: AppliedBlock) -> BlockRead:
 
 
 def _not_done(number: int, error: Refused) -> NotDone:
-    return NotDone(number, str(error), is_final=str(error) != LOG_IS_FULL)
+    return NotDone(number, str(error), is_final=not isinstance(error, NoRoom))
 
 
 def _require_columns(request: Pay) -> None:

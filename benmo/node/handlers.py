@@ -7,6 +7,8 @@ import signal
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
+
 from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.commands.arguments import integer, misused, no_arguments, waiting_time_s
 from benmo.commands.block_table import chain_json, chain_table, shown
@@ -16,6 +18,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.transfers import Payments, Transfer
 from benmo.ledger.visible_text import escaped
 from benmo.node.service import Service
+from benmo.node.view import View
 
 BLOCKS_SHOWN_MAX = 1000
 TRANSFERS_SHOWN_MAX = 10_000
@@ -29,20 +32,21 @@ async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
         integer(text, what)
         for text, what in zip(arguments, ("amount", "debit node", "credit node"), strict=True)
     )
-    if debit != service.node:
+    view = service.view
+    if debit != view.node:
         return _transfer_refused(
-            f"this is node {service.node}, which pays with its own money only: "
+            f"this is node {view.node}, which pays with its own money only: "
             f"type that at node {debit}"
-            if debit in service.cluster.ids
-            else f"there is no node {debit}: nodes are {_node_range(service)}"
+            if debit in view.nodes
+            else f"there is no node {debit}: nodes are {min(view.nodes)} to {max(view.nodes)}"
         )
     admission = await service.submissions.submit(Payments.of((credit, amount)))
     if admission.run is None:
         return _transfer_refused(admission.reason)
     (transfer,) = admission.run.transfers()
     text = f"queued {transfer}"
-    if not service.engine.replica.reachability.has_quorum:
-        text += f"; not decided: {service.view.why_undecided()}"
+    if not view.has_quorum:
+        text += f"; not decided: {view.why_undecided()}"
     return Answer(Status.DONE, {"id": transfer.id, "outcome": "queued"}, text)
 
 
@@ -51,7 +55,7 @@ def _transfer_refused(reason: str) -> Answer:
 
 
 async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer:
-    height = service.engine.ledger.height
+    height = service.view.height
     first, last = _slots(arguments, height)
     if last - first >= BLOCKS_SHOWN_MAX:
         raise Refused(
@@ -68,7 +72,7 @@ async def _blocks_to_show(service: Service, first: int, last: int) -> list[Appli
     """These blocks, if they can be shown at a time. Raises `Refused`."""
     blocks: list[AppliedBlock] = []
     count = 0
-    async for applied in service.blocks(first, last):
+    async for applied in service.view.blocks(first, last):
         count += len(applied.block)
         if blocks and count > TRANSFERS_SHOWN_MAX:
             slot = applied.block.slot
@@ -123,42 +127,35 @@ def _memo(transfer: Transfer, is_shown: bool) -> tuple[Cell, ...]:
 
 
 async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
-    ledger, pool = service.engine.ledger, service.engine.pool
-    doubt = _doubt(service)
+    view = service.view
+    height, doubt = view.height, _doubt(view)
     if [argument.lower() for argument in arguments] == ["all"]:
-        balances = {str(node): balance for node, balance in ledger.balances.items()}
-        rows: list[tuple[Cell, ...]] = list(ledger.balances.items())
+        balances = {str(node): balance for node, balance in view.balances.items()}
+        rows: list[tuple[Cell, ...]] = list(view.balances.items())
         table = Table(("node", "balance"), rows)
-        text = f"at height {ledger.height}{doubt}"
-        return Answer(Status.DONE, {"balances": balances, "height": ledger.height}, text, table)
+        text = f"at height {height}{doubt}"
+        return Answer(Status.DONE, {"balances": balances, "height": height}, text, table)
     if arguments:
         misused(f"it takes nothing, or all, not {' '.join(arguments)}")
-    balance = ledger.balances[service.node]
-    value = {
-        "node": service.node,
-        "balance": balance,
-        "available": pool.available,
-        "height": ledger.height,
-    }
-    waiting = f", {pool.available} of it available" if pool.available != balance else ""
-    text = f"node {service.node} has {balance}{waiting}, at height {ledger.height}{doubt}"
+    balance, available = view.balance, view.available
+    value = {"node": view.node, "balance": balance, "available": available, "height": height}
+    waiting = f", {available} of it available" if available != balance else ""
+    text = f"node {view.node} has {balance}{waiting}, at height {height}{doubt}"
     return Answer(Status.DONE, value, text, Table(tuple(value), [tuple(value.values())], False))
 
 
-def _doubt(service: Service) -> str:
+def _doubt(view: View) -> str:
     """Why what this node shows may be old, if it may be."""
-    replica = service.engine.replica
-    ahead = max((replica.reachability.height(peer) for peer in service.view.peers), default=0)
-    if ahead > replica.learner.height:
-        return f" (behind: others are at height {ahead})"
-    if not replica.reachability.has_quorum:
-        return f" (may be old: {service.view.why_undecided()})"
+    if view.highest_peer > view.height:
+        return f" (behind: others are at height {view.highest_peer})"
+    if not view.has_quorum:
+        return f" (may be old: {view.why_undecided()})"
     return ""
 
 
 async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
-    queue = service.engine.pool.queue
+    queue = service.view.queue
     if len(queue) > TRANSFERS_SHOWN_MAX:
         raise Refused(f"{len(queue)} transfers wait, {TRANSFERS_SHOWN_MAX} can be shown at a time")
     transfers = list(queue.transfers())
@@ -182,38 +179,18 @@ async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
 
 async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
-    replica = service.engine.replica
-    accepted = replica.acceptor.accepted
-    leader = replica.known_leader
-    value: dict[str, object] = {
-        "node": service.node,
-        "role": service.view.role,
-        "leader": leader.node or None,
-        "ballot": list(service.view.ballot),
-        "promised": list(replica.acceptor.promised),
-        "accepted": accepted and {"slot": accepted.slot, "ballot": list(accepted.ballot)},
-        "height": replica.learner.height,
-        "head": replica.learner.head,
-        "queue": len(service.engine.pool.queue),
-        "quorum": replica.reachability.has_quorum,
-    }
+    view = service.view
+    status = view.status()
+    value = msgspec.to_builtins(status)
     rows: list[tuple[Cell, ...]] = [
-        ("undecided" if name == "accepted" else name, _shown(item)) for name, item in value.items()
+        ("undecided" if name == "accepted" else name, _shown(item))
+        for name, item in value.items()
+        if name != "peers"
     ]
-    peers = [
-        {
-            "node": peer,
-            "link": str(service.view.link(peer)),
-            "height": replica.reachability.height(peer),
-        }
-        for peer in service.view.peers
-    ]
-    for peer in peers:
-        how = service.view.how_sent(int(str(peer["node"])))
-        heard = f"height {peer['height']} when last heard"
-        rows.append((f"link to {peer['node']}", f"{peer['link']}{how}, {heard}"))
-    table = Table(("", ""), rows, has_headers=False)
-    return Answer(Status.DONE, {**value, "peers": peers}, "", table)
+    for peer in status.peers:
+        heard = f"height {peer.height} when last heard"
+        rows.append((f"link to {peer.node}", f"{peer.link}{view.how_sent(peer.node)}, {heard}"))
+    return Answer(Status.DONE, value, "", Table(("", ""), rows, has_headers=False))
 
 
 def _shown(item: object) -> str:
@@ -240,15 +217,13 @@ async def crash_node(_service: Service, arguments: Sequence[str]) -> Answer:
 
 async def wait(service: Service, arguments: Sequence[str]) -> Answer:
     timeout_s = waiting_time_s(arguments)
-    pool = service.engine.pool
-    decided = "decided: " if pool.queue else ""
-    if await service.until(lambda: not pool.queue, timeout_s):
-        height = service.engine.ledger.height
-        value = {"outcome": "decided", "height": height}
-        text = f"{decided}nothing waits in the queue, at height {height}"
+    view = service.view
+    decided = "decided: " if view.queue else ""
+    if await view.until_queue_empty(timeout_s):
+        value = {"outcome": "decided", "height": view.height}
+        text = f"{decided}nothing waits in the queue, at height {view.height}"
         return Answer(Status.DONE, value, text)
-    reason = service.view.why_undecided()
-    count = len(pool.queue)
+    reason, count = view.why_undecided(), len(view.queue)
     value = {"outcome": "unknown", "queue": count, "reason": reason}
     text = f"queued, not decided: {count} in the queue after {timeout_s:g} s: {reason}"
     return Answer(Status.UNKNOWN, value, text)
@@ -261,7 +236,3 @@ async def print_help(_service: Service, arguments: Sequence[str]) -> Answer:
 async def leave(_service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
     return Answer(Status.DONE, None, "", leaves=True)
-
-
-def _node_range(service: Service) -> str:
-    return f"{min(service.cluster.ids)} to {max(service.cluster.ids)}"

@@ -62,9 +62,9 @@ async def delay_link(service: Service, arguments: Sequence[str]) -> Answer:
 
 def _require_peer(service: Service, node: NodeId) -> None:
     """Raises `Refused` unless `node` is one of the other nodes."""
-    if node == service.node:
+    if node == service.view.node:
         raise Refused(f"this is node {node}: it has no link to itself")
-    if node not in service.cluster.ids:
+    if node not in service.view.nodes:
         raise Refused(f"there is no node {node}: the others are {_listed(service)}")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Report
+from benmo.node.view import View
 from benmo.storage.disk import RealDisk
 
 
@@ -16,7 +16,7 @@ class Meter(Protocol):
 
     def disk(self, path: Path, ahead: Collection[str]) -> RealDisk: ...
 
-    def begin(self, engine: Engine) -> None: ...
+    def begin(self, view: View) -> None: ...
 
     def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
         """A turn is over, and what it led to is durable."""

@@ -29,15 +29,16 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from benmo import __version__
-from benmo.commands.node_status import Toolbar
-from benmo.engine.engine import Engine
+from benmo.commands.node_status import NodeStatus
 from benmo.engine.events import Event, Received, Report
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.network.link import Link
 from benmo.network.ports import holder_of
 from benmo.node.service import Service
+from benmo.node.view import View
 from benmo.paxos.messages import Nack
+from benmo.paxos.notices import CampaignBegun
 from benmo.paxos.types import Ballot
 from benmo.storage.disk import RealDisk
 
@@ -87,8 +88,7 @@ class Metrics:
         )
         for outcome in Outcome:
             self._transfers.labels(outcome)
-        self._engine: Engine | None = None
-        self._promised = Ballot.ZERO
+        self._view: View | None = None
         self._requests: deque[tuple[int, float]] = deque()
         """The number of a request's last transfer, and since when it waits; in order."""
 
@@ -104,33 +104,25 @@ class Metrics:
         """A directory, its fsyncs measured."""
         return _MeteredDisk(path, ahead, self._syncs)
 
-    def begin(self, engine: Engine) -> None:
-        """Measure this engine from now on."""
-        self._engine = engine
-        self._promised = engine.replica.acceptor.promised
+    def begin(self, view: View) -> None:
+        """Measure this node from now on."""
+        self._view = view
 
     def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
         """A turn is over, and what it led to is durable."""
-        assert self._engine is not None
         for event in events:
             match event:
                 case Received(_, Nack()):
                     self._nacks.inc()
-        self._count_campaign(self._engine)
+        campaigns = sum(isinstance(notice, CampaignBegun) for notice in report.notices)
+        self._campaigns.inc(campaigns)
         for admission in report.admissions:
             if admission.run is not None and len(admission.run) > 0:
                 self._requests.append((admission.run.end - 1, now))
         for applied in report.applied:
             self._count_transfers(applied)
         if report.applied:
-            self._measure_requests(self._engine, now)
-
-    def _count_campaign(self, engine: Engine) -> None:
-        """Whoever campaigns has first promised itself a ballot of its own, higher than any."""
-        promised = engine.replica.acceptor.promised
-        if promised > self._promised and promised.node == engine.settings.node:
-            self._campaigns.inc()
-        self._promised = promised
+            self._measure_requests(now)
 
     def _count_transfers(self, applied: AppliedBlock) -> None:
         refused, skipped = len(applied.refused), len(applied.skipped)
@@ -138,8 +130,9 @@ class Metrics:
         self._transfers.labels(Outcome.SKIPPED).inc(skipped)
         self._transfers.labels(Outcome.APPLIED).inc(len(applied.block) - refused - skipped)
 
-    def _measure_requests(self, engine: Engine, now: float) -> None:
-        last = engine.ledger.last[engine.settings.node]
+    def _measure_requests(self, now: float) -> None:
+        assert self._view is not None
+        last = self._view.last_decided
         while self._requests and self._requests[0][0] <= last:
             _, since = self._requests.popleft()
             self._decisions.observe(now - since)
@@ -161,8 +154,7 @@ class _MeteredDisk(RealDisk):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    toolbar: Toolbar
-    promised: Ballot
+    status: NodeStatus
     leader: Ballot
 
 
@@ -201,12 +193,11 @@ class _StateCollector(Collector):
 
 
 async def _state_of(service: Service) -> _State:
-    replica = service.engine.replica
-    return _State(service.view.toolbar(), replica.acceptor.promised, replica.known_leader)
+    return _State(service.view.status(), service.view.leader_ballot)
 
 
 def _families(state: _State) -> Iterator[Metric]:
-    now = state.toolbar
+    now = state.status
     yield _gauge("benmo_height_blocks", "How many blocks this node's chain has.", now.height)
     yield _gauge(
         "benmo_queue_transfers", "How many transfers of this node wait for a decision.", now.queue
@@ -214,7 +205,7 @@ def _families(state: _State) -> Iterator[Metric]:
     yield _gauge(
         "benmo_promised_ballot_round",
         "The round of the highest ballot that this node has promised.",
-        state.promised.round,
+        now.promised.round,
     )
     yield _gauge(
         "benmo_leader_ballot_round",
@@ -225,16 +216,16 @@ def _families(state: _State) -> Iterator[Metric]:
     yield _gauge(
         "benmo_quorum",
         "Whether this node and those that it reaches are a majority: 1 or 0.",
-        now.has_quorum,
+        now.quorum,
     )
     links = GaugeMetricFamily(
         "benmo_link_state",
         "The link to each peer, as this node sees it: 1 for the state that it is in.",
         labels=("peer", "state"),
     )
-    for peer, link in now.links:
+    for peer in now.peers:
         for each in Link:
-            links.add_metric((str(peer), each), link is each)
+            links.add_metric((str(peer.node), each), peer.link is each)
     yield links
 
 

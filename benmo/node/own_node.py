@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from benmo.commands.answers import Rendered
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.control.connection import NodeGone
 from benmo.node.execute import execute
 from benmo.node.service import Service
@@ -33,8 +33,8 @@ class OwnNode:
         return f"Node {self.node}"
 
     @property
-    def toolbar(self) -> Toolbar | None:
-        return self._service.toolbar
+    def snapshot(self) -> NodeSnapshot | None:
+        return self._service.snapshot
 
     def run(self, line: str, output_format: str) -> Rendered:
         return self._result(execute(self._service, line, output_format))
@@ -47,7 +47,7 @@ class OwnNode:
 
     def wait_for_quorum(self, timeout_s: float) -> bool:
         """Give the links so long to come up; whether they are a majority."""
-        return self._result(self._service.until(lambda: self._service.view.has_quorum, timeout_s))
+        return self._result(self._service.view.until_quorum(timeout_s))
 
     def _result(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""

@@ -110,7 +110,6 @@ class _Process:
         """Run the node until it is to end; the exit status."""
         try:
             service, server = self._make_service()
-            service.control = ControlServer
             for peer in severed:
                 if peer not in service.view.peers:
                     raise StateError(f"--sever {peer}: node {self._node} has no link to that")
@@ -139,7 +138,7 @@ class _Process:
 
     def _make_service(self) -> tuple[Service, MetricsServer | None]:
         if self._metrics_port is None:
-            return Service(self._state, self._node, self._on_failure), None
+            return Service(self._state, self._node, self._on_failure, ControlServer), None
         try:
             from benmo.node.metrics import Metrics, MetricsServer  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
@@ -150,7 +149,7 @@ class _Process:
                 "(in a clone: pip install prometheus-client)"
             ) from None
         metrics = Metrics()
-        service = Service(self._state, self._node, self._on_failure, metrics)
+        service = Service(self._state, self._node, self._on_failure, ControlServer, metrics)
         return service, MetricsServer(metrics, service, self._metrics_port)
 
     def _work(self, service: Service, headless: bool) -> int:

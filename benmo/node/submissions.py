@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from benmo.engine.events import Admission, Submitted
-from benmo.errors import Refused
+from benmo.errors import NoRoom, Refused
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.transfers import Payments
 from benmo.node.decision_waits import Awaited, Paid, Request, paid
@@ -86,7 +86,7 @@ class Asked:
         admission = self.request.admission
         assert admission is not None
         if admission.run is None:
-            raise Refused(admission.reason)
+            raise (Refused if admission.is_final else NoRoom)(admission.reason)
         return paid(self.request)
 
     def forget(self) -> None:

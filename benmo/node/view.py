@@ -1,17 +1,32 @@
-"""What a node may be asked about itself; read in its loop's thread."""
+"""What a node may be asked about itself; read in its loop's thread.
+
+This is the only door to the engine's state: nobody else in a running node looks into the replica.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import msgspec
 
 from benmo.cluster import Cluster
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, UndecidedProposal
 from benmo.engine.engine import Engine
+from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.payment_keys import Known
+from benmo.ledger.transfers import Run
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerTransport
+from benmo.node.confirmed_reads import Confirmer
+from benmo.node.height_waits import Heights
+from benmo.node.turns import Turns
 from benmo.paxos.types import Ballot, NodeId
+from benmo.storage.node_storage import Storage
 from benmo.wording import why_no_quorum
+
+_READ_BYTES = 1 << 20
 
 
 class View:
@@ -19,21 +34,105 @@ class View:
 
     def __init__(
         self,
-        node: NodeId,
         cluster: Cluster,
         engine: Engine,
         transport: PeerTransport,
+        storage: Storage,
+        turns: Turns,
+        confirmer: Confirmer,
+        heights: Heights,
         now: Callable[[], float],
     ) -> None:
-        self.node = node
-        self.peers = [peer for peer in cluster.ids if peer != node]
+        self.node = engine.settings.node
+        self.nodes = cluster.ids
+        self.peers = engine.settings.peers
         self._engine = engine
+        self._replica = engine.replica
         self._transport = transport
+        self._storage = storage
+        self._turns = turns
+        self._confirmer = confirmer
+        self._heights = heights
         self._now = now
+
+    # Money and the chain.
+
+    @property
+    def height(self) -> int:
+        return self._engine.ledger.height
+
+    @property
+    def balances(self) -> Mapping[NodeId, int]:
+        return self._engine.ledger.balances
+
+    @property
+    def balance(self) -> int:
+        """What the chain says that this node has."""
+        return self._engine.ledger.balances[self.node]
+
+    @property
+    def available(self) -> int:
+        """What of this node's balance doesn't wait in the queue."""
+        return self._engine.queue.available
+
+    @property
+    def queue(self) -> Run:
+        """This node's undecided transfers, perhaps none."""
+        return self._engine.queue.own
+
+    @property
+    def last_decided(self) -> int:
+        """The number of this node's last decided transfer, 0 if it has none."""
+        return self._engine.ledger.last[self.node]
+
+    def find(self, key: str) -> Known | None:
+        """This node's transfer with that key, if there is one."""
+        return self._engine.keys.find(key)
+
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
+        """Decided blocks from a slot on, of about this many bytes together; one at least."""
+        return self._storage.read(first_slot, bytes_max)
+
+    async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:
+        """Decided blocks, slots `first` to `last`; the loop does other work between chunks."""
+        slot = first
+        while slot <= last:
+            for applied in self.read(slot, _READ_BYTES):
+                if applied.block.slot <= last:
+                    yield applied
+                slot = applied.block.slot + 1
+            await asyncio.sleep(0)
+
+    # Waits.
+
+    async def until_settled(self) -> None:
+        """Wait until everything that was asked of this node before this call is in its state."""
+        await self._turns.until_settled()
+
+    async def until_queue_empty(self, timeout_s: float) -> bool:
+        """Wait until nothing of this node waits; False if the time was up before."""
+        return await self._turns.until(lambda: not self.queue, timeout_s)
+
+    async def until_quorum(self, timeout_s: float) -> bool:
+        """Wait until this node reaches a quorum; False if the time was up before."""
+        return await self._turns.until(lambda: self.has_quorum, timeout_s)
+
+    async def until_height(self, height: int, timeout_s: float) -> bool:
+        """Wait until the chain has this height; False if the time was up before."""
+        return await self._heights.reached(height, timeout_s)
+
+    async def confirmed_height(self) -> int:
+        """A height that includes every decision that anybody was told of before this call.
+
+        Waits until a quorum answers, for ever if need be.
+        """
+        return await self._confirmer.height()
+
+    # The protocol and the links.
 
     @property
     def role(self) -> str:
-        leader = self._engine.replica.leader
+        leader = self._replica.leader
         if leader.is_leading:
             return "leader"
         return "candidate" if leader.is_active else "acceptor"
@@ -41,15 +140,30 @@ class View:
     @property
     def ballot(self) -> Ballot:
         """The ballot that this node acts in: its own, the leader's, or else the promised one."""
-        replica = self._engine.replica
+        replica = self._replica
         if replica.leader.is_active:
             return replica.leader.ballot
         return replica.known_leader if replica.known_leader.round else replica.acceptor.promised
 
+    @property
+    def leader_ballot(self) -> Ballot:
+        """The ballot of the leader that this node knows, perhaps its own; ZERO if none."""
+        return self._replica.known_leader
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether this node and those that it reaches are a majority."""
+        return self._replica.reachability.has_quorum
+
+    @property
+    def highest_peer(self) -> int:
+        """The greatest height that a peer told last."""
+        return max(map(self._replica.reachability.height, self.peers), default=0)
+
     def link(self, peer: NodeId) -> Link:
         """The link to a peer; one that is up but silent counts as down."""
         link = self._transport.link(peer)
-        if link is Link.UP and not self._engine.replica.reachability.is_reachable(peer):
+        if link is Link.UP and not self._replica.reachability.is_reachable(peer):
             return Link.DOWN
         return link
 
@@ -63,17 +177,13 @@ class View:
     def severed(self) -> list[NodeId]:
         return [peer for peer in self.peers if self._transport.link(peer) is Link.SEVERED]
 
-    @property
-    def has_quorum(self) -> bool:
-        """Whether this node and those that it reaches are a majority."""
-        return self._engine.replica.reachability.has_quorum
-
     def why_undecided(self) -> str:
         """In a few words, why what is queued is not decided yet."""
-        replica = self._engine.replica
+        replica = self._replica
         if not replica.reachability.has_quorum:
-            settings, reached = self._engine.settings, replica.reachability.reached
-            return why_no_quorum(self.node, reached, len(settings.nodes), settings.quorum)
+            reached = replica.reachability.reached
+            quorum = self._engine.settings.quorum
+            return why_no_quorum(self.node, reached, len(self.nodes), quorum)
         if replica.leader.is_active:
             return f"node {self.node} is at it with ballot {replica.leader.ballot}"
         if replica.election.leader != Ballot.ZERO:
@@ -82,19 +192,35 @@ class View:
         wait_s = max(0.0, replica.election.deadline - self._now())
         return f"node {self.node} tries to lead in {wait_s:.0f} s"
 
-    def toolbar(self) -> Toolbar:
-        """The state at a glance, to be read by any thread."""
-        pool = self._engine.pool
-        due = self._engine.replica.election.deadline
-        return Toolbar(
-            self.node,
-            self.role,
-            self.ballot,
-            self._engine.ledger.height,
-            self._engine.ledger.balances[self.node],
-            pool.available,
-            len(pool.queue),
-            tuple((peer, self.link(peer)) for peer in self.peers),
-            self.has_quorum,
-            None if math.isinf(due) else max(0.0, due - self._now()),
+    def status(self) -> NodeStatus:
+        """The node's state, as `printStatus` shows it."""
+        replica = self._replica
+        accepted = replica.acceptor.accepted
+        return NodeStatus(
+            node=self.node,
+            role=self.role,
+            leader=replica.known_leader.node or None,
+            ballot=self.ballot,
+            promised=replica.acceptor.promised,
+            accepted=None
+            if accepted is None
+            else UndecidedProposal(accepted.slot, accepted.ballot),
+            height=replica.learner.height,
+            head=replica.learner.head,
+            queue=len(self.queue),
+            quorum=self.has_quorum,
+            peers=tuple(
+                PeerStatus(peer, self.link(peer), replica.reachability.height(peer))
+                for peer in self.peers
+            ),
+        )
+
+    def snapshot(self) -> NodeSnapshot:
+        """The node's state, as a prompt shows it."""
+        due = self._replica.election.deadline
+        return NodeSnapshot(
+            **msgspec.structs.asdict(self.status()),
+            balance=self.balance,
+            available=self.available,
+            countdown_s=None if math.isinf(due) else max(0.0, due - self._now()),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from benmo.commands.answers import Rendered
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
 
@@ -28,7 +28,7 @@ class Commander(Runner, Protocol):
         """Whom the user has before him."""
 
     @property
-    def toolbar(self) -> Toolbar | None:
+    def snapshot(self) -> NodeSnapshot | None:
         """Its state as of a moment ago; None if unknown."""
 
     def watch(self, watcher: Watcher) -> None:

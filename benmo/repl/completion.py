@@ -9,7 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.commands.table import COMMANDS, find
 from benmo.errors import NotUnderstood
 from benmo.network.link import Link
@@ -29,7 +29,7 @@ class CommandCompleter(Completer):
         if len(words) == 1:
             yield from completed_commands(COMMANDS, words[0])
         elif len(words) == 2:
-            yield from completed_nodes(self._commander.toolbar, words[0], words[1])
+            yield from completed_nodes(self._commander.snapshot, words[0], words[1])
 
 
 class Listed(Protocol):
@@ -49,19 +49,19 @@ def completed_commands(commands: Iterable[Listed], typed: str) -> Iterator[Compl
             yield Completion(command.name, start_position=-len(typed), display_meta=command.meaning)
 
 
-def completed_nodes(toolbar: Toolbar | None, name: str, typed: str) -> Iterator[Completion]:
+def completed_nodes(snapshot: NodeSnapshot | None, name: str, typed: str) -> Iterator[Completion]:
     """The nodes that the command of this name may be about."""
     try:
         command = find(name)
     except NotUnderstood:
         return
-    if toolbar is None or not command.offers:
+    if snapshot is None or not command.offers:
         return
     wants_severed = command.offers == "severed"
     offered = [
-        (str(node), f"{link}")
-        for node, link in toolbar.links
-        if (link is Link.SEVERED) == wants_severed
+        (str(peer.node), str(peer.link))
+        for peer in snapshot.peers
+        if (peer.link is Link.SEVERED) == wants_severed
     ]
     if wants_severed and offered:
         offered.append(("all", "every severed link"))

@@ -34,7 +34,7 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
         auto_suggest=AutoSuggestFromHistory(),
         completer=CommandCompleter(commander),
         complete_while_typing=True,
-        bottom_toolbar=lambda: toolbar_text(commander.toolbar, session.output.get_size().columns),
+        bottom_toolbar=lambda: toolbar_text(commander.snapshot, session.output.get_size().columns),
         key_bindings=key_bindings(),
         refresh_interval=REFRESH_S,
         color_depth=ColorDepth.DEPTH_1_BIT if has_no_colour() else None,

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from benmo.commands.node_status import Toolbar
-from benmo.network.link import Link
+from benmo.commands.node_status import NodeSnapshot, link_signs
 from benmo.paxos.types import Ballot
 
-LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 
-
-def toolbar_text(toolbar: Toolbar | None, columns: int) -> str:
+def toolbar_text(snapshot: NodeSnapshot | None, columns: int) -> str:
     """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
-    if toolbar is None:
+    if snapshot is None:
         return "…"
-    links = " ".join(f"{node}{LINK_SIGNS[link]}" for node, link in toolbar.links)
-    money = f"balance {toolbar.balance}"
-    if toolbar.available != toolbar.balance:
-        money += f" ({toolbar.available} available)"
+    money = f"balance {snapshot.balance}"
+    if snapshot.available != snapshot.balance:
+        money += f" ({snapshot.available} available)"
     parts = [
-        f"node {toolbar.node}: {toolbar.role}",
-        f"ballot {toolbar.ballot}" if toolbar.ballot != Ballot.ZERO else "no ballot yet",
-        f"height {toolbar.height}",
+        f"node {snapshot.node}: {snapshot.role}",
+        f"ballot {snapshot.ballot}" if snapshot.ballot != Ballot.ZERO else "no ballot yet",
+        f"height {snapshot.height}",
         money,
-        f"queue {toolbar.queue}",
+        f"queue {snapshot.queue}",
     ]
-    below = [f"links: {links}", f"quorum: {'yes' if toolbar.has_quorum else 'no'}"]
-    if toolbar.countdown_s is not None and toolbar.has_quorum:
-        below.append(f"election delay: {toolbar.countdown_s:.0f} s left")
+    below = [
+        f"links: {link_signs(snapshot.peers)}",
+        f"quorum: {'yes' if snapshot.quorum else 'no'}",
+    ]
+    if snapshot.countdown_s is not None and snapshot.quorum:
+        below.append(f"election delay: {snapshot.countdown_s:.0f} s left")
     return "\n".join([*_lines(parts, columns), *_lines(below, columns)])
 
 

@@ -199,7 +199,7 @@ class Machine:
     @property
     def queue(self) -> Run:
         """What waits at a living node; nothing at a dead one."""
-        return self.engine.pool.queue if self.engine is not None else Run(self.node, 1, (), ())
+        return self.engine.queue.own if self.engine is not None else Run(self.node, 1, (), ())
 
     def _before(self, operation: str, _name: str) -> None:
         self._burn()

@@ -85,8 +85,8 @@ class Node:
 
     @property
     def is_leader(self) -> bool:
-        toolbar = self.client.toolbar if self.client is not None else None
-        return toolbar is not None and toolbar.role == "leader"
+        snapshot = self.client.snapshot if self.client is not None else None
+        return snapshot is not None and snapshot.role == "leader"
 
     def begin_paying(self) -> None:
         self._thread.start()
@@ -244,8 +244,8 @@ class Torture:
         return [(due, node) for due, node in down if due > now]
 
     def _height(self) -> int:
-        toolbars = [node.client.toolbar for node in self.nodes if node.client is not None]
-        return max((toolbar.height for toolbar in toolbars if toolbar is not None), default=0)
+        snapshots = [node.client.snapshot for node in self.nodes if node.client is not None]
+        return max((snapshot.height for snapshot in snapshots if snapshot is not None), default=0)
 
     def _is_settled(self) -> bool:
         deadline = time.monotonic() + 60

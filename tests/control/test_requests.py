@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot, PeerStatus, UndecidedProposal
 from benmo.control.requests import (
     Answer,
     BalancesRead,
@@ -50,17 +50,24 @@ texts = st.text(max_size=20)
 seconds = st.floats(min_value=0, allow_nan=False)
 payments = st.builds(Payments, columns, columns, st.lists(texts, max_size=3).map(tuple))
 reads = st.builds(BlockRead, st.binary(max_size=40), columns, columns)
-toolbars = st.builds(
-    Toolbar,
+ballots = st.builds(Ballot, integers, integers)
+snapshots = st.builds(
+    NodeSnapshot,
     integers,
     texts,
-    st.builds(Ballot, integers, integers),
+    st.none() | integers,
+    ballots,
+    ballots,
+    st.none() | st.builds(UndecidedProposal, integers, ballots),
     integers,
+    texts,
     integers,
-    integers,
-    integers,
-    st.lists(st.tuples(integers, st.sampled_from(Link)), max_size=3).map(tuple),
     st.booleans(),
+    st.lists(st.builds(PeerStatus, integers, st.sampled_from(Link), integers), max_size=3).map(
+        tuple
+    ),
+    integers,
+    integers,
     st.none() | seconds,
 )
 
@@ -76,8 +83,8 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
 }
 ANSWERS: dict[type, st.SearchStrategy[Any]] = {
     Ran: st.builds(Ran, integers, integers, texts, st.booleans()),
-    Told: st.builds(Told, texts, texts, seconds),
-    Shown: st.builds(Shown, toolbars),
+    Told: st.builds(Told, texts, st.dictionaries(texts, integers, max_size=3), seconds),
+    Shown: st.builds(Shown, snapshots),
     Paid: st.builds(
         Paid,
         integers,

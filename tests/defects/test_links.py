@@ -29,9 +29,7 @@ def test_defect_31_a_severed_link_is_closed_so_that_the_peer_knows(
         eventually(lambda: peer.open == 0, "what the node wrote on is closed")
         if one_way:
             say(connection, Prepare(Ballot(1, 2)))
-            eventually(
-                lambda: node.engine.replica.acceptor.promised == Ballot(1, 2), "it still hears"
-            )
+            eventually(lambda: node.view.status().promised == Ballot(1, 2), "it still hears")
         else:
             assert is_closed_by_peer(connection)
             assert is_closed_by_peer(peer.dial(1)), "nor does it take a new one"

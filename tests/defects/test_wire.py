@@ -65,6 +65,11 @@ def test_defect_21_a_block_of_any_length_arrives_whole_in_whatever_pieces(
         assert answer(node, "printStatus")["height"] == 1
 
 
+def links(service: Service) -> list[Link]:
+    """The states of a node's links."""
+    return [service.view.link(peer) for peer in service.view.peers]
+
+
 def test_defect_22_messages_that_arrive_together_all_count(tmp_path: Path) -> None:
     block = _block(1)
     decide = frame(encode_message(Decide(1, BALLOT, block.hash)))
@@ -76,7 +81,7 @@ def test_defect_22_messages_that_arrive_together_all_count(tmp_path: Path) -> No
         connection.sendall(b"".join(both) + decide[:7])
         eventually(lambda: peer.messages(Promise) and peer.messages(Accepted), "both are answered")
         connection.sendall(decide[7:])
-        eventually(lambda: node.engine.ledger.height == 1, "so does what came in two parts")
+        eventually(lambda: node.view.height == 1, "so does what came in two parts")
         assert peer.messages(Promise) == [Promise(BALLOT, 0, None)]
         assert peer.messages(Accepted) == [Accepted(BALLOT, 1)]
 
@@ -97,9 +102,7 @@ def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
             connection = cluster.peer(3).dial(1)
             if silent == "after the handshake":
                 say(connection, Heartbeat(0, Ballot.ZERO))
-                eventually(
-                    lambda: node.engine.replica.reachability.is_reachable(3), "its link is up"
-                )
+                eventually(lambda: node.view.link(3) is Link.UP, "its link is up")
             else:
                 connection.sendall(b"\x00\x00\x01\x00half of it")
         assert answer(node, "moneyTransfer 10,1,2")["outcome"] == "queued"
@@ -143,7 +146,7 @@ def test_defect_24_no_byte_of_a_stranger_is_decoded_and_none_is_unpickled(
                 _send_as_stranger(cluster, who, tmp_path / "foreign", data)
             assert decoded == []
         assert not mark.exists()
-        assert node.engine.replica.acceptor.promised == Ballot.ZERO
+        assert node.view.status().promised == Ballot.ZERO
         say(peer.dial(1), Prepare(BALLOT))
         eventually(lambda: peer.messages(Promise), "the node still answers its peer")
         assert encode_message(Prepare(BALLOT)) in decoded
@@ -210,9 +213,7 @@ def test_defect_26_a_link_is_named_by_its_node_whoever_is_skipped(
     with MixedCluster(tmp_path, 5) as cluster:
         services = {node: cluster.service(node) for node in (1, 3, 4, 5)}
         rest = [node for node in (3, 4, 5) if node != severed]
-        eventually(
-            lambda: services[1].engine.replica.reachability.reached == 4, "all but node 2 are up"
-        )
+        eventually(lambda: links(services[1]).count(Link.UP) == 3, "all but node 2 are up")
         assert answer(services[1], f"severLink {severed}")["node"] == severed
         expected = {2: "down", severed: "severed", rest[0]: "up", rest[1]: "up"}
         eventually(lambda: _links(services[1]) == expected, f"links are {expected}")
@@ -280,7 +281,7 @@ def test_defect_28_a_bad_answer_costs_its_connection_and_nothing_else(
         node, peer = cluster.service(1), cluster.peer(2)
         connection = peer.dial(1)
         say(connection, Heartbeat(0, Ballot.ZERO))
-        eventually(lambda: node.engine.replica.reachability.is_reachable(2), "its link is up")
+        eventually(lambda: node.view.link(2) is Link.UP, "its link is up")
         answer(node, "moneyTransfer 10,1,3")
         eventually(lambda: peer.messages(Prepare), "it is asked")
         with suppress(OSError):
@@ -329,7 +330,7 @@ def test_defect_30_a_node_learns_from_a_heartbeat_what_it_missed_and_marks_what_
             behind = command(node, line, "table").output
             assert behind.endswith("at height 0 (behind: others are at height 1)")
         say(connection, Blocks((_block(1),), 1))
-        eventually(lambda: node.engine.ledger.height == 1, "it learns the block")
+        eventually(lambda: node.view.height == 1, "it learns the block")
         caught_up = command(node, "printBalance", "table").output
         assert caught_up == "node 3 has 101, at height 1"
 

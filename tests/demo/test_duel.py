@@ -9,12 +9,12 @@ import pytest
 
 from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
-from benmo.commands.node_status import Toolbar
+from benmo.commands.node_status import NodeSnapshot
 from benmo.demo.fleet import Fleet
 from benmo.demo.scene import Scene
 from benmo.demo.tour import Beat
 from benmo.demo.walk import cast, walk
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 
 NODES = (1, 2, 3)
 
@@ -36,11 +36,24 @@ class StillFleet(Fleet):
         super().__init__(StateDirectory(directory), cluster, lambda *_: None, lambda *_: None)
         self.states = {node: State() for node in NODES}
 
-    def toolbar(self, node: NodeId) -> Toolbar:
+    def snapshot(self, node: NodeId) -> NodeSnapshot:
         state = self.states[node]
         shown = state.shown_queue
-        return Toolbar(
-            node, "acceptor", Ballot(3, 1), state.height, 100, 100, shown, (), True, None
+        return NodeSnapshot(
+            node=node,
+            role="acceptor",
+            leader=1,
+            ballot=Ballot(3, 1),
+            promised=Ballot(3, 1),
+            accepted=None,
+            height=state.height,
+            head=GENESIS_HASH,
+            queue=shown,
+            quorum=True,
+            peers=(),
+            balance=100,
+            available=100,
+            countdown_s=None,
         )
 
     def value(self, node: NodeId, line: str) -> object:

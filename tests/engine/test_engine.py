@@ -300,4 +300,4 @@ def test_a_checkpoint_after_a_turn_keeps_everything() -> None:
     assert of_state(Storage.open(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(
         node.engine
     )
-    assert len(node.engine.pool.queue) == 1
+    assert len(node.engine.queue.own) == 1

@@ -91,7 +91,7 @@ def test_a_journal_can_be_read_where_a_block_holds_own_numbers_that_were_never_q
     assert all(queued_in(node.tape.records)), "no record of nothing"
     for disk in (node.disk.copy(), node.disk.after_power_cut()):
         _, state = Storage.open(disk, CLUSTER, 1)
-        assert state.queue == node.engine.pool.queue
+        assert state.queue == node.engine.queue.own
 
 
 def test_what_was_queued_is_recorded_once() -> None:
@@ -101,4 +101,4 @@ def test_what_was_queued_is_recorded_once() -> None:
     node.turn(Submitted(3, Payments.of((2, 1))))
     assert queued_in(node.tape.records) == [range(1, 4), range(4, 5)]
     _, state = Storage.open(node.disk, CLUSTER, 1)
-    assert state.queue == node.engine.pool.queue == Run(1, 1, (2, 3, 2, 2), (1, 1, 1, 1))
+    assert state.queue == node.engine.queue.own == Run(1, 1, (2, 3, 2, 2), (1, 1, 1, 1))

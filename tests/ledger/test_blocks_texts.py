@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Payments, Run
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 from benmo.network.frames import FRAME_BYTES_MAX
@@ -166,22 +166,22 @@ def test_a_block_of_the_greatest_texts_goes_into_a_block_and_a_frame(
     """So do the messages that carry it, or a part of the queue."""
     nodes = range(1, 100)
     ledger = Ledger(dict.fromkeys(nodes, 2**40))
-    pool = Pool(1, ledger, encode_block, 100_000, 20_000)
+    queue = PaymentQueue(1, ledger, encode_block, 100_000, 20_000)
     count = 20_000 // (1 + len(forwarding)) + 1
     memo, key = character * MEMO_CHARACTERS_MAX, character * KEY_CHARACTERS_MAX
     amount = 2**40 // count
     payments = Payments((99,) * count, (amount,) * count, (memo,) * count, (key,) * count)
     others = Payments((1,) * count, payments.amount, payments.memo, payments.key)
-    assert isinstance(pool.add(payments), Run)
+    assert isinstance(queue.add(payments), Run)
     for node in forwarding:
-        pool.take_forwarded(node, others.numbered(node, 1))
-    block = pool.block(1, Ballot(2**53 - 1, 99), GENESIS_HASH, 1790000000.123456)
+        queue.take_forwarded(node, others.numbered(node, 1))
+    block = queue.block(1, Ballot(2**53 - 1, 99), GENESIS_HASH, 1790000000.123456)
     assert isinstance(block, Block)
     assert len(block.runs) == 1 + len(forwarding) and all(len(run) for run in block.runs)
     assert len(block.data) <= BLOCK_BYTES_MAX
     assert decode_block(block.data) == block
     proposal = Proposal(Ballot(1, 1), block)
-    forwarded = pool.forward(Ballot(1, 2), again=False)
+    forwarded = queue.forward(Ballot(1, 2), again=False)
     assert isinstance(forwarded, Run) and len(forwarded) > 0
     for message in (
         Accept(proposal),
@@ -199,7 +199,7 @@ def test_a_peer_that_forwards_the_longest_escapes_makes_no_block_that_none_can_r
     run = Run(2, 1, (1,) * count, (1,) * count, ("\x01" * 140,) * count, ("\x01" * 64,) * count)
     message = decode_message(encode_message(Forward(run)))
     assert isinstance(message, Forward)
-    pool = Pool(1, Ledger({1: 100, 2: 100}), encode_block, 10, count)
-    pool.take_forwarded(2, message.payload)
-    block = pool.block(1, Ballot(1, 1), GENESIS_HASH, 1.0)
+    queue = PaymentQueue(1, Ledger({1: 100, 2: 100}), encode_block, 10, count)
+    queue.take_forwarded(2, message.payload)
+    block = queue.block(1, Ballot(1, 1), GENESIS_HASH, 1.0)
     assert decode_block(block.data).runs == block.runs

@@ -202,7 +202,7 @@ def test_a_key_asked_for_twice_in_one_turn_is_queued_once() -> None:
     first, second = payer.ask(asked("rent"), asked("rent"))
     assert first.run == keyed(1, 1, "rent") and not first.known
     assert second.run == EMPTY_AFTER_ONE and second.known[0].transfer.number == 1
-    assert len(payer.engine.pool.queue) == 1
+    assert len(payer.engine.queue.own) == 1
 
 
 EMPTY_AFTER_ONE = Run(1, 2, (), ())
@@ -222,7 +222,7 @@ def test_a_key_is_known_after_any_crash(crashes: int, is_decided: bool) -> None:
     assert again.run == keyed(1, 3, "new")
     assert {place: known.transfer.number for place, known in again.known.items()} == {0: 2, 2: 1}
     # A decision alone is not synced: a power cut may forget it, but never the transfer.
-    assert len(payer.engine.pool.queue) + payer.engine.ledger.last[1] == 3
+    assert len(payer.engine.queue.own) + payer.engine.ledger.last[1] == 3
 
 
 def test_of_a_request_that_is_refused_nothing_is_queued_and_no_key_is_used() -> None:
@@ -313,11 +313,11 @@ def test_however_often_it_is_asked_and_crashes_a_key_pays_once(data: st.DataObje
             case "restart":
                 payer.start(100)
             case what:
-                queue = payer.engine.pool.queue
+                queue = payer.engine.queue.own
                 length = len(queue) if what == "decide" else data.draw(st.integers(0, len(queue)))
                 if length:
                     payer.decide(queue.upto(length), keyed(2, 1, "a"))
-    rest = payer.engine.pool.queue
+    rest = payer.engine.queue.own
     payer.decide(*([rest] if len(rest) else []), keyed(2, 99, "b"))
     keys = [transfer.key for transfer in payer.applied() if transfer.debit_node == 1]
     assert len(keys) == len(set(keys))

@@ -6,19 +6,19 @@ from hypothesis import strategies as st
 
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import encode_block
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Run
-from tests.support.queueing_node import FIRST, SECOND, PoolNode, numbers
+from tests.support.queueing_node import FIRST, SECOND, QueueingNode, numbers
 from tests.support.strategies import examples
 
 # What others forward.
 
 
-def forwarded(node: PoolNode, *runs: Run) -> list[int]:
+def forwarded(node: QueueingNode, *runs: Run) -> list[int]:
     """The numbers of node 2's transfers that a block would hold."""
     for run in runs:
-        node.pool.take_forwarded(2, run)
-    if not node.pool.ready():
+        node.queue.take_forwarded(2, run)
+    if not node.queue.ready():
         return []
     return [number for run in node.block().runs for number in numbers(run)]
 
@@ -45,7 +45,7 @@ def of_two(first: int, count: int) -> Run:
 def test_what_is_forwarded_is_joined_without_gaps_or_doubles(
     runs: list[Run], expected: list[int]
 ) -> None:
-    assert forwarded(PoolNode(), *runs) == expected
+    assert forwarded(QueueingNode(), *runs) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,41 +61,41 @@ def test_what_is_forwarded_is_joined_without_gaps_or_doubles(
     ],
 )
 def test_what_is_decided_is_not_taken_again(runs: list[Run], expected: list[int]) -> None:
-    node = PoolNode()
+    node = QueueingNode()
     node.decide(of_two(1, 2))
     assert forwarded(node, *runs) == expected
 
 
 def test_what_is_forwarded_early_waits_until_this_node_has_caught_up() -> None:
     """A candidate may be behind those who forward to it, and they do so only once a second."""
-    node = PoolNode()
+    node = QueueingNode()
     assert forwarded(node, of_two(3, 2)) == []
     node.decide(of_two(1, 2))
-    assert node.pool.ready() and forwarded(node) == [3, 4]
+    assert node.queue.ready() and forwarded(node) == [3, 4]
 
 
 def test_a_decision_ends_what_was_forwarded_of_it() -> None:
-    node = PoolNode()
-    node.pool.take_forwarded(2, of_two(1, 3))
+    node = QueueingNode()
+    node.queue.take_forwarded(2, of_two(1, 3))
     node.decide(of_two(1, 2))
     assert forwarded(node) == [3]
     node.decide(of_two(3, 1))
-    assert not node.pool.ready()
+    assert not node.queue.ready()
 
 
 def test_a_forwarded_number_is_taken_as_it_came_first() -> None:
-    node = PoolNode()
-    node.pool.take_forwarded(2, Run(2, 1, (3,), (1,)))
-    node.pool.take_forwarded(2, Run(2, 1, (1, 3), (50, 2)))
+    node = QueueingNode()
+    node.queue.take_forwarded(2, Run(2, 1, (3,), (1,)))
+    node.queue.take_forwarded(2, Run(2, 1, (1, 3), (50, 2)))
     assert node.block().runs == (Run(2, 1, (3, 3), (1, 2)),)
 
 
 def test_a_node_that_leads_no_more_forgets_what_was_forwarded() -> None:
-    node = PoolNode()
-    node.pool.take_forwarded(2, of_two(1, 3))
+    node = QueueingNode()
+    node.queue.take_forwarded(2, of_two(1, 3))
     node.pay((2, 1))
-    node.pool.drop_forwarded()
-    assert node.block().runs == (node.pool.queue,)
+    node.queue.drop_forwarded()
+    assert node.block().runs == (node.queue.own,)
 
 
 @pytest.mark.parametrize(
@@ -109,64 +109,66 @@ def test_a_node_that_leads_no_more_forgets_what_was_forwarded() -> None:
     ],
 )
 def test_only_ones_own_transfers_can_be_forwarded(sender: int, payload: object) -> None:
-    node = PoolNode()
+    node = QueueingNode()
     with pytest.raises(ProtocolError):
-        node.pool.take_forwarded(sender, payload)
-    assert not node.pool.ready()
+        node.queue.take_forwarded(sender, payload)
+    assert not node.queue.ready()
 
 
 # Forwarding one's own.
 
 
 def test_each_transfer_is_forwarded_once_to_a_leader() -> None:
-    node = PoolNode()
+    node = QueueingNode()
     node.pay((2, 1), (2, 2))
-    assert numbers(node.pool.forward(FIRST, again=False)) == [1, 2]
-    assert node.pool.forward(FIRST, again=False) is None
+    assert numbers(node.queue.forward(FIRST, again=False)) == [1, 2]
+    assert node.queue.forward(FIRST, again=False) is None
     node.pay((2, 3))
-    assert numbers(node.pool.forward(FIRST, again=False)) == [3]
+    assert numbers(node.queue.forward(FIRST, again=False)) == [3]
 
 
 def test_a_new_leader_is_forwarded_everything() -> None:
-    node = PoolNode()
+    node = QueueingNode()
     node.pay((2, 1), (2, 2))
-    node.pool.forward(FIRST, again=False)
-    assert numbers(node.pool.forward(SECOND, again=False)) == [1, 2]
-    assert numbers(node.pool.forward(FIRST, again=False)) == [1, 2]
+    node.queue.forward(FIRST, again=False)
+    assert numbers(node.queue.forward(SECOND, again=False)) == [1, 2]
+    assert numbers(node.queue.forward(FIRST, again=False)) == [1, 2]
 
 
 def test_what_stays_undecided_is_forwarded_again() -> None:
-    node = PoolNode()
+    node = QueueingNode()
     node.pay((2, 1), (2, 2))
-    node.pool.forward(FIRST, again=False)
-    assert numbers(node.pool.forward(FIRST, again=True)) in ([], [1, 2])
-    assert numbers(node.pool.forward(FIRST, again=True)) == [1, 2]
+    node.queue.forward(FIRST, again=False)
+    assert numbers(node.queue.forward(FIRST, again=True)) in ([], [1, 2])
+    assert numbers(node.queue.forward(FIRST, again=True)) == [1, 2]
 
 
 def test_while_the_leader_makes_progress_nothing_is_forwarded_twice() -> None:
-    node = PoolNode()
+    node = QueueingNode()
     node.pay(*[(2, 1)] * 6)
-    node.pool.forward(FIRST, again=False)
-    node.pool.forward(FIRST, again=True)
+    node.queue.forward(FIRST, again=False)
+    node.queue.forward(FIRST, again=True)
     for number in range(1, 6):
         node.decide(Run(1, number, (2,), (1,)))
-        assert node.pool.forward(FIRST, again=True) is None
-    assert numbers(node.pool.forward(FIRST, again=True)) == [6]
+        assert node.queue.forward(FIRST, again=True) is None
+    assert numbers(node.queue.forward(FIRST, again=True)) == [6]
 
 
 def test_a_long_queue_is_forwarded_in_parts() -> None:
-    node = PoolNode(block_transfers_max=2)
+    node = QueueingNode(block_transfers_max=2)
     node.pay(*[(2, 1)] * 5)
-    parts = [numbers(node.pool.forward(FIRST, again=False)) for _ in range(4)]
+    parts = [numbers(node.queue.forward(FIRST, again=False)) for _ in range(4)]
     assert parts == [[1, 2], [3, 4], [5], []]
 
 
 @examples
 @given(st.data())
 def test_however_much_is_lost_everything_is_decided_in_the_end(data: st.DataObject) -> None:
-    sender = PoolNode(balance=1000, log_limit=99, block_transfers_max=data.draw(st.integers(1, 5)))
-    leader = PoolNode(balance=1000)
-    leader.pool = Pool(2, leader.ledger, encode_block, 50, data.draw(st.integers(1, 5)))
+    sender = QueueingNode(
+        balance=1000, log_limit=99, block_transfers_max=data.draw(st.integers(1, 5))
+    )
+    leader = QueueingNode(balance=1000)
+    leader.queue = PaymentQueue(2, leader.ledger, encode_block, 50, data.draw(st.integers(1, 5)))
     rounds = data.draw(
         st.lists(st.sampled_from(["pay", "lost", "lost", "taken", "decided"]), max_size=40)
     )
@@ -174,14 +176,14 @@ def test_however_much_is_lost_everything_is_decided_in_the_end(data: st.DataObje
         if what == "pay":
             sender.pay((2, 1), (3, 2))
         elif what != "decided":
-            run = sender.pool.forward(FIRST, again=True)
-            assert run is None or run == sender.pool.queue.since(run.first).upto(len(run))
+            run = sender.queue.forward(FIRST, again=True)
+            assert run is None or run == sender.queue.own.since(run.first).upto(len(run))
             if run is not None and what == "taken":
-                leader.pool.take_forwarded(1, run)
-        elif leader.pool.ready():
+                leader.queue.take_forwarded(1, run)
+        elif leader.queue.ready():
             runs = leader.block().runs
             leader.decide(*runs)
             sender.decide(*runs)
-    assert not sender.pool.queue and not leader.pool.ready()
+    assert not sender.queue.own and not leader.queue.ready()
     assert sender.ledger.balances == leader.ledger.balances
     assert sender.ledger.last[1] == 2 * rounds.count("pay")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -21,8 +20,10 @@ class StandIn:
 
     def __init__(self, height: int, *confirmed: int) -> None:
         self.node = 1
-        self.engine = SimpleNamespace(ledger=SimpleNamespace(height=height, balances={1: 5}))
-        self.view = SimpleNamespace(has_quorum=True)
+        self.height = height
+        self.balances = {1: 5}
+        self.has_quorum = True
+        self.view = self
         self.has_failed = False
         self._confirmed = list(confirmed)
         self.asked = 0
@@ -35,7 +36,7 @@ class StandIn:
 
     async def until_height(self, height: int, timeout_s: float) -> bool:
         await asyncio.sleep(min(timeout_s, 0.01))
-        return bool(self.engine.ledger.height >= height)
+        return self.height >= height
 
 
 class Connection:

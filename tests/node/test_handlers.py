@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -14,16 +12,17 @@ from benmo.node import handlers
 from benmo.node.service import Service
 
 
-class Waited(SimpleNamespace):
+class Waited:
     """As much of a node as `wait` looks at; what is queued is decided while it waits."""
 
     def __init__(self, queued: int) -> None:
-        pool = SimpleNamespace(queue=range(queued))
-        super().__init__(engine=SimpleNamespace(pool=pool, ledger=SimpleNamespace(height=7)))
+        self.view = self
+        self.queue = range(queued)
+        self.height = 7
 
-    async def until(self, condition: Callable[[], bool], _timeout_s: float) -> bool:
-        self.engine.pool.queue = range(0)
-        return condition()
+    async def until_queue_empty(self, _timeout_s: float) -> bool:
+        self.queue = range(0)
+        return True
 
 
 @pytest.mark.parametrize(

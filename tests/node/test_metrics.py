@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -19,8 +20,10 @@ from benmo.engine.events import Event, Received, Submitted
 from benmo.errors import StateError
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Payments, Run
+from benmo.node.control_server import ControlServer
 from benmo.node.metrics import HOST, Metrics, MetricsServer
 from benmo.node.service import Service
+from benmo.node.view import View
 from benmo.paxos.messages import Accept, Accepted, Decide, Nack, Prepare, Promise
 from benmo.paxos.types import Ballot, Proposal
 from benmo.storage.disk import RealDisk
@@ -37,7 +40,12 @@ class MeteredNode:
     def __init__(self) -> None:
         self.taped = TapedNode(delay_s=1.0)
         self.metrics = Metrics()
-        self.metrics.begin(self.taped.engine)
+        self.metrics.begin(cast(View, self))
+
+    @property
+    def last_decided(self) -> int:
+        """As much of a view as the meter looks at."""
+        return self.taped.engine.ledger.last[1]
 
     def turn(self, *events: Event, after_s: float = 0.0) -> None:
         self.taped.now += after_s
@@ -99,7 +107,8 @@ def test_a_campaign_of_a_former_life_is_not_counted_again() -> None:
     node.turn(Submitted(1, Payments.of((2, 1))))
     node.campaign()
     later = Metrics()
-    later.begin(node.taped.engine)
+    later.begin(cast(View, node))
+    node.taped.turn()
     later.turned((), node.taped.report, node.taped.now)
     assert later.registry.get_sample_value("benmo_campaigns_total") == 0
 
@@ -190,7 +199,7 @@ def state(tmp_path: Path) -> Iterator[StateDirectory]:
 def started(state: StateDirectory, metrics: Metrics) -> Iterator[Service]:
     """Node 1, alone of three."""
     failures: list[BaseException] = []
-    service = Service(state, 1, failures.append, metrics)
+    service = Service(state, 1, failures.append, ControlServer, metrics)
     try:
         service.start()
         yield service

@@ -14,7 +14,7 @@ from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeGone, connect
 from benmo.control.requests import Find, Found, Pay
-from benmo.engine.events import Admission, Hurried, Submitted
+from benmo.engine.events import Admission, Submitted
 from benmo.ledger.transfers import Payments
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
@@ -74,10 +74,10 @@ def test_after_a_failure_nobody_is_told_of_what_the_disk_may_not_have(
         asyncio.run(asyncio.wait_for(_ask_before_and_after(service, state, monkeypatch), 60.0))
         with pytest.raises(NodeGone):
             OwnNode(service).run("printQueue", "json")
-        assert len(service.engine.pool.queue) == 1
-        height = service.engine.ledger.height
-        service._loop.call_soon_threadsafe(service._happened, Hurried())
-        assert (service.engine.ledger.height, len(failures)) == (height, 1)
+        assert len(service.view.queue) == 1
+        height = service.view.height
+        service._thread.loop.call_soon_threadsafe(service.hurry)
+        assert (service.view.height, len(failures)) == (height, 1)
     finally:
         service.stop()
 
@@ -96,10 +96,11 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
         is_answered.set()
 
     monkeypatch.setattr(
-        service.engine, "_write_the_rest", lambda: has_failed.append(service.has_failed)
+        service._engine, "_write_the_rest", lambda: has_failed.append(service.has_failed)
     )
     monkeypatch.setattr(service.submissions, "on_admission", answer)
-    service._loop.call_soon_threadsafe(service._happened, Submitted(1, Payments((2,), (1,))))
+    submitted = Submitted(1, Payments((2,), (1,)))
+    service._thread.loop.call_soon_threadsafe(service._turns.happened, submitted)
     assert is_answered.wait(60.0)
     service.stop()
     assert [str(failure) for failure in failures] == ["M1"]
@@ -127,7 +128,6 @@ async def _ask_before_and_after(
 
 
 def _started(state: StateDirectory, failures: list[BaseException]) -> Service:
-    service = Service(state, 1, failures.append)
-    service.control = ControlServer
+    service = Service(state, 1, failures.append, ControlServer)
     service.start()
     return service

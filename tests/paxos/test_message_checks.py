@@ -93,7 +93,7 @@ def test_a_stable_leader_that_serves_only_others_is_replaced() -> None:
     for _ in range(60):
         cluster.pay(other, (leader, 1))
         cluster.advance(0.5)
-        if len(cluster.engine(lost).pool.queue) == 0:
+        if len(cluster.engine(lost).queue.own) == 0:
             return
     raise AssertionError("its transfer waits for ever")
 

@@ -57,11 +57,11 @@ def _keep(machine: Machine, what: str) -> None:
         case "journal":
             storage._journal_bytes = 3001
         case "queue":
-            engine.pool._queue = long
+            engine.queue._own = long
         case "promises":
             engine.replica.leader.promises = dict.fromkeys(range(4), Promise(BALLOT, 0, None))
         case "forwarded":
-            engine.pool._forwarded[2] = long
+            engine.queue._forwarded[2] = long
         case "files":
             for number in range(4):
                 machine.disk.append(f"{number}", b"")

@@ -65,7 +65,7 @@ class _Waiting:
         self.machine = new_machines(2)[1]
         assert self.machine.engine is not None
         self.checker = Keys(FACTS, {1: self.machine})
-        self.machine.engine.pool._queue = RUN
+        self.machine.engine.queue._own = RUN
         self.turn(_answered(ASKED, RUN))
 
     def turn(self, turn: Turn) -> None:
@@ -74,7 +74,7 @@ class _Waiting:
     def decide(self) -> None:
         """Its slot is 1."""
         assert self.machine.engine is not None
-        self.machine.engine.pool._queue = _nothing()
+        self.machine.engine.queue._own = _nothing()
         self.checker.on_decided(self.machine, _block(RUN)[0])
 
 

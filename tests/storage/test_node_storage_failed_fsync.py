@@ -47,10 +47,10 @@ def test_a_node_that_starts_after_a_failed_fsync_keeps_what_it_goes_on_from() ->
         cluster.pay(2, (1, 7))
     cluster.machines[2].engine = None
     cluster.start(2)
-    assert len(cluster.engine(2).pool.queue) == 1, "what the cache holds is taken up again"
+    assert len(cluster.engine(2).queue.own) == 1, "what the cache holds is taken up again"
     survivor = disk.after_power_cut()
     _, state = Storage.open(survivor, CLUSTER, 2)
-    assert state.queue == cluster.engine(2).pool.queue
+    assert state.queue == cluster.engine(2).queue.own
 
 
 def test_without_the_fresh_start_it_would_be_lost() -> None:

@@ -67,7 +67,7 @@ def chain_ids(cluster: Cluster, node: NodeId) -> list[list[str]]:
 
 
 def queue_ids(cluster: Cluster, node: NodeId) -> list[str]:
-    return [transfer.id for transfer in cluster.engine(node).pool.queue.transfers()]
+    return [transfer.id for transfer in cluster.engine(node).queue.own.transfers()]
 
 
 def node_with_blocks(disk: Disk, blocks: int) -> tuple[Storage, State]:

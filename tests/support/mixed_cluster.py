@@ -62,8 +62,7 @@ class MixedCluster:
     def service(self, node: NodeId) -> Service:
         """A started node in this process."""
         failures: list[BaseException] = []
-        service = Service(self.state, node, failures.append)
-        service.control = ControlServer
+        service = Service(self.state, node, failures.append, ControlServer)
 
         def stop() -> None:
             service.stop()

@@ -1,8 +1,8 @@
-"""Node 1's pool over a ledger of three nodes, without a protocol around it."""
+"""Node 1's queue over a ledger of three nodes, without a protocol around it."""
 
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import NotQueued, PaymentQueue
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.types import Ballot
 
@@ -10,25 +10,25 @@ NODES = (1, 2, 3)
 FIRST, SECOND = Ballot(5, 2), Ballot(6, 3)
 
 
-class PoolNode:
+class QueueingNode:
     """Queues, decides and proposes."""
 
     def __init__(
         self, balance: int = 100, log_limit: int = 10, block_transfers_max: int = 100
     ) -> None:
         self.ledger = Ledger(dict.fromkeys(NODES, balance))
-        self.pool = Pool(1, self.ledger, encode_block, log_limit, block_transfers_max)
+        self.queue = PaymentQueue(1, self.ledger, encode_block, log_limit, block_transfers_max)
 
-    def pay(self, *payments: tuple[int, int]) -> Run | str:
-        return self.pool.add(Payments.of(*payments))
+    def pay(self, *payments: tuple[int, int]) -> Run | NotQueued:
+        return self.queue.add(Payments.of(*payments))
 
     def decide(self, *runs: Run) -> None:
         block = encode_block(self.ledger.height + 1, Ballot(1, 1), self.ledger.head, 1.5, runs)
         self.ledger.apply(block)
-        self.pool.on_applied()
+        self.queue.on_applied()
 
     def block(self) -> Block:
-        return self.pool.block(self.ledger.height + 1, FIRST, self.ledger.head, 1.5)
+        return self.queue.block(self.ledger.height + 1, FIRST, self.ledger.head, 1.5)
 
 
 def numbers(run: object) -> list[int]:

@@ -187,7 +187,7 @@ class Scenario:
         known: dict[str, Callable[[], str]] = {
             "promised": lambda: str(replica.acceptor.promised),
             "accepted": lambda: "nothing" if accepted is None else accepted_text(accepted),
-            "queues": lambda: " ".join(each.id for each in engine.pool.queue.transfers()),
+            "queues": lambda: " ".join(each.id for each in engine.queue.own.transfers()),
             "balances": lambda: str(engine.ledger.balances[node]),
             "leaders": lambda: (
                 "nobody" if replica.known_leader == Ballot.ZERO else str(replica.known_leader)

@@ -56,7 +56,7 @@ def of_state(state: State) -> Snapshot:
 
 def of_engine(engine: Engine) -> Snapshot:
     durable = engine.replica.durable
-    return snapshot(durable.promised, durable.accepted, engine.ledger, engine.pool.queue)
+    return snapshot(durable.promised, durable.accepted, engine.ledger, engine.queue.own)
 
 
 def reopened(disk: Disk) -> Snapshot:

@@ -11,6 +11,7 @@ import pytest
 from benmo.client import Client
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer, Rendered, Status
+from benmo.node.control_server import ControlServer
 from benmo.node.handlers import TRANSFERS_SHOWN_MAX
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
@@ -81,7 +82,7 @@ def test_the_nodes_own_thread_makes_no_long_answer_ready(
         return original(self, output_format)
 
     monkeypatch.setattr(Answer, "rendered", rendered)
-    service = Service(StateDirectory(cluster.state), 3, failed=lambda error: None)
+    service = Service(StateDirectory(cluster.state), 3, lambda error: None, ControlServer)
     for peer in (1, 2):
         service.sever(peer, one_way=False)
     service.start()

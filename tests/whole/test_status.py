@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, overview
+from benmo.admin.cluster_table import DOWN, SILENT, UNKNOWN, Absent, cluster_table
 from benmo.commands.answers import Answer, Status
+from benmo.commands.node_status import NodeStatus, PeerStatus
+from benmo.network.link import Link
+from benmo.paxos.types import Ballot
 from tests.support.processes import BENMO, Finished, eventually, run
 from tests.support.real_cluster import RealCluster
 
@@ -134,21 +137,21 @@ def test_without_a_cluster_it_says_how_to_make_one(tmp_path: Path) -> None:
 # The table.
 
 
-def said(quorum: bool = True, links: str = "up") -> dict[str, object]:
+def said(quorum: bool = True) -> NodeStatus:
     """What a node of three says of itself."""
-    return {
-        "node": 1,
-        "role": "acceptor",
-        "leader": None,
-        "ballot": [0, 0],
-        "promised": [0, 0],
-        "accepted": None,
-        "height": 7,
-        "head": "ab" * 32,
-        "queue": 2,
-        "quorum": quorum,
-        "peers": [{"node": 2, "link": links, "height": 7}],
-    }
+    return NodeStatus(
+        node=1,
+        role="acceptor",
+        leader=None,
+        ballot=Ballot.ZERO,
+        promised=Ballot.ZERO,
+        accepted=None,
+        height=7,
+        head="ab" * 32,
+        queue=2,
+        quorum=quorum,
+        peers=(PeerStatus(2, Link.UP, 7),),
+    )
 
 
 def row(answer: Answer, node: int) -> tuple[object, ...]:
@@ -157,14 +160,14 @@ def row(answer: Answer, node: int) -> tuple[object, ...]:
 
 
 def test_a_node_that_says_nothing_is_down() -> None:
-    answer = overview((1, 2), {1: said(), 2: None})
+    answer = cluster_table({1: said(), 2: DOWN})
     assert row(answer, 1) == (1, "yes", "acceptor", "none", 7, "ab" * 6, 2, "2✓")
     assert row(answer, 2) == (2, "no", "", "", "", "", "", "")
 
 
 def test_columns_of_the_callers_own_stand_after_the_node() -> None:
     paused = Absent("paused", "paused")
-    answer = overview((1, 2), {1: said(), 2: paused}, {"process": {1: 4711}})
+    answer = cluster_table({1: said(), 2: paused}, {"process": {1: 4711}})
     assert answer.table is not None
     assert answer.table.headers[:3] == ("node", "process", "up")
     assert row(answer, 1)[:3] == (1, 4711, "yes")
@@ -176,19 +179,18 @@ def test_columns_of_the_callers_own_stand_after_the_node() -> None:
 @pytest.mark.parametrize(
     ("others", "quorum", "expected"),
     [
-        ([said(), None], True, Status.DONE),
-        ([said(), None], False, Status.UNKNOWN),
-        ([None, None], True, Status.UNKNOWN),
-        ([None, SILENT], True, Status.UNKNOWN),
+        ([said, DOWN], True, Status.DONE),
+        ([said, DOWN], False, Status.UNKNOWN),
+        ([DOWN, DOWN], True, Status.UNKNOWN),
+        ([DOWN, SILENT], True, Status.UNKNOWN),
         ([UNKNOWN, UNKNOWN], True, Status.DONE),
         ([UNKNOWN, UNKNOWN], False, Status.UNKNOWN),
-        ([UNKNOWN, None], True, Status.DONE),
+        ([UNKNOWN, DOWN], True, Status.DONE),
     ],
 )
 def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
     others: list[Any], quorum: bool, expected: Status
 ) -> None:
-    first = said(quorum)
-    spoken = [{**other, "quorum": quorum} if isinstance(other, dict) else other for other in others]
-    answer = overview((1, 2, 3), dict(enumerate([first, *spoken], 1)))
+    spoken = [other(quorum) if callable(other) else other for other in [said, *others]]
+    answer = cluster_table(dict(enumerate(spoken, 1)))
     assert answer.status is expected

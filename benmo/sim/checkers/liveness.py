@@ -50,8 +50,8 @@ class Liveness(Checker):
             engine = self.machines[node].engine
             if engine is None:
                 return f"node {node} doesn't start"
-            if len(engine.pool.queue):
-                return f"node {node} still waits for {len(engine.pool.queue)} transfers"
+            if len(engine.queue.own):
+                return f"node {node} still waits for {len(engine.queue.own)} transfers"
             heights[node] = engine.ledger.height
         if len(set(heights.values())) > 1:
             return f"the chains' heights are {heights}"

@@ -73,7 +73,7 @@ def _of_state(state: State) -> str:
 
 
 def _of_engine(engine: Engine) -> str:
-    return _text(engine.replica.durable, engine.ledger, engine.pool.queue)
+    return _text(engine.replica.durable, engine.ledger, engine.queue.own)
 
 
 def _text(durable: Durable, ledger: Ledger, queue: Run) -> str:

@@ -160,7 +160,7 @@ class Moment:
     @property
     def _forwards_to(self) -> Ballot | None:
         """The leader that this node's queue goes to, if it has one to send."""
-        has_some = self.bounds.forwarding and len(self._parts.engine.pool.queue)
+        has_some = self.bounds.forwarding and len(self._parts.engine.queue.own)
         return self.replica.election.leader if has_some else None
 
     def receive(self, sender: NodeId, message: Message) -> Outcome:

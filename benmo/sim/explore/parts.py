@@ -15,7 +15,7 @@ from benmo.engine.engine import Engine, Limits
 from benmo.errors import StateError
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Heartbeat, Message
 from benmo.paxos.replica import Replica
@@ -72,8 +72,8 @@ class _Highest(Random):
 _CHANCE = _Highest()
 
 
-class _BoundedPool(Pool):
-    """A pool from which nothing is proposed above the last slot of the exploration."""
+class _BoundedPool(PaymentQueue):
+    """A queue from which nothing is proposed above the last slot of the exploration."""
 
     def __init__(self, bounds: Bounds, node: NodeId, ledger: Ledger, queue: Run) -> None:
         transfers_max = _LIMITS.block_transfers_max
@@ -96,15 +96,15 @@ class _BoundedPool(Pool):
 
 
 class _BoundedEngine(Engine):
-    """The production engine with a bounded pool."""
+    """The production engine with a bounded queue."""
 
     def __init__(
         self, bounds: Bounds, node: NodeId, state: State, storage: Storage, outbox: Outbox
     ) -> None:
         settings = bounds.settings(node)
         super().__init__(settings, _LIMITS, state, storage, outbox, _CHANCE, 0.0)
-        self.pool = _BoundedPool(bounds, node, self.ledger, state.queue)
-        self.replica = Replica(settings, state.durable, self.pool, _CHANCE, 0.0)
+        self.queue = _BoundedPool(bounds, node, self.ledger, state.queue)
+        self.replica = Replica(settings, state.durable, self.queue, _CHANCE, 0.0)
 
 
 class Outbox:

@@ -9,7 +9,7 @@ from benmo.engine.events import Event, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.blocks import Block as LedgerBlock
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_queue import Pool
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.notices import BallotGivenUp
 from benmo.paxos.types import Block
@@ -44,16 +44,16 @@ def nothing_checked_on_apply(patch: Patch) -> None:
 
 def queue_emptied_whole(patch: Patch) -> None:
     """When some of a node's transfers are decided, its whole queue is forgotten."""
-    original = Pool.on_applied
+    original = PaymentQueue.on_applied
 
-    def on_applied(self: Pool) -> None:
-        is_own = self._ledger.last[self.node] >= self._queue.first and len(self._queue) > 0
+    def on_applied(self: PaymentQueue) -> None:
+        is_own = self._ledger.last[self.node] >= self._own.first and len(self._own) > 0
         if is_own:
-            self._queue, self._reserved = self._queue.upto(0), 0
-            self._queue = self._empty()
+            self._own, self._reserved = self._own.upto(0), 0
+            self._own = self._empty()
         original(self)
 
-    patch.set(Pool, "on_applied", on_applied)
+    patch.set(PaymentQueue, "on_applied", on_applied)
 
 
 def catch_up_keeps_queue(patch: Patch) -> None:
@@ -64,7 +64,7 @@ def catch_up_keeps_queue(patch: Patch) -> None:
         applied = self.ledger.apply(block)
         self._storage.applied(applied)
         if block.ballot.node == self.settings.node:
-            self.pool.on_applied()
+            self.queue.on_applied()
         self.keys.applied(applied)
         return applied
 
@@ -87,7 +87,7 @@ def retry_pays_again(patch: Patch) -> None:
 
     def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
         report = original(self, events, now)
-        queue = self.pool.queue
+        queue = self.queue.own
         if len(queue) and any(isinstance(notice, BallotGivenUp) for notice in report.notices):
             payments = Payments(queue.credit, queue.amount)
             self._submit(Submitted(0, payments), Report())

@@ -1,0 +1,66 @@
+"""The listener thread: one asyncio loop that owns every socket and all of a node's state.
+
+There is no lock, since nothing is shared: another thread that wants something of the node calls in
+through `call`, which hands a coroutine to the loop and returns its future.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+
+_STOP_S = 10.0
+
+
+class ListenerThread:
+    """Runs the loop from `start` to `stop`."""
+
+    def __init__(self) -> None:
+        self.loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine in the loop. Raises `RuntimeError` once the loop has ended."""
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:
+            coroutine.close()
+            raise
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what takes long in another thread, one thing at a time: this one has to vote."""
+        return await self.loop.run_in_executor(self._aside, work)
+
+    def cancel_everything(self) -> None:
+        """Let no coroutine of the loop go on. Called in the loop."""
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+
+    def stop(self) -> None:
+        """End the loop and wait for the thread."""
+        if self.is_running:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(timeout=_STOP_S)
+        self._aside.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        self.cancel_everything()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
