@@ -1,26 +1,63 @@
-"""The `benmo` program."""
+"""The `benmo` program. A command is loaded only when it is called."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import NamedTuple
 
 import click
 
 from benmo import __version__
-from benmo.admin.export import export
-from benmo.admin.initialize import main as initialize
-from benmo.admin.status import status
-from benmo.admin.verify import verify
-from benmo.bench.command import bench
-from benmo.demo.command import demo
-from benmo.node.process import node
-from benmo.repl.attach import attach
-from benmo.sim.command import simulate
-from benmo.sim.explore.command import explore
 from benmo.startup import fill_standard_files, why_not
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Entry(NamedTuple):
+    """Where a command is (its module, and its name there), and what it means, in a few words."""
+
+    module: str
+    name: str
+    meaning: str
+
+
+ENTRIES = {
+    "attach": Entry("benmo.repl.attach", "attach", "Command a running node from here."),
+    "bench": Entry("benmo.bench.command", "bench", "Measure a temporary cluster."),
+    "demo": Entry("benmo.demo.command", "demo", "Run five nodes, and one prompt for all of them."),
+    "explore": Entry(
+        "benmo.sim.explore.command", "explore", "Try every order of events of a small system."
+    ),
+    "export": Entry("benmo.admin.export", "export", "Write all decided transfers of one node."),
+    "initialize": Entry("benmo.admin.initialize", "main", "Make the state of a new cluster."),
+    "node": Entry("benmo.node.process", "node", "Run one node of the cluster."),
+    "simulate": Entry(
+        "benmo.sim.command", "simulate", "Break all that may break, on simulated machines."
+    ),
+    "status": Entry("benmo.admin.status", "status", "Show how all nodes are in one table."),
+    "verify": Entry("benmo.admin.verify", "verify", "Check the files of all nodes."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are those of `ENTRIES`; its help loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(entry.module), entry.name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.meaning) for name, entry in ENTRIES.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """A public ledger kept by five nodes that agree through Paxos."""
@@ -30,13 +67,9 @@ def main() -> None:
         sys.exit(f"benmo: {reason}")
 
 
-main.add_command(attach)
-main.add_command(initialize, "initialize")
-main.add_command(node)
-main.add_command(demo)
-main.add_command(simulate)
-main.add_command(explore)
-main.add_command(status)
-main.add_command(verify)
-main.add_command(export)
-main.add_command(bench)
+def command_named(name: str) -> click.Command:
+    """A command of the program, loaded. Raises `KeyError`."""
+    command = main.get_command(click.Context(main), name)
+    if command is None:
+        raise KeyError(name)
+    return command

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trials.planted_table import BEGIN, END
 
-from benmo.cli import main
+from benmo.cli import command_named
 from benmo.sim.checkers import NAMES
 from benmo.sim.planted import PLANTED, sentence
 
@@ -27,7 +27,7 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("line", _commands())
 def test_a_command_that_is_shown_is_understood(line: str, tmp_path: Path) -> None:
     _, name, *words = line.replace("trace.txt", str(tmp_path / "trace.txt")).split()
-    command = main.commands[name]
+    command = command_named(name)
     assert command.make_context(name, words).params
 
 

@@ -84,9 +84,9 @@ def named(command: click.Command) -> str:
     return section(DOCUMENT, found[0].lstrip("# "))
 
 
-@pytest.mark.parametrize("name", cli.main.commands)
+@pytest.mark.parametrize("name", cli.ENTRIES)
 def test_every_option_of_every_program_is_explained_and_no_other(name: str) -> None:
-    command = cli.main.commands[name]
+    command = cli.command_named(name)
     command.name = name
     part = named(command)
     options = {
