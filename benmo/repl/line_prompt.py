@@ -1,0 +1,126 @@
+"""A prompt for lines on a terminal, by prompt_toolkit: history, completion, a toolbar below.
+
+What other threads print inside `above_prompt` appears above the line that is being typed and leaves
+it alone. Answers are printed while nothing is being typed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
+from prompt_toolkit.output import ColorDepth
+
+from benmo.commands.answers import Rendered, Status
+from benmo.repl.batch import cleaned
+from benmo.repl.completion import key_bindings
+from benmo.repl.notices import has_no_colour
+
+_REFRESH_S = 0.5
+
+
+class LinePrompt:
+    """Asks for lines until the user leaves: `exit`, Ctrl-D or the end of input.
+
+    text        what stands before the line
+    toolbar     the lines below, for so many columns
+    question    what to ask after a line that lacks its arguments; empty where none are missing
+    bindings    keys besides the usual ones
+    suggestion  what is shown, dimmed, on an empty line
+    """
+
+    def __init__(
+        self,
+        text: Callable[[], str],
+        history_file: Path,
+        completer: Completer,
+        toolbar: Callable[[int], str],
+        question: Callable[[str], str],
+        bindings: KeyBindingsBase | None = None,
+        suggestion: Callable[[], AnyFormattedText] | None = None,
+    ) -> None:
+        self.output: TextIO = sys.stdout
+        """Where answers go; at the start of each batch of lines, the terminal itself."""
+        self._terminal = sys.stdout
+        self._text = text
+        self._question = question
+        self.session: PromptSession[str] = PromptSession(
+            history=_history_in(history_file),
+            auto_suggest=AutoSuggestFromHistory(),
+            completer=completer,
+            complete_while_typing=True,
+            bottom_toolbar=lambda: toolbar(self.session.output.get_size().columns),
+            key_bindings=merge_key_bindings([key_bindings(), *([bindings] if bindings else [])]),
+            refresh_interval=_REFRESH_S,
+            color_depth=ColorDepth.DEPTH_1_BIT if has_no_colour() else None,
+            reserve_space_for_menu=4,
+            placeholder=suggestion,
+        )
+
+    def run(self, carry_out: Callable[[str], Rendered]) -> Status:
+        """Have each line carried out; what is pasted, up to what fails or leaves."""
+        while True:
+            try:
+                typed = self.session.prompt(self._text())
+                lines = [self._with_arguments(line) for line in typed.splitlines()]
+                last = self._run_all(lines, carry_out)
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return Status.DONE
+            if last is not None and last.leaves:
+                return last.status
+
+    def write(self, text: str) -> None:
+        """Write whole lines in one piece, for notices may come at any moment."""
+        self.output.write(f"{text}\n")
+        self.output.flush()
+
+    def _run_all(self, lines: list[str], carry_out: Callable[[str], Rendered]) -> Rendered | None:
+        """The last answer."""
+        rendered = None
+        self.output = self._terminal
+        try:
+            for line in filter(None, lines):
+                rendered = carry_out(line)
+                if rendered.leaves or rendered.status is not Status.DONE:
+                    break
+        except KeyboardInterrupt:
+            print(file=self.output)
+        return rendered
+
+    def _with_arguments(self, text: str) -> str:
+        """The line; with what is asked for, where arguments are missing."""
+        line = cleaned(text)
+        question = self._question(line)
+        if not question:
+            return line
+        asker: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(), output=self.session.output, input=self.session.input
+        )
+        try:
+            answer = asker.prompt(
+                question,
+                bottom_toolbar=self.session.bottom_toolbar,
+                refresh_interval=_REFRESH_S,
+            )
+        except EOFError:  # no answer; the next Ctrl-D leaves
+            return ""
+        answer = cleaned(answer)
+        return f"{line} {answer}" if answer else ""
+
+
+def _history_in(path: Path) -> History:
+    try:
+        path.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(path))
