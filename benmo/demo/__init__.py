@@ -1,22 +1,13 @@
-"""Several nodes and one prompt for all of them: `python3 scripts/demo.py`, `benmo demo`.
+"""Five nodes as processes, and one prompt that commands them all: `benmo demo`.
 
-The nodes are processes of their own, started by this one, and end with it. What is typed here goes
-to them as `benmo attach` sends it; the demo has no other way into a node.
+May import everything that lies below `benmo.node`, `benmo.admin` among it; it talks to its nodes
+through `benmo.control`, as anybody else does.
 
-    command     options, and what happens from start to end
-    prepare     the state directory and the ports, before any node starts
-    session     the demo from when its nodes start until they have ended
-    process     one node's process
-    fleet       all of them: start, kill, pause, cut and slow links
-    links       which links are cut or slowed: remembered, since a node forgets
-    threads     the same thing for several nodes at once
-    words       the demo's own commands, as one table
-    actions     what they do, to a `stage`
-    parse       whom a line is for
-    demo        carries a line out
-    together    one answer out of what all nodes answered
-    board       the nodes' notices, no faster than people can read: `entries` in their `order`
-    prompt      prompt_toolkit around all that, with `completion` and a `bottom` line
-    tour        says what to type, waits until it has happened, explains
-    walk        what it has to say, in `sentences`; `guided` begins it, `scene` is what it sees
+A line comes from `prompt.py` (or a pipe). `addresses.py` says for whom it is, and `execute.py` has
+it carried out: by a node, or by the demo itself (`table.py` names the demo's own commands,
+`handlers.py` carries them out). `fleet.py` holds the processes and a connection to each;
+`links.py`, what is cut and slowed. What the nodes report goes through `notice_order.py` (causes
+before effects) to `board.py`, which shows it no faster than people can read.
+
+Begin with `session.py`. The guided walk is in `tour`.
 """

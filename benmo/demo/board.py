@@ -13,8 +13,8 @@ from contextlib import suppress
 from math import inf
 from queue import Empty, SimpleQueue
 
-from benmo.demo.entries import Entry, Guide, Heard, Reply, Sum, Told
-from benmo.demo.order import Order
+from benmo.demo.board_entries import BoardEntry, Guide, Heard, HeardNotice, NoticeSum, Reply
+from benmo.demo.notice_order import NoticeOrder
 from benmo.notices import Notice
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
@@ -43,7 +43,7 @@ class Pacer:
     """
 
     def __init__(self) -> None:
-        self._backlog: deque[Entry] = deque()
+        self._backlog: deque[BoardEntry] = deque()
         self._credit = float(BURST_LINES)
         self._counted_at = -inf
 
@@ -53,12 +53,12 @@ class Pacer:
         if waiting > BACKLOG_LINES_MAX:
             self._backlog = _summed_up(self._backlog)
 
-    def due(self, now: float) -> list[Entry]:
+    def due(self, now: float) -> list[BoardEntry]:
         """What may be shown now, in order; it counts as shown."""
         earned = (now - self._counted_at) * LINES_PER_S
         self._credit = min(float(BURST_LINES), self._credit + earned)
         self._counted_at = now
-        shown: list[Entry] = []
+        shown: list[BoardEntry] = []
         while self._backlog:
             costs = 0.0 if isinstance(self._backlog[0], Guide | Reply) else 1.0
             if self._credit < costs:
@@ -72,24 +72,24 @@ class Pacer:
         return max(0.0, 1.0 - self._credit) / LINES_PER_S if self._backlog else inf
 
 
-def _summed_up(backlog: Iterable[Entry]) -> deque[Entry]:
+def _summed_up(backlog: Iterable[BoardEntry]) -> deque[BoardEntry]:
     """A line per node for what stands between what the demo says; what matters most stays."""
-    entries: deque[Entry] = deque()
-    sums: dict[NodeId, Sum] = {}
+    entries: deque[BoardEntry] = deque()
+    sums: dict[NodeId, NoticeSum] = {}
     always = 0
     for entry in backlog:
         if isinstance(entry, Guide | Reply):
             sums = {}
             entries.append(entry)
             continue
-        if isinstance(entry, Told) and entry.notice.kind in _ALWAYS and always < _ALWAYS_MAX:
+        if isinstance(entry, HeardNotice) and entry.notice.kind in _ALWAYS and always < _ALWAYS_MAX:
             always += 1
             entries.append(entry)
             continue
         if entry.node not in sums:
-            sums[entry.node] = Sum(entry.node)
+            sums[entry.node] = NoticeSum(entry.node)
             entries.append(sums[entry.node])
-        counts = entry.counts if isinstance(entry, Sum) else {entry.notice.kind: 1}
+        counts = entry.counts if isinstance(entry, NoticeSum) else {entry.notice.kind: 1}
         sums[entry.node].counts.update(counts)
     return entries
 
@@ -101,7 +101,7 @@ class Style:
         self._width = len(str(max(nodes))) + 1
         self._has_colour = has_colour
 
-    def line(self, entry: Entry) -> str:
+    def line(self, entry: BoardEntry) -> str:
         """One line, or for what the demo says as many as there are."""
         if isinstance(entry, Reply):
             return entry.text
@@ -111,12 +111,12 @@ class Style:
                 for paragraph in entry.paragraphs
                 for line in _wrapped(paragraph, self._guide_columns())
             )
-        text = entry.text if isinstance(entry, Sum) else sentence(entry.notice)
+        text = entry.text if isinstance(entry, NoticeSum) else sentence(entry.notice)
         return self._coloured(f"n{entry.node:<{self._width - 1}}│ {text}", self._colour(entry))
 
-    def _colour(self, entry: Told | Sum) -> str:
+    def _colour(self, entry: HeardNotice | NoticeSum) -> str:
         colour = _COLOURS[(entry.node - 1) % len(_COLOURS)]
-        if isinstance(entry, Sum) or entry.notice.kind in _MINOR:
+        if isinstance(entry, NoticeSum) or entry.notice.kind in _MINOR:
             return f"2;{colour}"
         return _WARNING_COLOUR if entry.notice.kind is NoticeKind.WARNING else colour
 
@@ -157,7 +157,7 @@ class Board:
 
     def tell(self, node: NodeId, notice: Notice, at: float) -> None:
         if not self.is_quiet:
-            self._add(Told(node, notice, at))
+            self._add(HeardNotice(node, notice, at))
 
     def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None:
         """Say this after what the nodes have said so far; `on_shown` is called once it is seen."""
@@ -175,7 +175,7 @@ class Board:
             self._told.put(entry)
 
     def _run(self) -> None:
-        order, pacer = Order(), Pacer()
+        order, pacer = NoticeOrder(), Pacer()
         while self._is_open:
             wait_s = min(order.wait_s(time.monotonic()), pacer.wait_s())
             for told in self._gather(None if wait_s == inf else wait_s):

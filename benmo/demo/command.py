@@ -16,7 +16,7 @@ import click
 from benmo.admin.initialize import NODES_MAX, seconds_range
 from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
-from benmo.demo.prepare import BALANCE, NODES, PORT, Prepared, Wishes, prepare
+from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import StateError
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import Tenure
@@ -86,7 +86,7 @@ def demo(
     in order, up to the first that fails; elsewhere it reads them from standard input. At its end
     the nodes stop; the state is kept.
     """
-    wishes = Wishes(
+    wishes = ClusterWishes(
         fresh=fresh,
         nodes=nodes,
         balance=balance,
@@ -106,7 +106,7 @@ def demo(
 
 
 def _run(
-    state: StateDirectory, wishes: Wishes, commands: Iterable[str], output_format: str
+    state: StateDirectory, wishes: ClusterWishes, commands: Iterable[str], output_format: str
 ) -> Status:
     has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
     prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)

@@ -8,10 +8,10 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from benmo.commands.table import Command
+from benmo.demo.addresses import EVERYONE, read_line
 from benmo.demo.links import EVERY_NODE
-from benmo.demo.parse import EVERYONE, read_line
 from benmo.demo.stage import Stage
-from benmo.demo.words import WORDS, Word, meaning_of, node_commands
+from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant, node_commands
 from benmo.errors import NotUnderstood
 from benmo.repl.completion import CommandCompleter
 
@@ -21,7 +21,7 @@ _STATES = {
     "running": ("running", "paused"),
     "paused": ("paused",),
 }
-"""Which nodes are offered, by `Word.offers`; of all but "nodes", `all` is, too."""
+"""Which nodes are offered, by `DemoCommand.offers`; of all but "nodes", `all` is, too."""
 
 
 class DemoCompleter(Completer):
@@ -44,7 +44,7 @@ class DemoCompleter(Completer):
             yield from self._after_name(typed.lstrip(), complete_event)
 
     def _names(self, typed: str) -> Iterator[Completion]:
-        listed: list[Word | Command] = [*WORDS, *node_commands()]
+        listed: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
         for each in listed:
             if each.name.lower().startswith(typed.lower()):
                 yield Completion(each.name, start_position=-len(typed), display_meta=each.meaning)
@@ -52,10 +52,10 @@ class DemoCompleter(Completer):
     def _after_name(self, typed: str, event: CompleteEvent) -> Iterator[Completion]:
         name, *words = typed.split(" ")
         try:
-            meaning = meaning_of(name)
+            meaning = command_meant(name)
         except NotUnderstood:
             return
-        if not isinstance(meaning, Word):
+        if not isinstance(meaning, DemoCommand):
             yield from self._of_node(str(self._stage.selected), typed, event)
         elif meaning.offers == "commands":
             yield from self._of_node(EVERYONE, " ".join(words), event)
@@ -70,7 +70,7 @@ class DemoCompleter(Completer):
         if commander is not None:
             yield from CommandCompleter(commander).get_completions(Document(text), event)
 
-    def _arguments(self, word: Word, words: list[str]) -> Iterator[Completion]:
+    def _arguments(self, word: DemoCommand, words: list[str]) -> Iterator[Completion]:
         typed = words[-1]
         if word.offers == "names":
             yield from self._names(typed)

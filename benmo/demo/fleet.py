@@ -15,7 +15,7 @@ from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
-from benmo.demo.threads import at_once
+from benmo.demo.node_threads import at_once
 from benmo.errors import Refused, StateError
 from benmo.network.link import Link
 from benmo.notices import Notice

@@ -16,12 +16,12 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from benmo.commands.answers import Rendered, Status
 from benmo.commands.table import Command
-from benmo.demo.bottom import bottom_text
+from benmo.demo.addresses import EVERYONE, read_line, split_name
 from benmo.demo.completion import DemoCompleter
-from benmo.demo.demo import Demo
-from benmo.demo.parse import EVERYONE, read_line, split_name
+from benmo.demo.execute import DemoRunner
 from benmo.demo.stage import Stage
-from benmo.demo.words import meaning_of
+from benmo.demo.table import command_meant
+from benmo.demo.toolbar import bottom_text
 from benmo.errors import NotUnderstood
 from benmo.repl.line_prompt import LinePrompt
 from benmo.repl.notices import above_prompt
@@ -32,7 +32,7 @@ class DemoPrompt:
 
     def __init__(self, stage: Stage, output_format: str, history_file: Path) -> None:
         self._stage = stage
-        self._demo = Demo(stage)
+        self._demo = DemoRunner(stage)
         self._format = output_format
         self._prompt = LinePrompt(
             lambda: f"benmo {stage.selected}> ",
@@ -97,9 +97,9 @@ def _is_wait(line: str) -> bool:
     """Whether a node, or all of them, were to wait: much may have been told meanwhile."""
     try:
         name, rest = split_name(read_line(line).text)
-        meaning = meaning_of(name)
+        meaning = command_meant(name)
         if meaning.name == EVERYONE:
-            meaning = meaning_of(split_name(rest)[0])
+            meaning = command_meant(split_name(rest)[0])
     except NotUnderstood:
         return False
     return isinstance(meaning, Command) and meaning.waits
@@ -111,7 +111,7 @@ def _question(line: str) -> str:
     if len(text.split()) != 1:
         return ""
     try:
-        meaning = meaning_of(text)
+        meaning = command_meant(text)
     except NotUnderstood:
         return ""
     return meaning.question if isinstance(meaning, Command) else ""

@@ -12,7 +12,7 @@ from types import TracebackType
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.board import Board, Style
-from benmo.demo.demo import Demo
+from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 from benmo.errors import StateError
@@ -57,7 +57,7 @@ class Session:
 
     def run_lines(self, lines: Iterable[str]) -> Status:
         """Carry lines out, up to the first that fails; its status."""
-        return run_lines(Demo(self._stage), lines, self._format)
+        return run_lines(DemoRunner(self._stage), lines, self._format)
 
     def run_prompt(self, banner: str) -> Status:
         """Ask for commands until the user leaves."""

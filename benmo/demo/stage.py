@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
-from benmo.demo.tour import Tour
+from benmo.demo.tour.tour import Tour
 from benmo.paxos.types import NodeId
 
 

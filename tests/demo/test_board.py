@@ -14,7 +14,7 @@ from benmo.demo.board import (
     Pacer,
     Style,
 )
-from benmo.demo.entries import Guide, Reply, Sum, Told
+from benmo.demo.board_entries import Guide, HeardNotice, NoticeSum, Reply
 from benmo.ledger.transfers import Transfer
 from benmo.notices import Notice, SlotDecided, StrangerDropped, TransferVoid
 from benmo.paxos.notices import NoticeKind, PromiseMade, ProposalAccepted, QuorumMissing
@@ -34,8 +34,8 @@ NOTICES: dict[NoticeKind, Callable[[int], Notice]] = {
 }
 
 
-def told(number: int, node: int = 1, kind: NoticeKind = NoticeKind.ACCEPTED) -> Told:
-    return Told(node, NOTICES[kind](number), 0.0)
+def told(number: int, node: int = 1, kind: NoticeKind = NoticeKind.ACCEPTED) -> HeardNotice:
+    return HeardNotice(node, NOTICES[kind](number), 0.0)
 
 
 def words(number: int, kind: NoticeKind = NoticeKind.ACCEPTED) -> str:
@@ -105,7 +105,7 @@ def test_no_notice_is_lost_from_the_count() -> None:
         pacer.add(told(number, node=1 + number % 3))
     for second in range(1000):
         for entry in pacer.due(float(second)):
-            if isinstance(entry, Sum):
+            if isinstance(entry, NoticeSum):
                 counted += entry.counts.total()
             else:
                 singles += 1

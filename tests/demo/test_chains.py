@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.demo.chains import chains_together
+from benmo.demo.merged_chains import chains_together
 
 
 def chain(*names: str, first: int = 1) -> list[dict[str, object]]:

@@ -11,9 +11,9 @@ from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.demo.fleet import Fleet
-from benmo.demo.scene import Scene
-from benmo.demo.tour import Beat
-from benmo.demo.walk import cast, walk
+from benmo.demo.tour.beats import cast, walk
+from benmo.demo.tour.scene import Scene
+from benmo.demo.tour.tour import Beat
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 
 NODES = (1, 2, 3)

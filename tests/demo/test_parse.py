@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benmo.commands.table import COMMANDS, Command
+from benmo.demo.addresses import AddressedLine, read_line, require_node_command, split_name
 from benmo.demo.links import Links, pairs_between, read_groups, read_nodes
-from benmo.demo.parse import Line, read_line, require_node_command, split_name
-from benmo.demo.words import WORDS, Word, meaning_of
+from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant
 from benmo.errors import NotUnderstood, Refused
 
 NODES = (1, 2, 3, 4, 5)
@@ -30,7 +30,7 @@ NODES = (1, 2, 3, 4, 5)
     ],
 )
 def test_a_line_says_whom_it_is_for(typed: str, target: str, text: str) -> None:
-    assert read_line(typed) == Line(target, text)
+    assert read_line(typed) == AddressedLine(target, text)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_a_name_ends_where_its_arguments_begin(typed: str, name: str, rest: str)
 
 
 def test_every_name_in_full_means_what_it_says_in_any_case() -> None:
-    for word in WORDS:
+    for word in DEMO_COMMANDS:
         for name in (word.name, word.name.upper()):
-            assert meaning_of(name) is word
-    own = {word.name for word in WORDS}
+            assert command_meant(name) is word
+    own = {word.name for word in DEMO_COMMANDS}
     for command in COMMANDS:
         if command.name not in own:
-            assert meaning_of(command.name.lower()) is command
+            assert command_meant(command.name.lower()) is command
 
 
 @pytest.mark.parametrize(
@@ -72,19 +72,19 @@ def test_every_name_in_full_means_what_it_says_in_any_case() -> None:
     ],
 )
 def test_a_beginning_is_enough_and_a_nodes_command_keeps_its_own(typed: str, meant: str) -> None:
-    assert meaning_of(typed).name == meant
+    assert command_meant(typed).name == meant
 
 
 @pytest.mark.parametrize("typed", ["print", "p", "l"])
 def test_a_beginning_of_several_is_refused_with_their_names(typed: str) -> None:
     with pytest.raises(NotUnderstood, match=" or "):
-        meaning_of(typed)
+        command_meant(typed)
 
 
 @pytest.mark.parametrize(("typed", "hint"), [("restrat", "restart"), ("partiton", "partition")])
 def test_a_slip_is_answered_with_a_guess(typed: str, hint: str) -> None:
     with pytest.raises(NotUnderstood, match=f"did you mean {hint}"):
-        meaning_of(typed)
+        command_meant(typed)
 
 
 @pytest.mark.parametrize("text", ["kill 3", "ls", "use 2", "partition 1 | 2"])
@@ -104,8 +104,8 @@ def test_help_and_a_nodes_commands_may_be_asked_of_a_node() -> None:
 
 
 def test_both_tables_are_of_one_kind_each() -> None:
-    assert all(isinstance(word, Word) for word in WORDS)
-    assert isinstance(meaning_of("printQueue"), Command)
+    assert all(isinstance(word, DemoCommand) for word in DEMO_COMMANDS)
+    assert isinstance(command_meant("printQueue"), Command)
 
 
 @pytest.mark.parametrize(

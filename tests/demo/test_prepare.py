@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benmo.cluster import StateDirectory
-from benmo.demo.prepare import Wishes, prepare
+from benmo.demo.preparation import ClusterWishes, prepare
 from benmo.errors import StateError
 from benmo.paxos.types import Tenure
 from benmo.storage.lock import DirectoryLock
@@ -23,8 +23,8 @@ def here(tmp_path: Path) -> Iterator[Place]:
         yield found
 
 
-def wishes(here: Place, **more: object) -> Wishes:
-    return Wishes(**{"nodes": 3, "port": here.port, **more})  # type: ignore[arg-type]
+def wishes(here: Place, **more: object) -> ClusterWishes:
+    return ClusterWishes(**{"nodes": 3, "port": here.port, **more})  # type: ignore[arg-type]
 
 
 def no_offer(reason: str, port: int) -> bool:
@@ -46,7 +46,7 @@ def test_without_a_state_one_is_made_with_short_election_delays(here: Place) -> 
 def test_a_state_is_kept_as_it_is(here: Place) -> None:
     state = StateDirectory(here.state)
     first = prepare(state, wishes(here, election_delay_s=(1.0, 9.0)), no_offer)
-    again = prepare(state, Wishes(), no_offer)
+    again = prepare(state, ClusterWishes(), no_offer)
     assert not again.is_new
     assert again.cluster == first.cluster
 
@@ -54,7 +54,7 @@ def test_a_state_is_kept_as_it_is(here: Place) -> None:
 def test_settings_that_are_given_are_written_to_a_state_that_is_kept(here: Place) -> None:
     state = StateDirectory(here.state)
     before = prepare(state, wishes(here), no_offer).cluster
-    wanted = Wishes(election_delay_s=(0.5, 1.5), tenure=Tenure.STABLE)
+    wanted = ClusterWishes(election_delay_s=(0.5, 1.5), tenure=Tenure.STABLE)
     after = prepare(state, wanted, no_offer).cluster
     assert after.cluster == before.cluster
     assert after.nodes == before.nodes
@@ -111,7 +111,7 @@ def test_a_node_whose_directory_is_gone_is_named(here: Place) -> None:
     prepare(state, wishes(here), no_offer)
     state.node(2).rename(here.state / "elsewhere")
     with pytest.raises(StateError, match="node-2 is missing"):
-        prepare(state, Wishes(), no_offer)
+        prepare(state, ClusterWishes(), no_offer)
 
 
 def test_a_port_in_use_is_named_with_its_holder_and_other_ports_are_offered(here: Place) -> None:
@@ -124,7 +124,7 @@ def test_a_port_in_use_is_named_with_its_holder_and_other_ports_are_offered(here
         return True
 
     with socket.create_server(("127.0.0.1", here.port + 1)):
-        after = prepare(state, Wishes(), accept)
+        after = prepare(state, ClusterWishes(), accept)
     ((reason, port),) = offers
     assert reason.startswith(f"port {here.port + 1} is in use. Process ")
     assert str(os.getpid()) in reason
@@ -158,4 +158,4 @@ def test_an_address_of_another_machine_is_refused(here: Place) -> None:
     text = state.cluster_file.read_text()
     state.cluster_file.write_text(text.replace("127.0.0.1", "192.0.2.1"))
     with pytest.raises(StateError, match="The demo runs all nodes on this machine"):
-        prepare(state, Wishes(), no_offer)
+        prepare(state, ClusterWishes(), no_offer)

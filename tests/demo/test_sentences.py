@@ -9,14 +9,14 @@ import pytest
 from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo.fleet import Fleet
-from benmo.demo.scene import Scene
-from benmo.demo.sentences import (
+from benmo.demo.tour.explanations import (
     all_alike,
     last_decided,
     what_agreement_was,
     what_healing_was,
     what_the_duel_was,
 )
+from benmo.demo.tour.scene import Scene
 from benmo.ledger.transfers import Transfer
 from benmo.notices import SlotDecided, TransferApplied
 from benmo.paxos.notices import BallotGivenUp, Defeat, ProposalAccepted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benmo.commands.answers import Status
-from benmo.demo.together import together
+from benmo.demo.merged_answers import together
 
 
 def lines(values: dict[int, object]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benmo.demo.walk import MONEY, cast, walk
+from benmo.demo.tour.beats import MONEY, cast, walk
 from benmo.errors import Refused
 from tests.demo.running_demos import Place, leave, place, terminal
 from tests.support.terminals import Terminal

@@ -9,9 +9,9 @@ import pytest
 
 from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
-from benmo.demo import tour as tour_module
 from benmo.demo.fleet import Fleet
-from benmo.demo.tour import Beat, Tour
+from benmo.demo.tour import tour as tour_module
+from benmo.demo.tour.tour import Beat, Tour
 from tests.support.processes import eventually
 
 

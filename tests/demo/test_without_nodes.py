@@ -10,17 +10,17 @@ import pytest
 from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
-from benmo.demo.demo import Demo
+from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Demo:
+def demo(tmp_path: Path) -> DemoRunner:
     """Give a demo of five nodes, none of which was started."""
     cluster = new_cluster(addresses(5, 9001), ClusterSettings())
     fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
-    return Demo(Stage(fleet, selected=1))
+    return DemoRunner(Stage(fleet, selected=1))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def demo(tmp_path: Path) -> Demo:
     ],
 )
 def test_what_is_wrong_is_answered_with_a_status_and_a_hint(
-    demo: Demo, line: str, status: int, reason: str
+    demo: DemoRunner, line: str, status: int, reason: str
 ) -> None:
     rendered = demo.run(line, "json")
     assert rendered.status == status
@@ -61,7 +61,7 @@ def test_what_is_wrong_is_answered_with_a_status_and_a_hint(
     assert not rendered.leaves
 
 
-def test_when_no_node_can_be_asked_the_answer_to_all_is_unknown(demo: Demo) -> None:
+def test_when_no_node_can_be_asked_the_answer_to_all_is_unknown(demo: DemoRunner) -> None:
     rendered = demo.run("all printBalance", "json")
     assert rendered.status is Status.UNKNOWN
     answer = json.loads(rendered.output)["nodes"]["5"]
@@ -69,36 +69,36 @@ def test_when_no_node_can_be_asked_the_answer_to_all_is_unknown(demo: Demo) -> N
 
 
 @pytest.mark.parametrize("line", ["use 3", "3>", "use  3 "])
-def test_another_node_is_selected(demo: Demo, line: str) -> None:
+def test_another_node_is_selected(demo: DemoRunner, line: str) -> None:
     assert demo.run(line, "table").output == ""
     assert "node 3 is not running" in demo.run("printQueue", "table").output
 
 
-def test_links_of_nodes_that_do_not_run_are_not_said_to_be_whole(demo: Demo) -> None:
+def test_links_of_nodes_that_do_not_run_are_not_said_to_be_whole(demo: DemoRunner) -> None:
     said = demo.run("heal", "table")
     assert said.status is Status.DONE
     assert said.output.startswith("no node is running: once they are, every link will be whole")
 
 
-def test_what_is_held_back_is_told_in_whole_sentences(demo: Demo) -> None:
+def test_what_is_held_back_is_told_in_whole_sentences(demo: DemoRunner) -> None:
     assert demo.run("quiet", "table").output == (
         "the nodes' notices are not shown: loud shows them"
     )
     assert demo.run("loud", "table").output == "the nodes' notices are shown"
 
 
-def test_exit_leaves(demo: Demo) -> None:
+def test_exit_leaves(demo: DemoRunner) -> None:
     assert demo.run("exit", "table").leaves
 
 
-def test_a_partition_names_those_who_can_decide_and_are_up(demo: Demo) -> None:
+def test_a_partition_names_those_who_can_decide_and_are_up(demo: DemoRunner) -> None:
     text = demo.run("partition 1 2 | 3 4 5", "table").output
     assert "a majority is 3, so nobody can decide anything while nodes 3, 4 and 5 are down" in text
     text = demo.run("partition 1 2 | 3 4", "table").output
     assert text.endswith("so nobody can decide anything")
 
 
-def test_ls_tells_what_is_cut_and_slowed(demo: Demo) -> None:
+def test_ls_tells_what_is_cut_and_slowed(demo: DemoRunner) -> None:
     assert "cut" not in demo.run("ls", "table").output
     for line in ("partition 1 | 2 3 4 5", "slow 1 2 50", "slow 2 3 70"):
         assert demo.run(line, "table").status is Status.DONE
@@ -113,7 +113,7 @@ def test_ls_tells_what_is_cut_and_slowed(demo: Demo) -> None:
     assert "slowed" not in demo.run("ls", "table").output
 
 
-def test_help_shows_both_tables_or_one_line(demo: Demo) -> None:
+def test_help_shows_both_tables_or_one_line(demo: DemoRunner) -> None:
     everything = demo.run("help", "table").output
     for usage in ("kill N", "partition 1 2 | 3 4 5", "moneyTransfer AMOUNT", "delayLink N"):
         assert usage in everything

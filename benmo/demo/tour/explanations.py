@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from benmo.demo.scene import Decided, Scene
+from benmo.demo.phrases import joined, many
+from benmo.demo.tour.scene import DecidedSlot, Scene
 from benmo.paxos.types import NodeId
 from benmo.wording import listed as comma_listed
 from benmo.wording import why_given_up
@@ -42,11 +41,11 @@ def what_the_duel_was(scene: Scene) -> list[str]:
         else "Nobody had to give a ballot up: no clash this time."
     )
     slots = [_in_which_ballot(decided) for decided in scene.decided()]
-    told = f"Decided: {_and(slots)}. " if slots else ""
+    told = f"Decided: {joined(slots)}. " if slots else ""
     return [how, f"{told}{all_alike(scene)}"]
 
 
-def _in_which_ballot(decided: Decided) -> str:
+def _in_which_ballot(decided: DecidedSlot) -> str:
     """And whose block it was, if another node had to take it over."""
     told = f"slot {decided.slot} in ballot {decided.ballot}"
     if decided.proposed_in.node == decided.ballot.node:
@@ -79,25 +78,7 @@ def how_many_are_left(scene: Scene) -> str:
     return f"{up} of {nodes} are left: {what}."
 
 
-def listed(nodes: Sequence[NodeId]) -> str:
-    """As they are typed: `3 4 5`."""
-    return " ".join(map(str, nodes))
-
-
-def many(nodes: Sequence[NodeId]) -> str:
-    """As they are said: `node 3`, or `nodes 3, 4 and 5`."""
-    return f"node{'s' if len(nodes) > 1 else ''} {_and(list(map(str, nodes)))}"
-
-
-def is_or_are(nodes: Sequence[NodeId]) -> str:
-    return "are" if len(nodes) > 1 else "is"
-
-
-def has_or_have(nodes: Sequence[NodeId]) -> str:
-    return "have" if len(nodes) > 1 else "has"
-
-
-def _led(decided: Decided) -> str:
+def _led(decided: DecidedSlot) -> str:
     leader = decided.ballot.node
     if decided.promised_by:
         return (
@@ -108,7 +89,7 @@ def _led(decided: Decided) -> str:
     return f"Node {leader} led already. " if decided.accepted_by else ""
 
 
-def _decided(decided: Decided) -> str:
+def _decided(decided: DecidedSlot) -> str:
     if not decided.accepted_by:
         return f"Slot {decided.slot} is decided."
     again = (
@@ -120,9 +101,3 @@ def _decided(decided: Decided) -> str:
         f"Slot {decided.slot} is decided: {many(decided.accepted_by)} accepted it in ballot "
         f"{decided.ballot}.{again}"
     )
-
-
-def _and(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

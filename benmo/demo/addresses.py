@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from benmo.demo.words import WORDS
+from benmo.demo.table import DEMO_COMMANDS
 from benmo.errors import NotUnderstood
 
 _ADDRESS = re.compile(r"(?P<target>all|[0-9]{1,8})\s*>\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
@@ -14,19 +14,19 @@ EVERYONE = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AddressedLine:
     """A line taken apart: `target` is a node's number, `EVERYONE`, or nothing."""
 
     target: str
     text: str
 
 
-def read_line(line: str) -> Line:
+def read_line(line: str) -> AddressedLine:
     """Split the address off."""
     found = _ADDRESS.fullmatch(line.strip())
     if found is None:
-        return Line("", line.strip())
-    return Line(found["target"].lower(), found["rest"].strip())
+        return AddressedLine("", line.strip())
+    return AddressedLine(found["target"].lower(), found["rest"].strip())
 
 
 def split_name(text: str) -> tuple[str, str]:
@@ -38,7 +38,7 @@ def split_name(text: str) -> tuple[str, str]:
 def require_node_command(text: str, target: str) -> None:
     """Raises `NotUnderstood` for a word of the demo's, which nodes don't know."""
     name, _ = split_name(text)
-    word = next((word for word in WORDS if word.name.lower() == name.lower()), None)
+    word = next((word for word in DEMO_COMMANDS if word.name.lower() == name.lower()), None)
     if word is None or word.name == "help":
         return
     if word.name == "exit":

@@ -17,7 +17,7 @@ from benmo.paxos.types import Ballot, NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedSlot:
     """A slot that was decided while one watched."""
 
     slot: int
@@ -131,7 +131,7 @@ class Scene:
 
     # What was said since the mark.
 
-    def decided(self) -> list[Decided]:
+    def decided(self) -> list[DecidedSlot]:
         """Every slot that was decided, in order."""
         proposed_in = {
             notice.slot: notice.ballot
@@ -143,10 +143,10 @@ class Scene:
         decided = []
         for slot, first in sorted(proposed_in.items()):
             ballot, nodes = choices.get(slot, (first, ()))
-            decided.append(Decided(slot, first, ballot, nodes, promised.get(ballot, ())))
+            decided.append(DecidedSlot(slot, first, ballot, nodes, promised.get(ballot, ())))
         return decided
 
-    def decided_for(self, payer: NodeId) -> Decided | None:
+    def decided_for(self, payer: NodeId) -> DecidedSlot | None:
         """The slot in which the last transfer of this node's was decided, if that was told."""
         slots = [
             notice.slot

@@ -5,11 +5,11 @@ from __future__ import annotations
 from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import Misused
 from benmo.demo.board import Board
-from benmo.demo.sentences import is_or_are, many
+from benmo.demo.node_threads import at_once
+from benmo.demo.phrases import is_or_are, many
 from benmo.demo.stage import Stage
-from benmo.demo.threads import at_once
-from benmo.demo.tour import Tour
-from benmo.demo.walk import cast, walk
+from benmo.demo.tour.beats import cast, walk
+from benmo.demo.tour.tour import Tour
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 

@@ -27,7 +27,7 @@ _NEXT_RANGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ClusterWishes:
     """What the options say; None where they say nothing."""
 
     fresh: bool = False
@@ -53,7 +53,7 @@ Raises `StateError` where there is nobody to ask.
 """
 
 
-def prepare(state: StateDirectory, wishes: Wishes, offer: Offer) -> Prepared:
+def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepared:
     """Make a cluster, or keep the one that is there, with the settings that are wished for.
 
     Nothing is wiped or written if a node runs there or the ports aren't free. Raises `StateError`.
@@ -90,7 +90,7 @@ def _nobody_else(state: StateDirectory) -> Iterator[None]:
         yield
 
 
-def _new(wishes: Wishes) -> Cluster:
+def _new(wishes: ClusterWishes) -> Cluster:
     settings = ClusterSettings(
         balance=BALANCE if wishes.balance is None else wishes.balance,
         election_delay_s=wishes.election_delay_s or ELECTION_DELAY_S,
@@ -99,7 +99,7 @@ def _new(wishes: Wishes) -> Cluster:
     return new_cluster(addresses(wishes.nodes or NODES, wishes.port or PORT), settings)
 
 
-def _kept(state: StateDirectory, wishes: Wishes) -> Cluster:
+def _kept(state: StateDirectory, wishes: ClusterWishes) -> Cluster:
     cluster = state.load()
     for node in cluster.ids:
         state.load_node(node)

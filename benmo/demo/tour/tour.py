@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benmo.demo.fleet import Fleet
-from benmo.demo.scene import Scene
-from benmo.demo.sentences import listed, many
+from benmo.demo.phrases import listed, many
+from benmo.demo.tour.scene import Scene
 from benmo.notices import Notice
 from benmo.paxos.types import NodeId
 

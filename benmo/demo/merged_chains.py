@@ -8,7 +8,7 @@ import msgspec
 
 from benmo.commands.answers import Table
 from benmo.commands.block_table import ShownBlock, chain_table
-from benmo.demo.sentences import has_or_have, many
+from benmo.demo.phrases import has_or_have, many
 from benmo.paxos.types import NodeId
 
 

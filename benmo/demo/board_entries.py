@@ -19,7 +19,7 @@ _SUMMED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HeardNotice:
     """What a node said, and when it happened, in seconds since 1970."""
 
     node: NodeId
@@ -28,7 +28,7 @@ class Told:
 
 
 @dataclass(slots=True)
-class Sum:
+class NoticeSum:
     """How much a node said of each kind, where there was too much of it to show."""
 
     node: NodeId
@@ -59,7 +59,7 @@ class Reply:
     on_shown: Callable[[], None]
 
 
-Heard = Told | Reply
+Heard = HeardNotice | Reply
 """What has its place by when it happened."""
 
-Entry = Told | Sum | Guide | Reply
+BoardEntry = HeardNotice | NoticeSum | Guide | Reply

@@ -1,4 +1,4 @@
-"""What each of the demo's own commands does. `benmo.demo.words` says how they are called."""
+"""What each of the demo's own commands does. `benmo.demo.table` says how they are called."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benmo.commands.arguments import Misused
 from benmo.commands.node_status import NodeStatus
 from benmo.commands.table import is_crash, parse
 from benmo.control.connection import NodeGone
-from benmo.demo.chains import chains_together
 from benmo.demo.links import EVERY_NODE, pairs_between, read_groups, read_node, read_nodes
-from benmo.demo.sentences import is_or_are, many
+from benmo.demo.merged_answers import together
+from benmo.demo.merged_chains import chains_together
+from benmo.demo.node_threads import at_once
+from benmo.demo.phrases import is_or_are, many
 from benmo.demo.stage import Stage
-from benmo.demo.threads import at_once
-from benmo.demo.together import together
 from benmo.errors import NotUnderstood, Refused
 from benmo.paxos.types import NodeId
 

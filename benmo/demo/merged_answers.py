@@ -15,7 +15,7 @@ _ANSWER = "answer"
 _LAST = ("outcome", "reason")
 """Columns of a node that could not do it: after those of the others, whoever comes first."""
 
-Row = dict[str, Cell]
+NodeRow = dict[str, Cell]
 
 
 def together(values: Mapping[NodeId, object], status: Status) -> Answer:
@@ -23,7 +23,7 @@ def together(values: Mapping[NodeId, object], status: Status) -> Answer:
 
     Objects become rows of their scalar fields; a list of objects within one is its length.
     """
-    rows: list[tuple[NodeId, Row]] = []
+    rows: list[tuple[NodeId, NodeRow]] = []
     for node, value in values.items():
         rows.extend((node, row) for row in _rows(node, value))
     columns = list(dict.fromkeys(column for _, row in rows for column in row))
@@ -38,7 +38,7 @@ def together(values: Mapping[NodeId, object], status: Status) -> Answer:
     return Answer(status, value, "", Table(("node", *columns), cells))
 
 
-def _rows(node: NodeId, value: object) -> list[Row]:
+def _rows(node: NodeId, value: object) -> list[NodeRow]:
     match value:
         case []:
             return [{}]
@@ -50,13 +50,13 @@ def _rows(node: NodeId, value: object) -> list[Row]:
             return [{_ANSWER: _cell(value)}]
 
 
-def _is_refusal(row: Row) -> bool:
+def _is_refusal(row: NodeRow) -> bool:
     return "reason" in row
 
 
-def _row(node: NodeId, value: Mapping[str, object]) -> Row:
+def _row(node: NodeId, value: Mapping[str, object]) -> NodeRow:
     """The fields of an object; which node it is from is told already."""
-    row: Row = {}
+    row: NodeRow = {}
     for name, item in value.items():
         if name == "node" and item == node:
             continue

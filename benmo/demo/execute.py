@@ -5,15 +5,21 @@ from __future__ import annotations
 from benmo.commands.answers import Rendered, Status, refusal
 from benmo.commands.arguments import Misused
 from benmo.control.connection import NodeGone
-from benmo.demo.actions import ask_all, gone, run_at
+from benmo.demo.addresses import (
+    EVERYONE,
+    AddressedLine,
+    read_line,
+    require_node_command,
+    split_name,
+)
+from benmo.demo.handlers import ask_all, gone, run_at
 from benmo.demo.links import read_node
-from benmo.demo.parse import EVERYONE, Line, read_line, require_node_command, split_name
 from benmo.demo.stage import Stage
-from benmo.demo.words import Word, meaning_of
+from benmo.demo.table import DemoCommand, command_meant
 from benmo.errors import NotUnderstood, Refused, StateError
 
 
-class Demo:
+class DemoRunner:
     """Carries lines out, for whichever node or for the demo itself."""
 
     def __init__(self, stage: Stage) -> None:
@@ -36,7 +42,7 @@ class Demo:
     def _carry_out(self, line: str, output_format: str) -> Rendered:
         parts = read_line(line)
         if parts.target.isdigit() and not parts.text:
-            parts = Line("", f"use {parts.target}")
+            parts = AddressedLine("", f"use {parts.target}")
         if parts.target:
             require_node_command(parts.text, parts.target)
         if parts.target == EVERYONE:
@@ -45,8 +51,8 @@ class Demo:
             node = read_node(parts.target, self._stage.fleet.nodes)
             return run_at(self._stage, node, parts.text, output_format)
         name, rest = split_name(parts.text)
-        meaning = meaning_of(name)
-        if not isinstance(meaning, Word):
+        meaning = command_meant(name)
+        if not isinstance(meaning, DemoCommand):
             return run_at(self._stage, self._stage.selected, parts.text, output_format)
         if meaning.name == EVERYONE:
             require_node_command(rest, EVERYONE)

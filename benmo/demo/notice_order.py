@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 
-from benmo.demo.entries import Guide, Heard
+from benmo.demo.board_entries import Guide, Heard
 
 HOLD_S = 0.25
 
 
-class Order:
+class NoticeOrder:
     """Holds entries back, and gives them out by when they happened: `at`.
 
     What the guide says stays after all that was heard before it. Pure: the time comes in, in

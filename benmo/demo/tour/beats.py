@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benmo.demo.scene import Scene
-from benmo.demo.sentences import (
+from benmo.demo.phrases import listed, many
+from benmo.demo.tour.explanations import (
     all_alike,
     how_many_are_left,
     last_decided,
-    listed,
-    many,
     what_agreement_was,
     what_healing_was,
     what_the_duel_was,
 )
-from benmo.demo.tour import Beat
+from benmo.demo.tour.scene import Scene
+from benmo.demo.tour.tour import Beat
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 

@@ -1,0 +1,88 @@
+"""The demo's own commands, as one table, beside that of the nodes' (`benmo.commands.table`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benmo.commands.answers import Answer, Status
+from benmo.commands.table import COMMANDS, Command, help_answer, match
+from benmo.demo import handlers as actions
+from benmo.demo.stage import Stage
+from benmo.demo.tour.command import tour
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCommand:
+    """A command of the demo's; as `benmo.commands.table.Command`, but for the stage.
+
+    `offers` is what each of its arguments may be completed with.
+    """
+
+    name: str
+    arguments: str
+    meaning: str
+    handler: Callable[[Stage, str], Answer]
+    offers: str = ""
+
+    @property
+    def usage(self) -> str:
+        return f"{self.name} {self.arguments}".strip()
+
+
+def command_meant(name: str) -> DemoCommand | Command:
+    """The demo's word or the nodes' command of that name. Raises `NotUnderstood`.
+
+    A name in full goes before a beginning, and a beginning of a nodes' command, if that is the only
+    one, before that of one of the demo's words. Of a name that both have, the demo's is meant.
+    """
+    named = match(name, COMMANDS, DEMO_COMMANDS)
+    assert isinstance(named, DemoCommand | Command)
+    return next((word for word in DEMO_COMMANDS if word.name == named.name), named)
+
+
+def node_commands() -> list[Command]:
+    """What a line without an address may mean besides the demo's own words."""
+    own = {word.name for word in DEMO_COMMANDS}
+    return [command for command in COMMANDS if command.name not in own]
+
+
+def _help(_stage: Stage, text: str) -> Answer:
+    shown: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
+    if text:
+        shown = [command_meant(text.split(maxsplit=1)[0])]
+    which = "" if text else "What comes after exit is for a node: 2> printQueue, all printQueue."
+    return help_answer(shown, which)
+
+
+def _exit(_stage: Stage, text: str) -> Answer:
+    actions.nothing(text)
+    return Answer(Status.DONE, None, "", leaves=True)
+
+
+DEMO_COMMANDS = (
+    DemoCommand("tour", "[stop]", "a guided walk of three minutes", tour, offers="stop"),
+    DemoCommand("ls", "", "the nodes, at a glance", actions.list_nodes),
+    DemoCommand("use", "N", "what is typed without a number is for node N", actions.use, "nodes"),
+    DemoCommand("all", "COMMAND", "every node answers, in one table", actions.ask_all, "commands"),
+    DemoCommand("kill", "N…|all", "kill nodes, as a power cut would", actions.kill, "running"),
+    DemoCommand("stop", "N…|all", "pause nodes: up, but silent", actions.stop, "running"),
+    DemoCommand("continue", "N…|all", "wake paused nodes", actions.resume, "paused"),
+    DemoCommand(
+        "restart", "N…|all", "start nodes; what runs is killed first", actions.restart, "any"
+    ),
+    DemoCommand(
+        "partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"
+    ),
+    DemoCommand(
+        "slow", "A B MILLISECONDS", "delay a link, both ways; 0 ends it", actions.slow, "nodes"
+    ),
+    DemoCommand("heal", "", "mend every link", actions.heal),
+    DemoCommand(
+        "duel", "A B", "two nodes want to lead at the same moment", actions.duel, "running"
+    ),
+    DemoCommand("quiet", "", "show no notices", actions.quiet),
+    DemoCommand("loud", "", "show them again", actions.loud),
+    DemoCommand("help", "[COMMAND]", "what the commands mean", _help, "names"),
+    DemoCommand("exit", "", "stop all nodes and leave; so does Ctrl-D", _exit),
+)
