@@ -12,7 +12,7 @@ from benmo import __version__
 from benmo.startup import fill_standard_files, why_not
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is (its module, and its name there), and what it means, in a few words."""
 
     module: str
@@ -21,20 +21,26 @@ class Entry(NamedTuple):
 
 
 ENTRIES = {
-    "attach": Entry("benmo.repl.attach", "attach", "Command a running node from here."),
-    "bench": Entry("benmo.bench.command", "bench", "Measure a temporary cluster."),
-    "demo": Entry("benmo.demo.command", "demo", "Run five nodes, and one prompt for all of them."),
-    "explore": Entry(
+    "attach": CommandEntry("benmo.repl.attach", "attach", "Command a running node from here."),
+    "bench": CommandEntry("benmo.bench.command", "bench", "Measure a temporary cluster."),
+    "demo": CommandEntry(
+        "benmo.demo.command", "demo", "Run five nodes, and one prompt for all of them."
+    ),
+    "explore": CommandEntry(
         "benmo.sim.explore.command", "explore", "Try every order of events of a small system."
     ),
-    "export": Entry("benmo.admin.export", "export", "Write all decided transfers of one node."),
-    "initialize": Entry("benmo.admin.initialize", "main", "Make the state of a new cluster."),
-    "node": Entry("benmo.node.process", "node", "Run one node of the cluster."),
-    "simulate": Entry(
+    "export": CommandEntry(
+        "benmo.admin.export", "export", "Write all decided transfers of one node."
+    ),
+    "initialize": CommandEntry(
+        "benmo.admin.initialize", "main", "Make the state of a new cluster."
+    ),
+    "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
+    "simulate": CommandEntry(
         "benmo.sim.command", "simulate", "Break all that may break, on simulated machines."
     ),
-    "status": Entry("benmo.admin.status", "status", "Show how all nodes are in one table."),
-    "verify": Entry("benmo.admin.verify", "verify", "Check the files of all nodes."),
+    "status": CommandEntry("benmo.admin.status", "status", "Show how all nodes are in one table."),
+    "verify": CommandEntry("benmo.admin.verify", "verify", "Check the files of all nodes."),
 }
 
 

@@ -19,7 +19,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOK_S = 0.5
+
 _READ_BYTES = 1 << 16
+
+
+class SignalReceived(SystemExit):
+    """A signal ends what the main thread is doing, wherever that is.
+
+    A `SystemExit`, since an event loop swallows what else is raised in it: the prompt's does.
+    """
 
 
 def result_of(future: Future[T], timeout_s: float = inf) -> T:

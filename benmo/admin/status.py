@@ -12,7 +12,7 @@ from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, cluster_tab
 from benmo.cluster import StateDirectory
 from benmo.commands.node_status import NodeStatus
 from benmo.control.connection import NodeGone, NotReached, connect
-from benmo.control.requests import Ran, Run
+from benmo.control.requests import Ran, RunLine
 from benmo.errors import StateError
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import NodeId
@@ -55,7 +55,9 @@ async def _ask(state: StateDirectory, node: NodeId) -> Said:
         async with asyncio.timeout(ANSWER_S):
             connection = await connect(state, node)
             try:
-                answer = await connection.ask(Run(connection.next_number(), "printStatus", "json"))
+                answer = await connection.ask(
+                    RunLine(connection.next_number(), "printStatus", "json")
+                )
             finally:
                 connection.abort()
     except (TimeoutError, NodeGone):

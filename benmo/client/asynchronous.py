@@ -23,19 +23,19 @@ from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeConnection, NodeGone, NotReached
 from benmo.control.requests import (
-    Answer,
+    AnsweredRequest,
     BalancesRead,
     BlocksRead,
+    ControlAnswer,
     Find,
     Found,
     NotDone,
     Paid,
     Pay,
-    Question,
     Ran,
     ReadBalances,
     ReadBlocks,
-    Run,
+    RunLine,
 )
 from benmo.ledger.transfers import Payments
 
@@ -274,7 +274,7 @@ class AsyncClient:
 
     async def _status(self, timeout_s: float) -> Status:
         connection = await self._connected(timeout_s)
-        request = Run(connection.next_number(), "printStatus", "json")
+        request = RunLine(connection.next_number(), "printStatus", "json")
         return convert.status_of(_expect(await self._read(connection, request, timeout_s), Ran))
 
     def _see(self, height: int) -> None:
@@ -294,9 +294,9 @@ class AsyncClient:
     async def _read(
         self,
         connection: NodeConnection,
-        request: Run | Find | ReadBalances | ReadBlocks,
+        request: RunLine | Find | ReadBalances | ReadBlocks,
         timeout_s: float,
-    ) -> Answer:
+    ) -> ControlAnswer:
         try:
             answer = await self._ask(connection, request, timeout_s + _GRACE_S)
         except (NodeGone, TimeoutError) as error:
@@ -308,9 +308,9 @@ class AsyncClient:
     async def _ask(
         self,
         connection: NodeConnection,
-        request: Question,
+        request: AnsweredRequest,
         timeout_s: float,
-    ) -> Answer:
+    ) -> ControlAnswer:
         """Raises `NotConnected`, `Refused` if it is too long, `NodeGone` or `TimeoutError`."""
         try:
             return await connection.ask(request, timeout_s)
@@ -329,7 +329,7 @@ def _require_slot(slot: int) -> None:
         raise ValueError(f"slots are numbered from 1, not {slot}")
 
 
-def _expect(answer: Answer, kind: type[T]) -> T:
+def _expect(answer: ControlAnswer, kind: type[T]) -> T:
     if not isinstance(answer, kind):
         raise Inconsistent(f"{type(answer).__name__} is no answer to that")
     return answer

@@ -9,7 +9,7 @@ from typing import overload
 
 from benmo.client.errors import Inconsistent
 from benmo.client.values import Outcome, Payment, Receipt
-from benmo.control.requests import Decided, Paid
+from benmo.control.requests import DecidedRange, Paid
 from benmo.ledger.transfers import Payments
 from benmo.paxos.types import NodeId
 
@@ -110,7 +110,7 @@ class Receipts(Sequence[Receipt]):
         return [each for each in among if any(first <= each < end for first, end in self._ranges)]
 
 
-def _is_possible(decided: Decided) -> bool:
+def _is_possible(decided: DecidedRange) -> bool:
     """Whether a block can have decided that."""
     first, end, refused = decided.first, decided.end, decided.refused
     is_within = not refused or first <= min(refused) <= max(refused) < end

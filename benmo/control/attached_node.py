@@ -16,7 +16,7 @@ from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.node_status import NodeSnapshot
 from benmo.commands.table import is_crash, is_wait, patience_s
 from benmo.control.connection import NodeGone, NotReached, connect
-from benmo.control.requests import Hurry, Ran, Run
+from benmo.control.requests import Hurry, Ran, RunLine
 from benmo.errors import ProtocolError, Refused
 from benmo.notices import NodeLost, Watcher
 from benmo.paxos.types import NodeId
@@ -106,7 +106,7 @@ class AttachedNode:
 
     async def _run(self, line: str, output_format: str) -> Rendered:
         connection = self._connection
-        answer = await connection.ask(Run(connection.next_number(), line, output_format))
+        answer = await connection.ask(RunLine(connection.next_number(), line, output_format))
         if not isinstance(answer, Ran):
             raise ProtocolError("that is no answer to a command")
         return Rendered(Status(answer.status), answer.output, answer.leaves)

@@ -10,9 +10,9 @@ from pathlib import Path
 from benmo.cluster import StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.control.requests import (
-    Answer,
+    AnsweredRequest,
+    ControlAnswer,
     Hurry,
-    Question,
     Shown,
     Told,
     Watch,
@@ -44,7 +44,7 @@ class NodeConnection(FrameReader):
         self.cluster = cluster
         self.snapshot: NodeSnapshot | None = None
         self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._asked: dict[int, asyncio.Future[ControlAnswer]] = {}
         self._watcher: Watcher | None = None
         self._lost: Callable[[], None] | None = None
 
@@ -56,14 +56,14 @@ class NodeConnection(FrameReader):
         """The number of the next request."""
         return next(self._numbers)
 
-    async def ask(self, request: Question, timeout_s: float | None = None) -> Answer:
+    async def ask(self, request: AnsweredRequest, timeout_s: float | None = None) -> ControlAnswer:
         """Send a request and wait for its answer, so many seconds or for ever.
 
         Raises `Refused` if it is too long and `NotReached` if it couldn't be sent, `NodeGone` if no
         answer can come any more, and `TimeoutError`.
         """
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[ControlAnswer] = loop.create_future()
         payload = payload_of(request)
         if not self.is_open:
             raise NotReached(f"node {self.node} is gone")
@@ -114,12 +114,12 @@ class NodeConnection(FrameReader):
                 asked.set_exception(NodeGone(f"node {self.node} is gone: it did not answer"))
 
 
-def _time_out(answer: asyncio.Future[Answer]) -> None:
+def _time_out(answer: asyncio.Future[ControlAnswer]) -> None:
     if not answer.done():
         answer.set_exception(TimeoutError())
 
 
-def payload_of(request: Question) -> bytes:
+def payload_of(request: AnsweredRequest) -> bytes:
     """The payload of a request's frame. Raises `Refused` if it is too long for one."""
     payload = encode(request)
     if len(payload) > FRAME_BYTES_MAX:

@@ -4,7 +4,7 @@ Frames of msgpack, as between nodes; the connection is under the node's own cert
 carry a number, and the answer bears the same one; several may be under way.
 
     attach or client                               node
-      |  Run, Pay, Find, ReadBalances, ReadBlocks    |
+      |  RunLine, Pay, Find, ReadBalances, ReadBlocks    |
       |--------------------------------------------->|
       |      Ran, Paid, Found, BalancesRead, BlocksRead, or NotDone
       |<---------------------------------------------|
@@ -37,11 +37,11 @@ T = TypeVar("T")
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ControlMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request or an answer; the class is the msgpack field `type`."""
 
 
-class Run(_Message, frozen=True, tag=True):
+class RunLine(_ControlMessage, frozen=True, tag="Run"):
     """Carry out a line of the prompt's."""
 
     number: int
@@ -49,15 +49,15 @@ class Run(_Message, frozen=True, tag=True):
     output_format: str
 
 
-class Watch(_Message, frozen=True, tag=True):
+class Watch(_ControlMessage, frozen=True, tag=True):
     """Send notices and the snapshot from now on."""
 
 
-class Hurry(_Message, frozen=True, tag=True):
+class Hurry(_ControlMessage, frozen=True, tag=True):
     """Campaign at once, if there is a reason to. There is no answer."""
 
 
-class Pay(_Message, frozen=True, tag=True):
+class Pay(_ControlMessage, frozen=True, tag=True):
     """Queue all of these or none. With `wait_s` 0, the answer comes once they are queued."""
 
     number: int
@@ -65,7 +65,7 @@ class Pay(_Message, frozen=True, tag=True):
     wait_s: _Seconds
 
 
-class Find(_Message, frozen=True, tag=True):
+class Find(_ControlMessage, frozen=True, tag=True):
     """What became of the transfer with this key, as of `height_min` or above?"""
 
     number: int
@@ -74,7 +74,7 @@ class Find(_Message, frozen=True, tag=True):
     wait_s: _Seconds
 
 
-class ReadBalances(_Message, frozen=True, tag=True):
+class ReadBalances(_ControlMessage, frozen=True, tag=True):
     """The balances at `height_min` or above; confirmed by a quorum, if that is asked."""
 
     number: int
@@ -83,7 +83,7 @@ class ReadBalances(_Message, frozen=True, tag=True):
     wait_s: _Seconds
 
 
-class ReadBlocks(_Message, frozen=True, tag=True):
+class ReadBlocks(_ControlMessage, frozen=True, tag=True):
     """Decided blocks from slot `first` on, up to `last`: as many as fit into an answer.
 
     Where there is none yet, wait for the next.
@@ -95,20 +95,20 @@ class ReadBlocks(_Message, frozen=True, tag=True):
     wait_s: _Seconds
 
 
-class ReadUsage(_Message, frozen=True, tag=True):
+class ReadUsage(_ControlMessage, frozen=True, tag=True):
     """What has this node used?"""
 
     number: int
 
 
-class Ran(_Message, frozen=True, tag=True):
+class Ran(_ControlMessage, frozen=True, tag=True):
     number: int
     status: int
     output: str
     leaves: bool
 
 
-class Told(_Message, frozen=True, tag=True):
+class Told(_ControlMessage, frozen=True, tag=True):
     """A notice: the name of its kind in `benmo.notices`, its fields, and when it happened."""
 
     kind: str
@@ -129,11 +129,11 @@ class Told(_Message, frozen=True, tag=True):
             raise ProtocolError(f"a malformed {self.kind}: {error}") from error
 
 
-class Shown(_Message, frozen=True, tag=True):
+class Shown(_ControlMessage, frozen=True, tag=True):
     snapshot: NodeSnapshot
 
 
-class Decided(_Message, frozen=True):
+class DecidedRange(_ControlMessage, frozen=True):
     """Transfers `first` to `end` - 1 were decided in `slot`; those in `refused` are void."""
 
     first: int
@@ -142,7 +142,7 @@ class Decided(_Message, frozen=True):
     refused: tuple[int, ...] = ()
 
 
-class Paid(_Message, frozen=True, tag=True):
+class Paid(_ControlMessage, frozen=True, tag=True):
     """The transfers are queued under these numbers.
 
     Each range of `transfers`, from a number up to another that it doesn't hold, stands for as many
@@ -153,12 +153,12 @@ class Paid(_Message, frozen=True, tag=True):
 
     number: int
     transfers: tuple[tuple[int, int], ...]
-    decided: tuple[Decided, ...]
+    decided: tuple[DecidedRange, ...]
     reason: str = ""
     height: int = 0
 
 
-class FoundTransfer(_Message, frozen=True):
+class FoundTransfer(_ControlMessage, frozen=True):
     """A transfer that was asked for under a key; `slot` 0 while it is queued."""
 
     transfer: int
@@ -169,18 +169,18 @@ class FoundTransfer(_Message, frozen=True):
     is_refused: bool
 
 
-class Found(_Message, frozen=True, tag=True):
+class Found(_ControlMessage, frozen=True, tag=True):
     number: int
     found: FoundTransfer | None
 
 
-class BalancesRead(_Message, frozen=True, tag=True):
+class BalancesRead(_ControlMessage, frozen=True, tag=True):
     number: int
     balances: tuple[tuple[NodeId, int], ...]
     height: int
 
 
-class BlockRead(_Message, frozen=True):
+class BlockRead(_ControlMessage, frozen=True):
     """A block as it was hashed, and the positions in it that were refused and skipped."""
 
     data: bytes
@@ -188,20 +188,20 @@ class BlockRead(_Message, frozen=True):
     skipped: tuple[int, ...]
 
 
-class BlocksRead(_Message, frozen=True, tag=True):
+class BlocksRead(_ControlMessage, frozen=True, tag=True):
     number: int
     blocks: tuple[BlockRead, ...]
     height: int
 
 
-class UsageRead(_Message, frozen=True, tag=True):
+class UsageRead(_ControlMessage, frozen=True, tag=True):
     """How often the node has called fsync since its process began."""
 
     number: int
     fsyncs: int
 
 
-class NotDone(_Message, frozen=True, tag=True):
+class NotDone(_ControlMessage, frozen=True, tag=True):
     """Nothing was queued or changed. It is `final`, or may be asked again when there is room."""
 
     number: int
@@ -209,31 +209,31 @@ class NotDone(_Message, frozen=True, tag=True):
     is_final: bool
 
 
-Question = Run | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
+AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
 """A request that has an answer."""
 
-Request = Question | Watch | Hurry
-Answer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
+ControlRequest = AnsweredRequest | Watch | Hurry
+ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
 
 prepare(*NOTICES.values())
 
 _encoder = msgspec.msgpack.Encoder()
-_request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_answer_decoder: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+_request_decoder: msgspec.msgpack.Decoder[ControlRequest] = msgspec.msgpack.Decoder(ControlRequest)
+_answer_decoder: msgspec.msgpack.Decoder[ControlAnswer] = msgspec.msgpack.Decoder(ControlAnswer)
 
 
-def encode(message: Request | Answer) -> bytes:
+def encode(message: ControlRequest | ControlAnswer) -> bytes:
     """The payload of a frame."""
     return _encoder.encode(message)
 
 
-def decode_request(payload: bytes) -> Request:
+def decode_request(payload: bytes) -> ControlRequest:
     """The request of a frame. Raises `ProtocolError`."""
     return _decode(payload, _request_decoder)
 
 
-def decode_answer(payload: bytes) -> Answer:
+def decode_answer(payload: bytes) -> ControlAnswer:
     """The answer of a frame. Raises `ProtocolError`."""
     return _decode(payload, _answer_decoder)
 

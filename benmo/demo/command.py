@@ -21,13 +21,10 @@ from benmo.errors import StateError
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.repl.batch import standard_input
+from benmo.waiting import SignalReceived
 
 _CLASSIC = "20–60 s"
 _UNWIND_S = 5.0
-
-
-class _Left(SystemExit):
-    """A signal ends the demo, wherever the main thread is."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -160,7 +157,7 @@ def _signals_leave() -> Iterator[None]:
         last_resort = threading.Timer(_UNWIND_S, os._exit, (Status.DONE,))
         last_resort.daemon = True
         last_resort.start()
-        raise _Left(Status.DONE)
+        raise SignalReceived(Status.DONE)
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:

@@ -14,10 +14,10 @@ from typing import Protocol, assert_never
 
 from benmo.engine.events import (
     Admission,
-    Asked,
     Event,
     Hurried,
     LinkChanged,
+    ReadRequested,
     Received,
     Report,
     Submitted,
@@ -221,7 +221,7 @@ class Engine:
             case Submitted():
                 self._submit(event, report)
                 return
-            case Asked(ticket):
+            case ReadRequested(ticket):
                 step = self.replica.on_confirm(ticket, now)
             case Hurried():
                 self._tell_queued(now, inbox, report)

@@ -43,7 +43,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReadRequested:
     """Somebody wants to know, under this ticket, how far the chain may be."""
 
     ticket: int
@@ -54,7 +54,7 @@ class Hurried:
     """Somebody wants this node to campaign at once, if it has a reason to."""
 
 
-Event = Received | LinkChanged | Submitted | Asked | Hurried
+Event = Received | LinkChanged | Submitted | ReadRequested | Hurried
 
 
 @dataclass(frozen=True, slots=True)

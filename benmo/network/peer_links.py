@@ -30,10 +30,10 @@ _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 
 
-class _Accepted(FrameReader):
+class _AcceptedConnection(FrameReader):
     """A connection that this node accepted: a peer's, or a commander's, or it is dropped."""
 
-    def __init__(self, owner: PeerTransport) -> None:
+    def __init__(self, owner: PeerLinks) -> None:
         super().__init__()
         self._owner = owner
         self.peer: NodeId | None = None
@@ -69,7 +69,7 @@ class _Accepted(FrameReader):
             self._owner.on_notice(PeerDropped(self.peer, reason))
 
 
-class _Dialled(asyncio.Protocol):
+class _DialledConnection(asyncio.Protocol):
     """A connection that this node dialled; it only writes there."""
 
     def __init__(self) -> None:
@@ -89,13 +89,13 @@ class _Dialled(asyncio.Protocol):
             self.transport.abort()
 
 
-class _Peer:
+class _PeerLink:
     """Both directions of one link, and what the user has cut of it."""
 
     def __init__(self, address: NodeAddress) -> None:
         self.address = address
-        self.outgoing: _Dialled | None = None
-        self.incoming: _Accepted | None = None
+        self.outgoing: _DialledConnection | None = None
+        self.incoming: _AcceptedConnection | None = None
         self.sends = True
         self.takes = True
         self.delay_s = 0.0
@@ -111,7 +111,7 @@ class _Peer:
         return Link.UP if is_up else Link.DOWN
 
 
-class PeerTransport:
+class PeerLinks:
     """The sockets of one node. Its callbacks run in the loop's thread and must not block."""
 
     def __init__(
@@ -134,10 +134,10 @@ class PeerTransport:
         self._client_context = client_context(tls)
         self._listener: Listener | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._accepted: set[_Accepted] = set()
+        self._accepted: set[_AcceptedConnection] = set()
         self._encoded: tuple[Message | None, bytes] = (None, b"")
         self._peers = {
-            address.node: _Peer(address) for address in cluster.nodes if address.node != node
+            address.node: _PeerLink(address) for address in cluster.nodes if address.node != node
         }
 
     async def start(self) -> None:
@@ -145,7 +145,7 @@ class PeerTransport:
         loop = asyncio.get_running_loop()
         address = self._cluster.address(self._node)
         self._listener = await listen(
-            address.host, address.port, self._server_context, lambda: _Accepted(self)
+            address.host, address.port, self._server_context, lambda: _AcceptedConnection(self)
         )
         self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
 
@@ -184,11 +184,11 @@ class PeerTransport:
             loop = asyncio.get_running_loop()
             loop.call_later(peer.delay_s, self._write_late, to, peer.outgoing, self._encoded[1])
 
-    def _write_late(self, to: NodeId, outgoing: _Dialled, data: bytes) -> None:
+    def _write_late(self, to: NodeId, outgoing: _DialledConnection, data: bytes) -> None:
         self._peers[to].delayed_bytes -= len(data)
         self._write(to, outgoing, data)
 
-    def _write(self, to: NodeId, outgoing: _Dialled, data: bytes) -> None:
+    def _write(self, to: NodeId, outgoing: _DialledConnection, data: bytes) -> None:
         """Write to a connection, if it is still there."""
         transport = outgoing.transport
         if transport is None or transport.is_closing():
@@ -249,7 +249,7 @@ class PeerTransport:
 
     # Connections that were accepted.
 
-    def admit(self, accepted: _Accepted) -> NodeId | None:
+    def admit(self, accepted: _AcceptedConnection) -> NodeId | None:
         """Who is it? None for a commander, who is handed on. Raises `ProtocolError`."""
         transport = accepted.transport
         assert transport is not None
@@ -278,7 +278,7 @@ class PeerTransport:
         self._link_may_have_changed(identity.node)
         return identity.node
 
-    def accepted_lost(self, accepted: _Accepted) -> None:
+    def accepted_lost(self, accepted: _AcceptedConnection) -> None:
         self._accepted.discard(accepted)
         peer = self._peers.get(accepted.peer or 0)
         if peer is not None and peer.incoming is accepted:
@@ -304,15 +304,15 @@ class PeerTransport:
             except TimeoutError:
                 pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
 
-    async def _connect(self, peer: _Peer) -> None:
+    async def _connect(self, peer: _PeerLink) -> None:
         """Dial once, and stay until the connection is lost."""
         node, address = peer.address.node, peer.address
         loop = asyncio.get_running_loop()
-        dialled: _Dialled | None = None
+        dialled: _DialledConnection | None = None
         try:
             async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
                 transport, dialled = await loop.create_connection(
-                    _Dialled,
+                    _DialledConnection,
                     address.host,
                     address.port,
                     ssl=self._client_context,

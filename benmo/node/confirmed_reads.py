@@ -11,7 +11,7 @@ _ASK_AGAIN_S = 1.0
 _ASK_AGAIN_MAX_S = 60.0
 
 
-class Confirmer:
+class ConfirmedReads:
     """Asks one question at a time; whoever comes meanwhile shares the next one.
 
     An answer counts only for those who came before its question was asked. `ask` puts a question,

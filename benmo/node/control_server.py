@@ -9,11 +9,10 @@ from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
 from benmo.control.requests import (
-    Answer,
     BalancesRead,
     BlockRead,
     BlocksRead,
-    Decided,
+    ControlAnswer,
     Find,
     Found,
     FoundTransfer,
@@ -25,7 +24,7 @@ from benmo.control.requests import (
     ReadBalances,
     ReadBlocks,
     ReadUsage,
-    Run,
+    RunLine,
     Shown,
     Told,
     UsageRead,
@@ -36,10 +35,10 @@ from benmo.control.requests import (
 from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
-from benmo.node.decision_waits import Paid as PaidFor
+from benmo.node.decision_waits import PaymentState
 from benmo.node.execute import execute
 from benmo.node.service import Service
-from benmo.node.submissions import Asked
+from benmo.node.submissions import PendingPayment
 from benmo.notices import Notice
 
 _SNAPSHOT_EVERY_S = 0.25
@@ -63,7 +62,7 @@ class ControlServer(FrameReader):
         super().__init__()
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
-        self._paying: set[Asked] = set()
+        self._paying: set[PendingPayment] = set()
         self._stop_watching: Callable[[], None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,8 +71,8 @@ class ControlServer(FrameReader):
             self._stop_watching()
         for task in self._tasks:
             task.cancel()
-        for asked in self._paying:
-            asked.forget()
+        for pending in self._paying:
+            pending.forget()
         self._paying.clear()
 
     def on_misbehaviour(self, reason: str) -> None:
@@ -83,7 +82,7 @@ class ControlServer(FrameReader):
         if self._service.has_failed:
             return
         match decode_request(payload):
-            case Run() as request:
+            case RunLine() as request:
                 self._start(self._run(request))
             case Watch():
                 self._watch()
@@ -110,7 +109,7 @@ class ControlServer(FrameReader):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, request: Run) -> None:
+    async def _run(self, request: RunLine) -> None:
         answer = await execute(self._service, request.line, request.output_format)
         if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
             reason = "that is too much for one answer: benmo export shows the whole chain"
@@ -129,7 +128,7 @@ class ControlServer(FrameReader):
         except (StateError, OSError, AssertionError) as error:
             self._service.fail(error)
 
-    async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> Answer:
+    async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> ControlAnswer:
         match request:
             case Find():
                 if not await self._service.view.until_height(request.height_min, request.wait_s):
@@ -149,10 +148,10 @@ class ControlServer(FrameReader):
         """Without a task: there may be many of these at a time."""
         self._require_room()
 
-        def done(asked: Asked) -> None:
-            self._paying.discard(asked)
+        def done(pending: PendingPayment) -> None:
+            self._paying.discard(pending)
             try:
-                self._write(self._paid(request, asked.result()))
+                self._write(self._paid(request, pending.result()))
             except Refused as error:
                 self._write(_not_done(request.number, error))
             except (StateError, OSError, AssertionError) as error:
@@ -166,13 +165,9 @@ class ControlServer(FrameReader):
         submissions = self._service.submissions
         self._paying.add(submissions.ask(request.payments, request.wait_s, done))
 
-    def _paid(self, request: Pay, paid: PaidFor) -> Paid:
-        decided = tuple(
-            Decided(segment.first, segment.end, segment.slot, segment.refused)
-            for segment in paid.segments
-        )
-        reason = "" if paid.is_decided else self._service.view.why_undecided()
-        return Paid(request.number, paid.ranges, decided, reason, paid.height)
+    def _paid(self, request: Pay, state: PaymentState) -> Paid:
+        reason = "" if state.is_decided else self._service.view.why_undecided()
+        return Paid(request.number, state.ranges, state.decided, reason, state.height)
 
     def _find(self, key: str) -> FoundTransfer | None:
         known = self._service.view.find(key)
@@ -261,7 +256,7 @@ class ControlServer(FrameReader):
         if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
             self._write(Told.of(notice, at))
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: ControlAnswer) -> None:
         if not self._service.has_failed:
             self.send(encode(answer))
 

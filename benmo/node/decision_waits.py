@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from benmo.control.requests import DecidedRange
 from benmo.engine.events import Admission
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import Known
@@ -13,19 +14,9 @@ from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.types import NodeId
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """This node's transfers `first` to `end` - 1, decided in `slot`; the `refused` are void."""
-
-    first: int
-    end: int
-    slot: int
-    refused: tuple[int, ...] = ()
-
-
 @dataclass(slots=True)
-class Wait:
-    """Somebody waits for transfers `first` to `end` - 1; `segments` are those that are decided.
+class DecisionWait:
+    """Somebody waits for transfers `first` to `end` - 1; `decided` are those that are decided.
 
     They come in the order of their numbers. `on_decided` is called once all of them are.
     """
@@ -34,25 +25,25 @@ class Wait:
     first: int
     end: int
     on_decided: Callable[[], object]
-    segments: list[Segment] = field(default_factory=list)
+    decided: list[DecidedRange] = field(default_factory=list)
     is_decided: bool = False
 
 
-class Awaited:
+class DecisionWaits:
     """A node's transfers are decided in the order of their numbers, so a wait is for a range."""
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
         self._tickets = itertools.count()
-        self._waits: dict[int, Wait] = {}
+        self._waits: dict[int, DecisionWait] = {}
 
-    def wait(self, first: int, end: int, on_decided: Callable[[], object]) -> Wait:
+    def wait(self, first: int, end: int, on_decided: Callable[[], object]) -> DecisionWait:
         """For transfers none of which is decided yet."""
-        wait = Wait(next(self._tickets), first, end, on_decided)
+        wait = DecisionWait(next(self._tickets), first, end, on_decided)
         self._waits[wait.ticket] = wait
         return wait
 
-    def forget(self, wait: Wait) -> None:
+    def forget(self, wait: DecisionWait) -> None:
         """Nobody waits for these any more."""
         self._waits.pop(wait.ticket, None)
 
@@ -62,24 +53,24 @@ class Awaited:
 
     def applied(self, applied: AppliedBlock) -> None:
         """A block was decided and applied."""
-        segment = self._segment(applied) if self._waits else None
-        if segment is None:
+        range_ = self._range(applied) if self._waits else None
+        if range_ is None:
             return
         for wait in list(self._waits.values()):
-            if wait.first < segment.end and segment.first < wait.end:
-                wait.segments.append(segment)
-            if wait.end <= segment.end:
+            if wait.first < range_.end and range_.first < wait.end:
+                wait.decided.append(range_)
+            if wait.end <= range_.end:
                 self.forget(wait)
                 wait.is_decided = True
                 wait.on_decided()
 
-    def _segment(self, applied: AppliedBlock) -> Segment | None:
+    def _range(self, applied: AppliedBlock) -> DecidedRange | None:
         """What a block decided of this node; one run of numbers without gaps, or nothing."""
         runs = [run for run in applied.block.runs if run.debit == self._node]
         if not runs:
             return None
         if len(runs) == 1 and not applied.refused and not applied.skipped:
-            return Segment(runs[0].first, runs[0].end, applied.block.slot)
+            return DecidedRange(runs[0].first, runs[0].end, applied.block.slot)
         own = [
             (transfer.number, outcome)
             for transfer, outcome in applied.outcomes()
@@ -88,7 +79,7 @@ class Awaited:
         if not own:
             return None
         refused = tuple(number for number, outcome in own if outcome is Outcome.REFUSED)
-        return Segment(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
+        return DecidedRange(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
 
 
 def nobody() -> None:
@@ -96,7 +87,7 @@ def nobody() -> None:
 
 
 @dataclass(slots=True)
-class Request:
+class PaymentRequest:
     """What somebody asked this node to pay, on its way through a turn of the engine.
 
     `on_admitted` is called once there is an `admission`, and `on_decided` later, if there is a
@@ -108,7 +99,7 @@ class Request:
     on_admitted: Callable[[], object]
     on_decided: Callable[[], object] = nobody
     admission: Admission | None = None
-    wait: Wait | None = None
+    wait: DecisionWait | None = None
     is_forgotten: bool = False
 
     def forget(self) -> None:
@@ -118,7 +109,7 @@ class Request:
         if self.wait is not None:
             self.wait.on_decided = nobody
 
-    def admit(self, admission: Admission, awaited: Awaited) -> None:
+    def admit(self, admission: Admission, awaited: DecisionWaits) -> None:
         """The turn is over, and what it decided is not told to `awaited` yet."""
         if self.is_forgotten:
             return
@@ -133,7 +124,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class PaymentState:
     """Payments that are queued or decided: their numbers, and what is known to be decided.
 
     A range of numbers, from one up to another that it doesn't hold, stands for as many payments, in
@@ -141,20 +132,20 @@ class Paid:
     """
 
     ranges: tuple[tuple[int, int], ...]
-    segments: tuple[Segment, ...]
+    decided: tuple[DecidedRange, ...]
     is_decided: bool
     height: int = 0
 
 
-def paid(request: Request) -> Paid:
+def state_of(request: PaymentRequest) -> PaymentState:
     """What became of a request that was not refused, as far as it was waited for."""
     admission = request.admission
     assert admission is not None and admission.run is not None
-    segments = [_segment_of(known) for known in admission.known.values() if known.slot is not None]
-    segments += request.wait.segments if request.wait is not None else []
+    decided = [_range_of(known) for known in admission.known.values() if known.slot is not None]
+    decided += request.wait.decided if request.wait is not None else []
     is_decided = request.is_awaited and (request.wait is None or request.wait.is_decided)
-    return Paid(
-        _ranges(admission.run, admission.known), tuple(segments), is_decided, admission.height
+    return PaymentState(
+        _ranges(admission.run, admission.known), tuple(decided), is_decided, admission.height
     )
 
 
@@ -174,7 +165,7 @@ def _ranges(new: Run, known: Mapping[int, Known]) -> tuple[tuple[int, int], ...]
     return tuple(ranges)
 
 
-def _segment_of(known: Known) -> Segment:
+def _range_of(known: Known) -> DecidedRange:
     number = known.transfer.number
     refused = (number,) if known.outcome is Outcome.REFUSED else ()
-    return Segment(number, number + 1, known.slot or 0, refused)
+    return DecidedRange(number, number + 1, known.slot or 0, refused)

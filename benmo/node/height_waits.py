@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
-class Heights:
+class HeightWaits:
     """Who waits until the chain is so high; a block wakes only those for whom it is."""
 
     def __init__(self, height: Callable[[], int]) -> None:

@@ -153,7 +153,7 @@ class _MeteredDisk(RealDisk):
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _Scraped:
     status: NodeStatus
     leader: Ballot
 
@@ -178,7 +178,7 @@ class _StateCollector(Collector):
         if state is not None:
             yield from _families(state)
 
-    def _ask(self) -> _State | None:
+    def _ask(self) -> _Scraped | None:
         question = _state_of(self._service)
         try:
             answer = self._service.call(question)
@@ -192,11 +192,11 @@ class _StateCollector(Collector):
             return None
 
 
-async def _state_of(service: Service) -> _State:
-    return _State(service.view.status(), service.view.leader_ballot)
+async def _state_of(service: Service) -> _Scraped:
+    return _Scraped(service.view.status(), service.view.leader_ballot)
 
 
-def _families(state: _State) -> Iterator[Metric]:
+def _families(state: _Scraped) -> Iterator[Metric]:
     now = state.status
     yield _gauge("benmo_height_blocks", "How many blocks this node's chain has.", now.height)
     yield _gauge(
@@ -271,9 +271,9 @@ class _Server(TCPServer):
         _LOG.debug("a scrape failed", exc_info=True)
 
 
-class _Handler(MetricsHandler):
+class _ScrapeHandler(MetricsHandler):
     timeout = _SILENCE_S
 
 
 def _handler(registry: CollectorRegistry) -> Callable[..., MetricsHandler]:
-    return _Handler.factory(registry)
+    return _ScrapeHandler.factory(registry)

@@ -26,7 +26,7 @@ from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
 from benmo.options import die, format_option, state_dir_option
 from benmo.repl.batch import discard_output, run_lines, standard_input
-from benmo.waiting import LOOK_S
+from benmo.waiting import LOOK_S, SignalReceived
 
 if TYPE_CHECKING:
     from benmo.node.metrics import MetricsServer
@@ -88,13 +88,6 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
 
 
-class _Left(SystemExit):
-    """A signal, or the node's failure, ends the main thread's work.
-
-    A `SystemExit`, since an event loop swallows what else is raised in it: the prompt's does.
-    """
-
-
 class _Process:
     def __init__(
         self, state: StateDirectory, node_id: int, output_format: str, metrics_port: int | None
@@ -129,7 +122,7 @@ class _Process:
             die(error)
         except OSError as error:
             die(StateError(self._what_failed(error)))
-        except _Left:
+        except SignalReceived:
             status = Status.DONE
             if self._owes_answer and self._failure is None:
                 status = Status.UNKNOWN
@@ -207,7 +200,7 @@ class _Process:
             again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
             again.daemon = True
             again.start()
-            raise _Left
+            raise SignalReceived
 
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, leave)

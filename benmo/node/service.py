@@ -20,14 +20,14 @@ from typing import Any, TypeVar
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import Asked, Event, Hurried, LinkChanged, Report
+from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
 from benmo.errors import StateError
 from benmo.network.frames import FrameReader
-from benmo.network.peer_links import PeerTransport
+from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
-from benmo.node.confirmed_reads import Confirmer
+from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
-from benmo.node.height_waits import Heights
+from benmo.node.height_waits import HeightWaits
 from benmo.node.listener_thread import ListenerThread
 from benmo.node.meter import Meter
 from benmo.node.submissions import Submissions
@@ -86,7 +86,7 @@ class Service:
         now = clock()
         self._thread = ListenerThread()
         self._watchers: set[Watcher] = set()
-        self._transport = PeerTransport(
+        self._transport = PeerLinks(
             self.cluster,
             node,
             state.tls(node),
@@ -107,8 +107,10 @@ class Service:
             self._key_index,
         )
         self._turns = Turns(self._engine, self._thread.loop, now, self._publish, self.fail)
-        self._confirmer = Confirmer(lambda ticket: self._turns.happened(Asked(ticket)))
-        self._heights = Heights(lambda: self._engine.ledger.height)
+        self._confirmed_reads = ConfirmedReads(
+            lambda ticket: self._turns.happened(ReadRequested(ticket))
+        )
+        self._heights = HeightWaits(lambda: self._engine.ledger.height)
         self.submissions = Submissions(node, self._turns.happened)
         self.view = View(
             self.cluster,
@@ -116,7 +118,7 @@ class Service:
             self._transport,
             storage,
             self._turns,
-            self._confirmer,
+            self._confirmed_reads,
             self._heights,
             now,
         )
@@ -236,7 +238,7 @@ class Service:
         for admission in report.admissions:
             self.submissions.on_admission(admission)
         for confirmation in report.confirmations:
-            self._confirmer.on_confirmation(confirmation)
+            self._confirmed_reads.on_confirmation(confirmation)
         for applied in report.applied:
             self.submissions.on_applied(applied)
         if report.applied:

@@ -18,9 +18,9 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_keys import Known
 from benmo.ledger.transfers import Run
 from benmo.network.link import Link
-from benmo.network.peer_links import PeerTransport
-from benmo.node.confirmed_reads import Confirmer
-from benmo.node.height_waits import Heights
+from benmo.network.peer_links import PeerLinks
+from benmo.node.confirmed_reads import ConfirmedReads
+from benmo.node.height_waits import HeightWaits
 from benmo.node.turns import Turns
 from benmo.paxos.types import Ballot, NodeId
 from benmo.storage.node_storage import Storage
@@ -36,11 +36,11 @@ class View:
         self,
         cluster: Cluster,
         engine: Engine,
-        transport: PeerTransport,
+        transport: PeerLinks,
         storage: Storage,
         turns: Turns,
-        confirmer: Confirmer,
-        heights: Heights,
+        confirmed_reads: ConfirmedReads,
+        heights: HeightWaits,
         now: Callable[[], float],
     ) -> None:
         self.node = engine.settings.node
@@ -51,7 +51,7 @@ class View:
         self._transport = transport
         self._storage = storage
         self._turns = turns
-        self._confirmer = confirmer
+        self._confirmed_reads = confirmed_reads
         self._heights = heights
         self._now = now
 
@@ -126,7 +126,7 @@ class View:
 
         Waits until a quorum answers, for ever if need be.
         """
-        return await self._confirmer.height()
+        return await self._confirmed_reads.height()
 
     # The protocol and the links.
 

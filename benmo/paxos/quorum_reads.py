@@ -30,7 +30,7 @@ _OPEN_MAX = 16
 
 
 @dataclass(slots=True)
-class _Question:
+class _OpenRead:
     number: int
     heights: dict[NodeId, int]
 
@@ -42,14 +42,14 @@ class QuorumReads:
         self._settings = settings
         self._random = random
         self._number: int | None = None
-        self._open: dict[int, _Question] = {}
+        self._open: dict[int, _OpenRead] = {}
 
     def ask(self, ticket: int, own_height: int, step: Step) -> None:
         """Ask how far the chain may be; the answer comes under this ticket, or never."""
         if self._number is None:
             self._number = self._random.getrandbits(_FIRST_NUMBER_BITS)
         self._number += 1
-        self._open[ticket] = _Question(self._number, {self._settings.node: own_height})
+        self._open[ticket] = _OpenRead(self._number, {self._settings.node: own_height})
         if len(self._open) > _OPEN_MAX:
             del self._open[next(iter(self._open))]
         step.send_all(self._settings.peers, Confirm(self._number))

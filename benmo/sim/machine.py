@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import Asked, Event, Report, Submitted
+from benmo.engine.events import Event, ReadRequested, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Heartbeat, Message
@@ -229,6 +229,6 @@ def submitted(events: Iterable[Event]) -> list[Submitted]:
     return [event for event in events if isinstance(event, Submitted)]
 
 
-def asked(events: Iterable[Event]) -> list[Asked]:
+def asked(events: Iterable[Event]) -> list[ReadRequested]:
     """Those of a node's events in which somebody asks how far the chain may be."""
-    return [event for event in events if isinstance(event, Asked)]
+    return [event for event in events if isinstance(event, ReadRequested)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from benmo.engine.events import Asked, Event, LinkChanged, Received, Report, Submitted
+from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
@@ -274,7 +274,7 @@ class World:
         """Something came to a node: it turns to it soon, and to what else comes until then."""
         machine.inbox.append(event)
         work_s = self.plan.work_s
-        is_asked = isinstance(event, Asked)
+        is_asked = isinstance(event, ReadRequested)
         if is_asked or (isinstance(event, Received) and is_question(event.message)):
             dice = self._questions_dice
         else:
@@ -340,7 +340,7 @@ class World:
         if machine.engine is not None:
             self.counts["questions asked"] += 1
             self.trace.fault(self.now, f"at node {node} somebody asks how far the chain may be")
-            self.happen(machine, Asked(self._tickets))
+            self.happen(machine, ReadRequested(self._tickets))
 
 
 def _text(error: Exception) -> str:

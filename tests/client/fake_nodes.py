@@ -13,11 +13,11 @@ from benmo.client import AsyncClient
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeConnection
 from benmo.control.requests import (
-    Answer,
+    AnsweredRequest,
     BlockRead,
     BlocksRead,
+    ControlAnswer,
     Hurry,
-    Question,
     Ran,
     ReadBlocks,
     Watch,
@@ -31,7 +31,7 @@ from tests.support.keyed_chains import ListChain
 DEADLINE_S = 30.0
 
 
-Script = Callable[[Question], Answer | Exception | None]
+Script = Callable[[AnsweredRequest], ControlAnswer | Exception | None]
 """What a node answers; an exception is what becomes of the connection; None is silence."""
 
 
@@ -69,7 +69,7 @@ class FakeNode:
 
     def __init__(self, script: Script = lambda request: None) -> None:
         self.script = script
-        self.asked: list[Question] = []
+        self.asked: list[AnsweredRequest] = []
         self.asks_max = 1000
         self.refusals: list[StateError] = []
         self.connections: list[FakeConnection] = []
@@ -102,13 +102,15 @@ def with_client(test: Callable[[AsyncClient], Awaitable[object]]) -> Any:
     return asyncio.run(run())
 
 
-def answering(*answers: Callable[[int], Answer]) -> Callable[[Question], Answer]:
+def answering(
+    *answers: Callable[[int], ControlAnswer],
+) -> Callable[[AnsweredRequest], ControlAnswer]:
     """A script of answers, one after the other, each under its request's number."""
     rest = iter(answers)
     return lambda request: next(rest)(request.number)
 
 
-def status_at(height: int) -> Callable[[int], Answer]:
+def status_at(height: int) -> Callable[[int], ControlAnswer]:
     """What a node at this height answers to printStatus."""
     value: dict[str, Any] = {
         "node": 1,
@@ -135,7 +137,7 @@ def reads_of(chain: ListChain) -> list[BlockRead]:
 def serve_blocks(reads: list[BlockRead], at_a_time: int = 2) -> Script:
     """A node whose chain this is; it answers with a few blocks at a time."""
 
-    def script(request: Question) -> Answer | None:
+    def script(request: AnsweredRequest) -> ControlAnswer | None:
         if not isinstance(request, ReadBlocks):
             return None
         last = min(request.last, len(reads), request.first + at_a_time - 1)

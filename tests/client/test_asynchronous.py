@@ -20,7 +20,7 @@ from benmo.client import (
     Unavailable,
 )
 from benmo.control.connection import NodeGone, NotReached
-from benmo.control.requests import Answer, Decided, NotDone, Paid, Pay, Ran, Run
+from benmo.control.requests import ControlAnswer, DecidedRange, NotDone, Paid, Pay, Ran, RunLine
 from benmo.errors import StateError
 from tests.client.fake_nodes import (
     DEADLINE_S,
@@ -45,7 +45,7 @@ def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
 
 
 def test_a_decided_payment_has_a_receipt(node: FakeNode) -> None:
-    node.script = answering(lambda number: Paid(number, ((17, 18),), (Decided(15, 18, 7),)))
+    node.script = answering(lambda number: Paid(number, ((17, 18),), (DecidedRange(15, 18, 7),)))
     receipt = with_client(lambda client: client.transfer(10, 2, key="rent", memo="May"))
     assert (receipt.id, receipt.outcome, receipt.slot) == ("1-17", "decided", 7)
     assert receipt.payment == Payment(10, 2, "rent", "May")
@@ -56,14 +56,18 @@ def test_a_decided_payment_has_a_receipt(node: FakeNode) -> None:
     [
         (lambda n: NotDone(n, "node 1 has 0 to spend", True), Refused, "node 1 has 0 to spend"),
         (lambda n: NotDone(n, "log is full", False), QueueFull, "log is full"),
-        (lambda n: Paid(n, ((17, 18),), (Decided(17, 18, 7, (17,)),)), Refused, "1-17 .* void"),
+        (
+            lambda n: Paid(n, ((17, 18),), (DecidedRange(17, 18, 7, (17,)),)),
+            Refused,
+            "1-17 .* void",
+        ),
         (lambda n: Paid(n, ((17, 18),), (), "no quorum"), OutcomeUnknown, "not decided: no quorum"),
-        (lambda n: Paid(n, ((17, 18),), (Decided(1, 17, 6),), "slow"), OutcomeUnknown, "slow"),
+        (lambda n: Paid(n, ((17, 18),), (DecidedRange(1, 17, 6),), "slow"), OutcomeUnknown, "slow"),
     ],
     ids=["refused", "full", "void", "queued", "others decided"],
 )
 def test_what_is_not_decided_is_never_a_receipt_of_a_decision(
-    node: FakeNode, answer: Callable[[int], Answer], error: type[ClientError], text: str
+    node: FakeNode, answer: Callable[[int], ControlAnswer], error: type[ClientError], text: str
 ) -> None:
     node.script = answering(answer)
     with pytest.raises(error, match=text) as caught:
@@ -83,7 +87,7 @@ def test_what_was_sent_and_not_answered_is_unknown_and_named(node: FakeNode) -> 
 
 def test_of_what_is_queued_the_ids_are_named(node: FakeNode) -> None:
     node.script = answering(
-        lambda number: Paid(number, ((8, 9), (3, 4)), (Decided(3, 4, 2),), "why")
+        lambda number: Paid(number, ((8, 9), (3, 4)), (DecidedRange(3, 4, 2),), "why")
     )
     with pytest.raises(OutcomeUnknown) as caught:
         with_client(lambda client: client.transfer_many([Payment(1, 2, "a"), Payment(1, 3, "b")]))
@@ -102,12 +106,12 @@ def test_queued_is_an_answer_for_whoever_asked_for_that(node: FakeNode) -> None:
     "answer",
     [
         lambda number: Paid(number, (), ()),
-        lambda number: Paid(number, ((1, 3),), (Decided(1, 3, 1),)),
+        lambda number: Paid(number, ((1, 3),), (DecidedRange(1, 3, 1),)),
         lambda number: Ran(number, 0, "hello", False),
     ],
 )
 def test_a_node_that_answers_something_else_is_not_believed(
-    node: FakeNode, answer: Callable[[int], Answer]
+    node: FakeNode, answer: Callable[[int], ControlAnswer]
 ) -> None:
     """But the payment was sent, so it may have been made."""
     node.script = answering(answer)
@@ -121,7 +125,7 @@ def test_a_node_that_answers_something_else_is_not_believed(
 
 def test_a_node_that_comes_in_time_is_waited_for(node: FakeNode) -> None:
     node.refusals = [AWAY] * 5
-    node.script = answering(lambda number: Paid(number, ((1, 2),), (Decided(1, 2, 1),)))
+    node.script = answering(lambda number: Paid(number, ((1, 2),), (DecidedRange(1, 2, 1),)))
     assert with_client(lambda client: client.transfer(10, 2)).outcome == "decided"
 
 
@@ -153,7 +157,7 @@ def test_a_watcher_waits_as_long_as_he_said_also_for_the_first_block(node: FakeN
     status = status_at(3)
     blocks = serve_blocks(reads_of(a_chain(4)))
     node.script = lambda request: (
-        status(request.number) if isinstance(request, Run) else blocks(request)
+        status(request.number) if isinstance(request, RunLine) else blocks(request)
     )
 
     async def test() -> int:
@@ -180,7 +184,7 @@ def test_what_trying_again_does_not_help_is_said_at_once(node: FakeNode) -> None
 
 
 def test_a_connection_that_was_lost_meanwhile_is_made_again(node: FakeNode) -> None:
-    node.script = answering(*[lambda number: Paid(number, ((1, 2),), (Decided(1, 2, 1),))] * 2)
+    node.script = answering(*[lambda number: Paid(number, ((1, 2),), (DecidedRange(1, 2, 1),))] * 2)
 
     async def test(client: AsyncClient) -> None:
         await client.transfer(1, 2)
@@ -200,7 +204,7 @@ def test_each_caller_waits_for_the_connection_as_long_as_he_said(node: FakeNode)
         await asyncio.sleep(0)
         with pytest.raises(NotConnected):
             await client.transfer(1, 2, timeout_s=0.01)
-        node.script = answering(lambda number: Paid(number, ((1, 2),), (Decided(1, 2, 1),)))
+        node.script = answering(lambda number: Paid(number, ((1, 2),), (DecidedRange(1, 2, 1),)))
         node.gate.set()
         assert (await patient).outcome == "decided"
 
@@ -215,7 +219,7 @@ def test_whoever_comes_first_in_a_hurry_does_not_spoil_it_for_the_patient(node: 
         patient = asyncio.ensure_future(client.transfer(1, 2, timeout_s=DEADLINE_S))
         with pytest.raises(NotConnected):
             await hasty
-        node.script = answering(lambda number: Paid(number, ((1, 2),), (Decided(1, 2, 1),)))
+        node.script = answering(lambda number: Paid(number, ((1, 2),), (DecidedRange(1, 2, 1),)))
         node.gate.set()
         assert (await patient).outcome == "decided"
 
@@ -258,7 +262,7 @@ def test_a_caller_who_is_cancelled_leaves_the_others_their_connection(node: Fake
         stays = asyncio.ensure_future(client.transfer(1, 2))
         await asyncio.sleep(0)
         gone.cancel()
-        node.script = answering(lambda number: Paid(number, ((1, 2),), (Decided(1, 2, 1),)))
+        node.script = answering(lambda number: Paid(number, ((1, 2),), (DecidedRange(1, 2, 1),)))
         node.gate.set()
         assert (await stays).outcome == "decided"
         assert gone.cancelled()

@@ -18,17 +18,17 @@ from benmo.client import (
 )
 from benmo.control.connection import NodeGone
 from benmo.control.requests import (
-    Answer,
+    AnsweredRequest,
     BalancesRead,
     BlockRead,
     BlocksRead,
-    Decided,
+    ControlAnswer,
+    DecidedRange,
     Find,
     Found,
     FoundTransfer,
     NotDone,
     Paid,
-    Question,
     ReadBalances,
     ReadBlocks,
 )
@@ -94,7 +94,7 @@ def test_a_payment_that_was_decided_before_is_not_told_to_be_only_queued(node: F
 
     async def test(client: AsyncClient) -> None:
         node.script = answering(
-            lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 5),), "", 5),
+            lambda n: Paid(n, ((1, 2),), (DecidedRange(1, 2, 5),), "", 5),
             lambda n: Paid(n, ((1, 2),), (), "why", 4),
             lambda n: Paid(n, ((2, 3),), (), "why", 4),
             lambda n: Paid(n, ((1, 2),), (), "why", 5),
@@ -126,7 +126,7 @@ def test_what_a_watcher_saw_is_not_undone_by_balances(node: FakeNode) -> None:
 # Heights never go back.
 
 
-def balances_at(height: int) -> Callable[[int], Answer]:
+def balances_at(height: int) -> Callable[[int], ControlAnswer]:
     return lambda number: BalancesRead(number, ((1, 100),), height)
 
 
@@ -139,7 +139,9 @@ def test_balances_are_asked_for_at_no_lower_height_than_anything_shown_before(
         node.script = answering(balances_at(2), balances_at(2))
         await client.balances()
         await client.balances()
-        node.script = answering(lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 4),)), balances_at(4))
+        node.script = answering(
+            lambda n: Paid(n, ((1, 2),), (DecidedRange(1, 2, 4),)), balances_at(4)
+        )
         await client.transfer(1, 2)
         await client.balances(confirmed=True)
         node.script = serve_blocks(reads)
@@ -155,11 +157,13 @@ def test_balances_are_asked_for_at_no_lower_height_than_anything_shown_before(
     assert with_client(test) == [0, 2, 4, 6, 9]
 
 
-FIRST: dict[str, tuple[Callable[[int], Answer], Callable[[AsyncClient], Awaitable[object]]]] = {
+FIRST: dict[
+    str, tuple[Callable[[int], ControlAnswer], Callable[[AsyncClient], Awaitable[object]]]
+] = {
     "balances": (balances_at(5), lambda client: client.balances()),
     "status": (status_at(5), lambda client: client.status()),
     "a receipt": (
-        lambda n: Paid(n, ((1, 2),), (Decided(1, 2, 5),)),
+        lambda n: Paid(n, ((1, 2),), (DecidedRange(1, 2, 5),)),
         lambda client: client.transfer(1, 2),
     ),
 }
@@ -175,7 +179,7 @@ LATER: dict[str, Callable[[AsyncClient], Awaitable[object]]] = {
 def at_height(height: int, of_balances: int) -> Script:
     """A node at this height; it may say another one with the balances."""
 
-    def script(request: Question) -> Answer:
+    def script(request: AnsweredRequest) -> ControlAnswer:
         match request:
             case ReadBalances():
                 return balances_at(of_balances)(request.number)
@@ -307,7 +311,7 @@ async def take(client: AsyncClient, count: int, first: int | None = None) -> lis
 def test_a_watcher_goes_on_after_a_lost_connection_where_it_was(node: FakeNode) -> None:
     serve = serve_blocks(reads_of(a_chain(5)), 1)
 
-    def script(request: Question) -> Answer | Exception | None:
+    def script(request: AnsweredRequest) -> ControlAnswer | Exception | None:
         if isinstance(request, ReadBlocks) and len(node.asked) % 2:
             return NodeGone("node 1 is gone")
         return serve(request)

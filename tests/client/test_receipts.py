@@ -7,7 +7,7 @@ import pytest
 from benmo.client import Payment, Receipt
 from benmo.client.errors import Inconsistent
 from benmo.client.receipts import Receipts
-from benmo.control.requests import Decided, Paid
+from benmo.control.requests import DecidedRange, Paid
 from benmo.ledger.transfers import Payments
 
 PAYMENTS = Payments(
@@ -17,12 +17,12 @@ RANGES = ((8, 10), (3, 4), (10, 12))
 """The third was known before, as transfer 3."""
 
 
-def receipts(*decided: Decided) -> Receipts:
+def receipts(*decided: DecidedRange) -> Receipts:
     return Receipts(1, PAYMENTS, Paid(1, RANGES, decided))
 
 
 def test_each_payment_has_its_number_its_slot_and_its_outcome() -> None:
-    made = receipts(Decided(10, 20, 9, (11,)), Decided(3, 4, 2), Decided(7, 9, 8))
+    made = receipts(DecidedRange(10, 20, 9, (11,)), DecidedRange(3, 4, 2), DecidedRange(7, 9, 8))
     expected = [
         Receipt("1-8", Payment(10, 2, "k", None), "decided", 8),
         Receipt("1-9", Payment(20, 3, None, "m"), "queued", None),
@@ -40,24 +40,24 @@ def test_each_payment_has_its_number_its_slot_and_its_outcome() -> None:
 
 
 def test_receipts_are_shown_by_what_became_of_them() -> None:
-    some = receipts(Decided(10, 20, 9, (11,)), Decided(3, 4, 2), Decided(7, 9, 8))
+    some = receipts(DecidedRange(10, 20, 9, (11,)), DecidedRange(3, 4, 2), DecidedRange(7, 9, 8))
     assert repr(some) == "<5 receipts of node 1, not all decided, 1 refused>"
-    assert repr(receipts(Decided(3, 12, 5))) == "<5 receipts of node 1, decided, 0 refused>"
+    assert repr(receipts(DecidedRange(3, 12, 5))) == "<5 receipts of node 1, decided, 0 refused>"
 
 
 def test_all_are_decided_only_if_no_number_is_missing() -> None:
-    known = Decided(3, 4, 2)
-    assert receipts(known, Decided(8, 12, 5)).is_decided
-    assert receipts(Decided(10, 12, 6), known, Decided(4, 10, 5)).is_decided
-    assert not receipts(Decided(8, 12, 5)).is_decided
-    assert not receipts(known, Decided(8, 11, 5)).is_decided
-    assert not receipts(known, Decided(9, 12, 5)).is_decided
-    assert not receipts(known, Decided(8, 9, 5), Decided(10, 12, 6)).is_decided
+    known = DecidedRange(3, 4, 2)
+    assert receipts(known, DecidedRange(8, 12, 5)).is_decided
+    assert receipts(DecidedRange(10, 12, 6), known, DecidedRange(4, 10, 5)).is_decided
+    assert not receipts(DecidedRange(8, 12, 5)).is_decided
+    assert not receipts(known, DecidedRange(8, 11, 5)).is_decided
+    assert not receipts(known, DecidedRange(9, 12, 5)).is_decided
+    assert not receipts(known, DecidedRange(8, 9, 5), DecidedRange(10, 12, 6)).is_decided
     assert not receipts().is_decided and receipts().slots == ()
 
 
 def test_a_refusal_of_somebody_elses_is_not_counted() -> None:
-    assert receipts(Decided(1, 12, 5, (1, 2, 5))).refused == 0
+    assert receipts(DecidedRange(1, 12, 5, (1, 2, 5))).refused == 0
 
 
 @pytest.mark.parametrize("place", [5, -6])
@@ -77,7 +77,7 @@ def test_what_does_not_answer_each_payment_once_is_not_believed(
 
 
 def test_each_void_transfer_of_a_block_is_refused() -> None:
-    made = receipts(Decided(8, 12, 5, (8, 11)), Decided(3, 4, 5))
+    made = receipts(DecidedRange(8, 12, 5, (8, 11)), DecidedRange(3, 4, 5))
     assert [each.outcome for each in made] == [
         "refused",
         "decided",
@@ -91,19 +91,19 @@ def test_each_void_transfer_of_a_block_is_refused() -> None:
 @pytest.mark.parametrize(
     "decided",
     [
-        (Decided(1, 10, 1), Decided(2, 3, 2)),
-        (Decided(8, 12, 1), Decided(8, 12, 1)),
-        (Decided(8, 10, 1), Decided(9, 12, 2)),
-        (Decided(8, 12, 5, (7,)),),
-        (Decided(8, 12, 5, (12,)),),
-        (Decided(8, 12, 5, (9, 12)),),
-        (Decided(8, 8, 5),),
-        (Decided(9, 8, 5),),
-        (Decided(8, 12, 0),),
-        (Decided(8, 12, -1),),
+        (DecidedRange(1, 10, 1), DecidedRange(2, 3, 2)),
+        (DecidedRange(8, 12, 1), DecidedRange(8, 12, 1)),
+        (DecidedRange(8, 10, 1), DecidedRange(9, 12, 2)),
+        (DecidedRange(8, 12, 5, (7,)),),
+        (DecidedRange(8, 12, 5, (12,)),),
+        (DecidedRange(8, 12, 5, (9, 12)),),
+        (DecidedRange(8, 8, 5),),
+        (DecidedRange(9, 8, 5),),
+        (DecidedRange(8, 12, 0),),
+        (DecidedRange(8, 12, -1),),
     ],
 )
-def test_what_no_chain_can_have_decided_is_not_believed(decided: tuple[Decided, ...]) -> None:
+def test_what_no_chain_can_have_decided_is_not_believed(decided: tuple[DecidedRange, ...]) -> None:
     with pytest.raises(Inconsistent):
         receipts(*decided)
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from benmo.commands.node_status import NodeSnapshot, PeerStatus, UndecidedProposal
 from benmo.control.requests import (
-    Answer,
     BalancesRead,
     BlockRead,
     BlocksRead,
-    Decided,
+    ControlAnswer,
+    ControlRequest,
+    DecidedRange,
     Find,
     Found,
     FoundTransfer,
@@ -28,8 +29,7 @@ from benmo.control.requests import (
     ReadBalances,
     ReadBlocks,
     ReadUsage,
-    Request,
-    Run,
+    RunLine,
     Shown,
     Told,
     UsageRead,
@@ -72,7 +72,7 @@ snapshots = st.builds(
 )
 
 REQUESTS: dict[type, st.SearchStrategy[Any]] = {
-    Run: st.builds(Run, integers, texts, texts),
+    RunLine: st.builds(RunLine, integers, texts, texts),
     Watch: st.just(Watch()),
     Hurry: st.just(Hurry()),
     Pay: st.builds(Pay, integers, payments, seconds),
@@ -89,7 +89,7 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
         Paid,
         integers,
         st.lists(st.tuples(integers, integers)).map(tuple),
-        st.lists(st.builds(Decided, integers, integers, integers, columns)).map(tuple),
+        st.lists(st.builds(DecidedRange, integers, integers, integers, columns)).map(tuple),
         texts,
         integers,
     ),
@@ -109,8 +109,8 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
 
 
 def test_every_kind_is_tried() -> None:
-    assert set(REQUESTS) == set(get_args(Request))
-    assert set(ANSWERS) == set(get_args(Answer))
+    assert set(REQUESTS) == set(get_args(ControlRequest))
+    assert set(ANSWERS) == set(get_args(ControlAnswer))
 
 
 @pytest.mark.parametrize("kind", REQUESTS)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from math import inf
 from typing import Any
 
-from benmo.node.height_waits import Heights
+from benmo.node.height_waits import HeightWaits
 
 
 def in_a_loop(test: Coroutine[Any, Any, None]) -> None:
@@ -19,7 +19,7 @@ class Tower:
 
     def __init__(self) -> None:
         self.height = 0
-        self.heights = Heights(lambda: self.height)
+        self.heights = HeightWaits(lambda: self.height)
 
     async def grow(self, height: int) -> None:
         self.height = height

@@ -296,7 +296,7 @@ def test_a_node_that_stopped_does_not_answer_and_nothing_hangs(state: StateDirec
 def test_who_says_nothing_is_left_and_the_next_one_served(
     state: StateDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benmo.node.metrics._Handler.timeout", 0.05)
+    monkeypatch.setattr("benmo.node.metrics._ScrapeHandler.timeout", 0.05)
     with metered_service(state) as (_, port), socket.create_connection((HOST, port)) as silent:
         assert scrape(port)["benmo_up", ()] == 1
         silent.settimeout(60)

@@ -13,7 +13,7 @@ import pytest
 from benmo.engine.events import Admission, Submitted
 from benmo.errors import Refused
 from benmo.ledger.transfers import Payments, Run
-from benmo.node.decision_waits import Paid
+from benmo.node.decision_waits import PaymentState
 from benmo.node.submissions import Submissions
 from tests.support.keyed_chains import ListChain
 
@@ -28,6 +28,18 @@ class Asked:
         self.submitted: list[Submitted] = []
         self.submissions = Submissions(1, self.submitted.append)
 
+    async def pay(self, wait_s: float) -> PaymentState:
+        """Pay `PAYMENT` and wait this long, in seconds; what is known of it then."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        pending = self.submissions.ask(
+            PAYMENT, wait_s, lambda _: None if done.done() else done.set_result(None)
+        )
+        try:
+            await done
+            return pending.result()
+        finally:
+            pending.forget()
+
     async def until_submitted(self) -> int:
         """The ticket."""
         while not self.submitted:
@@ -36,7 +48,7 @@ class Asked:
 
     @property
     def waiting(self) -> int:
-        return len(self.submissions._awaited)
+        return len(self.submissions._waits)
 
 
 def in_a_loop(test: Coroutine[Any, Any, None]) -> None:
@@ -46,7 +58,7 @@ def in_a_loop(test: Coroutine[Any, Any, None]) -> None:
 def test_a_payment_waits_for_its_decision_and_leaves_nothing_behind() -> None:
     async def test() -> None:
         asked = Asked()
-        paying = asyncio.ensure_future(asked.submissions.pay(PAYMENT, 30.0))
+        paying = asyncio.ensure_future(asked.pay(30.0))
         asked.submissions.on_admission(Admission(await asked.until_submitted(), RUN, height=4))
         assert asked.waiting == 1
         asked.submissions.on_applied(ListChain().decide(RUN))
@@ -60,9 +72,9 @@ def test_a_payment_waits_for_its_decision_and_leaves_nothing_behind() -> None:
 def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     async def test() -> None:
         asked = Asked()
-        paying = asyncio.ensure_future(asked.submissions.pay(PAYMENT, 0.001))
+        paying = asyncio.ensure_future(asked.pay(0.001))
         asked.submissions.on_admission(Admission(await asked.until_submitted(), RUN))
-        assert await paying == Paid(((1, 2),), (), is_decided=False)
+        assert await paying == PaymentState(((1, 2),), (), is_decided=False)
         assert asked.waiting == 0
 
     in_a_loop(test())
@@ -71,7 +83,7 @@ def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
 def test_who_is_cancelled_at_the_moment_of_the_admission_leaves_nothing_behind() -> None:
     async def test() -> None:
         asked = Asked()
-        paying = asyncio.ensure_future(asked.submissions.pay(PAYMENT, 30.0))
+        paying = asyncio.ensure_future(asked.pay(30.0))
         asked.submissions.on_admission(Admission(await asked.until_submitted(), RUN))
         paying.cancel()
         await asyncio.wait([paying])
@@ -101,7 +113,7 @@ def test_a_payment_that_was_answered_ends_without_the_collector_of_cycles() -> N
 def test_a_refusal_is_raised() -> None:
     async def test() -> None:
         asked = Asked()
-        paying = asyncio.ensure_future(asked.submissions.pay(PAYMENT, 30.0))
+        paying = asyncio.ensure_future(asked.pay(30.0))
         asked.submissions.on_admission(Admission(await asked.until_submitted(), None, "no money"))
         with pytest.raises(Refused, match="no money"):
             await paying

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benmo.engine.events import Asked, LinkChanged, Received
+from benmo.engine.events import LinkChanged, ReadRequested, Received
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Blocks, Confirm, Confirmed, Decide
@@ -193,7 +193,7 @@ def confirmed(cluster: Cluster, node: int) -> list[int]:
 
 
 def ask_node(cluster: Cluster, node: int, ticket: int = 1) -> None:
-    report = cluster.engine(node).turn([Asked(ticket)], cluster.now)
+    report = cluster.engine(node).turn([ReadRequested(ticket)], cluster.now)
     cluster.machines[node].reports.append(report)
 
 

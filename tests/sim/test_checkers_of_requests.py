@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.engine.events import Admission, Asked, Report, Submitted
+from benmo.engine.events import Admission, ReadRequested, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import Known
@@ -218,7 +218,7 @@ def _told(ticket: int, height: int) -> Turn:
 
 
 def _asked(checker: Linearizable, machine: Machine, ticket: int = 7) -> None:
-    checker.on_asked(machine, Asked(ticket))
+    checker.on_asked(machine, ReadRequested(ticket))
 
 
 def test_linearizable_wants_every_slot_that_was_decided_before_the_question() -> None:

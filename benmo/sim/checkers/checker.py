@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from benmo.engine.events import Asked, Submitted
+from benmo.engine.events import ReadRequested, Submitted
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
@@ -57,7 +57,7 @@ class Checker:
     def on_submitted(self, machine: Machine, event: Submitted) -> None:
         """Somebody at a node wants to pay; no answer yet."""
 
-    def on_asked(self, machine: Machine, event: Asked) -> None:
+    def on_asked(self, machine: Machine, event: ReadRequested) -> None:
         """A node's engine is just going to be asked how far the chain may be."""
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:

@@ -7,7 +7,7 @@ and the node reaches the height that it was told.
 
 from __future__ import annotations
 
-from benmo.engine.events import Asked
+from benmo.engine.events import ReadRequested
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
 from benmo.paxos.types import NodeId
@@ -45,7 +45,7 @@ class Linearizable(Checker):
             case Promise(_, height, _) | Heartbeat(height, _) | Blocks(_, height) | Behind(height):
                 self._shown = max(self._shown, height)
 
-    def on_asked(self, machine: Machine, event: Asked) -> None:
+    def on_asked(self, machine: Machine, event: ReadRequested) -> None:
         self._asked[event.ticket] = (machine.node, self._shown)
 
     def on_death(self, machine: Machine) -> None:
