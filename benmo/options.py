@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from benmo.commands.answers import FORMATS, Status
-from benmo.errors import StateError
+from benmo.errors import Failure
 
 state_dir_option = click.option(
     "--state-dir",
@@ -28,7 +28,7 @@ format_option = click.option(
 )
 
 
-def die(error: StateError) -> NoReturn:
+def die(reason: Failure | str) -> NoReturn:
     """One line to standard error, and a non-zero exit status."""
-    click.echo(f"benmo: {error}", err=True)
+    click.echo(f"benmo: {reason}", err=True)
     sys.exit(Status.REFUSED)

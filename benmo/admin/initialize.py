@@ -22,7 +22,7 @@ from benmo.cluster import (
     StateDirectory,
     write_private,
 )
-from benmo.errors import StateError
+from benmo.errors import Failure, StateError
 from benmo.options import die, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.storage.disk import RealDisk
@@ -111,10 +111,10 @@ def main(
         with no_node_running(state):
             _ask(state, yes)
             make_anew(state, cluster)
-    except StateError as error:
+    except Failure as error:
         die(error)
     except OSError as error:
-        die(StateError(f"{error.filename or state_dir}: {error.strerror}"))
+        die(f"{error.filename or state_dir}: {error.strerror}")
     _explain(state, cluster)
 
 
@@ -172,14 +172,14 @@ def _require_host(name: str) -> None:
 
 @contextmanager
 def no_node_running(state: StateDirectory) -> Iterator[None]:
-    """As long as this lasts, no node runs here. Raises `StateError` if one does."""
+    """As long as this lasts, no node runs here. Raises `Failure` if one does."""
     with ExitStack() as held:
         for path in state.node_directories():
             if path.is_dir():
                 try:
                     held.callback(DirectoryLock(path).release)
                 except DirectoryInUse as error:
-                    raise StateError(f"{error.where}: stop the nodes first") from error
+                    raise Failure(f"{error.where}: stop the nodes first") from error
         yield
 
 
@@ -188,7 +188,7 @@ def _ask(state: StateDirectory, yes: bool) -> None:
     if not loss or yes:
         return
     if not sys.stdin.isatty():
-        raise StateError(f"{state.path} holds {loss}: --yes wipes it")
+        raise Failure(f"{state.path} holds {loss}: --yes wipes it")
     click.confirm(f"{state.path} holds {loss}. Wipe it?", abort=True)
 
 

@@ -13,7 +13,7 @@ from benmo.cluster import StateDirectory
 from benmo.commands.node_status import NodeStatus
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Ran, RunLine
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import NodeId
 from benmo.typed_json import from_json
@@ -34,7 +34,7 @@ def status(output_format: str, state_dir: Path) -> None:
     state = StateDirectory(state_dir)
     try:
         nodes = state.load().ids
-    except StateError as error:
+    except Failure as error:
         die(error)
     answer = cluster_table(asyncio.run(ask_all(state, nodes)))
     rendered = answer.rendered(output_format)

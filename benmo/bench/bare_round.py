@@ -30,7 +30,7 @@ from random import Random
 
 from benmo.bench.figures import BareRound, Spread
 from benmo.cluster import StateDirectory
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.ledger.blocks import Block, decode_block, encode_block
 from benmo.ledger.transfers import Run
 from benmo.network.certificates import client_context, server_context
@@ -136,14 +136,14 @@ class _Leader:
     def _take_answers(self) -> None:
         ready = self._poll.poll(_DEADLINE_S)
         if not ready:
-            raise StateError("a process of the bare round does not answer")
+            raise Failure("a process of the bare round does not answer")
         for descriptor, _ in ready:
             follower = self._by_descriptor[descriptor]
             received = len(follower.recv(4096))
             if isinstance(follower, ssl.SSLSocket) and follower.pending():
                 received += len(follower.recv(4096))
             if not received:
-                raise StateError("a process of the bare round ended: is the disk full?")
+                raise Failure("a process of the bare round ended: is the disk full?")
             self._answered[follower] += received
 
 
@@ -163,7 +163,7 @@ class _Process:
         )
         self._process.start()
         if not here.poll(_DEADLINE_S):
-            raise StateError("a process of the bare round does not start")
+            raise Failure("a process of the bare round does not start")
         self.socket = socket.create_connection(("127.0.0.1", here.recv()))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:

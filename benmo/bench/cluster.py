@@ -15,7 +15,7 @@ from benmo.client import AsyncClient, ClientError
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.control.connection import NodeConnection, connect
 from benmo.control.requests import Hurry, ReadUsage, UsageRead
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.network.ports import free_ports
 from benmo.paxos.types import NodeId, Tenure
 
@@ -102,10 +102,10 @@ class BenchCluster:
         while True:
             try:
                 return await connect(self.state, node)
-            except StateError:
+            except Failure:
                 process = self._processes[node]
                 if not process.is_running:
-                    raise StateError(f"node {node} ended {process.how_it_ended}") from None
+                    raise Failure(f"node {node} ended {process.how_it_ended}") from None
                 if time.monotonic() > end:
                     raise
                 await asyncio.sleep(_POLL_S)

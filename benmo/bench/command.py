@@ -25,7 +25,7 @@ from benmo.bench.load import Pay, batch, run_load, single
 from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.options import die
 from benmo.paxos.types import NodeId
 from benmo.typed_json import to_json
@@ -233,10 +233,10 @@ def bench(
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
             running.measure()
-    except StateError as error:
+    except Failure as error:
         die(error)
     except ClientError as error:
-        die(StateError(str(error)))
+        die(Failure(str(error)))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
         sys.exit(_STOPPED)

@@ -7,7 +7,7 @@ import asyncio
 from benmo.client.errors import NotConnected
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeConnection, NotReached, connect
-from benmo.errors import StateError
+from benmo.errors import Failure
 
 _AGAIN_S = (0.05, 1.0)
 
@@ -43,7 +43,7 @@ class Connector:
                     raise NotConnected(reason) from error
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _AGAIN_S[1])
-            except StateError as error:
+            except Failure as error:
                 raise NotConnected(str(error)) from error
         return self._connection
 
@@ -75,6 +75,6 @@ class Connector:
         connection = await connect(self._state, self._node)
         if self._cluster not in ("", connection.cluster):
             connection.abort()
-            raise StateError(f"{self._state.path} is another cluster's now: begin a new client")
+            raise Failure(f"{self._state.path} is another cluster's now: begin a new client")
         self._cluster = connection.cluster
         self._connection = connection

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class AttachedNode:
-    """A connection to a running node, in a thread of its own. Raises `StateError` if there is none.
+    """A connection to a running node, in a thread of its own. Raises `Failure` if there is none.
 
     Its methods may be called from any thread.
     """

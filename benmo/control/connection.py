@@ -19,7 +19,7 @@ from benmo.control.requests import (
     decode_answer,
     encode,
 )
-from benmo.errors import ProtocolError, Refused, StateError
+from benmo.errors import Failure, ProtocolError, Refused
 from benmo.network.certificates import client_context, peer_identity
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
@@ -27,11 +27,11 @@ from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
 
 
-class NodeGone(StateError):
+class NodeGone(Failure):
     """The node ended, or its connection did, before it answered."""
 
 
-class NotReached(StateError):
+class NotReached(Failure):
     """The node can't be reached, so nothing was sent to it."""
 
 
@@ -130,7 +130,7 @@ def payload_of(request: AnsweredRequest) -> bytes:
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     """Connect to a running node, with its own certificate.
 
-    Raises `NotReached`, or another `StateError` where trying again won't help.
+    Raises `NotReached`, or another `Failure` where trying again won't help.
     """
     cluster = state.load_node(node)
     context = client_context(state.tls(node))

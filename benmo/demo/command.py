@@ -17,7 +17,7 @@ from benmo.admin.initialize import NODES_MAX, seconds_range
 from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
-from benmo.errors import StateError
+from benmo.errors import CannotStart, Failure
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.repl.batch import standard_input
@@ -97,7 +97,7 @@ def demo(
             status = _run(state, wishes, commands, output_format)
     except KeyboardInterrupt:
         status = Status.UNKNOWN
-    except StateError as error:
+    except Failure as error:
         die(error)
     sys.exit(status)
 
@@ -121,7 +121,7 @@ def _ask_for_ports(reason: str, port: int) -> bool:
 
 
 def _name_the_option(reason: str, port: int) -> bool:
-    raise StateError(f"{reason}. These are free: --port {port}")
+    raise CannotStart(f"{reason}. These are free: --port {port}")
 
 
 def banner(state: StateDirectory, prepared: Prepared) -> str:

@@ -16,7 +16,7 @@ from benmo.demo.handlers import ask_all, gone, run_at
 from benmo.demo.links import read_node
 from benmo.demo.stage import Stage
 from benmo.demo.table import DemoCommand, command_meant
-from benmo.errors import NotUnderstood, Refused, StateError
+from benmo.errors import Failure, NotUnderstood, Refused
 
 
 class DemoRunner:
@@ -35,7 +35,7 @@ class DemoRunner:
             answer = refusal(Status.REFUSED, str(error))
         except NodeGone as error:
             answer = gone(error)
-        except StateError as error:
+        except Failure as error:
             answer = refusal(Status.REFUSED, str(error))
         return answer.rendered(output_format)
 

@@ -16,7 +16,7 @@ from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
 from benmo.demo.node_threads import at_once
-from benmo.errors import Refused, StateError
+from benmo.errors import Failure, Refused
 from benmo.network.link import Link
 from benmo.notices import Notice
 from benmo.paxos.types import NodeId
@@ -149,19 +149,19 @@ class Fleet:
         at_once(self._await_quorum, self._answering())
 
     def restart(self, nodes: Sequence[NodeId]) -> None:
-        """Kill those that run, wait for their real exit, start all. Raises `StateError`."""
+        """Kill those that run, wait for their real exit, start all. Raises `Failure`."""
         self.kill([node for node in nodes if self.is_running(node)])
         failed = self.start(nodes)
         if failed:
-            raise StateError("; ".join(failed.values()))
+            raise Failure("; ".join(failed.values()))
 
     def kill(self, nodes: Sequence[NodeId]) -> None:
-        """Kill these and wait for their real exit. Raises `StateError` if one stays."""
+        """Kill these and wait for their real exit. Raises `Failure` if one stays."""
         for node in nodes:
             self._processes[node].kill()
         for node in nodes:
             if not self._processes[node].until_ended(_EXIT_S):
-                raise StateError(f"process {self.process_id(node)} of node {node} does not end")
+                raise Failure(f"process {self.process_id(node)} of node {node} does not end")
 
     def pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
@@ -252,7 +252,7 @@ class Fleet:
         while process.is_running:
             try:
                 attached = AttachedNode(self._state, node)
-            except StateError as error:
+            except Failure as error:
                 if time.monotonic() > end:
                     return str(error)
                 time.sleep(_POLL_S)

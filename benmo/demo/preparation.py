@@ -13,7 +13,7 @@ import msgspec
 
 from benmo.admin.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
-from benmo.errors import StateError
+from benmo.errors import CannotStart, StateError
 from benmo.network.ports import holder_of
 from benmo.paxos.types import Tenure
 
@@ -49,18 +49,18 @@ class Prepared:
 Offer = Callable[[str, int], bool]
 """Asks whether the ports from that one on may be used, having said what is wrong with the others.
 
-Raises `StateError` where there is nobody to ask.
+Raises `CannotStart` where there is nobody to ask.
 """
 
 
 def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepared:
     """Make a cluster, or keep the one that is there, with the settings that are wished for.
 
-    Nothing is wiped or written if a node runs there or the ports aren't free. Raises `StateError`.
+    Nothing is wiped or written if a node runs there or the ports aren't free. Raises `CannotStart`.
     """
     is_new = wishes.fresh or not state.cluster_file.exists()
     if is_new and not wishes.fresh and state.node_directories():
-        raise StateError(
+        raise CannotStart(
             f"{state.cluster_file} is missing, but there are nodes beside it: --fresh wipes them "
             f"and makes a new cluster"
         )
@@ -72,7 +72,7 @@ def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepa
             elif cluster != state.load():
                 write_cluster(state, cluster)
         except OSError as error:
-            raise StateError(f"{error.filename or state.path}: {error.strerror}") from error
+            raise CannotStart(f"{error.filename or state.path}: {error.strerror}") from error
     return Prepared(cluster, is_new)
 
 
@@ -83,7 +83,7 @@ def _nobody_else(state: StateDirectory) -> Iterator[None]:
         try:
             held.enter_context(no_node_running(state))
         except StateError as error:
-            raise StateError(
+            raise CannotStart(
                 f"{error}. A demo runs there already, or nodes do: end them, or run another demo "
                 f"beside them with a --state-dir and a --port of its own"
             ) from error
@@ -116,7 +116,7 @@ def _kept(state: StateDirectory, wishes: ClusterWishes) -> Cluster:
 
 def _require_same(state: StateDirectory, option: str, wished: int | None, found: int) -> None:
     if wished is not None and wished != found:
-        raise StateError(
+        raise CannotStart(
             f"{state.path} holds a cluster with --{option} {found}, not {wished}: "
             f"--fresh wipes it, another --state-dir leaves it alone"
         )
@@ -125,7 +125,7 @@ def _require_same(state: StateDirectory, option: str, wished: int | None, found:
 def _moved(cluster: Cluster, port: int) -> Cluster:
     """The same cluster at the ports from this one on."""
     if port + len(cluster.nodes) - 1 > 65535:
-        raise StateError(f"there are no {len(cluster.nodes)} ports from {port} on")
+        raise CannotStart(f"there are no {len(cluster.nodes)} ports from {port} on")
     nodes = tuple(
         msgspec.structs.replace(address, port=port + index)
         for index, address in enumerate(cluster.nodes)
@@ -141,12 +141,12 @@ def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
             return cluster
         other = _free_range(cluster)
         if not offer(f"port {taken.port} is in use{holder_of(taken.port)}", other):
-            raise StateError(f"port {taken.port} is in use: --port says which to use instead")
+            raise CannotStart(f"port {taken.port} is in use: --port says which to use instead")
         cluster = _moved(cluster, other)
 
 
 def _is_free(address: NodeAddress) -> bool:
-    """Whether a node could listen there. Raises `StateError` if that isn't this machine."""
+    """Whether a node could listen there. Raises `CannotStart` if that isn't this machine."""
     try:
         with socket.create_server((address.host, address.port)):
             return True
@@ -154,18 +154,18 @@ def _is_free(address: NodeAddress) -> bool:
         if error.errno == errno.EADDRINUSE:
             return False
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StateError(
+        raise CannotStart(
             f"{address}: {reason}. The demo runs all nodes on this machine: "
             f"another --state-dir has room for a new cluster"
         ) from error
 
 
 def _free_range(cluster: Cluster) -> int:
-    """The first of as many free ports. Raises `StateError` if there are none."""
+    """The first of as many free ports. Raises `CannotStart` if there are none."""
     first = cluster.nodes[0].port
     count = len(cluster.nodes)
     port: int
     for port in (*range(first + _NEXT_RANGE, 65_536 - count, _NEXT_RANGE), *range(1025, first)):
         if all(_is_free(address) for address in _moved(cluster, port).nodes):
             return port
-    raise StateError(f"there are no {count} free ports")
+    raise CannotStart(f"there are no {count} free ports")

@@ -15,7 +15,7 @@ from benmo.demo.board import Board, Style
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
-from benmo.errors import StateError
+from benmo.errors import CannotStart
 from benmo.notices import Notice, ProcessEnded
 from benmo.paxos.types import NodeId
 from benmo.repl.batch import run_lines
@@ -24,7 +24,7 @@ from benmo.repl.batch import run_lines
 class Session:
     """A context: the nodes run as long as it lasts. Made in the main thread.
 
-    Entering it raises `StateError` if no node comes up.
+    Entering it raises `CannotStart` if no node comes up.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Session:
         fleet = self._stage.fleet
         failed = fleet.start(fleet.nodes)
         if len(failed) == len(fleet.nodes):
-            raise StateError(failed[fleet.nodes[0]])
+            raise CannotStart(failed[fleet.nodes[0]])
         for reason in failed.values():
             print(f"benmo: {reason}", file=sys.stderr)
         fleet.until_quorum()

@@ -31,7 +31,7 @@ from prometheus_client.registry import Collector
 from benmo import __version__
 from benmo.commands.node_status import NodeStatus
 from benmo.engine.events import Event, Received, Report
-from benmo.errors import StateError
+from benmo.errors import CannotStart
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.network.link import Link
 from benmo.network.ports import holder_of
@@ -242,12 +242,12 @@ class MetricsServer:
     def __init__(
         self, metrics: Metrics, service: Service, port: int, answer_s: float = _ANSWER_S
     ) -> None:
-        """Raises `StateError`, naming the holder, where the port is in use."""
+        """Raises `CannotStart`, naming the holder, where the port is in use."""
         metrics.registry.register(_StateCollector(service, answer_s))
         try:
             self._server = _Server((HOST, port), _handler(metrics.registry))
         except OSError as error:
-            raise StateError(
+            raise CannotStart(
                 f"--metrics can't listen on {HOST}:{port}: {error.strerror}{holder_of(port)}"
             ) from error
         self._thread = threading.Thread(

@@ -19,7 +19,7 @@ import click
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Status
 from benmo.control.connection import NodeGone
-from benmo.errors import StateError
+from benmo.errors import CannotStart, Failure, StateError
 from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
@@ -105,7 +105,7 @@ class _Process:
             service, server = self._make_service()
             for peer in severed:
                 if peer not in service.view.peers:
-                    raise StateError(f"--sever {peer}: node {self._node} has no link to that")
+                    raise CannotStart(f"--sever {peer}: node {self._node} has no link to that")
                 service.sever(peer, one_way=False)
             self._catch_signals()
             raise_descriptor_limit()
@@ -118,10 +118,10 @@ class _Process:
                 if server is not None:
                     server.close()
                 service.stop()
-        except StateError as error:
+        except Failure as error:
             die(error)
         except OSError as error:
-            die(StateError(self._what_failed(error)))
+            die(self._what_failed(error))
         except SignalReceived:
             status = Status.DONE
             if self._owes_answer and self._failure is None:
@@ -137,7 +137,7 @@ class _Process:
         except ModuleNotFoundError as error:
             if error.name != "prometheus_client":
                 raise
-            raise StateError(
+            raise CannotStart(
                 "--metrics needs prometheus-client: pip install 'benmo[metrics]' "
                 "(in a clone: pip install prometheus-client)"
             ) from None

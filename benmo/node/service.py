@@ -21,7 +21,7 @@ from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
-from benmo.errors import StateError
+from benmo.errors import CannotStart, StateError
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
@@ -139,7 +139,7 @@ class Service:
     # From any thread.
 
     def start(self) -> None:
-        """Listen, dial, take part. Raises `StateError` where that can't be."""
+        """Listen, dial, take part. Raises `CannotStart` where that can't be."""
         self._thread.start()
         self.call(self._start()).result()
 
@@ -211,7 +211,7 @@ class Service:
         try:
             await self._transport.start()
         except OSError as error:
-            raise StateError(
+            raise CannotStart(
                 f"node {self.node} can't listen on {self.address}: {_reason(error)}"
                 f"{holder_of(self.address.port)}"
             ) from error

@@ -12,7 +12,7 @@ from benmo.commands.answers import Rendered, Status
 from benmo.commands.table import is_wait
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone, NotReached
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.options import die, format_option, state_dir_option
 from benmo.repl.batch import cleaned, run_lines, standard_input
 
@@ -64,6 +64,6 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
             status = Status.UNKNOWN
         finally:
             attached.close()
-    except StateError as error:
+    except Failure as error:
         die(error)
     sys.exit(status)

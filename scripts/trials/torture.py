@@ -19,7 +19,7 @@ import click
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Rendered
 from benmo.control.attached_node import AttachedNode
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.network.ports import free_ports
 from benmo.notices import Notice, TransferApplied, TransferVoid
 from benmo.paxos.types import Tenure
@@ -104,7 +104,7 @@ class Node:
                     return attached.run(line, "json")
                 finally:
                     attached.close()
-            except StateError:
+            except Failure:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -116,7 +116,7 @@ class Node:
                 self.client.watch(self.told.on_notice)
                 while not self._stopping.is_set():
                     self._pay(self.client)
-            except StateError:
+            except Failure:
                 time.sleep(0.05)
             finally:
                 client, self.client = self.client, None
@@ -299,7 +299,7 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
             torture.settle(deadline)
             leaders = torture.kills["leader"]
             click.echo(f"{kills} kills, {leaders} of them of a leader. {torture.check()}")
-        except (Violation, StateError) as error:
+        except (Violation, Failure) as error:
             click.echo(f"FAILED (seed {seed}): {error}", err=True)
             sys.exit(1)
         finally:

@@ -23,7 +23,7 @@ from benmo.control.requests import (
     Watch,
     decode_request,
 )
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.ledger.transfers import Run as LedgerRun
 from tests.support.engine_cluster import CLUSTER
 from tests.support.keyed_chains import ListChain
@@ -71,7 +71,7 @@ class FakeNode:
         self.script = script
         self.asked: list[AnsweredRequest] = []
         self.asks_max = 1000
-        self.refusals: list[StateError] = []
+        self.refusals: list[Failure] = []
         self.connections: list[FakeConnection] = []
         self.gate: asyncio.Event | None = None
         """Where there is one, nobody is connected before it is set."""

@@ -11,7 +11,7 @@ import pytest
 
 from benmo.cluster import StateDirectory
 from benmo.demo.preparation import ClusterWishes, prepare
-from benmo.errors import StateError
+from benmo.errors import Failure
 from benmo.paxos.types import Tenure
 from benmo.storage.lock import DirectoryLock
 from tests.demo.running_demos import Place, place
@@ -81,7 +81,7 @@ def test_what_can_not_be_changed_is_refused_with_the_remedy(
 ) -> None:
     state = StateDirectory(here.state)
     prepare(state, wishes(here), no_offer)
-    with pytest.raises(StateError, match=f"--{option} .*--fresh wipes it"):
+    with pytest.raises(Failure, match=f"--{option} .*--fresh wipes it"):
         prepare(state, wishes(here, **{option: number}), no_offer)
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_touched_while_a_node_runs_there(here: Place, fresh: bool) ->
     state = StateDirectory(here.state)
     before = prepare(state, wishes(here), no_offer).cluster
     lock = DirectoryLock(state.node(2))
-    with pytest.raises(StateError, match=r"node-2 is in use by process \d+"):
+    with pytest.raises(Failure, match=r"node-2 is in use by process \d+"):
         prepare(state, wishes(here, fresh=fresh, tenure=Tenure.STABLE), no_offer)
     lock.release()
     assert state.load() == before
@@ -100,7 +100,7 @@ def test_nodes_without_their_cluster_file_are_wiped_on_request_only(here: Place)
     state = StateDirectory(here.state)
     prepare(state, wishes(here), no_offer)
     state.cluster_file.unlink()
-    with pytest.raises(StateError, match="--fresh"):
+    with pytest.raises(Failure, match="--fresh"):
         prepare(state, wishes(here), no_offer)
     assert state.node(1).is_dir()
     assert prepare(state, wishes(here, fresh=True), no_offer).is_new
@@ -110,7 +110,7 @@ def test_a_node_whose_directory_is_gone_is_named(here: Place) -> None:
     state = StateDirectory(here.state)
     prepare(state, wishes(here), no_offer)
     state.node(2).rename(here.state / "elsewhere")
-    with pytest.raises(StateError, match="node-2 is missing"):
+    with pytest.raises(Failure, match="node-2 is missing"):
         prepare(state, ClusterWishes(), no_offer)
 
 
@@ -137,7 +137,7 @@ def test_other_ports_that_are_not_wanted_are_not_taken(here: Place) -> None:
     state = StateDirectory(here.state)
     with (
         socket.create_server(("127.0.0.1", here.port)),
-        pytest.raises(StateError, match=f"port {here.port} is in use"),
+        pytest.raises(Failure, match=f"port {here.port} is in use"),
     ):
         prepare(state, wishes(here), lambda *_: False)
     assert not state.cluster_file.exists()
@@ -157,5 +157,5 @@ def test_an_address_of_another_machine_is_refused(here: Place) -> None:
     prepare(state, wishes(here), no_offer)
     text = state.cluster_file.read_text()
     state.cluster_file.write_text(text.replace("127.0.0.1", "192.0.2.1"))
-    with pytest.raises(StateError, match="The demo runs all nodes on this machine"):
+    with pytest.raises(Failure, match="The demo runs all nodes on this machine"):
         prepare(state, ClusterWishes(), no_offer)

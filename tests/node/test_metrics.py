@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.engine.events import Event, Received, Submitted
-from benmo.errors import StateError
+from benmo.errors import CannotStart
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Payments, Run
 from benmo.node.control_server import ControlServer
@@ -309,7 +309,7 @@ def test_a_port_in_use_is_refused_with_its_holder(state: StateDirectory) -> None
         holder.bind((HOST, 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(StateError) as refused:
+        with pytest.raises(CannotStart) as refused:
             MetricsServer(metrics, service, port)
     words = f"--metrics can't listen on {HOST}:{port}: Address already in use. Process "
     assert str(refused.value).startswith(words)
