@@ -13,7 +13,7 @@ import msgspec
 
 from benmo.admin.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
-from benmo.errors import CannotStart, StateError
+from benmo.errors import CannotStart, Failure
 from benmo.network.ports import holder_of
 from benmo.paxos.types import Tenure
 
@@ -82,7 +82,7 @@ def _nobody_else(state: StateDirectory) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(no_node_running(state))
-        except StateError as error:
+        except Failure as error:
             raise CannotStart(
                 f"{error}. A demo runs there already, or nodes do: end them, or run another demo "
                 f"beside them with a --state-dir and a --port of its own"
