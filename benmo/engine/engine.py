@@ -23,16 +23,15 @@ from benmo.engine.events import (
     Submitted,
 )
 from benmo.errors import Refused
-from benmo.ledger.blocks import AppliedBlock, encode_block
-from benmo.ledger.blocks import Block as LedgerBlock
+from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_keys import KeyIndex, Keys, MemoryKeyIndex
+from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
 from benmo.ledger.payment_queue import NotQueued, PaymentQueue
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
-from benmo.paxos.types import Block, Durable, NodeId, ProtocolError, Settings
+from benmo.paxos.types import Durable, NodeId, PaxosBlock, ProtocolError, Settings
 from benmo.storage.journal import QueueRecord, Record, State
 
 
@@ -109,7 +108,7 @@ class Engine:
             limits.block_transfers_max,
             state.queue,
         )
-        self.keys = Keys(settings.node, key_index or MemoryKeyIndex(), storage)
+        self.keys = PaymentKeys(settings.node, key_index or MemoryKeyIndex(), storage)
         self.replica = Replica(settings, state.durable, self.queue, random, now)
         self._limits = limits
         self._storage = storage
@@ -123,7 +122,7 @@ class Engine:
         """The number after the last transfer of this node that is recorded."""
         self._outbox: list[tuple[NodeId, Message]] = []
         """What leaves once all that was recorded before is durable."""
-        self._decided: list[Block] = []
+        self._decided: list[PaxosBlock] = []
         """What the ledger is to apply yet."""
         self._wanted: dict[NodeId, int] = {}
         """The first slot of the blocks that a peer asked for last."""
@@ -315,8 +314,8 @@ class Engine:
             report.applied.append(self._apply(block))
         self._decided.clear()
 
-    def _apply(self, block: Block) -> AppliedBlock:
-        assert isinstance(block, LedgerBlock)
+    def _apply(self, block: PaxosBlock) -> AppliedBlock:
+        assert isinstance(block, Block)
         applied = self.ledger.apply(block)
         self._storage.applied(applied)
         self.queue.on_applied()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benmo.ledger.blocks import AppliedBlock
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import ProtocolNotice
@@ -69,7 +69,7 @@ class Admission:
     ticket: int
     run: Run | None
     reason: str = ""
-    known: Mapping[int, Known] = field(default_factory=dict)
+    known: Mapping[int, KnownPayment] = field(default_factory=dict)
     height: int = 0
     is_final: bool = True
 

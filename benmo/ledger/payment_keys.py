@@ -29,7 +29,7 @@ _READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class KeyUse:
     """A key stands for this transfer, number `number` of the node, decided in `slot`."""
 
     key: str
@@ -38,7 +38,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPayment:
     """A transfer that was asked for before; `slot` and `outcome` are None while it waits."""
 
     transfer: Transfer
@@ -55,10 +55,10 @@ class KeyIndex(Protocol):
     @property
     def head(self) -> str: ...
 
-    def find(self, key: str) -> Use | None:
+    def find(self, key: str) -> KeyUse | None:
         """Where the key was used. Raises `StateError` if the index can't be read."""
 
-    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+    def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         """Add the keys of the blocks up to this height, all or nothing; needn't be durable."""
 
     def clear(self) -> None:
@@ -74,7 +74,7 @@ class Chain(Protocol):
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
 
 
-class Keys:
+class PaymentKeys:
     """Every key that this node has used. `recover` it before the first question."""
 
     def __init__(self, node: NodeId, index: KeyIndex, chain: Chain) -> None:
@@ -82,7 +82,7 @@ class Keys:
         self._index = index
         self._chain = chain
         self._queued: dict[str, Transfer] = {}
-        self._recent: dict[str, Use] = {}
+        self._recent: dict[str, KeyUse] = {}
 
     def recover(self, queue: Run) -> None:
         """Bring the index up to the chain, and take over what waits in the queue."""
@@ -116,7 +116,7 @@ class Keys:
             is_own = transfer.debit_node == self._node
             if is_own and transfer.key and outcome is not Outcome.SKIPPED:
                 self._queued.pop(transfer.key, None)
-                use = Use(transfer.key, transfer.number, applied.block.slot)
+                use = KeyUse(transfer.key, transfer.number, applied.block.slot)
                 self._recent[transfer.key] = use
 
     def checkpoint(self, height: int, head: str) -> None:
@@ -124,7 +124,7 @@ class Keys:
         self._index.extend(self._recent.values(), height, head)
         self._recent.clear()
 
-    def known(self, payments: Payments, new_max: float = inf) -> dict[int, Known]:
+    def known(self, payments: Payments, new_max: float = inf) -> dict[int, KnownPayment]:
         """Those of the payments, by position, whose keys were used for just that payment.
 
         Raises `Refused` for a key that was used for another payment, or can't be one. Where more
@@ -133,14 +133,14 @@ class Keys:
         if not payments.key:
             return {}
         _require_different(payments.key)
-        found: dict[int, Known] = {}
-        used: dict[int, Use] = {}
+        found: dict[int, KnownPayment] = {}
+        used: dict[int, KeyUse] = {}
         for position, key in enumerate(payments.key):
             if position - len(found) - len(used) > new_max:
                 break
             _require_key(key)
             if key in self._queued:
-                found[position] = Known(self._queued[key])
+                found[position] = KnownPayment(self._queued[key])
             elif key and (use := self._recent.get(key) or self._index.find(key)) is not None:
                 used[position] = use
         found |= self._decided(used)
@@ -148,22 +148,22 @@ class Keys:
             _require_same(payments, position, known.transfer)
         return found
 
-    def find(self, key: str) -> Known | None:
+    def find(self, key: str) -> KnownPayment | None:
         """The transfer that was asked for under this key, if there was one."""
         if key in self._queued:
-            return Known(self._queued[key])
+            return KnownPayment(self._queued[key])
         use = self._recent.get(key) or self._index.find(key)
         return None if use is None else self._decided({0: use})[0]
 
-    def _decided(self, used: dict[int, Use]) -> dict[int, Known]:
+    def _decided(self, used: dict[int, KeyUse]) -> dict[int, KnownPayment]:
         """What the chain says of these transfers; each block is read once."""
         blocks = {slot: self._block(slot) for slot in {use.slot for use in used.values()}}
-        found: dict[int, Known] = {}
+        found: dict[int, KnownPayment] = {}
         for position, use in used.items():
             decided = blocks[use.slot].find(self._node, use.number)
             if decided is None or decided[0].key != use.key:
                 raise _contradiction(use.slot)
-            found[position] = Known(decided[0], use.slot, decided[1])
+            found[position] = KnownPayment(decided[0], use.slot, decided[1])
         return found
 
     def _block(self, slot: int) -> AppliedBlock:
@@ -205,13 +205,13 @@ class MemoryKeyIndex:
     def __init__(self) -> None:
         self.clear()
 
-    def find(self, key: str) -> Use | None:
+    def find(self, key: str) -> KeyUse | None:
         return self._uses.get(key)
 
-    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+    def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         self._uses.update({use.key: use for use in uses})
         self.height, self.head = height, head
 
     def clear(self) -> None:
-        self._uses: dict[str, Use] = {}
+        self._uses: dict[str, KeyUse] = {}
         self.height, self.head = 0, GENESIS_HASH

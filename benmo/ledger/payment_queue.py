@@ -13,8 +13,7 @@ from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
 from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX, why_not_shown
-from benmo.paxos.types import Ballot, NodeId, ProtocolError
-from benmo.paxos.types import Block as ProposedBlock
+from benmo.paxos.types import Ballot, NodeId, PaxosBlock, ProtocolError
 
 MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 """Slot, ballot, previous hash, time and runs to an encoded block."""
@@ -162,11 +161,11 @@ class PaymentQueue:
                 characters -= shared[-1].characters
         return tuple(sorted(shared, key=lambda run: run.debit))
 
-    def payers(self, block: ProposedBlock) -> set[NodeId]:
+    def payers(self, block: PaxosBlock) -> set[NodeId]:
         assert isinstance(block, Block)
         return {run.debit for run in block.runs}
 
-    def bytes_of(self, block: ProposedBlock) -> int:
+    def bytes_of(self, block: PaxosBlock) -> int:
         assert isinstance(block, Block)
         return len(block.data)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from benmo.control.requests import DecidedRange
 from benmo.engine.events import Admission
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.types import NodeId
 
@@ -149,7 +149,7 @@ def state_of(request: PaymentRequest) -> PaymentState:
     )
 
 
-def _ranges(new: Run, known: Mapping[int, Known]) -> tuple[tuple[int, int], ...]:
+def _ranges(new: Run, known: Mapping[int, KnownPayment]) -> tuple[tuple[int, int], ...]:
     """Of payments, by position: what is known has the number that it had before."""
     ranges: list[tuple[int, int]] = []
     number, place = new.first, 0
@@ -165,7 +165,7 @@ def _ranges(new: Run, known: Mapping[int, Known]) -> tuple[tuple[int, int], ...]
     return tuple(ranges)
 
 
-def _range_of(known: Known) -> DecidedRange:
+def _range_of(known: KnownPayment) -> DecidedRange:
     number = known.transfer.number
     refused = (number,) if known.outcome is Outcome.REFUSED else ()
     return DecidedRange(number, number + 1, known.slot or 0, refused)

@@ -15,7 +15,7 @@ from benmo.cluster import Cluster
 from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, UndecidedProposal
 from benmo.engine.engine import Engine
 from benmo.ledger.blocks import AppliedBlock
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Run
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerLinks
@@ -85,7 +85,7 @@ class View:
         """The number of this node's last decided transfer, 0 if it has none."""
         return self._engine.ledger.last[self.node]
 
-    def find(self, key: str) -> Known | None:
+    def find(self, key: str) -> KnownPayment | None:
         """This node's transfer with that key, if there is one."""
         return self._engine.keys.find(key)
 

@@ -24,7 +24,7 @@ from benmo.paxos.notices import (
 )
 from benmo.paxos.step import Step
 from benmo.paxos.thrifty_votes import ThriftyVotes
-from benmo.paxos.types import Application, Ballot, Block, NodeId, Proposal, Settings, Tenure
+from benmo.paxos.types import Application, Ballot, NodeId, PaxosBlock, Proposal, Settings, Tenure
 
 
 class Phase(StrEnum):
@@ -223,7 +223,7 @@ class Leader:
                 return True
         return False
 
-    def _reported(self, height: int) -> Block | None:
+    def _reported(self, height: int) -> PaxosBlock | None:
         """What must be proposed, if anything: P2c of the paper.
 
         Of what the nodes at this height accepted for the next slot, that with the highest ballot.

@@ -14,7 +14,7 @@ from benmo.paxos.messages import Behind, Blocks, Decide
 from benmo.paxos.notices import CaughtUp
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import DecideRecord, Step
-from benmo.paxos.types import Ballot, Block, NodeId, Proposal, ProtocolError, Settings
+from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal, ProtocolError, Settings
 
 _PATIENCE_MIN_MS = 100
 _PATIENCE_FACTOR = 4
@@ -49,7 +49,7 @@ class Learner:
     def check(self, height_before: int) -> None:
         assert self.height >= height_before, "L1"
 
-    def append(self, block: Block, accepted_in: Ballot, step: Step) -> None:
+    def append(self, block: PaxosBlock, accepted_in: Ballot, step: Step) -> None:
         """Append a decided block; `accepted_in` is the ballot in which this node accepted it.
 
         `Ballot.ZERO` where it didn't.
@@ -127,7 +127,7 @@ class Learner:
         if peer is not None:
             self.ask(peer, self._reachability.height(peer), now, step)
 
-    def _append(self, block: Block, accepted_in: Ballot, step: Step) -> None:
+    def _append(self, block: PaxosBlock, accepted_in: Ballot, step: Step) -> None:
         self.height = block.slot
         self.head = block.hash
         self._asked.clear()
@@ -135,7 +135,7 @@ class Learner:
         step.records.append(DecideRecord(block, accepted_in))
         step.decided.append(block)
 
-    def _require_linked(self, blocks: tuple[Block, ...]) -> None:
+    def _require_linked(self, blocks: tuple[PaxosBlock, ...]) -> None:
         slot, head = self.height, self.head
         for block in blocks:
             if block.slot != slot + 1:

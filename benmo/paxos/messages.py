@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.paxos.types import Ballot, Block, Proposal
+from benmo.paxos.types import Ballot, PaxosBlock, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Behind:
 class Blocks:
     """Decided blocks in the order of their slots; the sender itself is at `height`."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[PaxosBlock, ...]
     height: int
 
 

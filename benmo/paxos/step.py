@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import ProtocolNotice
-from benmo.paxos.types import Ballot, Block, NodeId, Proposal
+from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class DecideRecord:
     `Ballot.ZERO`, it was learned whole from a peer.
     """
 
-    block: Block
+    block: PaxosBlock
     ballot: Ballot
 
 
@@ -70,7 +70,7 @@ class Step:
     records: list[Record] = field(default_factory=list)
     messages: list[tuple[NodeId, Message]] = field(default_factory=list)
     reads: list[BlocksWanted] = field(default_factory=list)
-    decided: list[Block] = field(default_factory=list)
+    decided: list[PaxosBlock] = field(default_factory=list)
     notices: list[ProtocolNotice] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
 

@@ -41,7 +41,7 @@ class Ballot(_BallotFields):
 Ballot.ZERO = Ballot(0, 0)
 
 
-class Block(Protocol):
+class PaxosBlock(Protocol):
     """What the protocol needs to know of a block; the ledger knows the rest."""
 
     @property
@@ -66,7 +66,7 @@ class Proposal:
     """A block, proposed in a ballot. One ballot proposes at most one block for a slot."""
 
     ballot: Ballot
-    block: Block
+    block: PaxosBlock
     slot: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -159,13 +159,13 @@ class Application(Protocol):
     def ready(self) -> bool:
         """Whether `block` would return a block: something own or forwarded is undecided."""
 
-    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
+    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> PaxosBlock:
         """The next block, of all that waits. Called only when `ready`."""
 
-    def payers(self, block: Block) -> Collection[NodeId]:
+    def payers(self, block: PaxosBlock) -> Collection[NodeId]:
         """The nodes whose users wait for the decision of this block."""
 
-    def bytes_of(self, block: Block) -> int:
+    def bytes_of(self, block: PaxosBlock) -> int:
         """How long a block is."""
 
     def forward(self, ballot: Ballot, again: bool) -> object | None:

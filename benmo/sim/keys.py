@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
-from benmo.ledger.payment_keys import MemoryKeyIndex, Use
+from benmo.ledger.payment_keys import KeyUse, MemoryKeyIndex
 
 _KEPT_STATES = 50
 
@@ -19,13 +19,13 @@ class MachineKeyIndex(MemoryKeyIndex):
     """
 
     def __init__(self, before: Callable[[], None]) -> None:
-        self._states: list[tuple[dict[str, Use], int, str]] = []
+        self._states: list[tuple[dict[str, KeyUse], int, str]] = []
         """After each change, the latest last."""
         self._before: Callable[[], None] = _allow
         super().__init__()
         self._before = before
 
-    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+    def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         self._before()
         self._uses = dict(self._uses)
         super().extend(uses, height, head)
@@ -54,7 +54,7 @@ class MachineKeyIndex(MemoryKeyIndex):
 
     def _be_foreign(self) -> None:
         """The same node's of another chain: the same keys stand for other transfers."""
-        self._uses = {key: Use(key, use.number + 1, 1) for key, use in self._uses.items()}
+        self._uses = {key: KeyUse(key, use.number + 1, 1) for key, use in self._uses.items()}
         self.height, self.head = max(1, self.height), _FOREIGN_HEAD
 
     def _keep(self) -> None:

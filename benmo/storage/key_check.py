@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.ledger.payment_keys import Use
+from benmo.ledger.payment_keys import KeyUse
 from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
 from benmo.storage.key_index import SqliteKeyIndex
@@ -65,7 +65,7 @@ class KeyCheck:
             is_own = transfer.debit_node == self._node and outcome is not Outcome.SKIPPED
             if is_own and transfer.key:
                 self._known += 1
-                use = Use(transfer.key, transfer.number, slot)
+                use = KeyUse(transfer.key, transfer.number, slot)
                 if self._index.find(transfer.key) != use:
                     raise WrongIndex(f"key {escaped(transfer.key)} of {transfer.id} is not in it")
         if slot == self._index.height:

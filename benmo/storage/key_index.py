@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benmo.errors import StateError
-from benmo.ledger.payment_keys import Use
+from benmo.ledger.payment_keys import KeyUse
 from benmo.paxos.types import GENESIS_HASH, NodeId
 
 _FORMAT = 1
@@ -66,7 +66,7 @@ class SqliteKeyIndex:
     def head(self) -> str:
         return self._chain[1]
 
-    def find(self, key: str) -> Use | None:
+    def find(self, key: str) -> KeyUse | None:
         with self._guarded():
             row = self._connection.execute(
                 "select number, slot from used where key = ?", (key,)
@@ -76,9 +76,9 @@ class SqliteKeyIndex:
             ).fetchone()
             if (row is None) != (seen is None):
                 raise sqlite3.DatabaseError("it is damaged: its tables contradict each other")
-            return None if row is None else Use(key, int(row[0]), int(row[1]))
+            return None if row is None else KeyUse(key, int(row[0]), int(row[1]))
 
-    def extend(self, uses: Iterable[Use], height: int, head: str) -> None:
+    def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         rows = [(use.key, use.number, use.slot) for use in uses]
         digests = [(_digest(key),) for key, _, _ in rows]
         with self._guarded(), self._connection:

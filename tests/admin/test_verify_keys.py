@@ -11,7 +11,7 @@ import pytest
 
 from benmo.cluster import StateDirectory
 from benmo.ledger.blocks import Block
-from benmo.ledger.payment_keys import Use
+from benmo.ledger.payment_keys import KeyUse
 from benmo.ledger.transfers import Run
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
@@ -23,7 +23,7 @@ RUNS = (
     Run(2, 1, (1,), (5,), key=("rent",)),
     Run(1, 3, (2,), (7,), key=("bread",)),
 )
-USES = (Use("rent", 1, 1), Use("bread", 3, 3))
+USES = (KeyUse("rent", 1, 1), KeyUse("bread", 3, 3))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def state(tmp_path: Path) -> StateDirectory:
 
 
 def write_index(
-    state: StateDirectory, uses: tuple[Use, ...], blocks: list[Block], height: int
+    state: StateDirectory, uses: tuple[KeyUse, ...], blocks: list[Block], height: int
 ) -> None:
     with closing(SqliteKeyIndex(state.keys(1), 1)) as index:
         index.extend(uses, height, blocks[height - 1].hash)
@@ -68,7 +68,7 @@ def test_an_index_of_another_node_is_made_again_and_no_damage(
 ) -> None:
     state.keys(1).unlink()
     with closing(SqliteKeyIndex(state.keys(1), 2)) as index:
-        index.extend([Use("rent", 1, 2)], height, chain_of(*RUNS)[height - 1].hash)
+        index.extend([KeyUse("rent", 1, 2)], height, chain_of(*RUNS)[height - 1].hash)
     require_sound(state)
 
 

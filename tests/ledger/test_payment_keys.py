@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from benmo.engine.events import Submitted
 from benmo.errors import Refused, StateError
 from benmo.ledger.blocks import Outcome
-from benmo.ledger.payment_keys import Keys, Known, MemoryKeyIndex, Use
+from benmo.ledger.payment_keys import KeyUse, KnownPayment, MemoryKeyIndex, PaymentKeys
 from benmo.ledger.transfers import Payments, Run, Transfer
 from tests.support.keyed_chains import EMPTY, ListChain, Payer, asked, keyed
 from tests.support.strategies import examples
 
 
-def recovered(chain: ListChain, index: MemoryKeyIndex, queue: Run = EMPTY) -> Keys:
-    keys = Keys(1, index, chain)
+def recovered(chain: ListChain, index: MemoryKeyIndex, queue: Run = EMPTY) -> PaymentKeys:
+    keys = PaymentKeys(1, index, chain)
     keys.recover(queue)
     return keys
 
 
-def why_refused(keys: Keys, payments: Payments) -> str:
+def why_refused(keys: PaymentKeys, payments: Payments) -> str:
     with pytest.raises(Refused) as caught:
         keys.known(payments)
     return str(caught.value)
@@ -37,10 +37,10 @@ def test_a_key_that_was_never_used_is_not_known() -> None:
 
 def test_a_key_that_waits_in_the_queue_is_known_without_a_slot() -> None:
     keys = recovered(ListChain(), MemoryKeyIndex(), keyed(1, 1, "rent", "", "food"))
-    assert keys.find("food") == Known(Transfer(1, 3, 3, 1, "", "food"))
+    assert keys.find("food") == KnownPayment(Transfer(1, 3, 3, 1, "", "food"))
     assert keys.known(asked("new", "food", "rent")) == {
-        1: Known(Transfer(1, 3, 3, 1, "", "food")),
-        2: Known(Transfer(1, 1, 3, 1, "", "rent")),
+        1: KnownPayment(Transfer(1, 3, 3, 1, "", "food")),
+        2: KnownPayment(Transfer(1, 1, 3, 1, "", "rent")),
     }
 
 
@@ -51,7 +51,7 @@ def test_a_key_that_was_decided_is_known_with_its_slot(is_in_index: bool) -> Non
     keys.applied(chain.decide(keyed(1, 1, "food", "rent"), keyed(3, 1, "rent", credit=1)))
     if is_in_index:
         keys.checkpoint(chain.height, chain.head)
-    known = Known(Transfer(1, 2, 3, 1, "", "rent"), 2, Outcome.APPLIED)
+    known = KnownPayment(Transfer(1, 2, 3, 1, "", "rent"), 2, Outcome.APPLIED)
     assert keys.find("rent") == known
     assert keys.known(asked("rent")) == {0: known}
 
@@ -165,10 +165,16 @@ def test_an_index_of_another_chain_is_made_anew(height: int) -> None:
 
 @pytest.mark.parametrize(
     "use",
-    [Use("k2", 2, 3), Use("k2", 3, 3), Use("k2", 9, 2), Use("k2", 2, 99), Use("k2", 2, 0)],
+    [
+        KeyUse("k2", 2, 3),
+        KeyUse("k2", 3, 3),
+        KeyUse("k2", 9, 2),
+        KeyUse("k2", 2, 99),
+        KeyUse("k2", 2, 0),
+    ],
     ids=["another slot", "another transfer", "no such number", "no such slot", "slot 0"],
 )
-def test_an_index_that_contradicts_the_chain_stops_the_node_with_a_word(use: Use) -> None:
+def test_an_index_that_contradicts_the_chain_stops_the_node_with_a_word(use: KeyUse) -> None:
     chain = ListChain(*BLOCKS)
     index = MemoryKeyIndex()
     index.extend([use], chain.height, chain.head)

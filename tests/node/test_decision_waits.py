@@ -7,7 +7,7 @@ import pytest
 from benmo.control.requests import DecidedRange
 from benmo.engine.events import Admission
 from benmo.ledger.blocks import Outcome
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.node.decision_waits import (
     DecisionWaits,
@@ -19,8 +19,8 @@ from benmo.node.decision_waits import (
 from tests.support.keyed_chains import ListChain, asked, keyed
 
 
-def known(number: int, slot: int | None = None, outcome: Outcome | None = None) -> Known:
-    return Known(Transfer(1, number, 3, 1, "", f"k{number}"), slot, outcome)
+def known(number: int, slot: int | None = None, outcome: Outcome | None = None) -> KnownPayment:
+    return KnownPayment(Transfer(1, number, 3, 1, "", f"k{number}"), slot, outcome)
 
 
 def a_request(payments: Payments, is_awaited: bool = True) -> PaymentRequest:

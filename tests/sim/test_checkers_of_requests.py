@@ -9,7 +9,7 @@ import pytest
 from benmo.engine.events import Admission, ReadRequested, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.messages import (
     Accept,
@@ -48,7 +48,7 @@ def _block(*runs: Run) -> list[AppliedBlock]:
     ]
 
 
-def _answered(asked: Payments, run: Run | None, *known: Known, reason: str = "") -> Turn:
+def _answered(asked: Payments, run: Run | None, *known: KnownPayment, reason: str = "") -> Turn:
     """A turn in which somebody asked for payments, the first of which are known."""
     answer = Admission(7, run, reason, dict(enumerate(known)))
     return Turn((Submitted(7, asked),), Report(admissions=[answer]))
@@ -92,13 +92,13 @@ def test_keys_wants_no_two_transfers_of_a_node_under_one_key() -> None:
 
 def test_keys_wants_a_retry_to_be_known_from_the_queue_or_the_chain() -> None:
     waiting = _Waiting()
-    waiting.turn(_answered(ASKED, _nothing(), Known(PAID)))
+    waiting.turn(_answered(ASKED, _nothing(), KnownPayment(PAID)))
     with fires("keys: node 1 forgot that 'a' stands for 1-1 "):
         waiting.turn(_answered(ASKED, AGAIN))
     with fires("node 1 refuses to know 'a' stands for 1-1 .*: log is full"):
         waiting.turn(_answered(ASKED, None, reason="log is full"))
     waiting.decide()
-    waiting.turn(_answered(ASKED, _nothing(), Known(PAID, 1, Outcome.APPLIED)))
+    waiting.turn(_answered(ASKED, _nothing(), KnownPayment(PAID, 1, Outcome.APPLIED)))
     with fires("node 1 forgot that 'a' stands for 1-1 "):
         waiting.turn(_answered(ASKED, AGAIN))
 
@@ -117,7 +117,7 @@ def test_keys_wants_another_payment_under_a_known_key_to_be_refused(other: Payme
     waiting = _Waiting()
     waiting.turn(_answered(other, None, reason="another payment"))
     with fires("keys: node 1 takes 'a' stands for 1-1 .* for 1-1 "):
-        waiting.turn(_answered(other, _nothing(), Known(PAID)))
+        waiting.turn(_answered(other, _nothing(), KnownPayment(PAID)))
     with fires("node 1 forgot that 'a' stands for 1-1 "):
         waiting.turn(_answered(other, other.numbered(1, 2)))
 
@@ -127,9 +127,9 @@ def test_keys_lets_what_is_partly_new_be_queued_or_refused() -> None:
     both = Payments((2, 3), (10, 5), ("rent", ""), ("a", "b"))
     waiting.turn(_answered(both, None, reason="log is full"))
     rest = both.without({0}).numbered(1, 2)
-    waiting.turn(_answered(both, rest, Known(PAID)))
+    waiting.turn(_answered(both, rest, KnownPayment(PAID)))
     with fires("node 1 forgot that 'b' stands for 1-2 "):
-        waiting.turn(_answered(both, both.without({0}).numbered(1, 3), Known(PAID)))
+        waiting.turn(_answered(both, both.without({0}).numbered(1, 3), KnownPayment(PAID)))
 
 
 @pytest.mark.parametrize(
@@ -145,18 +145,18 @@ def test_keys_lets_what_is_partly_new_be_queued_or_refused() -> None:
 def test_keys_wants_the_very_transfer_of_a_key(wrong: Transfer) -> None:
     waiting = _Waiting()
     with fires("keys: node 1 takes .* for what was asked under 'a'"):
-        waiting.turn(_answered(ASKED, _nothing(), Known(wrong)))
+        waiting.turn(_answered(ASKED, _nothing(), KnownPayment(wrong)))
 
 
 @pytest.mark.parametrize(
-    "wrong", [Known(PAID, 2, Outcome.APPLIED), Known(PAID, 1, Outcome.REFUSED)]
+    "wrong", [KnownPayment(PAID, 2, Outcome.APPLIED), KnownPayment(PAID, 1, Outcome.REFUSED)]
 )
-def test_keys_wants_the_true_slot_and_outcome(wrong: Known) -> None:
+def test_keys_wants_the_true_slot_and_outcome(wrong: KnownPayment) -> None:
     waiting = _Waiting()
     with fires(
         "keys: node 1 says that 'a' stands for 1-1 .* was applied in slot 1, which it wasn't"
     ):
-        waiting.turn(_answered(ASKED, _nothing(), Known(PAID, 1, Outcome.APPLIED)))
+        waiting.turn(_answered(ASKED, _nothing(), KnownPayment(PAID, 1, Outcome.APPLIED)))
     waiting.decide()
     with fires("node 1 says that 'a' stands for 1-1 .* was .* in slot .*, which it wasn't"):
         waiting.turn(_answered(ASKED, _nothing(), wrong))
@@ -166,7 +166,7 @@ def test_keys_wants_what_is_said_to_wait_to_be_in_the_queue_or_just_decided() ->
     waiting = _Waiting()
     waiting.decide()
     (decided,) = _block(RUN)
-    turn = _answered(ASKED, _nothing(), Known(PAID))
+    turn = _answered(ASKED, _nothing(), KnownPayment(PAID))
     waiting.turn(replace(turn, report=replace(turn.report, applied=[decided])))
     with fires("keys: node 1 says that 'a' stands for 1-1 .* waits, which it doesn't"):
         waiting.turn(turn)
@@ -175,7 +175,7 @@ def test_keys_wants_what_is_said_to_wait_to_be_in_the_queue_or_just_decided() ->
 def test_keys_learns_of_a_payment_whose_answer_was_lost() -> None:
     waiting = _Waiting()
     lost = Keys(FACTS, {})
-    lost.on_turn(waiting.machine, _answered(ASKED, _nothing(), Known(PAID)))
+    lost.on_turn(waiting.machine, _answered(ASKED, _nothing(), KnownPayment(PAID)))
     lost.on_decided(waiting.machine, _block(RUN)[0])
     with fires("node 1 forgot that 'a' stands for 1-1 "):
         lost.on_turn(waiting.machine, _answered(ASKED, AGAIN))
@@ -202,7 +202,7 @@ def test_exactly_once_doesnt_pay_what_is_known_once_more() -> None:
     machine = new_machines()[1]
     checker = ExactlyOnce(FACTS, {})
     first, second = _block(RUN, AGAIN)
-    for turn in (_answered(ASKED, RUN), _answered(ASKED, _nothing(), Known(PAID))):
+    for turn in (_answered(ASKED, RUN), _answered(ASKED, _nothing(), KnownPayment(PAID))):
         checker.on_submitted(machine, Submitted(7, ASKED))
         checker.on_turn(machine, turn)
     checker.on_decided(machine, first)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from benmo.ledger.payment_keys import MemoryKeyIndex, Use
+from benmo.ledger.payment_keys import KeyUse, MemoryKeyIndex
 from benmo.paxos.messages import Confirm, Heartbeat
 from benmo.paxos.types import GENESIS_HASH, Ballot, Tenure
 from benmo.sim.checkers import Violation
@@ -134,27 +134,27 @@ def test_an_index_that_says_what_it_hasnt_is_found() -> None:
 
 def _filled() -> MachineKeyIndex:
     index = MachineKeyIndex(lambda: None)
-    index.extend([Use("a", 1, 1)], 1, HASH)
-    index.extend([Use("b", 2, 2)], 2, HASH)
+    index.extend([KeyUse("a", 1, 1)], 1, HASH)
+    index.extend([KeyUse("b", 2, 2)], 2, HASH)
     return index
 
 
-def _found(index: MemoryKeyIndex) -> tuple[int, str, Use | None, Use | None]:
+def _found(index: MemoryKeyIndex) -> tuple[int, str, KeyUse | None, KeyUse | None]:
     return (index.height, index.head, index.find("a"), index.find("b"))
 
 
 @pytest.mark.parametrize(
     ("left", "found"),
     [
-        (ALL, (2, HASH, Use("a", 1, 1), Use("b", 2, 2))),
-        (ONE_BACK, (1, HASH, Use("a", 1, 1), None)),
+        (ALL, (2, HASH, KeyUse("a", 1, 1), KeyUse("b", 2, 2))),
+        (ONE_BACK, (1, HASH, KeyUse("a", 1, 1), None)),
         (NOTHING, (0, GENESIS_HASH, None, None)),
-        (FOREIGN, (2, "e" * 64, Use("a", 2, 1), Use("b", 3, 1))),
+        (FOREIGN, (2, "e" * 64, KeyUse("a", 2, 1), KeyUse("b", 3, 1))),
     ],
     ids=["all", "what was there before", "nothing", "another chain's"],
 )
 def test_a_power_cut_leaves_one_of_the_states_of_an_index(
-    left: tuple[float, ...], found: tuple[int, str, Use | None, Use | None]
+    left: tuple[float, ...], found: tuple[int, str, KeyUse | None, KeyUse | None]
 ) -> None:
     index = _filled()
     index.lose_power(Fixed(*left))
@@ -171,14 +171,14 @@ def test_an_index_is_changed_wholly_or_not_at_all() -> None:
             raise PowerCut
 
     index = MachineKeyIndex(before)
-    index.extend([Use("a", 1, 1)], 1, HASH)
+    index.extend([KeyUse("a", 1, 1)], 1, HASH)
     may_go_on = False
     with pytest.raises(PowerCut):
-        index.extend([Use("b", 2, 2)], 2, HASH)
-    assert _found(index) == (1, HASH, Use("a", 1, 1), None)
+        index.extend([KeyUse("b", 2, 2)], 2, HASH)
+    assert _found(index) == (1, HASH, KeyUse("a", 1, 1), None)
     with pytest.raises(PowerCut):
         index.clear()
-    assert _found(index) == (1, HASH, Use("a", 1, 1), None)
+    assert _found(index) == (1, HASH, KeyUse("a", 1, 1), None)
 
 
 # Questions.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benmo.errors import StateError
-from benmo.ledger.payment_keys import Keys, Use
+from benmo.ledger.payment_keys import KeyUse, PaymentKeys
 from benmo.paxos.types import GENESIS_HASH
 from benmo.storage.key_index import SqliteKeyIndex
 from tests.support.keyed_chains import EMPTY, ListChain, asked, keyed
@@ -42,23 +42,23 @@ def test_a_new_index_is_that_of_an_empty_chain(index: SqliteKeyIndex) -> None:
 
 
 def test_an_index_keeps_what_it_was_given(path: Path, index: SqliteKeyIndex) -> None:
-    index.extend([Use("rent", 7, 3), Use("🧾 Zoë", 8, 3)], 4, HEAD)
+    index.extend([KeyUse("rent", 7, 3), KeyUse("🧾 Zoë", 8, 3)], 4, HEAD)
     index.close()
     with closing(SqliteKeyIndex(path, 1)) as again:
-        assert again.find("rent") == Use("rent", 7, 3)
-        assert again.find("🧾 Zoë") == Use("🧾 Zoë", 8, 3)
+        assert again.find("rent") == KeyUse("rent", 7, 3)
+        assert again.find("🧾 Zoë") == KeyUse("🧾 Zoë", 8, 3)
         assert again.find("Rent") is None and again.find("rent ") is None
         assert (again.height, again.head) == (4, HEAD)
 
 
 def test_the_first_use_of_a_key_stays(index: SqliteKeyIndex) -> None:
-    index.extend([Use("rent", 7, 3)], 3, HEAD)
-    index.extend([Use("rent", 9, 5), Use("food", 8, 4)], 5, HEAD)
-    assert index.find("rent") == Use("rent", 7, 3) and index.find("food") == Use("food", 8, 4)
+    index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
+    index.extend([KeyUse("rent", 9, 5), KeyUse("food", 8, 4)], 5, HEAD)
+    assert index.find("rent") == KeyUse("rent", 7, 3) and index.find("food") == KeyUse("food", 8, 4)
 
 
 def test_a_cleared_index_knows_nothing(path: Path, index: SqliteKeyIndex) -> None:
-    index.extend([Use("rent", 7, 3)], 3, HEAD)
+    index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
     index.clear()
     assert (index.find("rent"), index.height, index.head) == (None, 0, GENESIS_HASH)
     index.close()
@@ -67,22 +67,22 @@ def test_a_cleared_index_knows_nothing(path: Path, index: SqliteKeyIndex) -> Non
 
 
 def test_uses_and_height_are_added_together_or_not_at_all(index: SqliteKeyIndex) -> None:
-    index.extend([Use("rent", 7, 3)], 3, HEAD)
+    index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
     with pytest.raises(StateError):
-        index.extend([Use("food", 8, 4), Use("bad", 2**70, 4)], 4, HEAD)
+        index.extend([KeyUse("food", 8, 4), KeyUse("bad", 2**70, 4)], 4, HEAD)
     assert index.find("food") is None and index.height == 3
 
 
 def test_only_the_owner_may_read_the_file(path: Path, index: SqliteKeyIndex) -> None:
-    index.extend([Use("rent", 7, 3)], 3, HEAD)
+    index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
     for suffix in ("", "-wal", "-shm"):
         mode = Path(f"{path}{suffix}").stat().st_mode
         assert stat.S_IMODE(mode) == 0o600, suffix
 
 
 def test_a_hundred_thousand_keys_take_no_memory_worth_naming(index: SqliteKeyIndex) -> None:
-    index.extend((Use(f"key {number}", number, 1) for number in range(100_000)), 1, HEAD)
-    assert index.find("key 99999") == Use("key 99999", 99_999, 1)
+    index.extend((KeyUse(f"key {number}", number, 1) for number in range(100_000)), 1, HEAD)
+    assert index.find("key 99999") == KeyUse("key 99999", 99_999, 1)
     assert index.find("key 100000") is None
 
 
@@ -102,14 +102,14 @@ def index_of(path: Path, node: int, blocks: int, seconds: float = 1.5) -> None:
     """What node `node` leaves behind at this height, when it ends cleanly."""
     index = SqliteKeyIndex(path, node)
     chain = ListChain(*BLOCKS[:blocks], time=seconds)
-    Keys(node, index, chain).recover(EMPTY if node == 1 else keyed(node, blocks + 1))
+    PaymentKeys(node, index, chain).recover(EMPTY if node == 1 else keyed(node, blocks + 1))
     index.close()
 
 
 def crashed(path: Path, blocks: int = 4) -> None:
     """What a node leaves behind that is killed: with what isn't in the main file yet."""
     index = SqliteKeyIndex(path, 1)
-    Keys(1, index, ListChain(*LONGER[:blocks])).recover(EMPTY)
+    PaymentKeys(1, index, ListChain(*LONGER[:blocks])).recover(EMPTY)
     for suffix in SUFFIXES:
         source = Path(f"{path}{suffix}")
         if source.exists():
@@ -218,7 +218,7 @@ def what_retries_do(path: Path, chain: ListChain = CHAIN) -> str:
     slots = range(1, chain.height + 1)
     try:
         with closing(SqliteKeyIndex(path, 1)) as index:
-            keys = Keys(1, index, chain)
+            keys = PaymentKeys(1, index, chain)
             keys.recover(keyed(1, chain.height + 1))
             for slot in slots:
                 known += len(keys.known(asked(f"key {slot}")))
@@ -266,7 +266,7 @@ def test_an_older_copy_that_is_put_back_beside_what_a_crash_left_is_extended(pat
     crashed(path, 7)
     path.write_bytes(older)
     with closing(SqliteKeyIndex(path, 1)) as index:
-        keys = Keys(1, index, ListChain(*LONGER))
+        keys = PaymentKeys(1, index, ListChain(*LONGER))
         keys.recover(NEXT)
         for slot in range(1, 7):
             assert len(keys.known(asked(f"key {slot}"))) == 1, slot
@@ -283,7 +283,7 @@ def test_a_log_that_a_reader_kept_is_not_read_with_a_file_that_may_be_older(path
     assert Path(f"{path}-wal").stat().st_size > 0, "the reader kept it"
     path.write_bytes(older)
     with closing(SqliteKeyIndex(path, 1)) as index:
-        keys = Keys(1, index, ListChain(*LONGER))
+        keys = PaymentKeys(1, index, ListChain(*LONGER))
         keys.recover(NEXT)
         for slot in range(1, 7):
             assert len(keys.known(asked(f"key {slot}"))) == 1, slot
@@ -296,8 +296,8 @@ def test_an_index_that_somebody_reads_meanwhile_works(path: Path, index: SqliteK
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("begin")
         reader.execute("select * from used").fetchall()
-        index.extend([Use("rent", 7, 3)], 3, HEAD)
-        assert index.find("rent") == Use("rent", 7, 3)
+        index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
+        assert index.find("rent") == KeyUse("rent", 7, 3)
 
 
 @pytest.mark.parametrize("lock", ["begin immediate", "begin exclusive"])
@@ -307,11 +307,11 @@ def test_an_index_that_somebody_locked_is_said_and_works_again_later(path: Path,
         holder.execute(lock)
         with closing(SqliteKeyIndex(path, 1)) as index:
             with pytest.raises(StateError, match=r"keys\.sqlite is locked by another program"):
-                index.extend([Use("rent", 7, 5)], 5, HEAD)
+                index.extend([KeyUse("rent", 7, 5)], 5, HEAD)
             assert index.height == 4 and index.find("rent") is None
             holder.execute("commit")
-            index.extend([Use("rent", 7, 5)], 5, HEAD)
-            assert index.height == 5 and index.find("rent") == Use("rent", 7, 5)
+            index.extend([KeyUse("rent", 7, 5)], 5, HEAD)
+            assert index.height == 5 and index.find("rent") == KeyUse("rent", 7, 5)
 
 
 def test_a_directory_in_its_place_is_said(path: Path) -> None:
@@ -324,5 +324,5 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path: Path) -> None:
     odd = tmp_path / "100% of? it's #1 ü"
     odd.mkdir()
     with closing(SqliteKeyIndex(odd / "keys.sqlite", 1)) as made:
-        made.extend([Use("rent", 7, 3)], 3, HEAD)
+        made.extend([KeyUse("rent", 7, 3)], 3, HEAD)
     assert (odd / "keys.sqlite").stat().st_size > 0

@@ -15,9 +15,9 @@ from benmo.paxos.step import Step
 from benmo.paxos.types import (
     GENESIS_HASH,
     Ballot,
-    Block,
     Durable,
     NodeId,
+    PaxosBlock,
     Proposal,
     Settings,
     Tenure,
@@ -87,7 +87,7 @@ class FakeApplication:
     def ready(self) -> bool:
         return bool(self.queue or self.forwarded)
 
-    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
+    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> PaxosBlock:
         first = self.queue[0] if self.queue else str(self.forwarded[0])
         return NamedBlock(slot, previous, f"{first}{slot}")
 
@@ -97,10 +97,10 @@ class FakeApplication:
         self.sent_in = ballot
         return tuple(self.queue)
 
-    def payers(self, block: Block) -> tuple[NodeId, ...]:
+    def payers(self, block: PaxosBlock) -> tuple[NodeId, ...]:
         return self.payers_of.get(block.slot, ())
 
-    def bytes_of(self, block: Block) -> int:
+    def bytes_of(self, block: PaxosBlock) -> int:
         return self.block_bytes
 
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
@@ -110,7 +110,7 @@ class FakeApplication:
         self.forwarded = []
         self.dropped += 1
 
-    def apply(self, decided: Block) -> None:
+    def apply(self, decided: PaxosBlock) -> None:
         self.queue = [name for name in self.queue if f"{name}{decided.slot}" != decided.hash]
 
 

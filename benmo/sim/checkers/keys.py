@@ -9,7 +9,7 @@ from __future__ import annotations
 from benmo.engine.events import Admission
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.ledger.payment_keys import Known
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Transfer
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
@@ -26,7 +26,7 @@ class Keys(Checker):
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
         self._used: dict[_Key, Transfer] = {}
-        self._decided: dict[_Key, Known] = {}
+        self._decided: dict[_Key, KnownPayment] = {}
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():
@@ -40,7 +40,7 @@ class Keys(Checker):
                 f"{earlier and earlier.transfer}",
             )
             self._used[key] = transfer
-            self._decided[key] = Known(transfer, applied.block.slot, outcome)
+            self._decided[key] = KnownPayment(transfer, applied.block.slot, outcome)
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         payments = {event.ticket: event.payments for event in submitted(turn.events)}
@@ -77,7 +77,9 @@ class Keys(Checker):
         used = self._used.get((node, transfer.key)) if transfer.key else None
         return used is not None and _payment(used) == _payment(transfer)
 
-    def _require_true(self, machine: Machine, turn: Turn, asked: Transfer, known: Known) -> None:
+    def _require_true(
+        self, machine: Machine, turn: Turn, asked: Transfer, known: KnownPayment
+    ) -> None:
         node, transfer = machine.node, known.transfer
         used = self._used.get((node, asked.key), transfer)
         is_it = transfer == used and transfer.debit_node == node and transfer.key == asked.key
@@ -94,7 +96,7 @@ class Keys(Checker):
         else:
             self._require_decided(node, known)
 
-    def _require_decided(self, node: NodeId, known: Known) -> None:
+    def _require_decided(self, node: NodeId, known: KnownPayment) -> None:
         decided = self._decided.get((node, known.transfer.key))
         self.require(
             known == decided,

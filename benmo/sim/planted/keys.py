@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 from benmo.ledger import payment_keys as keys
-from benmo.ledger.payment_keys import Keys
+from benmo.ledger.payment_keys import PaymentKeys
 from benmo.ledger.transfers import Payments, Run
 from benmo.sim.planted.patch import Patch
 
 
 def queued_key_forgotten(patch: Patch) -> None:
     """A key counts as used only once its transfer is decided."""
-    patch.set(Keys, "queued", lambda self, run: None)
+    patch.set(PaymentKeys, "queued", lambda self, run: None)
 
 
 def keys_forgotten_at_restart(patch: Patch) -> None:
     """A start doesn't read from the chain what the index of keys lacks."""
 
-    def recover(self: Keys, queue: Run) -> None:
+    def recover(self: PaymentKeys, queue: Run) -> None:
         if not self._is_of_this_chain():
             self._index.clear()
         self.queued(queue)
 
-    patch.set(Keys, "recover", recover)
+    patch.set(PaymentKeys, "recover", recover)
 
 
 def keys_of_queue_not_recovered(patch: Patch) -> None:
     """A start takes over the keys of the chain, but not those of the queue."""
-    original = Keys.recover
+    original = PaymentKeys.recover
 
-    def recover(self: Keys, queue: Run) -> None:
+    def recover(self: PaymentKeys, queue: Run) -> None:
         original(self, queue.upto(0))
 
-    patch.set(Keys, "recover", recover)
+    patch.set(PaymentKeys, "recover", recover)
 
 
 def index_ahead_of_its_keys(patch: Patch) -> None:
     """The index of keys says that it has the keys of some blocks before it has them."""
-    original = Keys.checkpoint
+    original = PaymentKeys.checkpoint
 
-    def checkpoint(self: Keys, height: int, head: str) -> None:
+    def checkpoint(self: PaymentKeys, height: int, head: str) -> None:
         self._index.extend((), height, head)
         original(self, height, head)
 
-    patch.set(Keys, "checkpoint", checkpoint)
+    patch.set(PaymentKeys, "checkpoint", checkpoint)
 
 
 def foreign_index_believed(patch: Patch) -> None:
     """Whatever index of keys is there is taken for that of this chain."""
-    patch.set(Keys, "_is_of_this_chain", lambda self: True)
+    patch.set(PaymentKeys, "_is_of_this_chain", lambda self: True)
 
 
 def content_not_compared(patch: Patch) -> None:
@@ -57,10 +57,10 @@ def content_not_compared(patch: Patch) -> None:
 
 def partly_known_pays_again(patch: Patch) -> None:
     """A request of which only a part is known is queued as a whole."""
-    original = Keys.known
+    original = PaymentKeys.known
 
-    def known(self: Keys, payments: Payments, new_max: float) -> object:
+    def known(self: PaymentKeys, payments: Payments, new_max: float) -> object:
         found = original(self, payments, new_max)
         return found if len(found) == len(payments) else {}
 
-    patch.set(Keys, "known", known)
+    patch.set(PaymentKeys, "known", known)

@@ -6,7 +6,7 @@ from benmo.paxos.learner import Learner
 from benmo.paxos.messages import Blocks, Decide, Heartbeat
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
-from benmo.paxos.types import Ballot, Block, NodeId, Proposal
+from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal
 from benmo.sim.planted.patch import Patch
 
 
@@ -14,7 +14,7 @@ def doubled_decision_appended(patch: Patch) -> None:
     """A decision that comes twice is appended twice."""
     original_append, original = Learner._append, Learner.on_decide
 
-    def append(self: Learner, block: Block, accepted_in: Ballot, step: Step) -> None:
+    def append(self: Learner, block: PaxosBlock, accepted_in: Ballot, step: Step) -> None:
         vars(self)["last"] = block
         original_append(self, block, accepted_in, step)
 

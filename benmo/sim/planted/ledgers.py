@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Report, Submitted
-from benmo.ledger.blocks import AppliedBlock
-from benmo.ledger.blocks import Block as LedgerBlock
+from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.notices import BallotGivenUp
-from benmo.paxos.types import Block
+from benmo.paxos.types import PaxosBlock
 from benmo.sim.planted.patch import Patch
 
 
@@ -59,8 +58,8 @@ def queue_emptied_whole(patch: Patch) -> None:
 def catch_up_keeps_queue(patch: Patch) -> None:
     """Only a block that a node proposed itself takes anything out of its queue."""
 
-    def apply(self: Engine, block: Block) -> AppliedBlock:
-        assert isinstance(block, LedgerBlock)
+    def apply(self: Engine, block: PaxosBlock) -> AppliedBlock:
+        assert isinstance(block, Block)
         applied = self.ledger.apply(block)
         self._storage.applied(applied)
         if block.ballot.node == self.settings.node:
