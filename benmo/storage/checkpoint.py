@@ -56,7 +56,10 @@ class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="t
     def state(self) -> State:
         """The state that the journal continues. Raises `DamagedLine`."""
         accepted = None if self.accepted is None else self.accepted.proposal()
-        ledger = Ledger(self.balances, self.last, self.height, self.head)
+        try:
+            ledger = Ledger(self.balances, self.last, self.height, self.head)
+        except (AssertionError, ValueError) as error:
+            raise DamagedLine(str(error)) from error
         return State(self.promised, accepted, ledger, self.queue)
 
 
