@@ -23,7 +23,11 @@ PREFIX_BYTES = len(BEGINNING + b'00000000",')
 
 
 class DamagedLine(ValueError):
-    """A line is not what was written."""
+    """A line is not what was written. `line` is its number, in a file of more than one."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 def seal(value: object, previous: int = 0, mark: bytes = b"") -> bytes:
