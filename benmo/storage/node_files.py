@@ -43,17 +43,11 @@ class NodeFiles:
         """Read a directory that must be that of a node of this cluster, which has these nodes."""
         self.node = node
         self.path = path
+        self.chain_path = path / CHAIN
+        self.journal_path = path / JOURNAL
         self.is_running = is_in_use(path)
         self.checkpoint, self._journal = self._snapshot()
         self._require_own(cluster, nodes)
-
-    @property
-    def chain_path(self) -> Path:
-        return self.path / CHAIN
-
-    @property
-    def journal_path(self) -> Path:
-        return self.path / JOURNAL
 
     @property
     def unfinished_bytes(self) -> int:

@@ -207,10 +207,9 @@ class Storage:
     def _check_chain(self, checkpoint: CheckpointLine) -> None:
         size = self._disk.size(CHAIN)
         path = self._disk.path / CHAIN
-        if size < checkpoint.chain_bytes:
-            raise StateError(
-                f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing. {REMEDY}"
-            )
+        missing = checkpoint.chain_bytes - size
+        if missing > 0:
+            raise StateError(f"{path} is damaged: {missing} bytes are missing. {REMEDY}")
         if checkpoint.height > 0:
             last = self._chain.read(checkpoint.height, 1)[0].block
             if last.hash != checkpoint.head:
