@@ -171,7 +171,7 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
     for node in cluster.ids:
         if state.node(node).is_dir():
             try:
-                files = NodeFiles(state, cluster, node)
+                files = NodeFiles(state.node(node), cluster.cluster, node, cluster.ids)
                 found.append((files.checkpoint.height + len(files.tail().blocks), files))
             except Damage as error:
                 damages.append(error)
@@ -232,8 +232,12 @@ def export(
     """
     state = StateDirectory(state_dir)
     try:
-        cluster = state.load() if node_id is None else state.load_node(node_id)
-        files = highest(state, cluster) if node_id is None else NodeFiles(state, cluster, node_id)
+        if node_id is None:
+            cluster = state.load()
+            files = highest(state, cluster)
+        else:
+            cluster = state.load_node(node_id)
+            files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.ids)
         balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
         is_file = output is not None or not sys.stdout.buffer.isatty()
         with (

@@ -29,8 +29,9 @@ from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.storage.key_check import KeyCheck, WrongIndex
 from benmo.storage.lines import DamagedLine
 from benmo.storage.lock import is_in_use
-from benmo.storage.node_files import Damage, NodeFiles, Tail, read_line, require_outcomes
+from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
 from benmo.storage.node_storage import CHECKPOINT
+from benmo.storage.replay import ReplayedJournal
 
 _HEAD_DIGITS = 12
 _MORE = "docs/state.md says what can be done about damage"
@@ -207,7 +208,7 @@ def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
     if not state.has_lived(node):
         return NodeCheck(node)
     try:
-        return NodeCheck(node, NodeFiles(state, cluster, node))
+        return NodeCheck(node, NodeFiles(state.node(node), cluster.cluster, node, cluster.ids))
     except Damage as damage:
         return NodeCheck(node, damage=damage)
 
@@ -235,7 +236,7 @@ def _fork(entry: Entry, other: NodeCheck, others: Entry) -> str:
     )
 
 
-def _notes(files: NodeFiles, tail: Tail) -> Iterator[str]:
+def _notes(files: NodeFiles, tail: ReplayedJournal) -> Iterator[str]:
     """What a crash left, which the next start mends."""
     if tail.is_torn:
         yield f"{files.journal_path}: its last line is torn off, and was never acknowledged"

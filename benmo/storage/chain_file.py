@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from benmo.errors import ProtocolError, StateError
-from benmo.ledger.blocks import AppliedBlock, decode_block
+from benmo.errors import StateError
+from benmo.ledger.blocks import AppliedBlock
 from benmo.storage.disk import Disk
-from benmo.storage.lines import DamagedLine, raw_block, seal, unseal
+from benmo.storage.lines import DamagedLine, block_of, raw_of, seal, unseal
 
 REMEDY = (
     "This node does not vote with a damaged directory: it could break a promise. "
@@ -40,10 +40,7 @@ _decoder = msgspec.json.Decoder(_BlockLine)
 def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
     """What a line, given without its newline, says of a slot. Raises `DamagedLine`."""
     parsed = unseal(line, _decoder)
-    try:
-        block = decode_block(bytes(parsed.block))
-    except ProtocolError as error:
-        raise DamagedLine(str(error)) from error
+    block = block_of(parsed.block)
     if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
         raise DamagedLine("it isn't the block of this slot")
     return AppliedBlock(block, parsed.refused, parsed.skipped)
@@ -68,7 +65,7 @@ class ChainFile:
         for applied in blocks:
             block = applied.block
             assert block.slot == self.height + 1
-            raw = raw_block(block)
+            raw = raw_of(block)
             lines.append(
                 seal(_BlockLine(block.slot, block.hash, raw, applied.refused, applied.skipped))
             )

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import msgspec
 
-from benmo.errors import ProtocolError
-from benmo.ledger.blocks import decode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.storage.journal import State
-from benmo.storage.lines import DamagedLine, raw_block, unseal
+from benmo.storage.lines import DamagedLine, block_of, raw_of, unseal
 
 
 class AcceptedPart(msgspec.Struct, frozen=True):
@@ -28,14 +26,11 @@ class AcceptedPart(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, accepted: Proposal | None) -> AcceptedPart | None:
-        return None if accepted is None else cls(accepted.ballot, raw_block(accepted.block))
+        return None if accepted is None else cls(accepted.ballot, raw_of(accepted.block))
 
     def proposal(self) -> Proposal:
         """Raises `DamagedLine`."""
-        try:
-            return Proposal(self.ballot, decode_block(bytes(self.block)))
-        except ProtocolError as error:
-            raise DamagedLine(str(error)) from error
+        return Proposal(self.ballot, block_of(self.block))
 
 
 class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
@@ -56,7 +51,10 @@ class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="t
     def state(self) -> State:
         """The state that the journal continues. Raises `DamagedLine`."""
         accepted = None if self.accepted is None else self.accepted.proposal()
-        ledger = Ledger(self.balances, self.last, self.height, self.head)
+        try:
+            ledger = Ledger(self.balances, self.last, self.height, self.head)
+        except (AssertionError, ValueError) as error:
+            raise DamagedLine(str(error)) from error
         return State(self.promised, accepted, ledger, self.queue)
 
 

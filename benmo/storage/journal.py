@@ -22,13 +22,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from benmo.errors import ProtocolError
-from benmo.ledger.blocks import AppliedBlock, Block, decode_block
+from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
-from benmo.storage.lines import BEGINNING, PREFIX_BYTES, DamagedLine, raw_block, seal, unseal
+from benmo.storage.lines import BEGINNING, PREFIX_BYTES, DamagedLine, block_of, raw_of, seal, unseal
 
 SECTOR_BYTES = 512
 """A disk writes no less at a time; what it writes at a time begins and ends at a multiple of it."""
@@ -95,11 +94,11 @@ def _line_of(record: Record) -> Line:
         case PromiseRecord(ballot):
             return _PromiseLine(ballot)
         case AcceptRecord(proposal):
-            return _AcceptLine(proposal.ballot, raw_block(proposal.block))
+            return _AcceptLine(proposal.ballot, raw_of(proposal.block))
         case DecideRecord(block, ballot) if ballot != Ballot.ZERO:
             return _DecideLine(block.slot, ballot, block.hash)
         case DecideRecord(block, _):
-            return _LearnLine(raw_block(block))
+            return _LearnLine(raw_of(block))
         case QueueRecord(run):
             return _QueueLine(run)
 
@@ -136,11 +135,11 @@ class State:
                 _require(ballot > self.promised, "a promise goes back")
                 self.promised = ballot
             case _AcceptLine(ballot, raw):
-                self._accept(Proposal(ballot, _block(raw)))
+                self._accept(ballot, block_of(raw))
             case _DecideLine(slot, ballot, block_hash):
                 self._decide(slot, ballot, block_hash)
             case _LearnLine(raw):
-                self._append(_block(raw))
+                self._append(block_of(raw))
             case _QueueLine(run):
                 is_next = run.debit == self.queue.debit and run.first == self.queue.end
                 _require(is_next, "the queue has a gap")
@@ -148,31 +147,30 @@ class State:
             case _:
                 raise DamagedLine("it is the second line that opens the journal")
 
-    def _accept(self, proposal: Proposal) -> None:
-        _require(proposal.ballot >= self.promised, "it accepts below the promised ballot")
-        is_new = self.accepted is None or proposal.ballot > self.accepted.ballot
+    def _accept(self, ballot: Ballot, block: Block) -> None:
+        _require(ballot >= self.promised, "it accepts below the promised ballot")
+        is_new = self.accepted is None or ballot > self.accepted.ballot
         _require(is_new, "it accepts two blocks in one ballot")
-        self._require_next(proposal.block)
-        self.promised = proposal.ballot
-        self.accepted = proposal
+        self._require_next(block)
+        self.promised = ballot
+        self.accepted = Proposal(ballot, block)
 
     def _decide(self, slot: int, ballot: Ballot, block_hash: str) -> None:
         accepted = self.accepted
         if accepted is None or (slot, ballot) != (accepted.slot, accepted.ballot):
             raise DamagedLine("it decides what was not accepted")
         _require(accepted.block.hash == block_hash, "it decides another block than was accepted")
+        assert isinstance(accepted.block, Block)
         self._append(accepted.block)
 
-    def _append(self, block: object) -> None:
-        assert isinstance(block, Block)
+    def _append(self, block: Block) -> None:
         self._require_next(block)
         self.recent.append(self.ledger.apply(block))
         self.accepted = None
         last = self.ledger.last[self.queue.debit]
         self.queue = self.queue.since(last + 1)
 
-    def _require_next(self, block: object) -> None:
-        assert isinstance(block, Block)
+    def _require_next(self, block: Block) -> None:
         is_next = (block.slot, block.previous) == (self.ledger.height + 1, self.ledger.head)
         _require(is_next, f"its block doesn't follow height {self.ledger.height}")
 
@@ -256,13 +254,6 @@ def require_torn(rest: bytes, previous: int) -> None:
 def _is_after_sync(line: bytes) -> bool:
     """Whether a line says that all before it was synced, whatever its checksum."""
     return line.startswith(_SYNCED, PREFIX_BYTES)
-
-
-def _block(raw: msgspec.Raw) -> Block:
-    try:
-        return decode_block(bytes(raw))
-    except ProtocolError as error:
-        raise DamagedLine(str(error)) from error
 
 
 def _require(condition: bool, what: str) -> None:

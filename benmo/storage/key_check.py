@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import KeyUse
@@ -48,12 +47,7 @@ class KeyCheck:
             self._held.callback(self._index.close)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._held.close()
 
     def follow(self, applied: AppliedBlock) -> None:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from benmo.ledger.blocks import Block
+from benmo.errors import ProtocolError
+from benmo.ledger.blocks import Block, decode_block
 
 T = TypeVar("T")
 
@@ -23,7 +24,11 @@ PREFIX_BYTES = len(BEGINNING + b'00000000",')
 
 
 class DamagedLine(ValueError):
-    """A line is not what was written."""
+    """A line is not what was written. `line` is its number, in a file of more than one."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 def seal(value: object, previous: int = 0, mark: bytes = b"") -> bytes:
@@ -52,7 +57,15 @@ def unseal(line: bytes, decoder: msgspec.json.Decoder[T], previous: int = 0) -> 
         raise DamagedLine(f"it is not understood: {error}") from error
 
 
-def raw_block(block: object) -> msgspec.Raw:
+def raw_of(block: object) -> msgspec.Raw:
     """A block's bytes, to stand as they are inside a line."""
     assert isinstance(block, Block)
     return msgspec.Raw(block.data)
+
+
+def block_of(raw: msgspec.Raw) -> Block:
+    """The block whose bytes stand inside a line. Raises `DamagedLine`."""
+    try:
+        return decode_block(bytes(raw))
+    except ProtocolError as error:
+        raise DamagedLine(str(error)) from error

@@ -17,7 +17,9 @@ old: everything in it is in the checkpoint, and step 4 is done again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
@@ -28,18 +30,9 @@ from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.storage.chain_file import REMEDY, ChainFile
 from benmo.storage.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
 from benmo.storage.disk import Disk
-from benmo.storage.journal import (
-    OpenLine,
-    Record,
-    State,
-    decode_line,
-    decode_opening,
-    encode_record,
-    line_in,
-    require_torn,
-    split_torn,
-)
+from benmo.storage.journal import OpenLine, Record, State, encode_record
 from benmo.storage.lines import DamagedLine, checksum, seal
+from benmo.storage.replay import ForeignLine, ReplayedJournal, replay, require_own
 
 JOURNAL = "journal.jsonl"
 CHAIN = "chain.jsonl"
@@ -93,15 +86,13 @@ class Storage:
         for name in (CHECKPOINT, JOURNAL, CHAIN):
             if not disk.exists(name):
                 raise StateError(f"{disk.path / name} is missing. {REMEDY}")
-        checkpoint = _read_checkpoint(disk)
-        _require_same(disk, CHECKPOINT, checkpoint, cluster, node)
+        with _damage_worded(disk.path / CHECKPOINT):
+            checkpoint = decode_checkpoint(disk.read(CHECKPOINT))
+            require_own(checkpoint, cluster, node)
         chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
         storage = cls(disk, cluster, node, checkpoint.generation, chain)
         storage._check_chain(checkpoint)
-        state = _state_of(disk, checkpoint)
-        storage._replay(state)
-        storage._recent = list(state.recent)
-        return storage, state
+        return storage, storage._replay(checkpoint)
 
     @property
     def journal_bytes(self) -> int:
@@ -216,10 +207,9 @@ class Storage:
     def _check_chain(self, checkpoint: CheckpointLine) -> None:
         size = self._disk.size(CHAIN)
         path = self._disk.path / CHAIN
-        if size < checkpoint.chain_bytes:
-            raise StateError(
-                f"{path} is damaged: {checkpoint.chain_bytes - size} bytes are missing. {REMEDY}"
-            )
+        missing = checkpoint.chain_bytes - size
+        if missing > 0:
+            raise StateError(f"{path} is damaged: {missing} bytes are missing. {REMEDY}")
         if checkpoint.height > 0:
             last = self._chain.read(checkpoint.height, 1)[0].block
             if last.hash != checkpoint.head:
@@ -229,57 +219,31 @@ class Storage:
         if size > checkpoint.chain_bytes:
             self._disk.truncate(CHAIN, checkpoint.chain_bytes)
 
-    def _replay(self, state: State) -> None:
-        """Apply the journal to the checkpoint's state, cutting off a torn last line."""
-        data = self._disk.read(JOURNAL)
-        lines, rest = split_torn(data)
-        number = 1
-        try:
-            if not lines:
-                raise DamagedLine("it doesn't say whose journal it is")
-            if self._is_stale(decode_opening(lines[0])):
-                self._start_journal()
-                return
-            self._checksum = checksum(lines[0])
-            for line in lines[1:]:
-                number += 1
-                state.apply(decode_line(line, self._checksum))
-                self._checksum = checksum(line)
-            whole = line_in(rest, self._checksum)
-            if whole is not None:
-                number += 1
-                state.apply(decode_line(whole, self._checksum))
-                self._checksum = checksum(whole)
-            elif rest:
-                number += 1
-                require_torn(rest, self._checksum)
-        except (DamagedLine, AssertionError) as error:
-            path = self._disk.path / JOURNAL
-            raise StateError(f"{path}, line {number}, is damaged: {error}. {REMEDY}") from error
-        self._cut_off(data, rest, whole)
-
-    def _cut_off(self, journal: bytes, rest: bytes, whole: bytes | None) -> None:
-        """Leave of the journal's end only the line that is whole, if there is one."""
-        kept = journal[: len(journal) - len(rest)]
-        if whole is None:
-            if rest:
-                self._disk.truncate(JOURNAL, len(kept))
-            self._disk.sync(JOURNAL)
+    def _replay(self, checkpoint: CheckpointLine) -> State:
+        """The checkpoint's state with the journal applied; a torn last line is cut off."""
+        with _damage_worded(self._disk.path / CHECKPOINT):
+            state = checkpoint.state()
+            state.require_next()
+        journal = self._disk.read(JOURNAL)
+        with _damage_worded(self._disk.path / JOURNAL):
+            replayed = replay(checkpoint, state, journal)
+        if replayed.is_stale:
+            self._start_journal()
         else:
-            kept += whole + b"\n"
-            self._replace(JOURNAL, kept)
-        self._journal_bytes = len(kept)
+            self._go_on_from(replayed, len(journal))
+        self._recent = list(state.recent)
+        return state
 
-    def _is_stale(self, line: OpenLine) -> bool:
-        """Whether the journal is the one before the checkpoint, all of which is in it."""
-        _require_same(self._disk, JOURNAL, line, self._cluster, self._node)
-        if line.generation == self._generation - 1:
-            return True
-        if line.generation != self._generation:
-            raise DamagedLine(
-                f"it is generation {line.generation}, the checkpoint's is {self._generation}"
-            )
-        return False
+    def _go_on_from(self, replayed: ReplayedJournal, size: int) -> None:
+        """Leave nothing in a journal of this size but what is kept of it, durably."""
+        if replayed.is_mended:
+            self._replace(JOURNAL, replayed.kept)
+        else:
+            if size > len(replayed.kept):
+                self._disk.truncate(JOURNAL, len(replayed.kept))
+            self._disk.sync(JOURNAL)
+        self._journal_bytes = len(replayed.kept)
+        self._checksum = replayed.last_checksum
 
 
 def _may_wait(record: Record) -> bool:
@@ -287,32 +251,12 @@ def _may_wait(record: Record) -> bool:
     return isinstance(record, DecideRecord) and record.ballot != Ballot.ZERO
 
 
-def _read_checkpoint(disk: Disk) -> CheckpointLine:
+@contextmanager
+def _damage_worded(path: Path) -> Iterator[None]:
+    """Raises as `StateError`, with the remedy, what is wrong with a file."""
     try:
-        return decode_checkpoint(disk.read(CHECKPOINT))
+        yield
+    except ForeignLine as error:
+        raise StateError(f"{path} {error.whose}. {FOREIGN_REMEDY}") from error
     except DamagedLine as error:
-        path = disk.path / CHECKPOINT
-        raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
-
-
-def _require_same(
-    disk: Disk, name: str, line: OpenLine | CheckpointLine, cluster: str, node: NodeId
-) -> None:
-    if line.cluster != cluster:
-        raise StateError(
-            f"{disk.path / name} belongs to another cluster, {line.cluster[:8]}. {FOREIGN_REMEDY}"
-        )
-    if line.node != node:
-        raise StateError(
-            f"{disk.path / name} is node {line.node}'s, not node {node}'s. {FOREIGN_REMEDY}"
-        )
-
-
-def _state_of(disk: Disk, checkpoint: CheckpointLine) -> State:
-    try:
-        state = checkpoint.state()
-        state.require_next()
-        return state
-    except DamagedLine as error:
-        path = disk.path / CHECKPOINT
-        raise StateError(f"{path}, line 1, is damaged: {error}. {REMEDY}") from error
+        raise StateError(f"{path}, line {error.line}, is damaged: {error}. {REMEDY}") from error

@@ -69,6 +69,13 @@ def test_a_checkpoint_whose_accepted_block_cannot_be_is_refused(old: bytes, new:
     assert "line 1, is damaged: the accepted block can't be the next" in text
 
 
+def test_a_checkpoint_with_a_balance_below_zero_is_refused() -> None:
+    disk = MemoryDisk()
+    three_blocks_on(disk)
+    altered = resealed(disk.read(CHECKPOINT), b'"1":104', b'"1":-104')
+    assert "line 1, is damaged: M2" in refusal(damaged(disk, CHECKPOINT, altered))
+
+
 @pytest.mark.parametrize("mask", MASKS)
 def test_no_flipped_byte_of_the_chain_is_served(mask: int) -> None:
     disk = MemoryDisk()

@@ -9,6 +9,7 @@ from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
+from benmo.storage.checkpoint import CheckpointLine
 from benmo.storage.disk import Disk
 from benmo.storage.journal import QueueRecord, Record, State, decode_line
 from benmo.storage.lines import DamagedLine, checksum
@@ -108,11 +109,11 @@ def damage_taken_for_torn_tail(patch: Patch) -> None:
     """Damage anywhere in the journal is cut off, with all that follows it."""
     original = Storage._replay
 
-    def replay(self: Storage, state: State) -> None:
+    def replay(self: Storage, checkpoint: CheckpointLine) -> State:
         whole = _undamaged(self._disk.read(JOURNAL))
         if whole < self._disk.size(JOURNAL):
             self._disk.truncate(JOURNAL, whole)
-        original(self, state)
+        return original(self, checkpoint)
 
     patch.set(Storage, "_replay", replay)
 

@@ -1,0 +1,120 @@
+"""The replay of a journal: what it adds to its checkpoint's state. Nothing is written here.
+
+`Storage.open` acts on what is found, and `NodeFiles` reports it. Each words errors in its own way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benmo.ledger.blocks import AppliedBlock
+from benmo.paxos.types import NodeId
+from benmo.storage.checkpoint import CheckpointLine
+from benmo.storage.journal import (
+    OpenLine,
+    State,
+    decode_line,
+    decode_opening,
+    line_in,
+    require_torn,
+    split_torn,
+)
+from benmo.storage.lines import DamagedLine, checksum
+
+
+class ForeignLine(DamagedLine):
+    """A line names another cluster or node; `whose` says so, after the name of its file."""
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(f"it {whose}")
+        self.whose = whose
+
+
+class WrongGeneration(DamagedLine):
+    """A journal neither continues the checkpoint nor is the one before it."""
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(f"it is generation {found}, the checkpoint's is {expected}")
+        self.found = found
+
+
+@dataclass(slots=True)
+class ReplayedJournal:
+    """A journal, applied to its checkpoint's `state`.
+
+    A crash may leave a journal that is stale, or a last line that is torn; neither is damage.
+    """
+
+    state: State
+    kept: bytes
+    """What the journal is to consist of from now on, if it isn't stale."""
+    lines: int = 0
+    """How many lines are applied, the opening one included."""
+    last_checksum: int = 0
+    """The checksum of the last of these lines."""
+    blocks: list[tuple[int, AppliedBlock]] = field(default_factory=list)
+    """The decided blocks, each with the number of the line that decides it."""
+    is_stale: bool = False
+    """Whether the journal is the one before the checkpoint, which has all of it."""
+    is_torn: bool = False
+    """Whether the journal ends with part of a line, which is not kept."""
+    is_mended: bool = False
+    """Whether the last line is whole, and lacked only what every line has in common."""
+
+    def _open(self, line: bytes, checkpoint: CheckpointLine) -> None:
+        opening = decode_opening(line)
+        require_own(opening, checkpoint.cluster, checkpoint.node)
+        if opening.generation not in (checkpoint.generation, checkpoint.generation - 1):
+            raise WrongGeneration(opening.generation, checkpoint.generation)
+        self.is_stale = opening.generation < checkpoint.generation
+        self.last_checksum = checksum(line)
+        self.lines = 1
+
+    def _apply(self, line: bytes) -> None:
+        self.state.apply(decode_line(line, self.last_checksum))
+        self.last_checksum = checksum(line)
+        self.lines += 1
+        if len(self.state.recent) > len(self.blocks):
+            self.blocks.append((self.lines, self.state.recent[-1]))
+
+    def _end(self, rest: bytes) -> None:
+        """Apply the line in the journal's end, or find the end torn."""
+        whole = line_in(rest, self.last_checksum)
+        if whole is not None:
+            self._apply(whole)
+            self.kept += whole + b"\n"
+            self.is_mended = True
+        elif rest:
+            require_torn(rest, self.last_checksum)
+            self.is_torn = bool(rest.strip(b"\0"))
+
+
+def replay(checkpoint: CheckpointLine, state: State, journal: bytes) -> ReplayedJournal:
+    """Apply a journal to the state of its checkpoint, unless the journal is stale.
+
+    Raises `DamagedLine` with the line's number; `ForeignLine` for the journal of another node.
+    """
+    lines, rest = split_torn(journal)
+    replayed = ReplayedJournal(state, journal[: len(journal) - len(rest)])
+    try:
+        if not lines:
+            raise DamagedLine("it doesn't say whose journal it is")
+        replayed._open(lines[0], checkpoint)
+        if not replayed.is_stale:
+            for line in lines[1:]:
+                replayed._apply(line)
+            replayed._end(rest)
+    except DamagedLine as error:
+        error.line = replayed.lines + 1
+        raise
+    except AssertionError as error:
+        raise DamagedLine(str(error), replayed.lines + 1) from error
+    return replayed
+
+
+def require_own(line: OpenLine | CheckpointLine, cluster: str, node: NodeId) -> None:
+    """Raises `ForeignLine` unless a file's line names this cluster and node."""
+    if line.cluster != cluster:
+        raise ForeignLine(f"belongs to another cluster, {line.cluster[:8]}")
+    if line.node != node:
+        raise ForeignLine(f"is node {line.node}'s, not node {node}'s")
