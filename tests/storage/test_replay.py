@@ -17,8 +17,8 @@ from benmo.storage.journal import SECTOR_BYTES, OpenLine
 from benmo.storage.lines import seal
 from benmo.storage.node_files import Damage, NodeFiles
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
-from tests.support.cluster import CLUSTER
-from tests.support.storage_tests import BALANCES, NODE, damaged, flipped, three_blocks_on
+from tests.support.engine_cluster import CLUSTER
+from tests.support.written_storage import BALANCES, NODE, damaged, flipped, three_blocks_on
 
 Change = Callable[[bytes], Iterator[bytes]]
 
