@@ -8,94 +8,69 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from benmo.notices import (
-    NodeLost,
-    Notice,
-    PeerDropped,
-    PeerNotDialled,
-    PeerTakesNothing,
-    ProcessEnded,
-    RunApplied,
-    SlotDecided,
-    StrangerDropped,
-    TransferApplied,
-    TransferVoid,
-)
-from benmo.paxos.notices import (
-    BallotGivenUp,
-    CampaignBegun,
-    CaughtUp,
-    Defeat,
-    ForeignBlockReported,
-    LeaderLost,
-    LeadershipWon,
-    PromiseMade,
-    ProposalAccepted,
-    ProposalMade,
-    QuorumMissing,
-    ReachabilityChanged,
-)
+from benmo import notices
+from benmo.paxos import notices as protocol
 from benmo.paxos.types import NodeId
 
 
-def sentence(notice: Notice) -> str:
+def sentence(notice: notices.Notice) -> str:
     """A notice as one line of text, without a full stop."""
     match notice:
-        case PromiseMade(ballot, to):
+        case protocol.PromiseMade(ballot, to):
             return f"promised ballot {ballot} to node {to}"
-        case ProposalAccepted(slot, ballot, proposer):
+        case protocol.ProposalAccepted(slot, ballot, proposer):
             return f"accepted slot {slot} from node {proposer} in ballot {ballot}"
-        case CampaignBegun(ballot):
+        case protocol.CampaignBegun(ballot):
             return f"wants to lead: asks for promises for ballot {ballot}"
-        case BallotGivenUp(ballot):
+        case protocol.BallotGivenUp(ballot):
             return f"gives ballot {ballot} up: {why_given_up(notice)}"
-        case LeadershipWon(ballot, promised_by):
+        case protocol.LeadershipWon(ballot, promised_by):
             return f"leads with ballot {ballot}: promised by {listed(promised_by)}"
-        case LeaderLost(leader):
+        case protocol.LeaderLost(leader):
             return f"the leader, node {leader}, is gone"
-        case ProposalMade(slot, _, is_taken_over):
+        case protocol.ProposalMade(slot, _, is_taken_over):
             return f"proposes slot {slot}{', taken over from a promise' if is_taken_over else ''}"
-        case QuorumMissing(node, reached, nodes, quorum):
+        case protocol.QuorumMissing(node, reached, nodes, quorum):
             return f"queued, not decided: {why_no_quorum(node, reached, nodes, quorum)}"
-        case ReachabilityChanged(peer, is_reachable):
+        case protocol.ReachabilityChanged(peer, is_reachable):
             return f"node {peer} is {'reachable' if is_reachable else 'unreachable'}"
-        case CaughtUp(height):
+        case protocol.CaughtUp(height):
             return f"caught up to height {height}"
-        case ForeignBlockReported(reporter):
+        case protocol.ForeignBlockReported(reporter):
             return f"node {reporter} reports a block of another chain"
-        case SlotDecided(slot, ballot, transfers):
+        case notices.SlotDecided(slot, ballot, transfers):
             count = f"{transfers} transfer{'s' if transfers != 1 else ''}"
             return f"slot {slot} is decided: {count} in ballot {ballot}"
-        case TransferApplied(_, transfer):
+        case notices.TransferApplied(_, transfer):
             return f"decided {transfer}"
-        case TransferVoid(_, transfer):
+        case notices.TransferVoid(_, transfer):
             return f"refused {transfer}"
-        case RunApplied(_, debit, first, end):
+        case notices.RunApplied(_, debit, first, end):
             return f"decided {debit}-{first} to {debit}-{end - 1} ({end - first} transfers)"
-        case StrangerDropped(reason):
+        case notices.StrangerDropped(reason):
             return f"a connection was dropped: {reason}"
-        case PeerDropped(peer, reason):
+        case notices.PeerDropped(peer, reason):
             return f"the connection from node {peer} was dropped: {reason}"
-        case PeerTakesNothing(peer):
+        case notices.PeerTakesNothing(peer):
             return f"node {peer} takes nothing: its connection was dropped"
-        case PeerNotDialled(peer, reason):
+        case notices.PeerNotDialled(peer, reason):
             return f"node {peer} can't be dialled: {reason}"
-        case NodeLost(node):
+        case notices.NodeLost(node):
             return f"node {node} is gone"
-        case ProcessEnded(how):
+        case notices.ProcessEnded(how):
             return how
         case _:
             assert_never(notice)
 
 
-def why_given_up(notice: BallotGivenUp) -> str:
+def why_given_up(notice: protocol.BallotGivenUp) -> str:
     """Why a ballot was given up."""
     match notice.defeat:
-        case Defeat.NO_ANSWER:
+        case protocol.Defeat.NO_ANSWER:
             return "no quorum answered in time"
-        case Defeat.NACK:
+        case protocol.Defeat.NACK:
             return f"node {notice.nacker} has promised ballot {notice.higher}"
-        case Defeat.OUTBID:
+        case protocol.Defeat.OUTBID:
             return f"node {notice.higher.node} has the higher ballot {notice.higher}"
 
 

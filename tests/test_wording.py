@@ -4,80 +4,55 @@ from __future__ import annotations
 
 import pytest
 
+from benmo import notices
 from benmo.control.requests import Told, decode_answer, encode
 from benmo.errors import ProtocolError
 from benmo.ledger.transfers import Transfer
-from benmo.notices import (
-    NOTICES,
-    NodeLost,
-    Notice,
-    PeerDropped,
-    PeerNotDialled,
-    PeerTakesNothing,
-    ProcessEnded,
-    RunApplied,
-    SlotDecided,
-    StrangerDropped,
-    TransferApplied,
-    TransferVoid,
-)
-from benmo.paxos.notices import (
-    BallotGivenUp,
-    CampaignBegun,
-    CaughtUp,
-    Defeat,
-    ForeignBlockReported,
-    LeaderLost,
-    LeadershipWon,
-    PromiseMade,
-    ProposalAccepted,
-    ProposalMade,
-    QuorumMissing,
-    ReachabilityChanged,
-)
+from benmo.notices import NOTICES, Notice
+from benmo.paxos import notices as protocol
 from benmo.paxos.types import Ballot
 from benmo.wording import sentence
 
 BALLOT = Ballot(7, 2)
 SENTENCES: list[tuple[Notice, str]] = [
-    (PromiseMade(BALLOT, 2), "promised ballot (7, 2) to node 2"),
-    (ProposalAccepted(4, BALLOT, 2), "accepted slot 4 from node 2 in ballot (7, 2)"),
-    (CampaignBegun(BALLOT), "wants to lead: asks for promises for ballot (7, 2)"),
+    (protocol.PromiseMade(BALLOT, 2), "promised ballot (7, 2) to node 2"),
+    (protocol.ProposalAccepted(4, BALLOT, 2), "accepted slot 4 from node 2 in ballot (7, 2)"),
+    (protocol.CampaignBegun(BALLOT), "wants to lead: asks for promises for ballot (7, 2)"),
     (
-        BallotGivenUp(BALLOT, Defeat.NO_ANSWER),
+        protocol.BallotGivenUp(BALLOT, protocol.Defeat.NO_ANSWER),
         "gives ballot (7, 2) up: no quorum answered in time",
     ),
     (
-        BallotGivenUp(BALLOT, Defeat.NACK, Ballot(8, 3), 4),
+        protocol.BallotGivenUp(BALLOT, protocol.Defeat.NACK, Ballot(8, 3), 4),
         "gives ballot (7, 2) up: node 4 has promised ballot (8, 3)",
     ),
     (
-        BallotGivenUp(BALLOT, Defeat.OUTBID, Ballot(8, 3)),
+        protocol.BallotGivenUp(BALLOT, protocol.Defeat.OUTBID, Ballot(8, 3)),
         "gives ballot (7, 2) up: node 3 has the higher ballot (8, 3)",
     ),
-    (LeadershipWon(BALLOT, (1, 2, 4)), "leads with ballot (7, 2): promised by 1, 2, 4"),
-    (LeaderLost(2), "the leader, node 2, is gone"),
-    (ProposalMade(4, BALLOT, False), "proposes slot 4"),
-    (ProposalMade(4, BALLOT, True), "proposes slot 4, taken over from a promise"),
-    (QuorumMissing(1, 2, 5, 3), "queued, not decided: node 1 reaches 2 of 5, needs 3"),
-    (ReachabilityChanged(3, True), "node 3 is reachable"),
-    (ReachabilityChanged(3, False), "node 3 is unreachable"),
-    (CaughtUp(9), "caught up to height 9"),
-    (ForeignBlockReported(3), "node 3 reports a block of another chain"),
-    (SlotDecided(4, BALLOT, 1), "slot 4 is decided: 1 transfer in ballot (7, 2)"),
-    (SlotDecided(4, BALLOT, 2), "slot 4 is decided: 2 transfers in ballot (7, 2)"),
+    (protocol.LeadershipWon(BALLOT, (1, 2, 4)), "leads with ballot (7, 2): promised by 1, 2, 4"),
+    (protocol.LeaderLost(2), "the leader, node 2, is gone"),
+    (protocol.ProposalMade(4, BALLOT, False), "proposes slot 4"),
+    (protocol.ProposalMade(4, BALLOT, True), "proposes slot 4, taken over from a promise"),
+    (protocol.QuorumMissing(1, 2, 5, 3), "queued, not decided: node 1 reaches 2 of 5, needs 3"),
+    (protocol.ReachabilityChanged(3, True), "node 3 is reachable"),
+    (protocol.ReachabilityChanged(3, False), "node 3 is unreachable"),
+    (protocol.CaughtUp(9), "caught up to height 9"),
+    (protocol.ForeignBlockReported(3), "node 3 reports a block of another chain"),
+    (notices.SlotDecided(4, BALLOT, 1), "slot 4 is decided: 1 transfer in ballot (7, 2)"),
+    (notices.SlotDecided(4, BALLOT, 2), "slot 4 is decided: 2 transfers in ballot (7, 2)"),
     (
-        TransferApplied(4, Transfer(1, 3, 2, 10, "thanks", "a key")),
+        notices.TransferApplied(4, Transfer(1, 3, 2, 10, "thanks", "a key")),
         "decided 1-3 (10 from node 1 to node 2: thanks)",
     ),
-    (TransferVoid(4, Transfer(1, 3, 2, 10)), "refused 1-3 (10 from node 1 to node 2)"),
-    (RunApplied(4, 1, 3, 903), "decided 1-3 to 1-902 (900 transfers)"),
-    (StrangerDropped("it speaks no TLS"), "a connection was dropped: it speaks no TLS"),
-    (PeerDropped(3, "why"), "the connection from node 3 was dropped: why"),
-    (PeerTakesNothing(3), "node 3 takes nothing: its connection was dropped"),
-    (PeerNotDialled(3, "why"), "node 3 can't be dialled: why"),
-    (NodeLost(3), "node 3 is gone"),
-    (ProcessEnded("ended by SIGKILL"), "ended by SIGKILL"),
+    (notices.TransferVoid(4, Transfer(1, 3, 2, 10)), "refused 1-3 (10 from node 1 to node 2)"),
+    (notices.RunApplied(4, 1, 3, 903), "decided 1-3 to 1-902 (900 transfers)"),
+    (notices.StrangerDropped("it speaks no TLS"), "a connection was dropped: it speaks no TLS"),
+    (notices.PeerDropped(3, "why"), "the connection from node 3 was dropped: why"),
+    (notices.PeerTakesNothing(3), "node 3 takes nothing: its connection was dropped"),
+    (notices.PeerNotDialled(3, "why"), "node 3 can't be dialled: why"),
+    (notices.NodeLost(3), "node 3 is gone"),
+    (notices.ProcessEnded("ended by SIGKILL"), "ended by SIGKILL"),
 ]
 
 

@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
-from types import TracebackType
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
@@ -47,12 +46,7 @@ class Session:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def run_lines(self, lines: Iterable[str]) -> Status:
