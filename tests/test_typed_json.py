@@ -45,6 +45,12 @@ ANSWER = (
     "data = data.replace(b'peers\\x90', b'peers\\x91' + peer)",
     "decode_answer(data)",
 )
+NOTICE = (
+    "from benmo.control.requests import Told, decode_answer, encode\n"
+    "transfer = dict(debit_node=1, number=2, credit_node=3, amount=4)\n"
+    "data = encode(Told('TransferApplied', dict(slot=1, transfer=transfer), 1.0))",
+    "decode_answer(data).notice()",
+)
 STATUS = (
     "import json\n"
     "from benmo.client.values import Status\n"
@@ -56,7 +62,7 @@ STATUS = (
 )
 
 
-@pytest.mark.parametrize(("prepared", "work"), [CLUSTER, ANSWER, STATUS])
+@pytest.mark.parametrize(("prepared", "work"), [CLUSTER, ANSWER, NOTICE, STATUS])
 def test_threads_that_read_a_type_for_the_first_time_do_not_crash(prepared: str, work: str) -> None:
     program = PROGRAM.format(prepared=prepared, work=work, threads=THREADS)
     for _ in range(TRIES):
