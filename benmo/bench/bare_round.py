@@ -69,7 +69,7 @@ def bare_round(
 
     def process(work: Work, node: NodeId) -> socket.socket:
         path = directory / f"bare-{node}"
-        return stack.enter_context(_Process(work, state, path, node, tls)).socket
+        return stack.enter_context(_RoundProcess(work, state, path, node, tls)).socket
 
     with ExitStack() as stack:
         asked = nodes[1 : votes + 1] if client else nodes[1:]
@@ -77,7 +77,7 @@ def bare_round(
         payer = process(partial(_pay, data=data), nodes[0]) if client else None
         file = _open(directory / f"bare-{nodes[0]}")
         stack.callback(os.close, file)
-        leader = _Leader(followers, payer, file, data, votes)
+        leader = _RoundLeader(followers, payer, file, data, votes)
         leader.rounds(_WARM_UP_ROUNDS)
         rates = [leader.rate(seconds) for _ in range(runs)]
     spread = Spread.of(rates)
@@ -88,7 +88,7 @@ def _frame(data: bytes) -> bytes:
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 
-class _Leader:
+class _RoundLeader:
     def __init__(
         self,
         followers: list[socket.socket],
@@ -150,7 +150,7 @@ class _Leader:
 Work = Callable[[socket.socket, Path], None]
 
 
-class _Process:
+class _RoundProcess:
     """A process that does some work, and the leader's connection to it."""
 
     def __init__(
@@ -169,7 +169,7 @@ class _Process:
         if tls:
             self.socket = client_context(state.tls(1)).wrap_socket(self.socket)
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> _RoundProcess:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from benmo.admin.initialize import addresses, make_anew, new_cluster
-from benmo.bench.figures import Use
+from benmo.bench.figures import ResourceUse
 from benmo.child_node import NodeProcess
 from benmo.client import AsyncClient, ClientError
 from benmo.cluster import ClusterSettings, StateDirectory
@@ -75,13 +75,13 @@ class BenchCluster:
     def client(self, node: NodeId) -> AsyncClient:
         return AsyncClient(node, self.state.path)
 
-    async def usage(self, node: NodeId) -> Use:
+    async def usage(self, node: NodeId) -> ResourceUse:
         """CPU seconds since the process began, memory now, fsyncs since it began."""
         connection = self._connections[node]
         answer = await connection.ask(ReadUsage(connection.next_number()))
         assert isinstance(answer, UsageRead)
         process_id = self._processes[node].process_id
-        return Use(cpu_s_of(process_id), memory_mib_of(process_id), answer.fsyncs)
+        return ResourceUse(cpu_s_of(process_id), memory_mib_of(process_id), answer.fsyncs)
 
     async def stop(self, *nodes: NodeId) -> None:
         """Let nodes, or all, write their checkpoint and leave."""
@@ -133,7 +133,7 @@ def memory_mib_of(process_id: int) -> float:
     raise AssertionError("the kernel tells no VmRSS")
 
 
-def own_use() -> Use:
+def own_use() -> ResourceUse:
     """Of this process, which is the client."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return Use(used.ru_utime + used.ru_stime, memory_mib_of(os.getpid()))
+    return ResourceUse(used.ru_utime + used.ru_stime, memory_mib_of(os.getpid()))

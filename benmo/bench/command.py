@@ -19,9 +19,9 @@ from benmo import __version__
 from benmo.bench.bare_round import bare_round
 from benmo.bench.cluster import BenchCluster, make_state
 from benmo.bench.continents import continents
-from benmo.bench.figures import Machine, Report, figures_of
+from benmo.bench.figures import BenchReport, HostMachine, figures_of
 from benmo.bench.gaps import gap
-from benmo.bench.load import Pay, batch, run_load, single
+from benmo.bench.load import PayOnce, batch, run_load, single
 from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
@@ -46,7 +46,7 @@ LOADS = ("batches", "singles", "alone", "gaps", "chain", "continents")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class BenchWishes:
     """What the options say."""
 
     measures: tuple[str, ...]
@@ -59,16 +59,16 @@ class Wishes:
 
 
 class _Bench:
-    def __init__(self, wishes: Wishes, directory: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, wishes: BenchWishes, directory: Path, say: Callable[[str], None]) -> None:
         self._wishes = wishes
         self._directory = directory
         self._say = say
         self._bare: dict[int, float] = {}
         """Transfers a second of the bare round, without TLS, by batch."""
-        machine = Machine(
+        machine = HostMachine(
             os.cpu_count() or 0, platform.python_version(), platform.release(), __version__
         )
-        self.report = Report(machine, wishes.nodes)
+        self.report = BenchReport(machine, wishes.nodes)
 
     def measure(self) -> None:
         """Fill the report. What waits for no event comes before there is a loop, which would keep
@@ -150,7 +150,7 @@ class _Bench:
         nodes: Sequence[NodeId],
     ) -> None:
         self._say(f"{load} of {size:,}, {clients} clients" if size > 1 else load)
-        pay: Pay = batch(cluster.nodes, 1, size) if load == "batches" else single(cluster.nodes)
+        pay: PayOnce = batch(cluster.nodes, 1, size) if load == "batches" else single(cluster.nodes)
         seconds = self._wishes.seconds
         runs = [
             await run_load(cluster, nodes, clients, pay, _WARM_UP * seconds, seconds)
@@ -228,7 +228,7 @@ def bench(
     """
     if nodes % 2 == 0:
         raise click.UsageError(f"a cluster has an odd number of nodes, not {nodes}")
-    wishes = Wishes(measures, batches, clients, nodes, seconds, runs, transfers)
+    wishes = BenchWishes(measures, batches, clients, nodes, seconds, runs, transfers)
     try:
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)

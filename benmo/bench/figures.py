@@ -21,7 +21,7 @@ class Spread(msgspec.Struct, frozen=True):
         return cls(_short(median(values)), _short(min(values)), _short(max(values)))
 
 
-class Use(msgspec.Struct, frozen=True):
+class ResourceUse(msgspec.Struct, frozen=True):
     """What one process used in a run: CPU in seconds, resident memory at its end in MiB."""
 
     cpu_s: float
@@ -46,7 +46,7 @@ class LoadFigures(msgspec.Struct, frozen=True):
     latency_p99_ms: Spread
     transfers_per_block: float
     cpu_us_per_transfer: float
-    uses: tuple[Use, ...]
+    uses: tuple[ResourceUse, ...]
     bare_round_transfers_per_s: float
     of_bare_round: float
 
@@ -115,7 +115,7 @@ class DistanceFigures(msgspec.Struct, frozen=True):
     transfers_per_s: float
 
 
-class Machine(msgspec.Struct, frozen=True):
+class HostMachine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
     cpus: int
@@ -124,10 +124,10 @@ class Machine(msgspec.Struct, frozen=True):
     benmo: str
 
 
-class Report(msgspec.Struct):
+class BenchReport(msgspec.Struct):
     """All that was measured, in one run."""
 
-    machine: Machine
+    machine: HostMachine
     nodes: int
     memory_at_start_mib: float = 0.0
     bare_rounds: list[BareRound] = []
@@ -138,14 +138,14 @@ class Report(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Run:
+class LoadRun:
     """One run of a load."""
 
     seconds: float
     transfers: int
     blocks: int
     latencies_s: list[float]
-    uses: tuple[Use, ...]
+    uses: tuple[ResourceUse, ...]
 
     @property
     def rate(self) -> float:
@@ -161,7 +161,9 @@ def percentile(values: Iterable[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def figures_of(load: str, batch: int, clients: int, runs: list[Run], bare: float) -> LoadFigures:
+def figures_of(
+    load: str, batch: int, clients: int, runs: list[LoadRun], bare: float
+) -> LoadFigures:
     """`bare` is the bare round's rate, in transfers a second."""
     middle = sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
     rate = Spread.of([run.rate for run in runs])

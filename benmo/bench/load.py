@@ -11,7 +11,7 @@ from itertools import cycle
 from random import Random
 
 from benmo.bench.cluster import BenchCluster, own_use
-from benmo.bench.figures import Run, Use
+from benmo.bench.figures import LoadRun, ResourceUse
 from benmo.client import AsyncClient
 from benmo.paxos.types import NodeId
 
@@ -36,7 +36,7 @@ class _Tally:
         self.latencies_s = []
 
 
-Pay = Callable[[AsyncClient], Awaitable[int]]
+PayOnce = Callable[[AsyncClient], Awaitable[int]]
 """Pays once, and returns how many transfers were decided."""
 
 
@@ -44,10 +44,10 @@ async def run_load(
     cluster: BenchCluster,
     nodes: Sequence[NodeId],
     clients: int,
-    pay: Pay,
+    pay: PayOnce,
     warm_up_s: float,
     seconds: float,
-) -> Run:
+) -> LoadRun:
     """So many clients, shared out over these nodes, each with one request under way."""
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(cluster.client(node)) for node in nodes]
@@ -74,10 +74,10 @@ async def run_load(
                 task.cancel()
             await asyncio.gather(*working, return_exceptions=True)
     uses = tuple(map(_difference, before, after))
-    return Run(took_s, transfers, blocks, latencies_s, uses)
+    return LoadRun(took_s, transfers, blocks, latencies_s, uses)
 
 
-async def _work(client: AsyncClient, pay: Pay, tally: _Tally) -> None:
+async def _work(client: AsyncClient, pay: PayOnce, tally: _Tally) -> None:
     while not tally.is_over:
         began = time.perf_counter()
         decided = await pay(client)  # not in one line: `+=` would forget what others add
@@ -92,16 +92,16 @@ async def _until(seconds: float, working: list[asyncio.Task[None]]) -> None:
         task.result()
 
 
-async def _uses(cluster: BenchCluster) -> list[Use]:
+async def _uses(cluster: BenchCluster) -> list[ResourceUse]:
     return [own_use(), *[await cluster.usage(node) for node in cluster.nodes]]
 
 
-def _difference(before: Use, after: Use) -> Use:
+def _difference(before: ResourceUse, after: ResourceUse) -> ResourceUse:
     cpu_s = round(after.cpu_s - before.cpu_s, 2)
-    return Use(cpu_s, round(after.memory_mib, 1), after.fsyncs - before.fsyncs)
+    return ResourceUse(cpu_s, round(after.memory_mib, 1), after.fsyncs - before.fsyncs)
 
 
-def single(nodes: Sequence[NodeId]) -> Pay:
+def single(nodes: Sequence[NodeId]) -> PayOnce:
     """One transfer a request, to a random other node; drawn beforehand."""
     random = Random(0)
     drawn = cycle([(random.randint(1, AMOUNT_MAX), random.sample(nodes, 2)) for _ in range(_DRAWN)])
@@ -115,7 +115,7 @@ def single(nodes: Sequence[NodeId]) -> Pay:
     return pay
 
 
-def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> Pay:
+def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> PayOnce:
     """So many transfers a request, of random amounts to random other nodes."""
     random = Random(transfers)
     others = [node for node in nodes if node != debit]

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from benmo.bench.continents import REGIONS
-from benmo.bench.figures import LoadFigures, Report
+from benmo.bench.figures import BenchReport, LoadFigures
 from benmo.typed_json import from_json
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,18 +27,18 @@ _SINGLE_CLIENTS = (1, 4, 16, 64, 256, 1024)
 _TLS_INK, _INK, _BARE_INK = "#c1440e", "#1f6f8b", "#8a8a8a"
 
 
-def bench(*options: str) -> Report:
+def bench(*options: str) -> BenchReport:
     """One run of `benmo bench`."""
     command = [sys.executable, "-c", "from benmo.cli import main; main()", "bench", "--json"]
     done = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
-    return from_json(done.stdout, Report)
+    return from_json(done.stdout, BenchReport)
 
 
 def measures(*names: str) -> tuple[str, ...]:
     return tuple(word for name in names for word in ("--measure", name))
 
 
-def main_table(reports: Sequence[Report]) -> str:
+def main_table(reports: Sequence[BenchReport]) -> str:
     """A column for each number of nodes; rates with what part of the bare round they are."""
     loads = [(load.load, load.batch) for load in reports[0].loads]
     rows = [[_name(load, batch)] for load, batch in loads]
@@ -74,7 +74,7 @@ def _rate(load: LoadFigures) -> str:
     return f"{rate.median:,.0f}/s ({load.of_bare_round:.2f})"
 
 
-def bare_table(report: Report) -> str:
+def bare_table(report: BenchReport) -> str:
     rows = [
         [
             f"{bare.batch:,}",
@@ -88,7 +88,7 @@ def bare_table(report: Report) -> str:
     return _markdown(["transfers in a block", "TLS", "rounds/s", "ms", "transfers/s"], rows)
 
 
-def cpu_table(report: Report) -> str:
+def cpu_table(report: BenchReport) -> str:
     """Microseconds of CPU for each transfer, and of which process."""
     rows = []
     for load in report.loads:
@@ -100,7 +100,7 @@ def cpu_table(report: Report) -> str:
     return _markdown(["µs of CPU per transfer", "client", "leader", "each other", "all"], rows)
 
 
-def chain_table(report: Report) -> str:
+def chain_table(report: BenchReport) -> str:
     chain = report.chain
     assert chain is not None
     rows = [
@@ -118,7 +118,7 @@ def chain_table(report: Report) -> str:
     return _markdown([f"a chain of {chain.transfers:,} transfers", ""], rows)
 
 
-def distance_table(report: Report) -> str:
+def distance_table(report: BenchReport) -> str:
     rows = [
         [
             f"`{each.tenure}`, {each.leader}",
@@ -135,7 +135,7 @@ def _markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def plot_batches(report: Report, path: Path) -> None:
+def plot_batches(report: BenchReport, path: Path) -> None:
     """Throughput over the size of batches, beside the bare round."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
@@ -160,7 +160,7 @@ def plot_batches(report: Report, path: Path) -> None:
     _save(figure, path)
 
 
-def plot_latency(reports: Sequence[Report], path: Path) -> None:
+def plot_latency(reports: Sequence[BenchReport], path: Path) -> None:
     """Latency over throughput, as more single transfers are under way."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))

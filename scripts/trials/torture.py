@@ -29,12 +29,12 @@ _SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
 _BLOCKS_AT_A_TIME = 500
 
 
-class Violation(AssertionError):
+class BrokenPromise(AssertionError):
     """A promise was broken."""
 
 
 @dataclass(slots=True)
-class Told:
+class ShownTransfers:
     """What one node's users were told; filled by its client alone."""
 
     queued: set[str] = field(default_factory=set)
@@ -47,12 +47,12 @@ class Told:
             (self.decided if match[1] == "decided" else self.refused).add(match[2])
 
 
-class Node:
+class TortureNode:
     """A node's process, and a client that pays without a pause while it is up."""
 
     def __init__(self, state: StateDirectory, node: int, count: int, seed: int) -> None:
         self.node = node
-        self.told = Told()
+        self.told = ShownTransfers()
         self.process: subprocess.Popen[bytes] | None = None
         self.client: AttachedNode | None = None
         self._state = state
@@ -143,7 +143,9 @@ class Torture:
         self.directory = directory
         self.state = StateDirectory(directory / "state")
         initialize(self.state.path, tenure, nodes)
-        self.nodes = [Node(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)]
+        self.nodes = [
+            TortureNode(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)
+        ]
         self.total = 100 * nodes
         self.kills = Counter[str]()
 
@@ -155,10 +157,10 @@ class Torture:
 
     def kill(self, kills: int, deadline: float, progress: Callable[[], None]) -> None:
         """Kill so many times; up to three at once, so that the majority is lost now and then."""
-        down: list[tuple[float, Node]] = []
+        down: list[tuple[float, TortureNode]] = []
         while sum(self.kills.values()) < kills:
             if time.monotonic() > deadline:
-                raise Violation(f"only {sum(self.kills.values())} kills before the deadline")
+                raise BrokenPromise(f"only {sum(self.kills.values())} kills before the deadline")
             time.sleep(self.random.uniform(0.0, 0.4))
             down = self._restart_due(down)
             limit = 3 if self.random.random() < 0.1 else 2
@@ -182,7 +184,7 @@ class Torture:
         deadline = time.monotonic() + 60
         chains = [self._chain(node, deadline) for node in self.nodes]
         if any(chain != chains[0] for chain in chains):
-            raise Violation("chains differ")
+            raise BrokenPromise("chains differ")
         outcomes = [
             (transfer["id"], transfer["outcome"])
             for block in chains[0]
@@ -193,7 +195,7 @@ class Torture:
         self._check_told(times, refused)
         balances = json.loads(self.nodes[0].ask("printBalance all", deadline).output)["balances"]
         if sum(balances.values()) != self.total or min(balances.values()) < 0:
-            raise Violation(f"money was made or lost: {balances}")
+            raise BrokenPromise(f"money was made or lost: {balances}")
         decided = sum(len(node.told.decided) for node in self.nodes)
         return (
             f"{len(self.nodes)} chains equal, {len(chains[0])} blocks, {len(times)} transfers; "
@@ -208,7 +210,7 @@ class Torture:
     def _check_told(self, times: Counter[str], refused: set[str]) -> None:
         doubled = [number for number, count in times.items() if count > 1]
         if doubled:
-            raise Violation(f"applied more than once: {doubled[:5]}")
+            raise BrokenPromise(f"applied more than once: {doubled[:5]}")
         for node in self.nodes:
             told = node.told
             for what, numbers in (
@@ -217,9 +219,9 @@ class Torture:
                 ("queued but never decided", told.queued - times.keys() - refused),
             ):
                 if numbers:
-                    raise Violation(f"{what}: {sorted(numbers)[:5]}")
+                    raise BrokenPromise(f"{what}: {sorted(numbers)[:5]}")
 
-    def _chain(self, node: Node, deadline: float) -> list[dict[str, list[dict[str, str]]]]:
+    def _chain(self, node: TortureNode, deadline: float) -> list[dict[str, list[dict[str, str]]]]:
         blocks: list[dict[str, list[dict[str, str]]]] = []
         while True:
             first = len(blocks) + 1
@@ -229,14 +231,16 @@ class Torture:
                 return blocks
             blocks.extend(read)
 
-    def _victim(self) -> Node | None:
+    def _victim(self) -> TortureNode | None:
         up = [node for node in self.nodes if node.process is not None and node.client is not None]
         leaders = [node for node in up if node.is_leader]
         if leaders and self.random.random() < 0.4:
             return leaders[0]
         return self.random.choice(up) if up else None
 
-    def _restart_due(self, down: list[tuple[float, Node]]) -> list[tuple[float, Node]]:
+    def _restart_due(
+        self, down: list[tuple[float, TortureNode]]
+    ) -> list[tuple[float, TortureNode]]:
         now = time.monotonic()
         for due, node in down:
             if due <= now:
@@ -257,13 +261,13 @@ class Torture:
     def _until(self, condition: Callable[[], bool], deadline: float, what: str) -> None:
         while not condition():
             if time.monotonic() > deadline:
-                raise Violation(f"{what} before the deadline")
+                raise BrokenPromise(f"{what} before the deadline")
             for node in self.nodes:
                 if node.process is not None and node.process.poll() is not None:
-                    raise Violation(f"node {node.node} ended by itself: {self._errors(node)}")
+                    raise BrokenPromise(f"node {node.node} ended by itself: {self._errors(node)}")
             time.sleep(0.1)
 
-    def _errors(self, node: Node) -> str:
+    def _errors(self, node: TortureNode) -> str:
         return (self.directory / f"node-{node.node}.err").read_text().strip()[-500:]
 
 
@@ -299,7 +303,7 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
             torture.settle(deadline)
             leaders = torture.kills["leader"]
             click.echo(f"{kills} kills, {leaders} of them of a leader. {torture.check()}")
-        except (Violation, StateError) as error:
+        except (BrokenPromise, StateError) as error:
             click.echo(f"FAILED (seed {seed}): {error}", err=True)
             sys.exit(1)
         finally:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benmo.bench.figures import Run, Spread, Use, figures_of, percentile
+from benmo.bench.figures import LoadRun, ResourceUse, Spread, figures_of, percentile
 from tests.support.processes import BENMO, ROOT
 from tests.support.terminals import Terminal
 
@@ -144,8 +144,9 @@ def test_a_percentile_is_one_of_the_values(
 
 
 def test_figures_are_of_the_run_in_the_middle() -> None:
+    client = ResourceUse(1.0, 20.0)
     runs = [
-        Run(2.0, count, 10, [0.001 * count], (Use(1.0, 20.0), Use(0.5, 30.0, count)))
+        LoadRun(2.0, count, 10, [0.001 * count], (client, ResourceUse(0.5, 30.0, count)))
         for count in (100, 300, 200)
     ]
     figures = figures_of("batches", 10, 4, runs, 1000.0)
