@@ -10,7 +10,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-from benmo.sim.checkers.checker import Violation
+from benmo.sim.violation import Violation
 
 _EVENTS_MAX_PER_S = 1_000
 """Besides what users asked for. With that, it is twice what the busiest of thousands of runs has:

@@ -19,8 +19,8 @@ from rich.table import Table
 from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.planted import PLANTED, sentence
-from benmo.sim.run import Outcome, run
-from benmo.sim.seeds import Result, Study, planted, run_seeds
+from benmo.sim.run import RunResult, run
+from benmo.sim.seeds import SeedResult, Study, planted, run_seeds
 from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size_of
 from benmo.sim.trace import Trace
 
@@ -137,15 +137,15 @@ def _run_one(
                 what = f"there are {len(everything)} happenings, from 0 on"
                 raise click.BadParameter(what, param_hint="--only")
             plan = study.cut(seed, Cutting(study.nodes, only, calmed))
-        outcome = run(plan, trace)
-        if outcome.violation is not None and file is None and only is None:
-            _show_failure(study, outcome)
+        result = run(plan, trace)
+        if result.violation is not None and file is None and only is None:
+            _show_failure(study, result)
             return 1
-    if outcome.violation is not None:
-        click.echo("\n".join(outcome.last_steps))
-        click.echo(f"{outcome.violation[0]}: {outcome.violation[1]}")
+    if result.violation is not None:
+        click.echo("\n".join(result.last_steps))
+        click.echo(f"{result.violation[0]}: {result.violation[1]}")
         return 1
-    _say(f"seed {seed}: no violation in {outcome.simulated_s:.0f} simulated seconds")
+    _say(f"seed {seed}: no violation in {result.simulated_s:.0f} simulated seconds")
     _say(f"trace {trace.hash}")
     return 0
 
@@ -154,12 +154,12 @@ def _run_one(
 
 
 @dataclass(slots=True)
-class _Sum:
+class _Totals:
     seeds: int = 0
     simulated_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: SeedResult) -> None:
         self.seeds += 1
         self.simulated_s += result.simulated_s
         self.counts.update(result.counts)
@@ -167,7 +167,7 @@ class _Sum:
 
 def _run_many(study: Study, seeds: range, jobs: int) -> int:
     began = time.monotonic()
-    total = _Sum()
+    total = _Totals()
     found = None
     with closing(_with_progress(run_seeds(study, seeds, jobs), len(seeds))) as results:
         for result in results:
@@ -185,7 +185,7 @@ def _run_many(study: Study, seeds: range, jobs: int) -> int:
     return 1
 
 
-def _with_progress(results: Iterable[Result], count: int) -> Generator[Result, None, None]:
+def _with_progress(results: Iterable[SeedResult], count: int) -> Generator[SeedResult, None, None]:
     """The results, with a bar on a terminal only."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("{task.fields[h]}"))
@@ -199,7 +199,7 @@ def _with_progress(results: Iterable[Result], count: int) -> Generator[Result, N
             yield result
 
 
-def _show_sum(study: Study, total: _Sum, seconds: float) -> None:
+def _show_sum(study: Study, total: _Totals, seconds: float) -> None:
     tenure = f"tenure {study.tenure}" if study.tenure else "both tenures"
     bug = f", with {study.planted} planted" if study.planted else ""
     _say(
@@ -214,14 +214,14 @@ def _show_sum(study: Study, total: _Sum, seconds: float) -> None:
     Console().print(table)
 
 
-def _show_failure(study: Study, outcome: Outcome) -> None:
+def _show_failure(study: Study, result: RunResult) -> None:
     """Cut it down, and say what is wrong and how to see it again."""
-    assert outcome.violation is not None
-    checker, text = outcome.violation
-    seed = outcome.plan.seed
+    assert result.violation is not None
+    checker, text = result.violation
+    seed = result.plan.seed
     _say(f"seed {seed}: {checker}: {text}")
     _say(f"  {_command(study, seed, study.nodes, '')}")
-    cutting, smallest = shrink(outcome)
+    cutting, smallest = shrink(result)
     _say(f"cut down to {size_of(smallest.plan)}, and what each run ends with:")
     for number, happening in zip(cutting.only, smallest.plan.happenings, strict=True):
         _say(f"  {number:4} at {happening.at:.3f} s: {happening}")

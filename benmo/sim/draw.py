@@ -17,20 +17,20 @@ from benmo.sim.dice import Dice
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (
     SENDER,
-    Ask,
     Crash,
     Cut,
-    Damage,
+    DamageDisk,
     FailDisk,
     FillDisk,
     Happening,
-    Hurry,
     Jump,
     Mute,
     Pause,
-    Pay,
     Rogue,
     Sever,
+    UserAsks,
+    UserHurries,
+    UserPays,
 )
 from benmo.sim.plan import Plan, Weather
 
@@ -90,7 +90,8 @@ def _contended(plan: Plan) -> Plan:
     Most of what they send is lost, so blocks are accepted by a few, in many ballots, and whoever
     decides is heard by nobody.
     """
-    users = [each for each in plan.happenings if isinstance(each, Pay | Ask | Hurry)]
+    of_users = UserPays | UserAsks | UserHurries
+    users = [each for each in plan.happenings if isinstance(each, of_users)]
     lost = (
         Mute(0.0, ("Accept",), 0.5, plan.faults_s),
         Mute(0.0, ("Decide", "Heartbeat"), 0.8, plan.faults_s),
@@ -181,7 +182,7 @@ def _happenings(
         "damage": partial(_damage, fragile),
     }
     happenings: list[Happening] = draw_requests(seed, ids, faults_s)
-    if any(isinstance(each, Pay) for each in happenings):
+    if any(isinstance(each, UserPays) for each in happenings):
         happenings += _crashes(Dice(seed, "crashes with keys"), ids, faults_s)
     for kind, (most, probability) in _KINDS.items():
         dice = Dice(seed, kind)
@@ -292,5 +293,5 @@ def _fill(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FillDisk:
     return FillDisk(at, dice.pick(ids), dice.share(), dice.small(0.5, 30.0))
 
 
-def _damage(fragile: list[NodeId], dice: Dice, at: float) -> Damage:
-    return Damage(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))
+def _damage(fragile: list[NodeId], dice: Dice, at: float) -> DamageDisk:
+    return DamageDisk(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))

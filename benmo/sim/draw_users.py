@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from benmo.paxos.types import NodeId
 from benmo.sim.dice import Dice
-from benmo.sim.happenings import Ask, Happening, Hurry, Pay
+from benmo.sim.happenings import Happening, UserAsks, UserHurries, UserPays
 from benmo.sim.plan import BALANCE
 
 _SHARE = 0.3
@@ -36,11 +36,11 @@ _MEMOS = (
 """The last two are refused: too long, and not to be seen."""
 
 
-def draw_pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
+def draw_pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> UserPays:
     """Somebody pays, mostly once."""
     node = dice.pick(ids)
     count = dice.whole(2, 15) if dice.chance(0.05) else 1
-    return Pay(at, node, tuple(_payment(ids, node, dice) for _ in range(count)))
+    return UserPays(at, node, tuple(_payment(ids, node, dice) for _ in range(count)))
 
 
 def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId, int]:
@@ -67,7 +67,7 @@ def draw_requests(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[H
     if dice.chance(0.3):
         hurries = Dice(seed, "hurries")
         times = _times(hurries, _HURRIES_PER_MINUTE, faults_s)
-        happenings += [Hurry(at, hurries.pick(ids)) for at in times]
+        happenings += [UserHurries(at, hurries.pick(ids)) for at in times]
     return happenings
 
 
@@ -75,9 +75,9 @@ def _times(dice: Dice, most_per_minute: float, faults_s: float) -> list[float]:
     return dice.times(int(dice.between(0.1, 1.0) * most_per_minute * faults_s / 60.0), faults_s)
 
 
-def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Pay]:
+def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[UserPays]:
     """Orders, and each again: at once, a moment later, or much later, after a restart perhaps."""
-    found: list[Pay] = []
+    found: list[UserPays] = []
     for at in _times(dice, _KEYED_PER_MINUTE, faults_s):
         order = _order(ids, dice, at)
         found.append(order)
@@ -87,12 +87,12 @@ def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Pay]:
     return found
 
 
-def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
+def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> UserPays:
     node = dice.pick(ids)
     count = dice.whole(2, 4) if dice.chance(0.15) else 1
     first = dice.whole(1, _KEYS)
     begin = dice.pick(["", "invoice-", "\U0001f9fe" * 60])
-    return Pay(
+    return UserPays(
         at,
         node,
         tuple(_payment(ids, node, dice) for _ in range(count)),
@@ -101,7 +101,7 @@ def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
     )
 
 
-def _again(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
+def _again(ids: tuple[NodeId, ...], dice: Dice, order: UserPays) -> UserPays:
     """Mostly the same; or a part of it, more, something else under the same key, elsewhere."""
     if len(order.payments) > 1 and dice.chance(0.3):
         order = replace(
@@ -109,7 +109,7 @@ def _again(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
         )
     if dice.chance(0.1):
         more = _payment(ids, order.node, dice)
-        order = Pay(
+        order = UserPays(
             order.at,
             order.node,
             (*order.payments, more),
@@ -121,7 +121,7 @@ def _again(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
     return replace(order, node=dice.pick(ids)) if dice.chance(0.05) else order
 
 
-def _altered(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
+def _altered(ids: tuple[NodeId, ...], dice: Dice, order: UserPays) -> UserPays:
     """Its first payment is another one, under the same key."""
     credit, amount = order.payments[0]
     what = dice.pick(["amount", "credit", "memo"])
@@ -132,8 +132,8 @@ def _altered(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
     return replace(order, payments=((credit, amount), *order.payments[1:]))
 
 
-def _asks(ids: tuple[NodeId, ...], dice: Dice, at: float) -> list[Ask]:
+def _asks(ids: tuple[NodeId, ...], dice: Dice, at: float) -> list[UserAsks]:
     """Some wait for a slot to be proposed, or decided, or ask at both moments."""
     node = dice.pick(ids)
     triggers = dice.pick([("",), ("Decide",), ("Accept", "Decide"), ("Accepted", "Decide")])
-    return [Ask(at, node, trigger) for trigger in triggers]
+    return [UserAsks(at, node, trigger) for trigger in triggers]

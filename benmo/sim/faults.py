@@ -12,20 +12,20 @@ from benmo.paxos.messages import Forward
 from benmo.paxos.types import NodeId
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
-    Ask,
     Crash,
     Cut,
-    Damage,
+    DamageDisk,
     FailDisk,
     FillDisk,
     Happening,
-    Hurry,
     Jump,
     Mute,
     Pause,
-    Pay,
     Rogue,
     Sever,
+    UserAsks,
+    UserHurries,
+    UserPays,
 )
 from benmo.sim.machine import Fuse, Machine
 from benmo.sim.world import Ambush, World
@@ -38,9 +38,9 @@ _ALONE = -1
 def happen(world: World, number: int, happening: Happening) -> None:
     """Carry one out; `number` is its own in the plan."""
     match happening:
-        case Pay():
+        case UserPays():
             world.pay(happening)
-        case Ask():
+        case UserAsks():
             _ask_or_wait(world, happening)
         case Cut():
             _cut_or_wait(world, number, happening)
@@ -55,7 +55,7 @@ def happen(world: World, number: int, happening: Happening) -> None:
 
 
 _NAMES: dict[type[Happening], str] = {
-    Hurry: "hurries",
+    UserHurries: "hurries",
     Crash: "crashes planned",
     Pause: "pauses",
     Jump: "clock jumps",
@@ -63,17 +63,19 @@ _NAMES: dict[type[Happening], str] = {
     Sever: "links severed",
     FailDisk: "failing disks",
     FillDisk: "full disks",
-    Damage: "damaged disks",
+    DamageDisk: "damaged disks",
 }
 
 
 def _happen_to(
     world: World,
     machine: Machine,
-    happening: Hurry | Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | Damage,
+    happening: (
+        UserHurries | Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | DamageDisk
+    ),
 ) -> None:
     match happening:
-        case Hurry():
+        case UserHurries():
             world.happen(machine, Hurried())
         case Crash():
             _crash(world, machine, happening)
@@ -91,13 +93,13 @@ def _happen_to(
         case FillDisk(_, _, share, for_s):
             machine.full_share = share
             machine.full_until = max(machine.full_until, world.now + for_s)
-        case Damage():
+        case DamageDisk():
             _damage(world, machine, happening)
         case _:
             assert_never(happening)
 
 
-def _ask_or_wait(world: World, ask: Ask) -> None:
+def _ask_or_wait(world: World, ask: UserAsks) -> None:
     if ask.trigger:
         world.ambushes.append(Ambush(ask.trigger, None, lambda _sender: world.ask(ask.node)))
     else:
@@ -214,7 +216,7 @@ def _restore(world: World, machine: Machine, peer: NodeId) -> None:
         world.spread_news(machine.node, peer)
 
 
-def _damage(world: World, machine: Machine, damage: Damage) -> None:
+def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
     """Mostly the process dies with it: one that lives on often writes the file anew in time."""
     machine.is_damaged = True
     if damage.is_loss:

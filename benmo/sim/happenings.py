@@ -8,7 +8,7 @@ from benmo.paxos.types import NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class Pay:
+class UserPays:
     """The user of a node wants to pay: (credit node, amount) each, all or none.
 
     With `keys`, one for each payment, empty for none, it may be a retry.
@@ -29,7 +29,7 @@ class Pay:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class UserAsks:
     """The user of a node asks how far the chain may be.
 
     With a `trigger`, when anybody sends the next message of that kind.
@@ -45,7 +45,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Hurry:
+class UserHurries:
     """The user of a node wants it to campaign at once, if it has a reason to."""
 
     at: float
@@ -211,7 +211,7 @@ class FillDisk:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class DamageDisk:
     """A bit of one file of a node turns over, or all its files are gone.
 
     `where` is from 0 to 1: which file, and which bit of it. With `is_death`, the process is killed
@@ -230,9 +230,9 @@ class Damage:
 
 
 Happening = (
-    Pay
-    | Ask
-    | Hurry
+    UserPays
+    | UserAsks
+    | UserHurries
     | Crash
     | Pause
     | Jump
@@ -242,5 +242,5 @@ Happening = (
     | Sever
     | FailDisk
     | FillDisk
-    | Damage
+    | DamageDisk
 )

@@ -16,7 +16,7 @@ _LINK, _QUESTIONS = "link", "questions"
 """The streams of chance of each link."""
 
 
-class Wire:
+class WireCache:
     """Messages as bytes, by the product's encoding. The same message or bytes are done once."""
 
     def __init__(self) -> None:

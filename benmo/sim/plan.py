@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from benmo.paxos.types import NodeId, Tenure
-from benmo.sim.happenings import Ask, Happening, Pay, Rogue
+from benmo.sim.happenings import Happening, Rogue, UserAsks, UserPays
 
 BALANCE = 100
 """What each node has at the start, in the unit of the amounts."""
@@ -88,12 +88,12 @@ class Plan:
     @property
     def has_keys(self) -> bool:
         """Whether anybody pays under a key."""
-        return any(isinstance(each, Pay) and each.keys for each in self.happenings)
+        return any(isinstance(each, UserPays) and each.keys for each in self.happenings)
 
     @property
     def has_questions(self) -> bool:
         """Whether anybody asks how far the chain may be."""
-        return any(isinstance(each, Ask) for each in self.happenings)
+        return any(isinstance(each, UserAsks) for each in self.happenings)
 
     @property
     def rogues(self) -> frozenset[NodeId]:

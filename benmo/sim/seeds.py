@@ -52,7 +52,7 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SeedResult:
     """What is kept of a run."""
 
     seed: int
@@ -70,13 +70,13 @@ def planted(name: str | None) -> Iterator[None]:
         yield
 
 
-def run_seed(study: Study, seed: int) -> Result:
+def run_seed(study: Study, seed: int) -> SeedResult:
     """One run. The mistake must be planted already."""
-    outcome = run(study.plan(seed))
-    return Result(seed, outcome.violation, outcome.simulated_s, outcome.counts)
+    result = run(study.plan(seed))
+    return SeedResult(seed, result.violation, result.simulated_s, result.counts)
 
 
-def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
     """Run them all, in the order of seeds; whoever stops asking stops the rest."""
     if jobs == 1:
         with planted(study.planted):

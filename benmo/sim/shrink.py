@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import Ask, Pay
+from benmo.sim.happenings import UserAsks, UserPays
 from benmo.sim.plan import CALM, Plan
-from benmo.sim.run import Outcome, run
+from benmo.sim.run import RunResult, run
 
 WEATHER = ("doubled_late", "doubled", "slow", "loss")
 """The shares of messages of which one does without, as `Weather` calls them."""
@@ -62,31 +62,31 @@ def cut(plan: Plan, cutting: Cutting) -> Plan:
 
 def size_of(plan: Plan) -> Size:
     """What is left of a plan."""
-    pays = [each for each in plan.happenings if isinstance(each, Pay)]
+    pays = [each for each in plan.happenings if isinstance(each, UserPays)]
     weather = sum(getattr(plan.weather, name) > 0 for name in WEATHER)
-    questions = sum(isinstance(each, Ask) for each in plan.happenings)
+    questions = sum(isinstance(each, UserAsks) for each in plan.happenings)
     faults = len(plan.happenings) - len(pays) - questions + weather
     return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays), questions)
 
 
-def shrink(outcome: Outcome, runs_max: int = 400) -> tuple[Cutting, Outcome]:
-    """The smallest cutting found in so many runs that fails as `outcome` did."""
-    assert outcome.violation is not None
-    shrinker = _Shrinker(outcome, runs_max)
+def shrink(result: RunResult, runs_max: int = 400) -> tuple[Cutting, RunResult]:
+    """The smallest cutting found in so many runs that fails as `result` did."""
+    assert result.violation is not None
+    shrinker = _Shrinker(result, runs_max)
     shrinker.fewer_nodes()
     shrinker.fewer_happenings()
     shrinker.better_weather()
     shrinker.fewer_happenings()
-    return shrinker.cutting, shrinker.outcome
+    return shrinker.cutting, shrinker.result
 
 
 class _Shrinker:
-    def __init__(self, outcome: Outcome, runs_max: int) -> None:
-        assert outcome.violation is not None
-        self.outcome = outcome
-        self._checker = outcome.violation[0]
+    def __init__(self, result: RunResult, runs_max: int) -> None:
+        assert result.violation is not None
+        self.result = result
+        self._checker = result.violation[0]
         self._runs_left = runs_max
-        self._plan = outcome.plan
+        self._plan = result.plan
         self.cutting = Cutting(len(self._plan.nodes), tuple(range(len(self._plan.happenings))))
 
     def fewer_nodes(self) -> None:
@@ -122,7 +122,7 @@ class _Shrinker:
         happened = [
             number
             for number in self.cutting.only
-            if self._plan.happenings[number].at <= self.outcome.simulated_s
+            if self._plan.happenings[number].at <= self.result.simulated_s
         ]
         self._try(replace(self.cutting, only=tuple(happened)))
 
@@ -133,10 +133,10 @@ class _Shrinker:
         if self._runs_left <= 0:
             return False
         self._runs_left -= 1
-        outcome = run(cut(plan, cutting))
-        if outcome.violation is None or outcome.violation[0] != self._checker:
+        result = run(cut(plan, cutting))
+        if result.violation is None or result.violation[0] != self._checker:
             return False
-        self.cutting, self.outcome = cutting, outcome
+        self.cutting, self.result = cutting, result
         return True
 
 

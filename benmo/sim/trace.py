@@ -114,7 +114,7 @@ def outcomes(applied: AppliedBlock) -> str:
     )
 
 
-_Step = tuple[float, str, NodeId, NodeId, Message | str]
+_TraceStep = tuple[float, str, NodeId, NodeId, Message | str]
 
 
 class Trace:
@@ -124,7 +124,7 @@ class Trace:
         self._is_whole = whole or file is not None
         self._file = file
         self._digest = hashlib.sha256()
-        self._last: deque[_Step] = deque(maxlen=LAST_STEPS)
+        self._last: deque[_TraceStep] = deque(maxlen=LAST_STEPS)
 
     @property
     def hash(self) -> str:
@@ -157,7 +157,7 @@ class Trace:
         """The last steps as lines, but for heartbeats."""
         return [_line(step) for step in self._last]
 
-    def _add(self, step: _Step) -> None:
+    def _add(self, step: _TraceStep) -> None:
         if not isinstance(step[4], Heartbeat):
             self._last.append(step)
         if self._is_whole:
@@ -167,7 +167,7 @@ class Trace:
                 self._file.write(line)
 
 
-def _line(step: _Step) -> str:
+def _line(step: _TraceStep) -> str:
     now, sign, one, other, what = step
     if isinstance(what, str):
         return f"{now:12.6f} {sign} {f'{one} ' if one else ''}{what}"

@@ -14,15 +14,16 @@ from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.agenda import Agenda
-from benmo.sim.checkers import Facts, Violation, Watchers
+from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
-from benmo.sim.happenings import Pay
+from benmo.sim.happenings import UserPays
 from benmo.sim.machine import Fuse, Machine, Turn, asked
-from benmo.sim.network import Network, Wire, is_question
+from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
+from benmo.sim.violation import Violation
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class World:
             for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
         }
         self.watchers = Watchers(facts, self.machines)
-        self._wire = Wire()
+        self._wire = WireCache()
         self._dice = Dice(plan.seed, "world")
         self._questions_dice = Dice(plan.seed, "world's questions")
         self._tickets = 0
@@ -312,7 +313,7 @@ class World:
 
     # Users.
 
-    def pay(self, happening: Pay) -> None:
+    def pay(self, happening: UserPays) -> None:
         """Somebody at a node wants to pay, if it lives; at a rogue nobody does."""
         machine = self.machines[happening.node]
         if machine.engine is None or happening.node in self.plan.rogues:

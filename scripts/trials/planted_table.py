@@ -38,7 +38,7 @@ _BOUNDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PlantedRow:
     """What is known of one mistake. `seeds` is 0 if it wasn't found."""
 
     name: str
@@ -53,30 +53,30 @@ class Row:
         return f"| {what} | {seeds} | {self.checker} | {self.size} | {self.explored} |"
 
 
-def row_of(name: str, seeds_max: int) -> Row:
+def row_of(name: str, seeds_max: int) -> PlantedRow:
     """Look for one mistake, by chance and by exploring."""
     with plant(name):
         study = Study(5, None, FAULTS_S)
         explored = _explored()
         for seed in range(seeds_max):
-            outcome = run(study.plan(seed))
-            if outcome.violation is not None:
-                _, smallest = shrink(outcome)
+            simulated = run(study.plan(seed))
+            if simulated.violation is not None:
+                _, smallest = shrink(simulated)
                 size = size_of(smallest.plan)
-                return Row(name, seed + 1, outcome.violation[0], str(size), explored)
-    return Row(name, 0, explored=explored)
+                return PlantedRow(name, seed + 1, simulated.violation[0], str(size), explored)
+    return PlantedRow(name, 0, explored=explored)
 
 
 def _explored() -> str:
     """After how many states the exploration finds it, and in which system; else a dash."""
     for where, bounds in _BOUNDS:
         result = Search(System(bounds)).run(states_max=_STATES_MAX)
-        if result.found is not None:
+        if result.counterexample is not None:
             return f"{result.states:,}{where}"
     return "–"
 
 
-def table(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[PlantedRow]) -> str:
     """As Markdown."""
     head = "| mistake | seeds until found | by | cut down to | states explored until found |"
     return "\n".join([head, "| --- | ---: | --- | --- | ---: |", *map(str, rows)])
@@ -88,7 +88,7 @@ def table(rows: Iterable[Row]) -> str:
 @click.option("--write", is_flag=True, help="Write the table into docs/simulator.md.")
 def main(seeds: int, jobs: int, write: bool) -> None:
     """Plant each mistake, and say how long the simulator needs to find it."""
-    rows: list[Row] = []
+    rows: list[PlantedRow] = []
     with ProcessPoolExecutor(jobs, get_context("spawn")) as executor:
         for row in executor.map(partial(row_of, seeds_max=seeds), PLANTED):
             click.echo(str(row))

@@ -31,16 +31,16 @@ from typing import Any
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.bounded import Bounded
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
-from benmo.sim.checkers.keys import Keys
+from benmo.sim.checkers.keys import KeyedPayments
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.checkers.liveness import Liveness
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
-from benmo.sim.checkers.order import Order
+from benmo.sim.checkers.order import TransferOrder
 from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
@@ -48,17 +48,17 @@ from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import State
 
-__all__ = ["NAMES", "Checker", "Facts", "Violation", "Watchers"]
+__all__ = ["NAMES", "Checker", "Facts", "Watchers"]
 
 _OTHERS: tuple[type[Checker], ...] = (
     OneValue,
     Promises,
     DurableAnswers,
     ExactlyOnce,
-    Keys,
+    KeyedPayments,
     Refusals,
     Money,
-    Order,
+    TransferOrder,
     HashChain,
     Replay,
     Bounded,

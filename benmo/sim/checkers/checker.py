@@ -11,16 +11,8 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
+from benmo.sim.violation import Violation
 from benmo.storage.journal import State
-
-
-class Violation(Exception):
-    """A promise is broken: which checker found it, and how, in one sentence."""
-
-    def __init__(self, checker: str, sentence: str) -> None:
-        super().__init__(f"{checker}: {sentence}")
-        self.checker = checker
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import Known
 from benmo.ledger.transfers import Payments, Transfer
 from benmo.paxos.types import NodeId
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn, submitted
+from benmo.sim.violation import Violation
 
 _Key = tuple[NodeId, str]
 
 
-class Keys(Checker):
+class KeyedPayments(Checker):
     """Knows what each key of each node stands for, as far as anybody was told, and its outcome."""
 
     name = "keys"

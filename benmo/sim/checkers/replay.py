@@ -12,8 +12,9 @@ from benmo.errors import StateError
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable, NodeId
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.sim.violation import Violation
 from benmo.storage.journal import State
 from benmo.storage.node_storage import Storage
 

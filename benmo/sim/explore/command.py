@@ -11,8 +11,8 @@ import click
 
 from benmo.paxos.types import Tenure
 from benmo.sim.explore.parts import Bounds
-from benmo.sim.explore.path import events_of, lines_of
-from benmo.sim.explore.search import Result, Search, Watcher
+from benmo.sim.explore.path import lines_of, steps_of
+from benmo.sim.explore.search import Search, SearchResult, Watcher
 from benmo.sim.explore.system import System
 
 _VIOLATION = 1
@@ -96,18 +96,18 @@ def _run(bounds: Bounds, states_max: int | None, is_planted: bool) -> int:
     search = Search(system)
     with _progress(states_max) as watcher:
         result = search.run(states_max, watcher)
-    if result.found is not None:
-        events = events_of(system, search, result.found)
-        click.echo("\n".join(lines_of(events, result.found.violation)))
+    if result.counterexample is not None:
+        steps = steps_of(system, search, result.counterexample)
+        click.echo("\n".join(lines_of(steps, result.counterexample.violation)))
     click.echo(_summary(bounds, result, perf_counter() - started_at))
-    if is_planted and result.found is None:
+    if is_planted and result.counterexample is None:
         click.echo(_PARTLY_SEEN)
-    if result.found is not None:
+    if result.counterexample is not None:
         return _VIOLATION
     return 0 if result.is_whole else _NOT_THE_WHOLE
 
 
-def _summary(bounds: Bounds, result: Result, seconds: float) -> str:
+def _summary(bounds: Bounds, result: SearchResult, seconds: float) -> str:
     counted = [
         (bounds.nodes, "node", "nodes"),
         (bounds.leaders, "leader", "leaders"),
@@ -120,8 +120,8 @@ def _summary(bounds: Bounds, result: Result, seconds: float) -> str:
     return f"{', '.join(parts)}, {seconds:.1f} seconds: {_verdict(result)}"
 
 
-def _verdict(result: Result) -> str:
-    if result.found is not None:
+def _verdict(result: SearchResult) -> str:
+    if result.counterexample is not None:
         return f"a violation after {result.depth} events"
     if result.is_whole:
         return "no violation"

@@ -29,18 +29,15 @@ from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
+from benmo.sim.violation import Violation
 from benmo.storage.chain_file import REMEDY
 from benmo.storage.node_storage import JOURNAL
 
 _READ_BYTES = 1 << 20
 
 
-class Violation(Exception):
-    """What must never happen has happened; the text says what."""
-
-
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EventResult:
     """What an event leads to: the node afterwards, what it sent, and crashes on the way.
 
     Each of `crashed` is a node that came back from a crash in the middle of the event, or why it
@@ -88,7 +85,7 @@ class Moment:
             parts.engine.turn([LinkChanged(peer, True) for peer in peers], 0.0)
         except (AssertionError, StateError) as error:
             reason, _, _ = str(error).partition(f". {REMEDY}")
-            raise Violation(f"node {node} can't start: {reason}") from error
+            raise Violation("program", f"node {node} can't start: {reason}") from error
         assert not parts.outbox.sent, "who has just started knows of nobody to say anything to"
         return cls(bounds, parts, tuple(each.block.hash for each in blocks), campaigns, 0.0)
 
@@ -119,7 +116,7 @@ class Moment:
         return self.campaigns > 0 and self.replica.leader.deadline != inf
 
     @cached_property
-    def told(self) -> int:
+    def confirmed_height(self) -> int:
         """What whoever asks this node now is told: how far the chain may be. Raises `Violation`."""
         question = Confirm(0)
         sent = self.receive(self.replica.settings.peers[0], question).sent
@@ -163,15 +160,15 @@ class Moment:
         has_some = self.bounds.forwarding and len(self._parts.engine.pool.queue)
         return self.replica.election.leader if has_some else None
 
-    def receive(self, sender: NodeId, message: Message) -> Outcome:
+    def receive(self, sender: NodeId, message: Message) -> EventResult:
         """The message arrives. Raises `Violation`, as all events do but `crash`."""
         return self._turn([Received(sender, message)], 0.0, self.campaigns)
 
-    def campaign(self) -> Outcome:
+    def campaign(self) -> EventResult:
         """The election delay is over."""
         return self._turn([], LATER_S, self.campaigns - 1)
 
-    def time_out(self) -> Outcome:
+    def time_out(self) -> EventResult:
         """The round's time limit is over."""
         return self._turn([], ROUND_S, self.campaigns)
 
@@ -179,19 +176,21 @@ class Moment:
         """The node as it comes back, if it can: after it was killed, and after a power cut."""
         return self._restarts(self._parts.disk, self.campaigns, ())
 
-    def _turn(self, events: list[Event], now: float, campaigns: int) -> Outcome:
+    def _turn(self, events: list[Event], now: float, campaigns: int) -> EventResult:
         parts = self._parts.copy(self._now)
         try:
             report = parts.engine.turn(events, now)
         except (AssertionError, ProtocolError, StateError) as error:
-            raise Violation(f"node {self.node} fails: {type(error).__name__}: {error}") from error
+            reason = f"node {self.node} fails: {type(error).__name__}: {error}"
+            raise Violation("program", reason) from error
         for sender, reason in report.misbehaved:
-            raise Violation(f"node {self.node} finds fault with node {sender}: {reason}")
+            fault = f"node {self.node} finds fault with node {sender}: {reason}"
+            raise Violation("program", fault)
         chain = self.chain + tuple(applied.block.hash for applied in report.applied)
         after = Moment(self.bounds, parts, chain, campaigns, now)
         if parts.written == self._parts.written:
             after.__dict__["_durable"] = self._durable
-        return Outcome(after, tuple(parts.outbox.sent), self._crashed(parts, campaigns))
+        return EventResult(after, tuple(parts.outbox.sent), self._crashed(parts, campaigns))
 
     def _crashed(self, parts: Parts, campaigns: int) -> tuple[tuple[Moment | Violation, Sent], ...]:
         """Crashes in the turn that led to `parts`, but for those that are as good as one after."""
@@ -218,11 +217,11 @@ class Moment:
         told = [message.ballot for _, message in sent if isinstance(message, Promise | Accepted)]
         promised = max([self.replica.acceptor.promised, *told])
         if moment.replica.acceptor.promised < promised:
-            return Violation(f"node {self.node} forgets that it promised {promised}")
+            return Violation("promises", f"node {self.node} forgets that it promised {promised}")
         accepted, found = self.replica.acceptor.accepted, moment.replica.acceptor.accepted
         if accepted is None or accepted.slot <= moment.replica.learner.height:
             return moment
         if found is None or found.ballot < accepted.ballot:
             what = f"slot {accepted.slot} in {accepted.ballot}"
-            return Violation(f"node {self.node} forgets that it accepted {what}")
+            return Violation("promises", f"node {self.node} forgets that it accepted {what}")
         return moment

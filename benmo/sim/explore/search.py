@@ -49,7 +49,7 @@ from typing import NamedTuple
 
 from benmo.paxos.messages import Accept
 from benmo.paxos.types import Ballot
-from benmo.sim.explore.system import Cause, Local, Step, System, Vote, bits
+from benmo.sim.explore.system import Cause, Local, System, Transition, Vote, bits
 
 STATE_BITS = 24
 _STATE = (1 << STATE_BITS) - 1
@@ -68,11 +68,11 @@ class Move(NamedTuple):
 
     node_index: int
     cause: int | Cause
-    step: Step
+    transition: Transition
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Counterexample:
     """What must not happen, and does after these places, the first of which is the start.
 
     The last one is itself wrong, unless `move` says what goes wrong next.
@@ -84,7 +84,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SearchResult:
     """What a search came to. `states` counts those that were neither seen nor covered before."""
 
     states: int
@@ -93,7 +93,7 @@ class Result:
     node_states: int
     messages: int
     is_whole: bool
-    found: Found | None
+    counterexample: Counterexample | None
 
 
 Watcher = Callable[[int, int, int], None]
@@ -118,7 +118,7 @@ class Search:
         """What the nodes' states were together, packed as in `Place.nodes`."""
         return set(self._fullest)
 
-    def run(self, states_max: int | None = None, watcher: Watcher | None = None) -> Result:
+    def run(self, states_max: int | None = None, watcher: Watcher | None = None) -> SearchResult:
         """Explore all there is, or stop at the first violation or at so many states."""
         depth = 0
         try:
@@ -135,7 +135,7 @@ class Search:
                         return self._result(depth, False, None)
                 frontier = following
         except _Wrong as wrong:
-            return self._result(depth, False, wrong.found)
+            return self._result(depth, False, wrong.counterexample)
         return self._result(depth, True, None)
 
     def moves(self, place: Place) -> tuple[Place, list[Move], list[Move]]:
@@ -147,7 +147,8 @@ class Search:
                 for bit, sent in local.replies.items():
                     if messages & bit and sent & ~messages:
                         messages |= sent
-                        replies.append(Move(index, bit, Step(self.state(place, index), sent, 0)))
+                        reply = Transition(self.state(place, index), sent, 0)
+                        replies.append(Move(index, bit, reply))
             if messages == before:
                 break
         full = Place(place.nodes, messages)
@@ -156,9 +157,9 @@ class Search:
     def after(self, place: Place, move: Move) -> Place:
         """Where a move leads."""
         shift = self._shifts[move.node_index]
-        flip = (self.state(place, move.node_index) ^ move.step.target) << shift
-        nodes = (place.nodes ^ flip) - (move.step.crashes << self._crashes_shift)
-        return Place(nodes, place.messages | move.step.sent)
+        flip = (self.state(place, move.node_index) ^ move.transition.target) << shift
+        nodes = (place.nodes ^ flip) - (move.transition.crashes << self._crashes_shift)
+        return Place(nodes, place.messages | move.transition.sent)
 
     def state(self, place: Place, index: int) -> int:
         """The number of node `index + 1`'s state."""
@@ -182,8 +183,8 @@ class Search:
         full, _, moves = self.moves(place)
         for move in moves:
             self._transitions += 1
-            if move.step.violation:
-                raise _Wrong(Found(self._path(place), move, move.step.violation))
+            if move.transition.violation:
+                raise _Wrong(Counterexample(self._path(place), move, move.transition.violation))
             following = self.after(full, move)
             if self._is_new(following):
                 self._parents[following] = place
@@ -193,14 +194,14 @@ class Search:
     def _changes(self, place: Place) -> Iterator[Move]:
         crashes_left = place.nodes >> self._crashes_shift
         for index, local in self._locals(place):
-            for cause, step in self._system.spontaneous(self.state(place, index)):
-                if step.crashes <= crashes_left:
-                    yield Move(index, cause, step)
-            for bit, steps in local.steps.items():
+            for cause, transition in self._system.spontaneous(self.state(place, index)):
+                if transition.crashes <= crashes_left:
+                    yield Move(index, cause, transition)
+            for bit, transitions in local.transitions.items():
                 if place.messages & bit:
-                    for step in steps:
-                        if step.crashes <= crashes_left:
-                            yield Move(index, bit, step)
+                    for transition in transitions:
+                        if transition.crashes <= crashes_left:
+                            yield Move(index, bit, transition)
 
     def _locals(self, place: Place) -> Iterator[tuple[int, Local]]:
         for index in range(len(self._shifts)):
@@ -221,14 +222,16 @@ class Search:
         return True
 
     def _check(self, place: Place) -> None:
-        chains = [self.local(place, index).chain for index in range(len(self._shifts))]
+        locals_ = [self.local(place, index) for index in range(len(self._shifts))]
+        chains = [local.chain for local in locals_]
         watched = place.messages & self._system.watched
-        told = tuple(self.local(place, index).told for index in range(len(self._shifts)))
-        key = (watched, *told, *sorted(set(chains)))
+        heights = tuple(local.confirmed_height for local in locals_)
+        key = (watched, *heights, *sorted(set(chains)))
         if key not in self._sound:
-            violation = self._what_is_wrong(chains, watched) or self._what_is_hidden(told, watched)
+            wrong = self._what_is_wrong(chains, watched)
+            violation = wrong or self._what_is_hidden(heights, watched)
             if violation:
-                raise _Wrong(Found(self._path(place), None, violation))
+                raise _Wrong(Counterexample(self._path(place), None, violation))
             self._sound.add(key)
 
     def _what_is_wrong(self, numbers: list[int], watched: int) -> str:
@@ -250,11 +253,11 @@ class Search:
                     return f"node {node} decided slot {slot} without a quorum"
         return _contradiction([each.message for each in letters if not isinstance(each, Vote)])
 
-    def _what_is_hidden(self, told: tuple[int, ...], watched: int) -> str:
+    def _what_is_hidden(self, heights: tuple[int, ...], watched: int) -> str:
         letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
         for vote in letters:
-            if isinstance(vote, Vote) and told[vote.node - 1] < vote.slot:
-                height = told[vote.node - 1]
+            if isinstance(vote, Vote) and heights[vote.node - 1] < vote.slot:
+                height = heights[vote.node - 1]
                 return f"node {vote.node} answers {height}, and has accepted slot {vote.slot}"
         return ""
 
@@ -264,8 +267,8 @@ class Search:
             path.append(parent)
         return tuple(reversed(path))
 
-    def _result(self, depth: int, is_whole: bool, found: Found | None) -> Result:
-        return Result(
+    def _result(self, depth: int, is_whole: bool, found: Counterexample | None) -> SearchResult:
+        return SearchResult(
             len(self._parents),
             self._transitions,
             depth,
@@ -277,9 +280,9 @@ class Search:
 
 
 class _Wrong(Exception):
-    def __init__(self, found: Found) -> None:
-        super().__init__(found.violation)
-        self.found = found
+    def __init__(self, counterexample: Counterexample) -> None:
+        super().__init__(counterexample.violation)
+        self.counterexample = counterexample
 
 
 def _chosen(votes: list[Vote], quorum: int) -> dict[int, set[str]]:

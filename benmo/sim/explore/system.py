@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from benmo.paxos.messages import Accept, Behind, Message
 from benmo.paxos.types import Ballot, NodeId
-from benmo.sim.explore.node import Moment, Outcome, Violation
+from benmo.sim.explore.node import EventResult, Moment
 from benmo.sim.explore.parts import Bounds, Sent
+from benmo.sim.violation import Violation
 
 
 class Cause(Enum):
@@ -44,7 +45,7 @@ class Vote(NamedTuple):
     hash: str
 
 
-class Step(NamedTuple):
+class Transition(NamedTuple):
     """What an event may lead to: the node's next state, what is sent, how many crashes it took.
 
     Or what must not happen and does.
@@ -67,11 +68,11 @@ class Local:
     moment: Moment
     chain: int
     vote: int
-    told: int
-    spontaneous: tuple[tuple[Cause, Step], ...] | None = None
+    confirmed_height: int
+    spontaneous: tuple[tuple[Cause, Transition], ...] | None = None
     known: int = 0
     replies: dict[int, int] = field(default_factory=dict)
-    steps: dict[int, tuple[Step, ...]] = field(default_factory=dict)
+    transitions: dict[int, tuple[Transition, ...]] = field(default_factory=dict)
 
 
 class System:
@@ -108,23 +109,23 @@ class System:
                 self._file(state, bit)
         return local
 
-    def spontaneous(self, state: int) -> tuple[tuple[Cause, Step], ...]:
+    def spontaneous(self, state: int) -> tuple[tuple[Cause, Transition], ...]:
         """What may happen to a node in this state without a message."""
         local = self.locals[state]
         if local.spontaneous is None:
             local.spontaneous = tuple(
-                (cause, step) for cause in Cause for step in self._caused(state, cause)
+                (cause, each) for cause in Cause for each in self._caused(state, cause)
             )
         return local.spontaneous
 
-    def _caused(self, state: int, cause: Cause) -> Iterable[Step]:
+    def _caused(self, state: int, cause: Cause) -> Iterable[Transition]:
         moment = self.locals[state].moment
         if cause is Cause.CAMPAIGN and moment.may_campaign:
-            return self._steps(state, moment.campaign)
+            return self._tried(state, moment.campaign)
         if cause is Cause.TIME_OUT and moment.may_time_out:
-            return self._steps(state, moment.time_out)
+            return self._tried(state, moment.time_out)
         if cause is Cause.CRASH and self.bounds.crashes:
-            return sorted({self._step(state, after, (), 1) for after in moment.crash()})
+            return sorted({self._filed(state, after, (), 1) for after in moment.crash()})
         return ()
 
     def _file(self, state: int, bit: int) -> None:
@@ -132,38 +133,39 @@ class System:
         local = self.locals[state]
         envelope = self.letters[bit.bit_length() - 1]
         assert isinstance(envelope, Envelope)
-        steps = self._steps(state, partial(local.moment.receive, *envelope[::2]))
-        first, *crashed = steps
+        transitions = self._tried(state, partial(local.moment.receive, *envelope[::2]))
+        first, *crashed = transitions
         stays = first.target == state and not first.violation
         if stays and first.sent & ~local.vote:
             local.replies[bit] = first.sent
-        changes = tuple(crashed) if stays else steps
+        changes = tuple(crashed) if stays else transitions
         if changes:
-            local.steps[bit] = changes
+            local.transitions[bit] = changes
 
-    def _steps(self, state: int, event: Callable[[], Outcome]) -> tuple[Step, ...]:
+    def _tried(self, state: int, event: Callable[[], EventResult]) -> tuple[Transition, ...]:
         """The whole event first, then those in which the node crashes in the middle."""
         try:
-            outcome = event()
+            result = event()
         except Violation as violation:
-            return (self._step(state, violation, (), 0),)
-        crashed = {self._step(state, after, sent, 1) for after, sent in outcome.crashed}
-        return (self._step(state, outcome.moment, outcome.sent, 0), *sorted(crashed))
+            return (self._filed(state, violation, (), 0),)
+        crashed = {self._filed(state, after, sent, 1) for after, sent in result.crashed}
+        return (self._filed(state, result.moment, result.sent, 0), *sorted(crashed))
 
-    def _step(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Step:
+    def _filed(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Transition:
         message_bits = self._bits(self.locals[state].moment.node, sent)
         if isinstance(after, Violation):
-            return Step(state, message_bits, crashes, str(after))
+            return Transition(state, message_bits, crashes, after.sentence)
         try:
             target = self._local(after)
         except Violation as violation:
-            return Step(state, message_bits, crashes, str(violation))
-        return Step(target, message_bits | self.locals[target].vote, crashes)
+            return Transition(state, message_bits, crashes, violation.sentence)
+        return Transition(target, message_bits | self.locals[target].vote, crashes)
 
     def _local(self, moment: Moment) -> int:
         number = self._states.get(moment.identity)
         if number is None:
-            local = Local(moment, self._chain(moment.chain), self._vote(moment), moment.told)
+            height = moment.confirmed_height
+            local = Local(moment, self._chain(moment.chain), self._vote(moment), height)
             number = self._states[moment.identity] = len(self.locals)
             self.locals.append(local)
         return number
