@@ -41,8 +41,13 @@ class Agenda:
         """Let something happen so many seconds from now."""
         self.at(self.now + wait_s, what, *arguments)
 
-    def run_until(self, end: float, is_done: Callable[[], bool] | None = None) -> None:
-        """Let things happen up to a time, or until `is_done`, which is asked now and then."""
+    def run_until(
+        self,
+        end: float,
+        is_done: Callable[[], bool] | None = None,
+        look_every_s: float = _LOOK_EVERY_S,
+    ) -> None:
+        """Let things happen up to a time, or until `is_done`, which is asked every so often."""
         next_look = self.now
         while self._queue and self._queue[0][0] <= end:
             self.now, _, what, arguments = heappop(self._queue)
@@ -52,5 +57,5 @@ class Agenda:
             if is_done is not None and self.now >= next_look:
                 if is_done():
                     return
-                next_look = self.now + _LOOK_EVERY_S
+                next_look = self.now + look_every_s
         self.now = max(self.now, end)
