@@ -81,7 +81,7 @@ class _RegionNode:
         return self._engine.ledger.last[self._node]
 
     def send(self, to: NodeId, message: Message) -> None:
-        """The engine's transport: a message leaves when the syncs before it in its turn are over."""
+        """The engine's transport: a message leaves when the turn's syncs before it are over."""
         self._continents.deliver(self._node, to, message, self._synced_at)
 
     def take(self, *events: Event) -> None:
@@ -89,7 +89,7 @@ class _RegionNode:
         self._agenda.at(self._free_at, self._turn)
 
     def knows_decided(self, number: int) -> bool:
-        """Whether this node knows, and has on disk, that its transfers up to `number` are decided."""
+        """Whether this node knows, durably, that its transfers up to `number` are decided."""
         return self.last >= number and self._agenda.now >= self._free_at
 
     def _turn(self) -> None:

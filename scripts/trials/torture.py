@@ -17,6 +17,7 @@ from random import Random
 
 import click
 
+from benmo.child_node import NodeProcess
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Rendered
 from benmo.control.attached_node import AttachedNode
@@ -27,6 +28,7 @@ from benmo.paxos.types import Tenure
 
 _SHOWN = re.compile(r"(decided|refused) ([0-9]+-[0-9]+) ")
 _BLOCKS_AT_A_TIME = 500
+_STOP_S = 60.0
 
 
 class BrokenPromise(AssertionError):
@@ -53,34 +55,31 @@ class TortureNode:
     def __init__(self, state: StateDirectory, node: int, count: int, seed: int) -> None:
         self.node = node
         self.told = ShownTransfers()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: NodeProcess | None = None
         self.client: AttachedNode | None = None
         self._state = state
         self._count = count
         self._random = Random(seed)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pay_on, daemon=True)
-        self._errors = (state.path.parent / f"node-{node}.err").open("ab")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "benmo.node", str(self.node), "--headless"]
-        self.process = subprocess.Popen(
-            [*command, "--state-dir", str(self._state.path)],
-            stdin=subprocess.DEVNULL,
-            stderr=self._errors,
-        )
+        """Start the process, from the main thread."""
+        self.process = NodeProcess(self.node, self._state.path, (), lambda _: None)
 
     def kill(self) -> None:
+        """Kill the process, and wait until it is gone."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.until_ended(_STOP_S)
         self.process = None
 
     def stop(self) -> None:
-        """Ask it to leave; its exit status must be 0."""
+        """Let the process leave; kill it if it doesn't in time."""
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.let_go()
+            if not self.process.until_ended(_STOP_S):
+                self.kill()
             self.process = None
 
     @property
@@ -140,8 +139,7 @@ class Torture:
 
     def __init__(self, directory: Path, tenure: str, nodes: int, seed: int) -> None:
         self.random = Random(seed)
-        self.directory = directory
-        self.state = StateDirectory(directory / "state")
+        self.state = StateDirectory(directory)
         initialize(self.state.path, tenure, nodes)
         self.nodes = [
             TortureNode(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)
@@ -263,12 +261,9 @@ class Torture:
             if time.monotonic() > deadline:
                 raise BrokenPromise(f"{what} before the deadline")
             for node in self.nodes:
-                if node.process is not None and node.process.poll() is not None:
-                    raise BrokenPromise(f"node {node.node} ended by itself: {self._errors(node)}")
+                if node.process is not None and not node.process.is_running:
+                    raise BrokenPromise(f"node {node.node} ended {node.process.how_it_ended}")
             time.sleep(0.1)
-
-    def _errors(self, node: TortureNode) -> str:
-        return (self.directory / f"node-{node.node}.err").read_text().strip()[-500:]
 
 
 def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
