@@ -1,4 +1,4 @@
-"""Clients that pay without a pause, for a time, and count what is decided."""
+"""Clients that pay without a pause for a time, and count the decided transfers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _DRAWN = 10_000
 
 @dataclass(slots=True)
 class _Tally:
-    """What was decided since the last `begin`: how many transfers, and how long each request took.
+    """The transfers decided since the last `begin`, and how long each request took.
 
-    `is_over` tells the clients to stop.
+    `is_over` stops the clients.
     """
 
     transfers: int = 0
@@ -37,7 +37,7 @@ class _Tally:
 
 
 PayOnce = Callable[[AsyncClient], Awaitable[int]]
-"""Pays once, and returns how many transfers were decided."""
+"""Makes one request, and returns how many of its transfers were decided."""
 
 
 async def run_load(
@@ -48,7 +48,7 @@ async def run_load(
     warm_up_s: float,
     seconds: float,
 ) -> LoadRun:
-    """So many clients, shared out over these nodes, each with one request under way."""
+    """Run `clients` clients, spread over these nodes, each with one request under way."""
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(cluster.client(node)) for node in nodes]
         tally = _Tally()
@@ -86,7 +86,7 @@ async def _work(client: AsyncClient, pay: PayOnce, tally: _Tally) -> None:
 
 
 async def _until(seconds: float, working: list[asyncio.Task[None]]) -> None:
-    """Wait so long, and no longer than all of them work."""
+    """Wait this long; raise what ends a client before."""
     done, _ = await asyncio.wait(working, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
@@ -102,7 +102,7 @@ def _difference(before: ResourceUse, after: ResourceUse) -> ResourceUse:
 
 
 def single(nodes: Sequence[NodeId]) -> PayOnce:
-    """One transfer a request, to a random other node; drawn beforehand."""
+    """Make requests of one transfer to a random other node; all are drawn beforehand."""
     random = Random(0)
     drawn = cycle([(random.randint(1, AMOUNT_MAX), random.sample(nodes, 2)) for _ in range(_DRAWN)])
 
@@ -116,7 +116,7 @@ def single(nodes: Sequence[NodeId]) -> PayOnce:
 
 
 def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> PayOnce:
-    """So many transfers a request, of random amounts to random other nodes."""
+    """Make requests of this many transfers, of random amounts to random other nodes."""
     random = Random(transfers)
     others = [node for node in nodes if node != debit]
     to = [random.choice(others) for _ in range(transfers)]

@@ -1,4 +1,4 @@
-"""What was measured, as tables for people."""
+"""The results, as tables for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `scripts/performance.py` runs."""
+"""Measures everything in docs/performance.md; `scripts/performance.py` runs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TLS_INK, _INK, _BARE_INK = "#c1440e", "#1f6f8b", "#8a8a8a"
 
 
 def bench(*options: str) -> BenchReport:
-    """One run of `benmo bench`."""
+    """Run `benmo bench` once."""
     command = [sys.executable, "-c", "from benmo.cli import main; main()", "bench", "--json"]
     done = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
     return from_json(done.stdout, BenchReport)
@@ -39,7 +39,7 @@ def measures(*names: str) -> tuple[str, ...]:
 
 
 def main_table(reports: Sequence[BenchReport]) -> str:
-    """A column for each number of nodes; rates with what part of the bare round they are."""
+    """Make a column for each number of nodes; in brackets, a rate's share of the bare round's."""
     loads = [(load.load, load.batch) for load in reports[0].loads]
     rows = [[_name(load, batch)] for load, batch in loads]
     for report in reports:
@@ -89,7 +89,7 @@ def bare_table(report: BenchReport) -> str:
 
 
 def cpu_table(report: BenchReport) -> str:
-    """Microseconds of CPU for each transfer, and of which process."""
+    """Share the CPU time of a transfer out over the processes, in microseconds."""
     rows = []
     for load in report.loads:
         transfers = load.transfers_per_s.median * load.seconds
@@ -136,7 +136,7 @@ def _markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def plot_batches(report: BenchReport, path: Path) -> None:
-    """Throughput over the size of batches, beside the bare round."""
+    """Plot throughput over the size of batches, beside the bare round."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for tls, ink, label in ((False, _BARE_INK, "bare round"), (True, _TLS_INK, "… with TLS")):
@@ -161,7 +161,7 @@ def plot_batches(report: BenchReport, path: Path) -> None:
 
 
 def plot_latency(reports: Sequence[BenchReport], path: Path) -> None:
-    """Latency over throughput, as more single transfers are under way."""
+    """Plot latency over throughput, as more single transfers are under way."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     loads = [report.loads[0] for report in reports]
@@ -183,7 +183,7 @@ def plot_latency(reports: Sequence[BenchReport], path: Path) -> None:
 
 
 def _label_plainly(axis: Any, digits: Sequence[int]) -> None:
-    """Numbers as they are read aloud, that begin with one of these digits."""
+    """Label the numbers that begin with one of these digits, as people write them."""
     ticker = import_module("matplotlib.ticker")
     axis.set_major_locator(ticker.LogLocator(subs=digits))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.12g}"))
@@ -203,7 +203,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def written(text: str, name: str, table: str) -> str:
-    """The document's text with the table of this name in its place."""
+    """Return the document's text with the table of this name in its place."""
     begin, end = (mark.format(name=name) for mark in MARKS)
     before, rest = text.split(begin)
     _, after = rest.split(end)
@@ -215,7 +215,7 @@ def written(text: str, name: str, table: str) -> str:
 @click.option("--seconds", default=3.0, show_default=True, help="How long each run takes.")
 @click.option("--runs", default=5, show_default=True, help="How many runs of each load.")
 def main(write: bool, seconds: float, runs: int) -> None:
-    """Measure what docs/performance.md tells."""
+    """Measure everything in docs/performance.md."""
     if write and find_spec("matplotlib") is None:
         raise click.UsageError(
             "the plots need matplotlib: .venv/bin/python -m pip install matplotlib"

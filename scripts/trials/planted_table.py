@@ -1,6 +1,6 @@
-"""Plants each known mistake, and writes down how long the simulator needs to find it.
+"""The table of planted mistakes in docs/simulator.md: how soon each is found, and by what.
 
-The table stands in docs/simulator.md, between two marks; `--write` puts it there anew.
+`scripts/planted_table.py` runs it; `--write` puts the table between the document's two marks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BOUNDS = (
 
 @dataclass(frozen=True, slots=True)
 class PlantedRow:
-    """What is known of one mistake. `seeds` is 0 if it wasn't found."""
+    """One mistake and how it was found. `seeds` is 0 if it wasn't."""
 
     name: str
     seeds: int
@@ -54,7 +54,7 @@ class PlantedRow:
 
 
 def row_of(name: str, seeds_max: int) -> PlantedRow:
-    """Look for one mistake, by chance and by exploring."""
+    """Look for one mistake, first by exploring, then by chance."""
     with plant(name):
         study = Study(5, None, FAULTS_S)
         explored = _explored()
@@ -68,7 +68,7 @@ def row_of(name: str, seeds_max: int) -> PlantedRow:
 
 
 def _explored() -> str:
-    """After how many states the exploration finds it, and in which system; else a dash."""
+    """Say after how many states the exploration finds it, and in which system; or a dash."""
     for where, bounds in _BOUNDS:
         result = Search(System(bounds)).run(states_max=_STATES_MAX)
         if result.counterexample is not None:
@@ -77,13 +77,13 @@ def _explored() -> str:
 
 
 def table(rows: Iterable[PlantedRow]) -> str:
-    """As Markdown."""
+    """Write the rows as Markdown."""
     head = "| mistake | seeds until found | by | cut down to | states explored until found |"
     return "\n".join([head, "| --- | ---: | --- | --- | ---: |", *map(str, rows)])
 
 
 @click.command()
-@click.option("--seeds", default=1000, show_default=True, help="How many to try at most.")
+@click.option("--seeds", default=1000, show_default=True, help="How many seeds to try at most.")
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True)
 @click.option("--write", is_flag=True, help="Write the table into docs/simulator.md.")
 def main(seeds: int, jobs: int, write: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `scripts/torture.py` runs: SIGKILLs under load, and the count of the money afterwards."""
+"""SIGKILLs under load, and the count of the money afterwards; `scripts/torture.py` runs it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _STOP_S = 60.0
 
 
 class BrokenPromise(AssertionError):
-    """A promise was broken."""
+    """A promise of Benmo's was broken; the text says which."""
 
 
 @dataclass(slots=True)
 class ShownTransfers:
-    """What one node's users were told; filled by its client alone."""
+    """The transfers that a node has shown as queued, decided or refused to its client."""
 
     queued: set[str] = field(default_factory=set)
     decided: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class TortureNode:
 
     def __init__(self, state: StateDirectory, node: int, count: int, seed: int) -> None:
         self.node = node
-        self.told = ShownTransfers()
+        self.shown = ShownTransfers()
         self.process: NodeProcess | None = None
         self.client: AttachedNode | None = None
         self._state = state
@@ -95,7 +95,7 @@ class TortureNode:
         self._thread.join(timeout=60)
 
     def ask(self, line: str, deadline: float) -> Rendered:
-        """A command's answer, from a connection of its own."""
+        """Run a command over a connection of its own; try again until it is answered."""
         while True:
             try:
                 attached = AttachedNode(self._state, self.node)
@@ -112,7 +112,7 @@ class TortureNode:
         while not self._stopping.is_set():
             try:
                 self.client = AttachedNode(self._state, self.node)
-                self.client.watch(self.told.on_notice)
+                self.client.watch(self.shown.on_notice)
                 while not self._stopping.is_set():
                     self._pay(self.client)
             except StateError:
@@ -129,13 +129,13 @@ class TortureNode:
             client.run(f"moneyTransfer {amount},{self.node},{credit}", "json").output
         )
         if answer["outcome"] == "queued":
-            self.told.queued.add(answer["id"])
+            self.shown.queued.add(answer["id"])
         else:
             time.sleep(0.005)
 
 
 class Torture:
-    """One run. `kill_for` and `settle` are deadline-bound; `check` raises `Violation`."""
+    """One run: its nodes, and the kills. Each wait ends at a deadline, with `BrokenPromise`."""
 
     def __init__(self, directory: Path, tenure: str, nodes: int, seed: int) -> None:
         self.random = Random(seed)
@@ -154,7 +154,7 @@ class Torture:
         self._until(lambda: self._height() > 0, deadline, "nothing is decided")
 
     def kill(self, kills: int, deadline: float, progress: Callable[[], None]) -> None:
-        """Kill so many times; up to three at once, so that the majority is lost now and then."""
+        """Kill nodes this many times, with up to three down: now and then a majority is lost."""
         down: list[tuple[float, TortureNode]] = []
         while sum(self.kills.values()) < kills:
             if time.monotonic() > deadline:
@@ -172,13 +172,13 @@ class Torture:
             node.start()
 
     def settle(self, deadline: float) -> None:
-        """Pay no more, and wait until every queue is empty and every height the same."""
+        """End the payments, and wait until every queue is empty and all chains are equal."""
         for node in self.nodes:
             node.end_paying()
         self._until(self._is_settled, deadline, "the nodes don't come to rest")
 
     def check(self) -> str:
-        """Hold what was told against what is in the chains; a sentence about it."""
+        """Compare what was shown with the chains, and sum it up in a sentence."""
         deadline = time.monotonic() + 60
         chains = [self._chain(node, deadline) for node in self.nodes]
         if any(chain != chains[0] for chain in chains):
@@ -190,11 +190,11 @@ class Torture:
         ]
         times = Counter(number for number, outcome in outcomes if outcome == "applied")
         refused = {number for number, outcome in outcomes if outcome == "refused"}
-        self._check_told(times, refused)
+        self._check_shown(times, refused)
         balances = json.loads(self.nodes[0].ask("printBalance all", deadline).output)["balances"]
         if sum(balances.values()) != self.total or min(balances.values()) < 0:
             raise BrokenPromise(f"money was made or lost: {balances}")
-        decided = sum(len(node.told.decided) for node in self.nodes)
+        decided = sum(len(node.shown.decided) for node in self.nodes)
         return (
             f"{len(self.nodes)} chains equal, {len(chains[0])} blocks, {len(times)} transfers; "
             f"{decided} shown as decided, each once in the chain; balances sum to {self.total}"
@@ -205,16 +205,16 @@ class Torture:
             node.end_paying()
             node.stop()
 
-    def _check_told(self, times: Counter[str], refused: set[str]) -> None:
+    def _check_shown(self, times: Counter[str], refused: set[str]) -> None:
         doubled = [number for number, count in times.items() if count > 1]
         if doubled:
             raise BrokenPromise(f"applied more than once: {doubled[:5]}")
         for node in self.nodes:
-            told = node.told
+            shown = node.shown
             for what, numbers in (
-                ("shown as decided but not in the chain", told.decided - times.keys()),
-                ("shown as refused but applied", told.refused & times.keys()),
-                ("queued but never decided", told.queued - times.keys() - refused),
+                ("shown as decided but not in the chain", shown.decided - times.keys()),
+                ("shown as refused but applied", shown.refused & times.keys()),
+                ("queued but never decided", shown.queued - times.keys() - refused),
             ):
                 if numbers:
                     raise BrokenPromise(f"{what}: {sorted(numbers)[:5]}")
@@ -282,7 +282,12 @@ def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
 @click.option("--kills", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--tenure", type=click.Choice([str(tenure) for tenure in Tenure]), default="block")
 @click.option("--nodes", type=click.IntRange(min=3), default=5, show_default=True)
-@click.option("--seed", type=int, default=None, help="Of the moments; the machine adds its own.")
+@click.option(
+    "--seed",
+    type=int,
+    default=None,
+    help="Draws the moments of the kills.",
+)
 @click.option("--seconds", type=float, default=1200.0, show_default=True, help="The deadline.")
 def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) -> None:
     """Kill nodes under load, and look for lost or doubled money."""
