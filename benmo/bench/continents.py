@@ -72,7 +72,7 @@ class _RegionNode:
 
     @property
     def _synced_at(self) -> float:
-        """When everything that this turn has synced so far is on disk."""
+        """The time at which everything that this turn has synced so far is on disk."""
         return self._agenda.now + (self._disk.syncs - self._syncs) * DISK_S
 
     @property

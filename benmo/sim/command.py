@@ -41,8 +41,8 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(min=0), help="Run this one; with --seeds, the first.")
-@click.option("--seeds", type=click.IntRange(min=1), help="Run so many seeds, from 0 on.")
+@click.option("--seed", type=click.IntRange(min=0), help="Run this seed; with --seeds, the first.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Run this many seeds, from 0 on.")
 @click.option("--nodes", type=click.IntRange(3, NODES_MAX), default=5, show_default=True)
 @click.option(
     "--tenure",
@@ -66,13 +66,13 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
 @click.option(
-    "--only", type=_Numbers(), help="Of the plan's happenings, only these: 3,7-9 or none."
+    "--only", type=_Numbers(), help="Keep only these of the plan's happenings: 3,7-9 or none."
 )
 @click.option(
     "--calm",
     type=click.Choice(WEATHER),
     multiple=True,
-    help="What of the network's weather is off; may be given several times.",
+    help="Turn this kind of the network's bad weather off; may be given several times.",
 )
 def simulate(
     seed: int | None,
@@ -90,8 +90,8 @@ def simulate(
     """Run the product on a simulated clock, network and disk, and break all that may break.
 
     Each seed is a run of five nodes with faults drawn from it; everything that Benmo promises is
-    checked at every step. The exit status is 1 if something is wrong: then the run is cut down,
-    its last steps are shown, and the command that repeats it.
+    checked at every step. If something is wrong, the run is cut down, its last steps are shown with
+    the command that repeats them, and the exit status is 1.
     """
     if list_planted:
         for name in PLANTED:
@@ -109,7 +109,7 @@ def simulate(
 
 
 def _stoppable(work: Callable[[], int]) -> int:
-    """The exit status; that of a program stopped by Ctrl-C is no violation's."""
+    """Return the exit status; after Ctrl-C it isn't that of a violation."""
     try:
         return work()
     except KeyboardInterrupt:
@@ -155,6 +155,8 @@ def _run_one(
 
 @dataclass(slots=True)
 class _Totals:
+    """The sums over the seeds run so far."""
+
     seeds: int = 0
     simulated_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
@@ -186,7 +188,7 @@ def _run_many(study: Study, seeds: range, jobs: int) -> int:
 
 
 def _with_progress(results: Iterable[SeedResult], count: int) -> Generator[SeedResult, None, None]:
-    """The results, with a bar on a terminal only."""
+    """Pass the results on, with a progress bar if on a terminal."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("{task.fields[h]}"))
     progress = Progress(*columns, console=console, transient=True)
@@ -215,7 +217,7 @@ def _show_sum(study: Study, total: _Totals, seconds: float) -> None:
 
 
 def _show_failure(study: Study, result: RunResult) -> None:
-    """Cut it down, and say what is wrong and how to see it again."""
+    """Cut a failing run down; show what is wrong and how to see it again."""
     assert result.violation is not None
     checker, text = result.violation
     seed = result.plan.seed

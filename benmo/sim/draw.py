@@ -1,9 +1,9 @@
 """Draws a plan from a seed.
 
-Each kind of happening has its own stream of chance, and no draw depends on the number of nodes, so
-the same seed with fewer nodes, or without one kind of fault, is much the same plan. Whether a kind
-happens at all, and how often, is drawn too: a run with a few kinds of fault goes further than one
-in which everything fails at once.
+Each kind of happening has its own stream of chance, and no draw depends on the number of nodes; so
+the same seed with fewer nodes, or without one kind of fault, gives much the same plan. Whether a
+kind happens at all, and how often, is drawn too: a run with a few kinds of fault goes further than
+one in which everything fails at once.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from benmo.sim.plan import Plan, Weather
 
 NODES_MAX = 9
 FAULTS_S = 30.0
-"""For how long faults happen by default."""
+"""The time in which faults happen, by default."""
 
 
 def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S) -> Plan:
-    """The plan of a seed; `nodes` is odd, and at most 9."""
+    """Draw the plan of a seed; `nodes` is odd, and at most 9."""
     ids = tuple(range(1, nodes + 1))
     dice = Dice(seed, "cluster")
     order = sorted(range(1, NODES_MAX + 1), key=lambda _: dice.share())
@@ -72,7 +72,7 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
 
 
 def _late(plan: Plan) -> Plan:
-    """Answers come late, and again, when the next question was asked already."""
+    """Let answers come late, and twice, when the next question was asked already."""
     weather = plan.weather
     worse = replace(
         weather,
@@ -85,10 +85,10 @@ def _late(plan: Plan) -> Plan:
 
 
 def _contended(plan: Plan) -> Plan:
-    """No node dies and no link is cut, but leaders never stop getting into each other's way.
+    """Let no node die and no link be cut, but leaders get in each other's way all the time.
 
-    Most of what they send is lost, so blocks are accepted by a few, in many ballots, and whoever
-    decides is heard by nobody.
+    Most of their messages are lost, so a few nodes accept each block, in many ballots, and nobody
+    hears of a decision.
     """
     of_users = UserPays | UserAsks | UserHurries
     users = [each for each in plan.happenings if isinstance(each, of_users)]
@@ -149,7 +149,7 @@ _FAILING = ("sync", "sync", "sync", "append", "append", "rename", "sync_director
 
 _Draw = Callable[[Dice, float], Happening]
 
-# How often each kind happens in a minute, at most, where it happens at all, and how likely that is.
+# For each kind: how often a minute it happens at most, and how likely it happens at all.
 _KINDS: dict[str, tuple[float, float]] = {
     "pay": (240.0, 1.0),
     "crash": (40.0, 0.5),
@@ -208,7 +208,7 @@ def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:
 
 
 def _crashes(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Crash]:
-    """Where somebody pays under keys, nodes die: what they know of keys must outlast that."""
+    """Let nodes die in a plan with keys: what nodes know of keys must outlast that."""
     count = int(dice.between(0.1, 1.0) * _KINDS["crash"][0] * faults_s / 60.0)
     return [_crash(ids, dice, at) for at in dice.times(count, faults_s)]
 
@@ -232,7 +232,7 @@ def _cut(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Cut:
 
 
 def _shape(ids: tuple[NodeId, ...], dice: Dice) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
-    """Which pairs are cut. The number of draws is always the same."""
+    """Draw the pairs of a cut. The number of draws is always the same."""
     sides = {node: dice.chance(0.5) for node in range(1, NODES_MAX + 1)}
     one, step, kind = dice.pick(ids), dice.share(), dice.share()
     other = ids[(one + int(step * (len(ids) - 1))) % len(ids)]
@@ -256,7 +256,7 @@ def _shape(ids: tuple[NodeId, ...], dice: Dice) -> tuple[str, tuple[tuple[NodeId
 def _around_sender(
     ids: tuple[NodeId, ...], dice: Dice
 ) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
-    """Whoever sends what the cut waits for reaches only some nodes, perhaps none."""
+    """Cut the sender of the message that triggers the cut off from some nodes, perhaps all."""
     share = dice.pick([0.5, 0.5, 0.8, 1.0])
     lost = [dice.chance(share) for _ in range(NODES_MAX)]
     away = [(SENDER, node) for node in ids if lost[node - 1]]

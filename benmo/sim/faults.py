@@ -1,4 +1,4 @@
-"""Lets the happenings of a plan happen in a world, and then all faults end."""
+"""Makes the happenings of a plan happen in a world, and ends all faults afterwards."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from benmo.sim.world import Ambush, World
 from benmo.storage.node_storage import CHAIN
 
 _ALONE = -1
-"""The number of the cut that parts the others from the survivors."""
+"""The number of the cut between the survivors and the others."""
 
 
 def happen(world: World, number: int, happening: Happening) -> None:
-    """Carry one out; `number` is its own in the plan."""
+    """Make one happening happen; `number` is its number in the plan."""
     match happening:
         case UserPays():
             world.pay(happening)
@@ -117,13 +117,13 @@ def _crash(world: World, machine: Machine, crash: Crash) -> None:
 
 
 def _die(machine: Machine, crash: Crash, _sender: NodeId) -> None:
-    """In the midst of a turn."""
+    """Let the machine die in the middle of a turn."""
     machine.fuse = Fuse(0, crash.is_power_cut, crash.share)
     raise PowerCut(crash.share)
 
 
 def _start_again(world: World, machine: Machine, crash: Crash) -> None:
-    """Start it, unless the crash hasn't come yet: then look again later."""
+    """Start the machine; if its crash hasn't come yet, look again later."""
     is_to_come = machine.fuse is not None or any(
         ambush.node == machine.node for ambush in world.ambushes
     )
@@ -155,7 +155,7 @@ def _mute(world: World, number: int, mute: Mute) -> None:
 
 
 def _forward(machine: Machine, rogue: Rogue) -> None:
-    """Whatever it says, the numbers are the next of its own."""
+    """Forward a rogue's transfers to all peers, under the next numbers of its own."""
     assert machine.engine is not None
     credits = tuple(credit for credit, _ in rogue.payments)
     amounts = tuple(amount for _, amount in rogue.payments)
@@ -209,7 +209,7 @@ def _sever(world: World, machine: Machine, sever: Sever) -> None:
 
 
 def _restore(world: World, machine: Machine, peer: NodeId) -> None:
-    """Unless the user has severed it once more meanwhile, for longer."""
+    """Restore a link, unless the user has severed it again meanwhile, for longer."""
     if world.now >= machine.severed_until[peer]:
         machine.sends_not.discard(peer)
         machine.takes_not.discard(peer)
@@ -217,7 +217,7 @@ def _restore(world: World, machine: Machine, peer: NodeId) -> None:
 
 
 def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
-    """Mostly the process dies with it: one that lives on often writes the file anew in time."""
+    """Damage a disk. Mostly the process dies, too: a living one often writes the file anew."""
     machine.is_damaged = True
     if damage.is_loss:
         world.die(machine, True, "loses power and its disk")
@@ -239,7 +239,7 @@ def _flip_a_bit(machine: Machine, where: float) -> None:
 
 
 def calm(world: World) -> None:
-    """All faults end for the survivors; the others are down, or cut off from all, for good."""
+    """End all faults for the survivors; take the others down, or cut them off, for good."""
     world.trace.fault(world.now, "all faults end")
     survivors = survivors_of(world)
     world.network.calm()
@@ -268,7 +268,7 @@ def calm(world: World) -> None:
 
 
 def survivors_of(world: World) -> tuple[NodeId, ...]:
-    """The plan's, unless some of them are lost for good: then whoever else isn't."""
+    """Return the plan's survivors; other nodes take the place of those that are damaged."""
     well = [node for node, machine in world.machines.items() if not machine.is_damaged]
     planned = [node for node in world.plan.survivors if node in well]
     others = [node for node in well if node not in planned]

@@ -1,4 +1,4 @@
-"""One run from its beginning to its end: faults, then calm, then what must be so."""
+"""One run from its beginning to its end: faults, then calm, then the last checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benmo.sim.world import World
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended. `violation` is None, or the checker's name and its sentence."""
+    """The end of a run. `violation` is None, or a checker's name and its sentence."""
 
     plan: Plan = field(repr=False)
     violation: tuple[str, str] | None
@@ -25,7 +25,7 @@ class RunResult:
 
 
 def run(plan: Plan, trace: Trace | None = None) -> RunResult:
-    """Run a plan. Whatever is wrong in the product ends it, and is in the result."""
+    """Run a plan. The first violation ends the run, and is in the result."""
     trace = trace if trace is not None else Trace()
     world = World(plan, trace)
     violation: tuple[str, str] | None = None

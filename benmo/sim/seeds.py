@@ -26,7 +26,7 @@ _CHUNK = 4
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What all seeds of a study have in common. Without a tenure, each seed draws its own."""
+    """The options that all seeds of a study share. Without a tenure, each seed draws its own."""
 
     nodes: int
     tenure: Tenure | None
@@ -38,11 +38,11 @@ class Study:
         return draw_plan(seed, self.nodes, tenure, self.faults_s)
 
     def cut(self, seed: int, cutting: Cutting) -> Plan:
-        """A part of a seed's plan; it may be for fewer nodes."""
+        """Keep a part of a seed's plan, perhaps drawn for fewer nodes."""
         return cut(Study(cutting.nodes, self.tenure, self.faults_s).plan(seed), cutting)
 
     def options(self, nodes: int) -> str:
-        """The options of `benmo simulate` that lead here."""
+        """Write this study as options of `benmo simulate`."""
         words = [f"--nodes {nodes}"]
         if self.tenure is not None:
             words.append(f"--tenure {self.tenure}")
@@ -53,7 +53,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class SeedResult:
-    """What is kept of a run."""
+    """The part of a run's result that is kept and summed up."""
 
     seed: int
     violation: tuple[str, str] | None
@@ -63,7 +63,7 @@ class SeedResult:
 
 @contextmanager
 def planted(name: str | None) -> Iterator[None]:
-    """The product with this mistake in it, or as it is."""
+    """Plant this mistake in the product for a time; none if there is no name."""
     with ExitStack() as stack:
         if name is not None:
             stack.enter_context(plant(name))
@@ -71,13 +71,13 @@ def planted(name: str | None) -> Iterator[None]:
 
 
 def run_seed(study: Study, seed: int) -> SeedResult:
-    """One run. The mistake must be planted already."""
+    """Run one seed. The mistake, if any, must be planted already."""
     result = run(study.plan(seed))
     return SeedResult(seed, result.violation, result.simulated_s, result.counts)
 
 
 def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
-    """Run them all, in the order of seeds; whoever stops asking stops the rest."""
+    """Run all seeds, in their order; closing the iterator stops the rest."""
     if jobs == 1:
         with planted(study.planted):
             for seed in seeds:
@@ -89,7 +89,7 @@ def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[SeedRes
 
 
 def _begin_work(name: str | None) -> None:
-    """A worker has the mistake until it ends, which it does with its parent at the latest."""
+    """Prepare a worker: it has the mistake until it ends, with its parent at the latest."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if name is not None:

@@ -1,10 +1,10 @@
-"""What ends a run or a search: a promise that is broken."""
+"""The end of a run or a search: a broken promise."""
 
 from __future__ import annotations
 
 
 class Violation(Exception):
-    """A promise is broken: which checker found it, and how, in one sentence."""
+    """A broken promise: the checker that found it, and one sentence about it."""
 
     def __init__(self, checker: str, sentence: str) -> None:
         super().__init__(f"{checker}: {sentence}")

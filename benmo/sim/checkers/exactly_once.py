@@ -1,6 +1,6 @@
 """Promise 2: what a user orders is paid at most once, and nothing is paid that nobody ordered.
 
-Counted by what was ordered, not by id: an order that got two ids would be paid twice. An order
+Orders are counted by content, not by id: an order that got two ids would be paid twice. An order
 that has no answer yet, or whose node died before it answered, may be paid.
 """
 

@@ -13,7 +13,7 @@ from benmo.sim.violation import Violation
 
 
 class HashChain(Checker):
-    """Takes each decided block apart once, from its bytes."""
+    """Decodes each decided block once, from its bytes."""
 
     name = "hash chain"
 

@@ -36,7 +36,7 @@ _REFRESH_PER_SECOND = 4
     default=1,
     show_default=True,
     type=click.IntRange(0, 9),
-    help="How often a node crashes and restarts, all nodes together.",
+    help="How often nodes crash and restart, all together.",
 )
 @click.option(
     "--campaigns",
@@ -57,7 +57,7 @@ _REFRESH_PER_SECOND = 4
     show_default=True,
     help="Whether nodes forward their queues to a stable leader.",
 )
-@click.option("--states-max", type=click.IntRange(1), help="Stop after so many states.")
+@click.option("--states-max", type=click.IntRange(1), help="Stop after this many states.")
 @click.option("--plant", metavar="BUG", help="Plant a known mistake, and see whether it is found.")
 def explore(
     nodes: int,
@@ -72,9 +72,9 @@ def explore(
 ) -> None:
     """Try every order of deliveries, losses and crashes of a small system.
 
-    The production code runs, on disks in memory. Messages are lost, doubled, delayed and
-    reordered at will. Shows a shortest way to what is wrong, if anything is, and leaves with
-    status 1 then, and with 3 if it stopped before the end.
+    The production code runs on disks in memory; messages are lost, doubled, delayed and reordered
+    at will. If anything is wrong, a shortest way to it is shown, and the exit status is 1. It is 3
+    if the search stopped before its end.
     """
     if nodes % 2 == 0:
         raise click.BadParameter("an odd number, please", param_hint="--nodes")
@@ -90,7 +90,7 @@ def explore(
 
 
 def _run(bounds: Bounds, states_max: int | None, is_planted: bool) -> int:
-    """The exit status."""
+    """Search, show the result, and return the exit status."""
     started_at = perf_counter()
     system = System(bounds)
     search = Search(system)
@@ -137,7 +137,7 @@ _PARTLY_SEEN = (
 def _planted(name: str | None) -> AbstractContextManager[object]:
     if name is None:
         return nullcontext()
-    from benmo.sim.planted import PLANTED, plant  # noqa: PLC0415 - only who plants needs it
+    from benmo.sim.planted import PLANTED, plant  # noqa: PLC0415 - only needed to plant one
 
     if name not in PLANTED:
         raise click.BadParameter(f"one of {', '.join(PLANTED)}", param_hint="--plant")
@@ -146,7 +146,7 @@ def _planted(name: str | None) -> AbstractContextManager[object]:
 
 @contextmanager
 def _progress(states_max: int | None) -> Iterator[Watcher | None]:
-    """Shows how far the search is, on a terminal."""
+    """Show on a terminal how far the search is."""
     if not sys.stderr.isatty():
         yield None
         return

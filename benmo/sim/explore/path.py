@@ -1,4 +1,4 @@
-"""How a search came to what it found, in lines.
+"""The way to a counterexample, in lines.
 
 < 1->2 Prepare (1, 1)                       node 2 received it
 = 2 promised (1, 1)                         node 2's state changed
@@ -21,7 +21,7 @@ from benmo.sim.trace import accepted_text, ids, text_of
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
-    """What happened to a node. `has_failed` if it isn't left in the state `after`."""
+    """One event of a node. If it `has_failed`, it isn't left in the state `after`."""
 
     before: Moment
     after: Moment
@@ -42,7 +42,7 @@ class PathStep:
 
 
 def lines_of(steps: list[PathStep], violation: str) -> Iterator[str]:
-    """What happened, and what is wrong with it."""
+    """Describe the steps, and the violation to which they lead."""
     sent: set[Envelope] = set()
     for step in steps:
         cause = step.cause
@@ -56,7 +56,7 @@ def lines_of(steps: list[PathStep], violation: str) -> Iterator[str]:
 
 
 def steps_of(system: System, search: Search, counterexample: Counterexample) -> list[PathStep]:
-    """All that happened, but for replies of which nothing came."""
+    """Find the steps to a counterexample, leaving out replies that led to nothing."""
     taken: list[tuple[Place, Move, bool]] = []
     for place, following in pairwise(counterexample.places):
         full, replies, moves = search.moves(place)
@@ -72,7 +72,7 @@ def steps_of(system: System, search: Search, counterexample: Counterexample) -> 
 
 
 def _needed(taken: list[tuple[Place, Move, bool]], present: int) -> list[tuple[Place, Move]]:
-    """Without the replies that sent nothing new that was delivered later."""
+    """Leave out the replies that sent nothing new that was delivered later."""
     sends = []
     for _, move, _ in taken:
         sends.append(move.transition.sent & ~present)

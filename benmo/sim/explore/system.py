@@ -1,4 +1,4 @@
-"""The explored system in numbers, and what follows from each event, worked out once.
+"""The explored system in numbers, and the transition of each event, computed once.
 
 A node's next state depends only on its own state and the event. So each state of a node, each
 message and each chain gets a number, and the production code runs once for each state and event
@@ -21,7 +21,7 @@ from benmo.sim.violation import Violation
 
 
 class Cause(Enum):
-    """What happens to a node, other than a message."""
+    """An event of a node other than a message."""
 
     CAMPAIGN = "campaign"
     TIME_OUT = "time out"
@@ -29,7 +29,7 @@ class Cause(Enum):
 
 
 class Envelope(NamedTuple):
-    """A message that was sent: it may arrive at any time, any number of times, or never."""
+    """A sent message, which may arrive at any time, any number of times, or never."""
 
     sender: NodeId
     to: NodeId
@@ -37,7 +37,7 @@ class Envelope(NamedTuple):
 
 
 class Vote(NamedTuple):
-    """Not a message, but kept like one: this node once accepted this block."""
+    """The fact that a node once accepted a block: no message, but kept like one."""
 
     node: NodeId
     ballot: Ballot
@@ -46,9 +46,9 @@ class Vote(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What an event may lead to: the node's next state, what is sent, how many crashes it took.
+    """The effect of an event: the node's next state, the sent messages, the crashes it took.
 
-    Or what must not happen and does.
+    With a `violation`, the event did what must not happen.
     """
 
     target: int
@@ -61,8 +61,9 @@ class Transition(NamedTuple):
 class Local:
     """A state of a node and, as far as they are known, its answers to messages.
 
-    `known` are the messages that were tried. In `replies` are those that leave the node as it is
-    and have it send something, in `steps` those that don't; all others do nothing. Keys are bits.
+    `known` are the messages that were tried. `replies` has those that leave the node as it is and
+    make it send something, `transitions` those that change it; all others do nothing. Keys are
+    bits.
     """
 
     moment: Moment
@@ -76,7 +77,7 @@ class Local:
 
 
 class System:
-    """The tables. They are made anew for each search, since the code may have been changed."""
+    """The tables of one search: another one makes them anew, for the code may have changed."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -84,13 +85,13 @@ class System:
         self.letters: list[Envelope | Vote] = []
         self.chains: list[tuple[str, ...]] = []
         self.watched = 0
-        """The votes and the accept requests."""
+        """The bits of the votes and of the accept requests."""
         self._states: dict[object, int] = {}
         self._letters: dict[Envelope | Vote, int] = {}
         self._inbox = dict.fromkeys(bounds.ids, 0)
 
     def first(self) -> tuple[list[int], int]:
-        """The nodes' states, and the messages there are from the start: every `Behind`."""
+        """Make the nodes' first states, and the messages of the start: every `Behind`."""
         states = [self._local(Moment.first(self.bounds, node)) for node in self.bounds.ids]
         asking = 0
         for sender in self.bounds.ids:
@@ -100,7 +101,7 @@ class System:
         return states, asking
 
     def learn(self, state: int, messages: int) -> Local:
-        """The node's state, with its answers to all of these messages."""
+        """Return a node's state, with its answers to all of these messages."""
         local = self.locals[state]
         unknown = messages & self._inbox[local.moment.node] & ~local.known
         if unknown:
@@ -110,7 +111,7 @@ class System:
         return local
 
     def spontaneous(self, state: int) -> tuple[tuple[Cause, Transition], ...]:
-        """What may happen to a node in this state without a message."""
+        """Return the transitions of a node in this state without a message."""
         local = self.locals[state]
         if local.spontaneous is None:
             local.spontaneous = tuple(
@@ -129,7 +130,7 @@ class System:
         return ()
 
     def _file(self, state: int, bit: int) -> None:
-        """Try a message on a node, and keep what it leads to."""
+        """Try a message on a node, and keep its transitions."""
         local = self.locals[state]
         envelope = self.letters[bit.bit_length() - 1]
         assert isinstance(envelope, Envelope)
@@ -143,7 +144,7 @@ class System:
             local.transitions[bit] = changes
 
     def _tried(self, state: int, event: Callable[[], EventResult]) -> tuple[Transition, ...]:
-        """The whole event first, then those in which the node crashes in the middle."""
+        """Try an event: the whole event first, then with crashes in the middle."""
         try:
             result = event()
         except Violation as violation:
@@ -201,7 +202,7 @@ class System:
 
 
 def bits(messages: int) -> Iterator[int]:
-    """Each bit of a set of messages, the lowest first."""
+    """Iterate over the bits of a set of messages, the lowest first."""
     while messages:
         bit = messages & -messages
         messages ^= bit
