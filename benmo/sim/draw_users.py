@@ -109,13 +109,8 @@ def _again(ids: tuple[NodeId, ...], dice: Dice, order: UserPays) -> UserPays:
         )
     if dice.chance(0.1):
         more = _payment(ids, order.node, dice)
-        order = UserPays(
-            order.at,
-            order.node,
-            (*order.payments, more),
-            (*order.memos, ""),
-            (*order.keys, ""),
-        )
+        payments = (*order.payments, more)
+        order = replace(order, payments=payments, memos=(*order.memos, ""), keys=(*order.keys, ""))
     if dice.chance(0.15):
         order = _altered(ids, dice, order)
     return replace(order, node=dice.pick(ids)) if dice.chance(0.05) else order

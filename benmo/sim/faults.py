@@ -175,13 +175,9 @@ def _cut(world: World, number: int, cut: Cut, times: int) -> None:
 
 
 def _shape(cut: Cut) -> str:
-    return (
-        "a node alone"
-        if "alone" in cut.shape
-        else "a bridge"
-        if "bridge" in cut.shape
-        else cut.shape
-    )
+    if "alone" in cut.shape:
+        return "a node alone"
+    return "a bridge" if "bridge" in cut.shape else cut.shape
 
 
 def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:

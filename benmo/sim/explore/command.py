@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from time import perf_counter
 
 import click
@@ -14,6 +14,8 @@ from benmo.sim.explore.parts import Bounds
 from benmo.sim.explore.path import lines_of, steps_of
 from benmo.sim.explore.search import Search, SearchResult, Watcher
 from benmo.sim.explore.system import System
+from benmo.sim.planted import PLANTED
+from benmo.sim.seeds import planted
 
 _VIOLATION = 1
 _NOT_THE_WHOLE = 3
@@ -58,7 +60,12 @@ _REFRESH_PER_SECOND = 4
     help="Whether nodes forward their queues to a stable leader.",
 )
 @click.option("--states-max", type=click.IntRange(1), help="Stop after this many states.")
-@click.option("--plant", metavar="BUG", help="Plant a known mistake, and see whether it is found.")
+@click.option(
+    "--plant",
+    type=click.Choice(list(PLANTED)),
+    metavar="BUG",
+    help="Plant a known mistake, and see whether it is found.",
+)
 def explore(
     nodes: int,
     leaders: int,
@@ -81,7 +88,7 @@ def explore(
     if leaders > nodes:
         raise click.BadParameter("no more than there are nodes, please", param_hint="--leaders")
     bounds = Bounds(nodes, leaders, slots, crashes, campaigns, Tenure(tenure), forwarding)
-    with _planted(plant):
+    with planted(plant):
         try:
             sys.exit(_run(bounds, states_max, plant is not None))
         except KeyboardInterrupt:
@@ -134,16 +141,6 @@ _PARTLY_SEEN = (
 )
 
 
-def _planted(name: str | None) -> AbstractContextManager[object]:
-    if name is None:
-        return nullcontext()
-    from benmo.sim.planted import PLANTED, plant  # noqa: PLC0415 - only needed to plant one
-
-    if name not in PLANTED:
-        raise click.BadParameter(f"one of {', '.join(PLANTED)}", param_hint="--plant")
-    return plant(name)
-
-
 @contextmanager
 def _progress(states_max: int | None) -> Iterator[Watcher | None]:
     """Show on a terminal how far the search is."""
@@ -153,11 +150,7 @@ def _progress(states_max: int | None) -> Iterator[Watcher | None]:
     from rich.console import Console  # noqa: PLC0415 - takes a while to load
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (
-        BarColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(
         *columns, console=console, transient=True, refresh_per_second=_REFRESH_PER_SECOND

@@ -268,15 +268,8 @@ class Search:
         return tuple(reversed(path))
 
     def _result(self, depth: int, is_whole: bool, found: Counterexample | None) -> SearchResult:
-        return SearchResult(
-            len(self._parents),
-            self._transitions,
-            depth,
-            len(self._system.locals),
-            len(self._system.letters),
-            is_whole,
-            found,
-        )
+        known = (len(self._system.locals), len(self._system.letters))
+        return SearchResult(len(self._parents), self._transitions, depth, *known, is_whole, found)
 
 
 class _Wrong(Exception):
