@@ -6,12 +6,13 @@ import asyncio
 import os
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benmo.admin.initialize import addresses, make_anew, new_cluster
 from benmo.bench.figures import ResourceUse
 from benmo.child_node import NodeProcess
-from benmo.client import AsyncClient, ClientError
+from benmo.client import AsyncClient, ClientError, Status
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.control.connection import NodeConnection, connect
 from benmo.control.requests import Hurry, ReadUsage, UsageRead
@@ -22,7 +23,7 @@ from benmo.paxos.types import NodeId, Tenure
 BALANCE = 2**40
 LOG_LIMIT = 1_000_000
 UNTIL_S = 60.0
-_POLL_S = 0.01
+_POLL_S = 0.005
 _EXIT_S = 30.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -70,7 +71,8 @@ class BenchCluster:
                 await client.transfer(1, to=self.nodes[node % len(self.nodes)])
         for peer in self._processes:
             async with self.client(peer) as client:
-                await _until_leader(client, node)
+                problem = f"node {peer} knows no leader, or another than {node}"
+                await until(client, lambda status: status.leader == node, problem)
 
     def client(self, node: NodeId) -> AsyncClient:
         return AsyncClient(node, self.state.path)
@@ -111,11 +113,12 @@ class BenchCluster:
                 await asyncio.sleep(_POLL_S)
 
 
-async def _until_leader(client: AsyncClient, leader: NodeId) -> None:
+async def until(client: AsyncClient, is_so: Callable[[Status], bool], problem: str) -> None:
+    """Wait until a node's status is so. Raises `ClientError` with the problem."""
     end = time.monotonic() + UNTIL_S
-    while (await client.status()).leader != leader:
+    while not is_so(await client.status()):
         if time.monotonic() > end:
-            raise ClientError(f"node {client.node} knows no leader, or another than {leader}")
+            raise ClientError(problem)
         await asyncio.sleep(_POLL_S)
 
 

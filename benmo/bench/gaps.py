@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from itertools import pairwise
 from random import Random
 
-from benmo.bench.cluster import UNTIL_S, BenchCluster
+from benmo.bench.cluster import UNTIL_S, BenchCluster, until
 from benmo.bench.figures import GapFigures, Spread
 from benmo.client import AsyncClient, ClientError
 from benmo.paxos.types import NodeId
@@ -95,12 +95,9 @@ def _has_resumed(decided_at: list[float], since: float) -> bool:
 
 
 async def _until_caught_up(cluster: BenchCluster, node: NodeId, other: AsyncClient) -> None:
-    end = time.monotonic() + UNTIL_S
+    height = (await other.status()).height
     async with cluster.client(node) as client:
-        while (await client.status()).height < (await other.status()).height:
-            if time.monotonic() > end:
-                raise ClientError(f"node {node} doesn't catch up")
-            await asyncio.sleep(_POLL_S)
+        await until(client, lambda status: status.height >= height, f"node {node} lags behind")
 
 
 async def _leader(cluster: BenchCluster) -> NodeId:

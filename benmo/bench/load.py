@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from random import Random
 
+from benmo.bench.bare_round import AMOUNT_MAX
 from benmo.bench.cluster import BenchCluster, own_use
 from benmo.bench.figures import LoadRun, ResourceUse
 from benmo.client import AsyncClient
 from benmo.paxos.types import NodeId
 
-AMOUNT_MAX = 100
 _TIMEOUT_S = 60.0
 _DRAWN = 10_000
 

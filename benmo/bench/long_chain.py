@@ -7,14 +7,13 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from benmo.bench.cluster import UNTIL_S, BenchCluster
+from benmo.bench.cluster import BenchCluster, until
 from benmo.bench.figures import ChainFigures
 from benmo.bench.load import batch
-from benmo.client import AsyncClient, ClientError
+from benmo.client import AsyncClient
 from benmo.paxos.types import NodeId
 
 _CLIENTS = 8
-_POLL_S = 0.005
 
 
 async def long_chain(cluster: BenchCluster, transfers: int, transfers_a_batch: int) -> ChainFigures:
@@ -79,10 +78,7 @@ async def _catch_up(cluster: BenchCluster, late: NodeId, transfers: int) -> floa
     began = time.monotonic()
     await cluster.start(late)
     async with cluster.client(late) as client:
-        while (await client.status()).height < height:
-            if time.monotonic() > began + UNTIL_S:
-                raise ClientError(f"node {late} doesn't catch up")
-            await asyncio.sleep(_POLL_S)
+        await until(client, lambda status: status.height >= height, f"node {late} lags behind")
     return transfers / (time.monotonic() - began)
 
 

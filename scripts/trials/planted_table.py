@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import click
 
@@ -24,9 +23,10 @@ from benmo.sim.planted import PLANTED, plant, sentence
 from benmo.sim.run import run
 from benmo.sim.seeds import Study
 from benmo.sim.shrink import shrink, size_of
+from trials.performance import DOCS, MARKS, written
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
-BEGIN, END = "<!-- planted: begin -->", "<!-- planted: end -->"
+DOCUMENT = DOCS / "simulator.md"
+BEGIN, END = (mark.format(name="planted") for mark in MARKS)
 
 _STATES_MAX = 50_000
 _BOUNDS = (
@@ -94,8 +94,5 @@ def main(seeds: int, jobs: int, write: bool) -> None:
             click.echo(str(row))
             rows.append(row)
     if write:
-        text = DOCUMENT.read_text()
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}")
+        DOCUMENT.write_text(written(DOCUMENT.read_text(), "planted", table(rows)))
     sys.exit(any(row.seeds == 0 for row in rows))

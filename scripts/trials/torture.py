@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,8 +16,9 @@ from random import Random
 
 import click
 
+from benmo.admin.initialize import addresses, make_anew, new_cluster
 from benmo.child_node import NodeProcess
-from benmo.cluster import StateDirectory
+from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.answers import Rendered
 from benmo.control.attached_node import AttachedNode
 from benmo.errors import StateError
@@ -137,10 +137,11 @@ class TortureNode:
 class Torture:
     """One run: its nodes, and the kills. Each wait ends at a deadline, with `BrokenPromise`."""
 
-    def __init__(self, directory: Path, tenure: str, nodes: int, seed: int) -> None:
+    def __init__(self, directory: Path, tenure: Tenure, nodes: int, seed: int) -> None:
         self.random = Random(seed)
         self.state = StateDirectory(directory)
-        initialize(self.state.path, tenure, nodes)
+        settings = ClusterSettings(tenure=tenure, election_delay_s=(0.0, 0.1))
+        make_anew(self.state, new_cluster(addresses(nodes, free_ports(nodes)), settings))
         self.nodes = [
             TortureNode(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)
         ]
@@ -266,28 +267,11 @@ class Torture:
             time.sleep(0.1)
 
 
-def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
-    """Make a cluster's state with the real script, on ports that are free now."""
-    program = "from benmo.admin.initialize import main; main()"
-    options = ["--nodes", str(nodes), "--tenure", tenure, "--election-delay", "0-0.1", *more]
-    port = str(free_ports(nodes))
-    subprocess.run(
-        [sys.executable, "-c", program, "--state-dir", str(path), "--port", port, *options],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--kills", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--tenure", type=click.Choice([str(tenure) for tenure in Tenure]), default="block")
 @click.option("--nodes", type=click.IntRange(min=3), default=5, show_default=True)
-@click.option(
-    "--seed",
-    type=int,
-    default=None,
-    help="Draws the moments of the kills.",
-)
+@click.option("--seed", type=int, help="Draws the moments of the kills.")
 @click.option("--seconds", type=float, default=1200.0, show_default=True, help="The deadline.")
 def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) -> None:
     """Kill nodes under load, and look for lost or doubled money."""
@@ -295,7 +279,7 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
     deadline = time.monotonic() + seconds
     click.echo(f"tenure {tenure}, {nodes} nodes, {kills} kills, seed {seed}")
     with tempfile.TemporaryDirectory(prefix="benmo-torture-") as directory:
-        torture = Torture(Path(directory), tenure, nodes, seed)
+        torture = Torture(Path(directory), Tenure(tenure), nodes, seed)
         try:
             torture.start(deadline)
             with click.progressbar(length=kills, label="kills", file=sys.stderr) as bar:
