@@ -1,7 +1,7 @@
-"""Measure all that docs/performance.md tells, and write its tables and plots.
+"""Measure everything in docs/performance.md, and write its tables and plots.
 
-`python3 scripts/performance.py --write` takes a quarter of an hour; the machine should then have
-nothing else to do. Without `--write` it only measures, and prints the tables.
+`python3 scripts/performance.py --write` takes a quarter of an hour, and needs a machine that has
+nothing else to do. Without `--write` the script only measures, and prints the tables.
 """
 
 from _bootstrap import enter

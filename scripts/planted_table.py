@@ -1,9 +1,9 @@
 """Plant each known mistake, and say how long the simulator needs to find it.
 
-    python3 scripts/planted_table.py            the table of docs/simulator.md, measured now
-    python3 scripts/planted_table.py --write    and written there
+    python3 scripts/planted_table.py            print the table of docs/simulator.md, measured now
+    python3 scripts/planted_table.py --write    write it into that document, too
 
-About ten minutes on two cores; exit status 1 if a mistake isn't found.
+It takes about ten minutes on two cores, and exits with status 1 if a mistake isn't found.
 """
 
 from _bootstrap import enter

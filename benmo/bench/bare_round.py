@@ -1,14 +1,14 @@
 """The limit of this machine: rounds of a block to every node and to its disk, and nothing else.
 
 One process is the leader and the others follow, each with blocking sockets and no event loop. The
-leader sends a block to all and appends it to its own file; each follower appends it, too. All call
-`fdatasync`, then decode the block, compute its hash and add its transfers up. A round ends when a
-quorum has it on disk, and the next begins: one is under way at a time. There is no client, no check
-and no second message; with `tls`, the connections are those of the nodes.
+leader sends a block to all followers and appends it to its own file; each follower appends it, too.
+Every process calls `fdatasync`, then decodes the block, computes its hash and adds its transfers
+up. A round ends when a quorum has the block on disk; then the next begins. There is no client, no
+check and no second message. With `tls`, the connections are those of the nodes.
 
-With a client, it is the limit of what one payment takes under Benmo's promises: the client asks,
-the leader makes that durable before any of it leaves, asks no more followers than a quorum needs,
-and answers.
+With a client, a round is the least that one payment takes under Benmo's promises: the client sends
+a request; the leader makes it durable before any of it leaves, sends it to as few followers as a
+quorum needs, and answers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DEADLINE_S = 60.0
 
 
 def block_of(transfers: int, nodes: Sequence[NodeId], debit: NodeId = 1) -> Block:
-    """A block of one run, with random amounts to random other nodes."""
+    """Make a block of one run, with random amounts to random other nodes."""
     random = Random(transfers)
     others = [node for node in nodes if node != debit]
     credit = tuple(random.choice(others) for _ in range(transfers))
@@ -62,14 +62,14 @@ def bare_round(
     tls: bool,
     client: bool = False,
 ) -> BareRound:
-    """Measure in `directory`, with as many processes as the cluster has nodes, and a client's."""
+    """Measure in `directory`: a process for each node of the cluster, and one for a client."""
     nodes = state.load().ids
     data = block_of(transfers, nodes).data
     votes = len(nodes) // 2
 
     def process(work: Work, node: NodeId) -> socket.socket:
         path = directory / f"bare-{node}"
-        return stack.enter_context(_Process(work, state, path, node, tls)).socket
+        return stack.enter_context(_RoundProcess(work, state, path, node, tls)).socket
 
     with ExitStack() as stack:
         asked = nodes[1 : votes + 1] if client else nodes[1:]
@@ -77,7 +77,7 @@ def bare_round(
         payer = process(partial(_pay, data=data), nodes[0]) if client else None
         file = _open(directory / f"bare-{nodes[0]}")
         stack.callback(os.close, file)
-        leader = _Leader(followers, payer, file, data, votes)
+        leader = _RoundLeader(followers, payer, file, data, votes)
         leader.rounds(_WARM_UP_ROUNDS)
         rates = [leader.rate(seconds) for _ in range(runs)]
     spread = Spread.of(rates)
@@ -88,7 +88,9 @@ def _frame(data: bytes) -> bytes:
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
 
-class _Leader:
+class _RoundLeader:
+    """The leader's part of the rounds, one round at a time."""
+
     def __init__(
         self,
         followers: list[socket.socket],
@@ -110,7 +112,7 @@ class _Leader:
             self._poll.register(descriptor, select.EPOLLIN)
 
     def rate(self, seconds: float) -> float:
-        """Rounds a second."""
+        """Run rounds for this long; return how many there were a second."""
         began = time.perf_counter()
         before = self._round
         while time.perf_counter() < began + seconds:
@@ -150,8 +152,8 @@ class _Leader:
 Work = Callable[[socket.socket, Path], None]
 
 
-class _Process:
-    """A process that does some work, and the leader's connection to it."""
+class _RoundProcess:
+    """A child process that does some work, and the leader's connection to it."""
 
     def __init__(
         self, work: Work, state: StateDirectory, path: Path, node: NodeId, tls: bool
@@ -169,7 +171,7 @@ class _Process:
         if tls:
             self.socket = client_context(state.tls(1)).wrap_socket(self.socket)
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> _RoundProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -177,11 +179,11 @@ class _Process:
         self._process.join(_DEADLINE_S)
 
 
-def _serve(work: Work, told: Connection, path: Path, tls: Path | None) -> None:
-    """In a process of its own, until the leader hangs up: Ctrl-C is for that one."""
+def _serve(work: Work, parent: Connection, path: Path, tls: Path | None) -> None:
+    """Work in a process of its own until the leader hangs up; Ctrl-C is for the leader."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        told.send(listening.getsockname()[1])
+        parent.send(listening.getsockname()[1])
         leader, _ = listening.accept()
     leader.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls is not None:
@@ -204,7 +206,7 @@ def _pay(leader: socket.socket, _path: Path, data: bytes) -> None:
 
 
 def keep(file: int, data: bytes) -> None:
-    """Make a block durable, then decode it, hash it and add it up."""
+    """Make a block durable, then decode it, hash it and add its transfers up."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]

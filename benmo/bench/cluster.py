@@ -1,4 +1,4 @@
-"""A temporary cluster of real processes on this machine, and what each of them uses."""
+"""A temporary cluster of real processes on this machine, and the resources that each uses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import os
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benmo.admin.initialize import addresses, make_anew, new_cluster
-from benmo.bench.figures import Use
+from benmo.bench.figures import ResourceUse
 from benmo.child_node import NodeProcess
-from benmo.client import AsyncClient, ClientError
+from benmo.client import AsyncClient, ClientError, Status
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.control.connection import NodeConnection, connect
 from benmo.control.requests import Hurry, ReadUsage, UsageRead
@@ -22,13 +23,13 @@ from benmo.paxos.types import NodeId, Tenure
 BALANCE = 2**40
 LOG_LIMIT = 1_000_000
 UNTIL_S = 60.0
-_POLL_S = 0.01
+_POLL_S = 0.005
 _EXIT_S = 30.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def make_state(path: Path, nodes: int) -> StateDirectory:
-    """A new cluster as the loads want it: tenure `stable`, no election delay, rich nodes."""
+    """Make a cluster for the loads: tenure `stable`, no election delay, rich nodes."""
     state = StateDirectory(path)
     settings = ClusterSettings(
         balance=BALANCE, election_delay_s=(0.0, 0.0), tenure=Tenure.STABLE, log_limit=LOG_LIMIT
@@ -38,7 +39,7 @@ def make_state(path: Path, nodes: int) -> StateDirectory:
 
 
 class BenchCluster:
-    """The processes of a cluster. `start` and `stop` are for the main thread."""
+    """The processes of a cluster. Call `start` and `stop` in the main thread only."""
 
     def __init__(self, state: StateDirectory) -> None:
         self.state = state
@@ -47,7 +48,7 @@ class BenchCluster:
         self._connections: dict[NodeId, NodeConnection] = {}
 
     async def start(self, *nodes: NodeId) -> None:
-        """Start these nodes, or all, and wait until each answers."""
+        """Start these nodes, all if none are given, and wait until each answers."""
         for node in nodes or self.nodes:
             self.start_process(node)
         for node in nodes or self.nodes:
@@ -60,7 +61,7 @@ class BenchCluster:
         return self._processes[node]
 
     async def lead(self, node: NodeId) -> None:
-        """Have this node lead, and every other that runs know."""
+        """Make this node the leader, and wait until every running node knows it as such."""
         end = time.monotonic() + UNTIL_S
         async with self.client(node) as client:
             while (await client.status()).role != "leader":
@@ -70,21 +71,22 @@ class BenchCluster:
                 await client.transfer(1, to=self.nodes[node % len(self.nodes)])
         for peer in self._processes:
             async with self.client(peer) as client:
-                await _until_leader(client, node)
+                problem = f"node {peer} knows no leader, or another than {node}"
+                await until(client, lambda status: status.leader == node, problem)
 
     def client(self, node: NodeId) -> AsyncClient:
         return AsyncClient(node, self.state.path)
 
-    async def usage(self, node: NodeId) -> Use:
-        """CPU seconds since the process began, memory now, fsyncs since it began."""
+    async def usage(self, node: NodeId) -> ResourceUse:
+        """Ask for a node's CPU seconds and fsyncs since its process began, and its memory now."""
         connection = self._connections[node]
         answer = await connection.ask(ReadUsage(connection.next_number()))
         assert isinstance(answer, UsageRead)
         process_id = self._processes[node].process_id
-        return Use(cpu_s_of(process_id), memory_mib_of(process_id), answer.fsyncs)
+        return ResourceUse(cpu_s_of(process_id), memory_mib_of(process_id), answer.fsyncs)
 
     async def stop(self, *nodes: NodeId) -> None:
-        """Let nodes, or all, write their checkpoint and leave."""
+        """Let these nodes, all if none are given, write their checkpoints and leave."""
         ended = nodes or tuple(self._processes)
         for node in ended:
             self._processes[node].resume()
@@ -111,29 +113,30 @@ class BenchCluster:
                 await asyncio.sleep(_POLL_S)
 
 
-async def _until_leader(client: AsyncClient, leader: NodeId) -> None:
+async def until(client: AsyncClient, is_so: Callable[[Status], bool], problem: str) -> None:
+    """Wait until a node's status is so. Raises `ClientError` with the problem."""
     end = time.monotonic() + UNTIL_S
-    while (await client.status()).leader != leader:
+    while not is_so(await client.status()):
         if time.monotonic() > end:
-            raise ClientError(f"node {client.node} knows no leader, or another than {leader}")
+            raise ClientError(problem)
         await asyncio.sleep(_POLL_S)
 
 
 def cpu_s_of(process_id: int) -> float:
-    """User and system time of a process and its threads so far, in seconds."""
+    """Read the user and system time of a process and its threads so far, in seconds."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def memory_mib_of(process_id: int) -> float:
-    """Resident memory of a process, in MiB."""
+    """Read the resident memory of a process, in MiB."""
     for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
-    raise AssertionError("the kernel tells no VmRSS")
+    raise AssertionError("the kernel reports no VmRSS")
 
 
-def own_use() -> Use:
-    """Of this process, which is the client."""
+def own_use() -> ResourceUse:
+    """Measure this process, which is the client."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return Use(used.ru_utime + used.ru_stime, memory_mib_of(os.getpid()))
+    return ResourceUse(used.ru_utime + used.ru_stime, memory_mib_of(os.getpid()))

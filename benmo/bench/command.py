@@ -19,9 +19,9 @@ from benmo import __version__
 from benmo.bench.bare_round import bare_round
 from benmo.bench.cluster import BenchCluster, make_state
 from benmo.bench.continents import continents
-from benmo.bench.figures import Machine, Report, figures_of
+from benmo.bench.figures import BenchReport, HostMachine, figures_of
 from benmo.bench.gaps import gap
-from benmo.bench.load import Pay, batch, run_load, single
+from benmo.bench.load import PayOnce, batch, run_load, single
 from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
@@ -33,11 +33,11 @@ from benmo.typed_json import to_json
 BATCHES = (8000, 1000, 100)
 SINGLE_CLIENTS = 256
 BARE_BATCH_OF_SINGLES = 100
-"""Single transfers of many clients share blocks: the bare round's are of so many."""
+"""The size of the bare round's blocks beside single transfers: many clients share a block."""
 
 _WARM_UP = 0.25
 _STOPPED = 130
-"""The exit status after Ctrl-C, as of other programs."""
+"""The exit status after Ctrl-C, the same as that of other programs."""
 
 _BARE_S = 1.0
 _CHAIN_BATCH = 8000
@@ -46,8 +46,8 @@ LOADS = ("batches", "singles", "alone", "gaps", "chain", "continents")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the options say."""
+class BenchWishes:
+    """The values of the command's options."""
 
     measures: tuple[str, ...]
     batches: tuple[int, ...]
@@ -59,22 +59,26 @@ class Wishes:
 
 
 class _Bench:
-    def __init__(self, wishes: Wishes, directory: Path, say: Callable[[str], None]) -> None:
+    """One call of the command: measures what the options ask for, and fills `report`."""
+
+    def __init__(self, wishes: BenchWishes, directory: Path, say: Callable[[str], None]) -> None:
         self._wishes = wishes
         self._directory = directory
         self._say = say
         self._bare: dict[int, float] = {}
-        """Transfers a second of the bare round, without TLS, by batch."""
-        machine = Machine(
+        """By batch: the bare round's transfers a second, without TLS."""
+        machine = HostMachine(
             os.cpu_count() or 0, platform.python_version(), platform.release(), __version__
         )
-        self.report = Report(machine, wishes.nodes)
+        self.report = BenchReport(machine, wishes.nodes)
 
     def measure(self) -> None:
-        """Fill the report. What waits for no event comes before there is a loop, which would keep
-        Ctrl-C waiting.
+        """Fill the report.
+
+        Simulations and bare rounds come before the event loop, under which Ctrl-C would have to
+        wait for them.
         """
-        gc.freeze()  # the client is not to look again and again at what was loaded at the start
+        gc.freeze()  # the client's collector need not look at the loaded modules again and again
         wished = self._wishes.measures
         if "continents" in wished:
             self.report.continents = continents()
@@ -104,7 +108,7 @@ class _Bench:
             await cluster.stop()
 
     def _bare_rounds(self) -> None:
-        """The limit, with blocks as large as the loads' are."""
+        """Measure the limit, with blocks as large as those of the loads."""
         wished = set(self._wishes.measures)
         sizes = set(self._wishes.batches) if "batches" in wished else set()
         sizes |= {BARE_BATCH_OF_SINGLES} if "singles" in wished else set()
@@ -150,7 +154,7 @@ class _Bench:
         nodes: Sequence[NodeId],
     ) -> None:
         self._say(f"{load} of {size:,}, {clients} clients" if size > 1 else load)
-        pay: Pay = batch(cluster.nodes, 1, size) if load == "batches" else single(cluster.nodes)
+        pay: PayOnce = batch(cluster.nodes, 1, size) if load == "batches" else single(cluster.nodes)
         seconds = self._wishes.seconds
         runs = [
             await run_load(cluster, nodes, clients, pay, _WARM_UP * seconds, seconds)
@@ -200,7 +204,7 @@ class _Bench:
     type=click.IntRange(1),
     default=3,
     show_default=True,
-    help="Of each load; the median counts.",
+    help="How many runs of each load; the median counts.",
 )
 @click.option(
     "--transfers",
@@ -222,13 +226,13 @@ def bench(
 ) -> None:
     """Measure a temporary cluster on this machine.
 
-    Real processes, tenure stable, no election delay, TLS, everything durable, and each request
-    waits until it is decided. Beside it, the bare round of this machine: a block to every node and
-    its disk, and nothing else. Each rate is also told as a part of that.
+    Its nodes are real processes, in tenure stable, without election delay, with TLS and everything
+    durable; each request waits until it is decided. Beside each rate stands its share of the bare
+    round's: a block to every node and its disk, and nothing else.
     """
     if nodes % 2 == 0:
         raise click.UsageError(f"a cluster has an odd number of nodes, not {nodes}")
-    wishes = Wishes(measures, batches, clients, nodes, seconds, runs, transfers)
+    wishes = BenchWishes(measures, batches, clients, nodes, seconds, runs, transfers)
     try:
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
@@ -247,6 +251,6 @@ def bench(
 
 
 def _say(what: str) -> None:
-    """What is measured now, for whoever waits."""
+    """Show on a terminal what is measured now."""
     if sys.stderr.isatty():
         click.echo(f"measuring: {what}", err=True)

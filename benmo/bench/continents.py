@@ -1,15 +1,16 @@
 """Five nodes on five continents, by simulation: production engines on a simulated clock.
 
 Round trips are the averages between regions of one public cloud (the table "Latency Between AWS
-Global Regions", 2017; others measure the same within a tenth). A disk takes `DISK_S` for what is to
-be durable. Computing takes no time: on these distances it is less than a hundredth of the rest.
+Global Regions", 2017; others measure the same within a tenth). Each sync of a disk takes `DISK_S`.
+Computing takes no time: on these distances it is less than a hundredth of the rest.
+
+Clock and disk are the simulator's. Its `World` isn't used: there a seed draws the delays, a disk
+takes no time, and checkers look at each transfer of each node, of which there are millions here.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Callable, Sequence
+from itertools import permutations
 from random import Random
 from statistics import median
 
@@ -20,6 +21,7 @@ from benmo.engine.events import Event, Hurried, LinkChanged, Received, Submitted
 from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId, Settings, Tenure
+from benmo.sim.agenda import Agenda
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.node_storage import Storage
 
@@ -38,8 +40,9 @@ ROUND_TRIPS_MS = {
 }
 DISK_S = 0.001
 BATCH = 20_000
-"""As many as fit into a block."""
+"""As many transfers as fit into a block."""
 
+_NODES = tuple(range(1, len(REGIONS) + 1))
 _CLUSTER = "continents"
 _BALANCE = 2**40
 _LOG_LIMIT = 1_000_000
@@ -47,139 +50,102 @@ _PAYMENTS = 20
 _DEADLINE_S = 3600.0
 
 
-class _Disk(MemoryDisk):
-    """Counts what is made durable."""
+class _RegionNode:
+    """One node: its engine, which begins no turn while its disk is busy with the one before."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.syncs = 0
-
-    def sync(self, name: str) -> None:
-        super().sync(name)
-        self.syncs += 1
-
-
-class _Node:
-    """An engine, and what waits for it while its disk is at work."""
-
-    def __init__(self, world: World, node: NodeId, tenure: Tenure) -> None:
-        self._world = world
-        self._disk = _Disk()
-        nodes = tuple(range(1, len(REGIONS) + 1))
-        Storage.create(self._disk, _CLUSTER, node, dict.fromkeys(nodes, _BALANCE))
+    def __init__(self, continents: Continents, node: NodeId, tenure: Tenure) -> None:
+        self._node = node
+        self._continents = continents
+        self._agenda = continents.agenda
+        self._disk = MemoryDisk()
+        Storage.create(self._disk, _CLUSTER, node, dict.fromkeys(_NODES, _BALANCE))
         storage, state = Storage.open(self._disk, _CLUSTER, node)
         settings = Settings(
-            node, nodes, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
+            node, _NODES, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
         )
         limits = Limits(log_limit=_LOG_LIMIT)
-        self._sent: list[tuple[int, NodeId, Message]] = []
-        self.engine = Engine(settings, limits, state, storage, self, Random(node), world.now)
-        self.engine.start()
-        self.node = node
+        self._engine = Engine(settings, limits, state, storage, self, Random(node), 0.0)
         self._inbox: list[Event] = []
-        self._free_at = world.now
-        self._is_due_at = float("inf")
+        self._syncs = self._disk.syncs
+        self._free_at = self._due_at = 0.0
+        self._engine.start()
+
+    @property
+    def _synced_at(self) -> float:
+        """The time at which everything that this turn has synced so far is on disk."""
+        return self._agenda.now + (self._disk.syncs - self._syncs) * DISK_S
+
+    @property
+    def last(self) -> int:
+        """The number of this node's last transfer that it knows to be decided."""
+        return self._engine.ledger.last[self._node]
 
     def send(self, to: NodeId, message: Message) -> None:
-        """The engine's transport: what leaves after a sync leaves so much later."""
-        self._sent.append((self._disk.syncs, to, message))
+        """The engine's transport: a message leaves when the turn's syncs before it are over."""
+        self._continents.deliver(self._node, to, message, self._synced_at)
 
     def take(self, *events: Event) -> None:
         self._inbox += events
-        self._world.at(max(self._world.now, self._free_at), self._turn)
+        self._agenda.at(self._free_at, self._turn)
+
+    def knows_decided(self, number: int) -> bool:
+        """Whether this node knows, durably, that its transfers up to `number` are decided."""
+        return self.last >= number and self._agenda.now >= self._free_at
 
     def _turn(self) -> None:
-        world = self._world
-        if world.now < self._free_at:
-            world.at(self._free_at, self._turn)
+        now = self._agenda.now
+        if now < self._free_at or not (self._inbox or self._engine.deadline <= now):
             return
-        if not self._inbox and self.engine.deadline > world.now:
-            return
-        before = self._disk.syncs
+        self._syncs = self._disk.syncs
         events, self._inbox = self._inbox, []
-        report = self.engine.turn(events, world.now)
-        for syncs, to, message in self._sent:
-            leaves_at = world.now + (syncs - before) * DISK_S
-            world.deliver(self.node, to, message, leaves_at)
-        self._sent = []
-        self._free_at = world.now + (self._disk.syncs - before) * DISK_S
-        if report.applied:
-            world.at(self._free_at, world.watch)
-        if self.engine.deadline != self._is_due_at:
-            self._is_due_at = self.engine.deadline
-            world.at(max(self._is_due_at, self._free_at), self._turn)
+        self._engine.turn(events, now)
+        self._free_at = self._synced_at
+        self._agenda.at(self._free_at, self._turn)
+        if self._engine.deadline != self._due_at:
+            self._due_at = self._engine.deadline
+            self._agenda.at(max(self._due_at, self._free_at), self._turn)
 
 
-class World:
-    """Time, and the distances between the nodes."""
+class Continents:
+    """Five nodes, the distances between them, and one user who pays at one node at a time."""
 
     def __init__(self, tenure: Tenure) -> None:
-        self.now = 1000.0
-        self.watch: Callable[[], None] = lambda: None
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._tickets = itertools.count(1)
-        self.nodes = {node: _Node(self, node, tenure) for node in range(1, len(REGIONS) + 1)}
-        for one, other in itertools.permutations(self.nodes, 2):
-            self.nodes[one].take(LinkChanged(other, True))
-
-    def at(self, when: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (when, next(self._numbers), what))
+        self.agenda = Agenda()
+        self._nodes = {node: _RegionNode(self, node, tenure) for node in _NODES}
+        for one, other in permutations(_NODES, 2):
+            self._nodes[one].take(LinkChanged(other, True))
 
     def deliver(self, one: NodeId, other: NodeId, message: Message, leaves_at: float) -> None:
         round_trip_ms = ROUND_TRIPS_MS[min(one, other), max(one, other)]
         arrives_at = leaves_at + round_trip_ms / 2000
-        self.at(arrives_at, lambda: self.nodes[other].take(Received(one, message)))
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Let time pass; the condition is looked at when something was decided, or is done."""
-        end = self.now + _DEADLINE_S
-        while not condition():
-            self.now, _, what = heapq.heappop(self._agenda)
-            assert self.now < end, "nothing is decided any more"
-            what()
+        self.agenda.at(arrives_at, self._nodes[other].take, Received(one, message))
 
     def pay(self, node: NodeId, transfers: int) -> float:
-        """Pay at a node, and wait until that node knows that it is decided; how long it took."""
-        payer = self.nodes[node]
-        began = self.now
-        credit = node % len(self.nodes) + 1
-        payments = Payments((credit,) * transfers, (1,) * transfers)
-        payer.take(Submitted(next(self._tickets), payments))
-        known_at: list[float] = []
-
-        def watch() -> None:
-            if not payer.engine.queue.own:
-                known_at.append(self.now)
-
-        payer.take()
-        self.until(lambda: bool(payer.engine.queue.own))
-        self.watch = watch
-        self.until(lambda: bool(known_at))
-        return known_at[0] - began
+        """Pay at a node; return the seconds until that node knows that all of it is decided."""
+        payer, began = self._nodes[node], self.agenda.now
+        last = payer.last + transfers
+        credit = node % len(_NODES) + 1
+        payer.take(Submitted(last, Payments((credit,) * transfers, (1,) * transfers)))
+        self.agenda.run_until(began + _DEADLINE_S, lambda: payer.knows_decided(last), 0.0)
+        assert payer.knows_decided(last), "nothing is decided any more"
+        return self.agenda.now - began
 
     def lead(self, node: NodeId) -> None:
-        """Let a node become the leader, as far as the tenure has one."""
+        """Let a node become the leader, if the tenure has a leader at all."""
         self.pay(node, 1)
-        self.nodes[node].take(Hurried())
+        self._nodes[node].take(Hurried())
         self.pay(node, 1)
 
 
 def continents() -> list[DistanceFigures]:
-    """Tenure `stable` with each node as the leader; in tenure `block`, whoever pays leads."""
-    stable = [_figures(Tenure.STABLE, leader, REGIONS[leader - 1]) for leader in range(1, 6)]
+    """The figures of tenure `stable` with each node as its leader, and of tenure `block`."""
+    stable = [_figures(Tenure.STABLE, leader, REGIONS[leader - 1]) for leader in _NODES]
     return [*stable, _figures(Tenure.BLOCK, 1, "whoever pays")]
 
 
 def _figures(tenure: Tenure, leader: NodeId, name: str) -> DistanceFigures:
-    latencies_ms = []
-    for payer in range(1, len(REGIONS) + 1):
-        world = World(tenure)
-        world.lead(leader)
-        latencies_ms.append(_latency_ms(world, payer, 1))
-    world = World(tenure)
-    world.lead(leader)
-    batch_ms = _latency_ms(world, leader, BATCH)
+    latencies_ms = [_latency_ms(tenure, leader, payer, 1) for payer in _NODES]
+    batch_ms = _latency_ms(tenure, leader, leader, BATCH)
     return DistanceFigures(
         str(tenure),
         name,
@@ -188,6 +154,7 @@ def _figures(tenure: Tenure, leader: NodeId, name: str) -> DistanceFigures:
     )
 
 
-def _latency_ms(world: World, payer: NodeId, transfers: int) -> float:
-    times: Sequence[float] = [world.pay(payer, transfers) for _ in range(_PAYMENTS)]
-    return median(times) * 1000
+def _latency_ms(tenure: Tenure, leader: NodeId, payer: NodeId, transfers: int) -> float:
+    continents = Continents(tenure)
+    continents.lead(leader)
+    return median(continents.pay(payer, transfers) for _ in range(_PAYMENTS)) * 1000

@@ -1,4 +1,4 @@
-"""What was measured: several runs of each, as a median with the least and the greatest."""
+"""The results: of several runs of each load the median, the least and the greatest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """The median of several runs, and how far they were apart."""
+    """The median of several runs, with the least and the greatest."""
 
     median: float
     min: float
@@ -21,8 +21,8 @@ class Spread(msgspec.Struct, frozen=True):
         return cls(_short(median(values)), _short(min(values)), _short(max(values)))
 
 
-class Use(msgspec.Struct, frozen=True):
-    """What one process used in a run: CPU in seconds, resident memory at its end in MiB."""
+class ResourceUse(msgspec.Struct, frozen=True):
+    """The resources that a process used in a run: CPU, resident memory at the end, fsyncs."""
 
     cpu_s: float
     memory_mib: float
@@ -30,11 +30,12 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class LoadFigures(msgspec.Struct, frozen=True):
-    """One load, in several runs.
+    """The figures of one load, from several runs.
 
-    `batch` transfers in a request, `clients` requests under way; `cpu_us_per_transfer` of all
-    processes together; `uses` of the run with the median rate: the client first, then each node.
-    `of_bare_round` is the rate as a part of the bare round's with blocks of that batch.
+    A request holds `batch` transfers, and `clients` requests are under way. `cpu_us_per_transfer`
+    is that of all processes together. `uses` are those of the run with the median rate: the
+    client's first, then each node's. `of_bare_round` is the rate divided by that of the bare round
+    with blocks of `batch` transfers.
     """
 
     load: str
@@ -46,15 +47,16 @@ class LoadFigures(msgspec.Struct, frozen=True):
     latency_p99_ms: Spread
     transfers_per_block: float
     cpu_us_per_transfer: float
-    uses: tuple[Use, ...]
+    uses: tuple[ResourceUse, ...]
     bare_round_transfers_per_s: float
     of_bare_round: float
 
 
 class BareRound(msgspec.Struct, frozen=True):
-    """Rounds without Benmo: a block of so many transfers, to every node and its disk.
+    """Rounds without Benmo: a block of `batch` transfers, to every node and its disk.
 
-    With a `client`, from its request to its answer, and no more nodes are asked than must be.
+    With a `client`, a round lasts from its request to its answer, and no more nodes are asked than
+    a quorum needs.
     """
 
     batch: int
@@ -70,10 +72,10 @@ class BareRound(msgspec.Struct, frozen=True):
 
 
 class GapFigures(msgspec.Struct, frozen=True):
-    """What the clients of the other nodes see.
+    """The gap that the clients of the other nodes see when the leader is killed or stopped.
 
-    `gap_s` is the longest time between two decisions; `longest_request_s` how long the request took
-    that took longest.
+    `gap_s` is the longest time between two decisions, `longest_request_s` the time of the slowest
+    request.
     """
 
     what: str
@@ -83,12 +85,13 @@ class GapFigures(msgspec.Struct, frozen=True):
 
 
 class ChainFigures(msgspec.Struct, frozen=True):
-    """A chain of so many transfers, paid through the cluster while its last node was down.
+    """A chain of `transfers` transfers, paid through the cluster while its last node was down.
 
-    `last_of_first` is the rate of the last tenth as a part of that of the first. `bytes_on_disk`
-    are a node's whole directory after a clean stop. `start_s` is from the start of a process until
-    it answers. The last node then catches up from nothing; its rate counts from its start.
-    Memory is resident, the greatest of all nodes: as the first node answers, and at the end.
+    `last_of_first` is the rate of the last tenth divided by that of the first. Bytes on disk are
+    those of a node's whole directory after a clean stop. `start_s` is the time from the start of a
+    process to its first answer. The last node then catches up from nothing; its rate counts from
+    its start. Memory is resident: `memory_at_start_mib` the first node's at its first answer,
+    `memory_at_end_mib` the greatest of any node.
     """
 
     transfers: int
@@ -104,9 +107,9 @@ class ChainFigures(msgspec.Struct, frozen=True):
 class DistanceFigures(msgspec.Struct, frozen=True):
     """Five nodes on five continents, simulated.
 
-    `latencies_ms` are of one transfer at a time, paid at each region in turn, until that region
-    knows that it is decided. `transfers_per_s` is with one full block after the other, paid at the
-    leader's (in tenure `block`, at the first region).
+    `latencies_ms` are those of one transfer at a time, by the region where it is paid, until that
+    region knows that it is decided. `transfers_per_s` is the rate of one full block after the
+    other, paid at the leader's (in tenure `block`, at the first region).
     """
 
     tenure: str
@@ -115,8 +118,8 @@ class DistanceFigures(msgspec.Struct, frozen=True):
     transfers_per_s: float
 
 
-class Machine(msgspec.Struct, frozen=True):
-    """Where it was measured."""
+class HostMachine(msgspec.Struct, frozen=True):
+    """The machine on which the figures were measured."""
 
     cpus: int
     python: str
@@ -124,10 +127,10 @@ class Machine(msgspec.Struct, frozen=True):
     benmo: str
 
 
-class Report(msgspec.Struct):
-    """All that was measured, in one run."""
+class BenchReport(msgspec.Struct):
+    """The results of one call of `benmo bench`; its JSON has these keys."""
 
-    machine: Machine
+    machine: HostMachine
     nodes: int
     memory_at_start_mib: float = 0.0
     bare_rounds: list[BareRound] = []
@@ -138,14 +141,14 @@ class Report(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Run:
-    """One run of a load."""
+class LoadRun:
+    """One run of a load: its times, counts and resources."""
 
     seconds: float
     transfers: int
     blocks: int
     latencies_s: list[float]
-    uses: tuple[Use, ...]
+    uses: tuple[ResourceUse, ...]
 
     @property
     def rate(self) -> float:
@@ -156,13 +159,15 @@ class Run:
 
 
 def percentile(values: Iterable[float], part: float) -> float:
-    """The value that this part of all values is no greater than; there is one at least."""
+    """Return the value that this share of `values` doesn't exceed; `values` isn't empty."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def figures_of(load: str, batch: int, clients: int, runs: list[Run], bare: float) -> LoadFigures:
-    """`bare` is the bare round's rate, in transfers a second."""
+def figures_of(
+    load: str, batch: int, clients: int, runs: list[LoadRun], bare: float
+) -> LoadFigures:
+    """Sum up several runs; `bare` is the bare round's rate, in transfers a second."""
     middle = sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
     rate = Spread.of([run.rate for run in runs])
     cpu_s = sum(use.cpu_s for use in middle.uses)
@@ -183,5 +188,5 @@ def figures_of(load: str, batch: int, clients: int, runs: list[Run], bare: float
 
 
 def _short(value: float) -> float:
-    """Four digits are more than two runs have in common."""
+    """Round to four digits: two runs have fewer in common."""
     return float(f"{value:.4g}")

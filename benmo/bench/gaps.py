@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from itertools import pairwise
 from random import Random
 
-from benmo.bench.cluster import UNTIL_S, BenchCluster
+from benmo.bench.cluster import UNTIL_S, BenchCluster, until
 from benmo.bench.figures import GapFigures, Spread
 from benmo.client import AsyncClient, ClientError
 from benmo.paxos.types import NodeId
@@ -17,12 +17,12 @@ CLIENTS_A_NODE = 8
 _BEFORE_S = 1.0
 _AFTER_S = 1.0
 _SETTLE_S = 0.05
-"""What the leader decided before it was struck has reached the clients after that."""
+"""After this time clients have heard of all that the leader decided before it was struck."""
 _POLL_S = 0.01
 
 
 async def gap(cluster: BenchCluster, what: str, runs: int) -> GapFigures:
-    """`what` happens to the leader is "SIGKILL" or "SIGSTOP"; afterwards it is started again."""
+    """Send the leader `what`, SIGKILL or SIGSTOP, under load; afterwards let it run again."""
     found = [await _run(cluster, what) for _ in range(runs)]
     clients = CLIENTS_A_NODE * (len(cluster.nodes) - 1)
     gaps_s, requests_s = zip(*found, strict=True)
@@ -79,7 +79,7 @@ async def _pay_on(
 
 
 async def _until_decided_for(decided_at: list[float], since: float) -> None:
-    """Wait until decisions have come again for a while."""
+    """Wait until decisions have come for a while again."""
     again: float | None = None
     while again is None or time.monotonic() < again + _AFTER_S:
         if time.monotonic() > since + UNTIL_S:
@@ -90,17 +90,14 @@ async def _until_decided_for(decided_at: list[float], since: float) -> None:
 
 
 def _has_resumed(decided_at: list[float], since: float) -> bool:
-    """Whether something was decided after all that the struck leader can have decided."""
+    """Whether something was decided that the struck leader can't have decided any more."""
     return decided_at[-1] > since + _SETTLE_S
 
 
 async def _until_caught_up(cluster: BenchCluster, node: NodeId, other: AsyncClient) -> None:
-    end = time.monotonic() + UNTIL_S
+    height = (await other.status()).height
     async with cluster.client(node) as client:
-        while (await client.status()).height < (await other.status()).height:
-            if time.monotonic() > end:
-                raise ClientError(f"node {node} doesn't catch up")
-            await asyncio.sleep(_POLL_S)
+        await until(client, lambda status: status.height >= height, f"node {node} lags behind")
 
 
 async def _leader(cluster: BenchCluster) -> NodeId:

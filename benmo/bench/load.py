@@ -1,4 +1,4 @@
-"""Clients that pay without a pause, for a time, and count what is decided."""
+"""Clients that pay without a pause for a time, and count the decided transfers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from random import Random
 
+from benmo.bench.bare_round import AMOUNT_MAX
 from benmo.bench.cluster import BenchCluster, own_use
-from benmo.bench.figures import Run, Use
+from benmo.bench.figures import LoadRun, ResourceUse
 from benmo.client import AsyncClient
 from benmo.paxos.types import NodeId
 
-AMOUNT_MAX = 100
 _TIMEOUT_S = 60.0
 _DRAWN = 10_000
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was decided since the last `begin`: how many transfers, and how long each request took.
+    """The transfers decided since the last `begin`, and how long each request took.
 
-    `is_over` tells the clients to stop.
+    `is_over` stops the clients.
     """
 
     transfers: int = 0
@@ -36,19 +36,19 @@ class _Tally:
         self.latencies_s = []
 
 
-Pay = Callable[[AsyncClient], Awaitable[int]]
-"""Pays once, and returns how many transfers were decided."""
+PayOnce = Callable[[AsyncClient], Awaitable[int]]
+"""Makes one request, and returns how many of its transfers were decided."""
 
 
 async def run_load(
     cluster: BenchCluster,
     nodes: Sequence[NodeId],
     clients: int,
-    pay: Pay,
+    pay: PayOnce,
     warm_up_s: float,
     seconds: float,
-) -> Run:
-    """So many clients, shared out over these nodes, each with one request under way."""
+) -> LoadRun:
+    """Run `clients` clients, spread over these nodes, each with one request under way."""
     async with AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(cluster.client(node)) for node in nodes]
         tally = _Tally()
@@ -74,10 +74,10 @@ async def run_load(
                 task.cancel()
             await asyncio.gather(*working, return_exceptions=True)
     uses = tuple(map(_difference, before, after))
-    return Run(took_s, transfers, blocks, latencies_s, uses)
+    return LoadRun(took_s, transfers, blocks, latencies_s, uses)
 
 
-async def _work(client: AsyncClient, pay: Pay, tally: _Tally) -> None:
+async def _work(client: AsyncClient, pay: PayOnce, tally: _Tally) -> None:
     while not tally.is_over:
         began = time.perf_counter()
         decided = await pay(client)  # not in one line: `+=` would forget what others add
@@ -86,23 +86,23 @@ async def _work(client: AsyncClient, pay: Pay, tally: _Tally) -> None:
 
 
 async def _until(seconds: float, working: list[asyncio.Task[None]]) -> None:
-    """Wait so long, and no longer than all of them work."""
+    """Wait this long; raise what ends a client before."""
     done, _ = await asyncio.wait(working, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
 
 
-async def _uses(cluster: BenchCluster) -> list[Use]:
+async def _uses(cluster: BenchCluster) -> list[ResourceUse]:
     return [own_use(), *[await cluster.usage(node) for node in cluster.nodes]]
 
 
-def _difference(before: Use, after: Use) -> Use:
+def _difference(before: ResourceUse, after: ResourceUse) -> ResourceUse:
     cpu_s = round(after.cpu_s - before.cpu_s, 2)
-    return Use(cpu_s, round(after.memory_mib, 1), after.fsyncs - before.fsyncs)
+    return ResourceUse(cpu_s, round(after.memory_mib, 1), after.fsyncs - before.fsyncs)
 
 
-def single(nodes: Sequence[NodeId]) -> Pay:
-    """One transfer a request, to a random other node; drawn beforehand."""
+def single(nodes: Sequence[NodeId]) -> PayOnce:
+    """Make requests of one transfer to a random other node; all are drawn beforehand."""
     random = Random(0)
     drawn = cycle([(random.randint(1, AMOUNT_MAX), random.sample(nodes, 2)) for _ in range(_DRAWN)])
 
@@ -115,8 +115,8 @@ def single(nodes: Sequence[NodeId]) -> Pay:
     return pay
 
 
-def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> Pay:
-    """So many transfers a request, of random amounts to random other nodes."""
+def batch(nodes: Sequence[NodeId], debit: NodeId, transfers: int) -> PayOnce:
+    """Make requests of this many transfers, of random amounts to random other nodes."""
     random = Random(transfers)
     others = [node for node in nodes if node != debit]
     to = [random.choice(others) for _ in range(transfers)]

@@ -1,4 +1,4 @@
-"""What a long chain costs: memory, start-up, catching up, bytes on disk, and later transfers."""
+"""The costs of a long chain: memory, start-up, catching up, bytes on disk, slower transfers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from benmo.bench.cluster import UNTIL_S, BenchCluster
+from benmo.bench.cluster import BenchCluster, until
 from benmo.bench.figures import ChainFigures
 from benmo.bench.load import batch
-from benmo.client import AsyncClient, ClientError
+from benmo.client import AsyncClient
 from benmo.paxos.types import NodeId
 
 _CLIENTS = 8
-_POLL_S = 0.005
 
 
 async def long_chain(cluster: BenchCluster, transfers: int, transfers_a_batch: int) -> ChainFigures:
-    """Make the chain, stop, start again, catch up; nothing may run in the cluster yet."""
+    """Make the chain, stop, start again, catch up; no process of the cluster may run yet."""
     *first, late = cluster.nodes
     await cluster.start(*first)
     await cluster.lead(1)
@@ -46,7 +45,7 @@ async def long_chain(cluster: BenchCluster, transfers: int, transfers_a_batch: i
 
 
 async def _pay(cluster: BenchCluster, transfers: int, transfers_a_batch: int) -> list[float]:
-    """Pay them at the first node; when each batch was decided, in order."""
+    """Pay all of them at the first node; return when each batch was decided, in order."""
     pay = batch(cluster.nodes, 1, transfers_a_batch)
     left = transfers // transfers_a_batch
     decided_at: list[float] = [time.monotonic()]
@@ -64,6 +63,7 @@ async def _pay(cluster: BenchCluster, transfers: int, transfers_a_batch: int) ->
 
 
 async def _start(cluster: BenchCluster, node: NodeId) -> float:
+    """Start a node; return the seconds until it answers."""
     began = time.monotonic()
     await cluster.start(node)
     async with cluster.client(node) as client:
@@ -72,20 +72,17 @@ async def _start(cluster: BenchCluster, node: NodeId) -> float:
 
 
 async def _catch_up(cluster: BenchCluster, late: NodeId, transfers: int) -> float:
-    """Transfers a second."""
+    """Let the late node catch up; return the transfers a second."""
     async with cluster.client(1) as client:
         height = (await client.status()).height
     began = time.monotonic()
     await cluster.start(late)
     async with cluster.client(late) as client:
-        while (await client.status()).height < height:
-            if time.monotonic() > began + UNTIL_S:
-                raise ClientError(f"node {late} doesn't catch up")
-            await asyncio.sleep(_POLL_S)
+        await until(client, lambda status: status.height >= height, f"node {late} lags behind")
     return transfers / (time.monotonic() - began)
 
 
 def _bytes_in(directory: Path) -> int:
-    """What the files there take up, in bytes."""
+    """Add up the sizes of all files below a directory."""
     paths = chain([directory], directory.rglob("*"))
     return sum(path.stat().st_size for path in paths if path.is_file())

@@ -1,4 +1,4 @@
-"""What was measured, as tables for people."""
+"""The results, as tables for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from benmo.bench.continents import REGIONS
-from benmo.bench.figures import LoadFigures, Report, Spread
+from benmo.bench.figures import BenchReport, LoadFigures, Spread
 from benmo.commands.answers import Table
 
 _LOADS = (
@@ -17,7 +17,7 @@ _LOADS = (
 _USES = ("load", "process", "CPU s/s", "memory MiB", "fsyncs/s")
 
 
-def show(report: Report) -> None:
+def show(report: BenchReport) -> None:
     """Print the tables that have rows."""
     for table in _tables(report):
         if table.rows:
@@ -25,7 +25,7 @@ def show(report: Report) -> None:
             click.echo()
 
 
-def _tables(report: Report) -> Iterator[Table]:
+def _tables(report: BenchReport) -> Iterator[Table]:
     bare = [
         (
             f"{each.batch:,}",

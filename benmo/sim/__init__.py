@@ -1,17 +1,23 @@
 """The simulator: production engines on a simulated clock, network and disk, from a seed.
 
-    draw      a seed to a plan: what is going to happen, and when
-    plan      what a plan is; `happenings` are its words: payments, crashes, cuts, damage …
-    world     machines on a network, and the order in which things happen to them (agenda)
-    machine   one node: its disk, clock and index of keys, and the production engine on them
-    faults    lets a plan's happenings happen in a world
-    run       a plan to an outcome: faults, then calm, then what must be so
-    checkers  what must be so, at every step
-    trace     what happened, as lines
-    shrink    a failing plan to a smaller one
-    planted   mistakes that must be found
-    seeds     many runs, in several processes
-    explore   no chance at all: every order of events of a small system
+May import `benmo.engine`, `benmo.storage`, `benmo.ledger`, `benmo.paxos`, `benmo.network.wire`,
+`benmo.typed_json` and `benmo.errors`. Nothing outside this package knows that it is simulated.
 
-Nothing outside this package knows that it is simulated. docs/simulator.md is about using it.
+Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is about using it.
+
+==============  ==================================================================
+`draw.py`       draws a plan from a seed (`draw_users.py`: what users do)
+`plan.py`       a plan; `happenings.py` are its words: payments, crashes, cuts, damage …
+`world.py`      machines on a network, and the order of events (`agenda.py`)
+`machine.py`    one node: a disk, a clock, an index of keys, and the production engine
+`faults.py`     makes a plan's happenings happen in a world
+`run.py`        runs a plan: faults, then calm, then the last checks
+`checkers/`     the promises that are checked at every step
+`trace.py`      the steps of a run, as lines
+`shrink.py`     cuts a failing plan down
+`planted/`      mistakes that must be found
+`seeds.py`      many runs, in several processes
+`command.py`    `benmo simulate`
+`explore/`      `benmo explore`: no chance, but every order of events of a small system
+==============  ==================================================================
 """

@@ -1,7 +1,7 @@
-"""What is going to happen, and when.
+"""The agenda: calls that are due, and when.
 
-One queue, sorted by time and, among equals, by the order in which things were put there. Nothing
-else decides what comes next, so a plan has one outcome.
+One queue, sorted by time and, at equal times, by the order in which calls were put there. Nothing
+else decides which call comes next, so a plan has one outcome.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-from benmo.sim.checkers.checker import Violation
+from benmo.sim.violation import Violation
 
 _EVENTS_MAX_PER_S = 1_000
-"""Besides what users asked for. With that, it is twice what the busiest of thousands of runs has:
-only a storm of messages ends so, as a violation."""
+"""The limit of events a second, besides those that `expect` adds. The busiest of thousands of runs
+has half as many: only a storm of messages exceeds it, and is a violation."""
 
 _LOOK_EVERY_S = 0.25
 
 
 class Agenda:
-    """`now` is the true time, in seconds; it moves from one thing that happens to the next."""
+    """A queue of calls. `now` is the true time in seconds; it moves from one call to the next."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,20 +29,25 @@ class Agenda:
         self._expected = 0
 
     def expect(self, events: int) -> None:
-        """So many more are no storm: somebody has asked for them."""
+        """Allow this many events more, since a user's request leads to them."""
         self._expected += events
 
     def at(self, when: float, what: Callable[..., None], *arguments: Any) -> None:
-        """Let something happen at a time, or now if that is past."""
+        """Let something happen at a time, or now if that time is past."""
         self._order += 1
         heappush(self._queue, (max(when, self.now), self._order, what, arguments))
 
     def after(self, wait_s: float, what: Callable[..., None], *arguments: Any) -> None:
-        """Let something happen so many seconds from now."""
+        """Let something happen in `wait_s` seconds."""
         self.at(self.now + wait_s, what, *arguments)
 
-    def run_until(self, end: float, is_done: Callable[[], bool] | None = None) -> None:
-        """Let things happen up to a time, or until `is_done`, which is asked now and then."""
+    def run_until(
+        self,
+        end: float,
+        is_done: Callable[[], bool] | None = None,
+        look_every_s: float = _LOOK_EVERY_S,
+    ) -> None:
+        """Make the calls up to a time, or until `is_done()`, asked every `look_every_s` seconds."""
         next_look = self.now
         while self._queue and self._queue[0][0] <= end:
             self.now, _, what, arguments = heappop(self._queue)
@@ -52,5 +57,5 @@ class Agenda:
             if is_done is not None and self.now >= next_look:
                 if is_done():
                     return
-                next_look = self.now + _LOOK_EVERY_S
+                next_look = self.now + look_every_s
         self.now = max(self.now, end)

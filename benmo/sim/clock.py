@@ -6,8 +6,8 @@ from __future__ import annotations
 class NodeClock:
     """Maps true time to what the node reads, both in seconds.
 
-    A node reads its clock through `read`, which never goes back while the node lives, as the
-    product's doesn't (`benmo.node.service.clock`); over a restart it may.
+    While the node lives, `read` never goes back, as in the product (`benmo.node.service.clock`);
+    over a restart it may.
     """
 
     def __init__(self, rate: float, offset_s: float) -> None:
@@ -16,12 +16,12 @@ class NodeClock:
         self._read_last = float("-inf")
 
     def read(self, true_s: float) -> float:
-        """What the clock shows now."""
+        """Read what the clock shows now."""
         self._read_last = max(self._read_last, self._offset_s + self._rate * true_s)
         return self._read_last
 
     def when(self, shown_s: float, true_s: float) -> float:
-        """The true time at which the clock will show this, not before `true_s`."""
+        """Compute the true time at which the clock will show this; not before `true_s`."""
         return max(true_s, (shown_s - self._offset_s) / self._rate)
 
     def jump(self, by_s: float) -> None:
@@ -29,6 +29,6 @@ class NodeClock:
         self._offset_s += by_s
 
     def restart(self, shift_s: float) -> None:
-        """The node starts anew, and somebody may have set the clock, ahead or back."""
+        """Begin a new life of the node; somebody may have set the clock ahead or back meanwhile."""
         self._offset_s += shift_s
         self._read_last = float("-inf")

@@ -19,8 +19,8 @@ from rich.table import Table
 from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.planted import PLANTED, sentence
-from benmo.sim.run import Outcome, run
-from benmo.sim.seeds import Result, Study, planted, run_seeds
+from benmo.sim.run import RunResult, run
+from benmo.sim.seeds import SeedResult, Study, planted, run_seeds
 from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size_of
 from benmo.sim.trace import Trace
 
@@ -41,8 +41,8 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(min=0), help="Run this one; with --seeds, the first.")
-@click.option("--seeds", type=click.IntRange(min=1), help="Run so many seeds, from 0 on.")
+@click.option("--seed", type=click.IntRange(min=0), help="Run this seed; with --seeds, the first.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Run this many seeds, from 0 on.")
 @click.option("--nodes", type=click.IntRange(3, NODES_MAX), default=5, show_default=True)
 @click.option(
     "--tenure",
@@ -66,13 +66,13 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
 @click.option(
-    "--only", type=_Numbers(), help="Of the plan's happenings, only these: 3,7-9 or none."
+    "--only", type=_Numbers(), help="Keep only these of the plan's happenings: 3,7-9 or none."
 )
 @click.option(
     "--calm",
     type=click.Choice(WEATHER),
     multiple=True,
-    help="What of the network's weather is off; may be given several times.",
+    help="Turn this kind of the network's bad weather off; may be given several times.",
 )
 def simulate(
     seed: int | None,
@@ -90,8 +90,8 @@ def simulate(
     """Run the product on a simulated clock, network and disk, and break all that may break.
 
     Each seed is a run of five nodes with faults drawn from it; everything that Benmo promises is
-    checked at every step. The exit status is 1 if something is wrong: then the run is cut down,
-    its last steps are shown, and the command that repeats it.
+    checked at every step. If something is wrong, the run is cut down, its last steps are shown with
+    the command that repeats them, and the exit status is 1.
     """
     if list_planted:
         for name in PLANTED:
@@ -109,7 +109,7 @@ def simulate(
 
 
 def _stoppable(work: Callable[[], int]) -> int:
-    """The exit status; that of a program stopped by Ctrl-C is no violation's."""
+    """Return the exit status; after Ctrl-C it isn't that of a violation."""
     try:
         return work()
     except KeyboardInterrupt:
@@ -137,15 +137,15 @@ def _run_one(
                 what = f"there are {len(everything)} happenings, from 0 on"
                 raise click.BadParameter(what, param_hint="--only")
             plan = study.cut(seed, Cutting(study.nodes, only, calmed))
-        outcome = run(plan, trace)
-        if outcome.violation is not None and file is None and only is None:
-            _show_failure(study, outcome)
+        result = run(plan, trace)
+        if result.violation is not None and file is None and only is None:
+            _show_failure(study, result)
             return 1
-    if outcome.violation is not None:
-        click.echo("\n".join(outcome.last_steps))
-        click.echo(f"{outcome.violation[0]}: {outcome.violation[1]}")
+    if result.violation is not None:
+        click.echo("\n".join(result.last_steps))
+        click.echo(f"{result.violation[0]}: {result.violation[1]}")
         return 1
-    _say(f"seed {seed}: no violation in {outcome.simulated_s:.0f} simulated seconds")
+    _say(f"seed {seed}: no violation in {result.simulated_s:.0f} simulated seconds")
     _say(f"trace {trace.hash}")
     return 0
 
@@ -154,12 +154,14 @@ def _run_one(
 
 
 @dataclass(slots=True)
-class _Sum:
+class _Totals:
+    """The sums over the seeds run so far."""
+
     seeds: int = 0
     simulated_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: SeedResult) -> None:
         self.seeds += 1
         self.simulated_s += result.simulated_s
         self.counts.update(result.counts)
@@ -167,7 +169,7 @@ class _Sum:
 
 def _run_many(study: Study, seeds: range, jobs: int) -> int:
     began = time.monotonic()
-    total = _Sum()
+    total = _Totals()
     found = None
     with closing(_with_progress(run_seeds(study, seeds, jobs), len(seeds))) as results:
         for result in results:
@@ -185,8 +187,8 @@ def _run_many(study: Study, seeds: range, jobs: int) -> int:
     return 1
 
 
-def _with_progress(results: Iterable[Result], count: int) -> Generator[Result, None, None]:
-    """The results, with a bar on a terminal only."""
+def _with_progress(results: Iterable[SeedResult], count: int) -> Generator[SeedResult, None, None]:
+    """Pass the results on, with a progress bar if on a terminal."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("{task.fields[h]}"))
     progress = Progress(*columns, console=console, transient=True)
@@ -199,7 +201,7 @@ def _with_progress(results: Iterable[Result], count: int) -> Generator[Result, N
             yield result
 
 
-def _show_sum(study: Study, total: _Sum, seconds: float) -> None:
+def _show_sum(study: Study, total: _Totals, seconds: float) -> None:
     tenure = f"tenure {study.tenure}" if study.tenure else "both tenures"
     bug = f", with {study.planted} planted" if study.planted else ""
     _say(
@@ -214,14 +216,14 @@ def _show_sum(study: Study, total: _Sum, seconds: float) -> None:
     Console().print(table)
 
 
-def _show_failure(study: Study, outcome: Outcome) -> None:
-    """Cut it down, and say what is wrong and how to see it again."""
-    assert outcome.violation is not None
-    checker, text = outcome.violation
-    seed = outcome.plan.seed
+def _show_failure(study: Study, result: RunResult) -> None:
+    """Cut a failing run down; show what is wrong and how to see it again."""
+    assert result.violation is not None
+    checker, text = result.violation
+    seed = result.plan.seed
     _say(f"seed {seed}: {checker}: {text}")
     _say(f"  {_command(study, seed, study.nodes, '')}")
-    cutting, smallest = shrink(outcome)
+    cutting, smallest = shrink(result)
     _say(f"cut down to {size_of(smallest.plan)}, and what each run ends with:")
     for number, happening in zip(cutting.only, smallest.plan.happenings, strict=True):
         _say(f"  {number:4} at {happening.at:.3f} s: {happening}")

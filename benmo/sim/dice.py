@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Dice:
-    """Chance, from one stream. Only `Random.random` is used: it is the same on every Python."""
+    """One stream of chance. Uses `Random.random` alone, which is the same on every Python."""
 
     def __init__(self, seed: int, stream: str) -> None:
         self._random = Random(f"{seed}/{stream}")
 
     def share(self) -> float:
-        """From 0 to 1."""
+        """Draw a number from 0 to 1."""
         return self._random.random()
 
     def chance(self, probability: float) -> bool:
@@ -26,20 +26,18 @@ class Dice:
         return low + (high - low) * self._random.random()
 
     def small(self, low: float, high: float) -> float:
-        """Mostly near the low end, now and then near the high one."""
+        """Draw a number mostly near the low end, now and then near the high one."""
         return low + (high - low) * self._random.random() ** 4
 
     def whole(self, low: int, high: int) -> int:
-        """Both ends included."""
+        """Draw a whole number, both ends included."""
         return low + int(self._random.random() * (high - low + 1))
 
     def pick(self, things: Sequence[T]) -> T:
         return things[int(self._random.random() * 2520) % len(things)]
 
     def times(self, count: int, end_s: float) -> list[float]:
-        """When so many things happen, from 0 on: some of them close together, so that nodes get
-        into each other's way.
-        """
+        """Draw `count` times from 0 on, some close together: nodes then get in each other's way."""
         times = [self.between(0.0, end_s) for _ in range(count)]
         for later in range(1, count):
             if self.chance(0.3):

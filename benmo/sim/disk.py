@@ -1,9 +1,9 @@
 """A disk in memory that forgets, at a power cut, what was not synced.
 
-What it knows of real disks: bytes that were not synced may be lost wholly or from some point on, or
-be read as NULs, and so may what was done to names be lost. Whoever kills only the process loses
-nothing. A failed fsync leaves the kernel believing that the bytes are written: a later fsync of the
-file succeeds and leaves a hole where they should be.
+It behaves like real disks. Bytes that were not synced may be lost wholly or from some point on, or
+be read as NULs; renames and removals that were not synced may be lost, too. A kill of the process
+alone loses nothing. After a failed fsync the kernel believes that the bytes are written: a later
+fsync of the file succeeds and leaves a hole where they should be.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class DiskFailed(OSError):
 
 @dataclass(slots=True)
 class _File:
-    """`durable` is what a power cut leaves for certain: the content at the last sync."""
+    """One file. `durable` is its content at the last sync, which any power cut leaves."""
 
     data: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     unchanged: int = 0
-    """How many bytes at the beginning are as they were at the last sync."""
+    """The number of bytes at the beginning that are as they were at the last sync."""
     holes: list[tuple[int, int]] = field(default_factory=list)
-    """Where bytes are that a failed sync left unwritten: no later sync writes them."""
+    """The places of bytes that a failed sync left unwritten: no later sync writes them."""
 
     def sync(self) -> None:
         durable = bytes(self.data)
@@ -63,15 +63,15 @@ class _File:
         self.unchanged = len(self.data)
 
     def truncate(self, size: int) -> None:
-        """What is written after that is new to the kernel: no hole is left there."""
+        """Cut the file; bytes that are written there later are new to the kernel, and no hole."""
         del self.data[size:]
         self.unchanged = min(self.unchanged, size)
         self.holes = [(start, min(end, size)) for start, end in self.holes if start < size]
 
     def kept(self, random: Random | None) -> bytes:
-        """What a power cut leaves: of what was not synced nothing, all, or up to some point.
+        """Draw what a power cut leaves: of the unsynced bytes none, all, or up to some point.
 
-        Sometimes with holes in it: sectors that were not written yet.
+        Sometimes these have holes: sectors that were not written yet.
         """
         if random is None or not self.data.startswith(self.durable):
             return self.durable
@@ -85,7 +85,7 @@ class _File:
         return self.durable + bytes(tail)
 
     def _hole(self, length: int, random: Random) -> tuple[int, int]:
-        """From the synced part or a sector's beginning to a sector's end or that of the file."""
+        """Draw a hole: from the synced part or a sector's start to a sector's end or the file's."""
         first_sector = -len(self.durable) % SECTOR_BYTES
         edges = [0, *range(first_sector or SECTOR_BYTES, length, SECTOR_BYTES), length]
         end = 1 + int(random.random() * (len(edges) - 1))
@@ -93,7 +93,7 @@ class _File:
 
 
 class MemoryDisk:
-    """One directory. `before` is called with each operation that changes it, and may raise."""
+    """One directory. Calls `before`, which may raise, with each operation that changes it."""
 
     def __init__(self, before: Callable[[str, str], None] | None = None) -> None:
         self.before = before if before is not None else _allow
@@ -154,10 +154,10 @@ class MemoryDisk:
         self.before("sync_directory", "")
         self._names = [dict(self._files)]
 
-    # What a simulation or a test does to it, and asks.
+    # For simulations and tests.
 
     def overwrite(self, name: str, data: bytes) -> None:
-        """Replace a file's content, durably: damage."""
+        """Replace a file's content, durably, as damage does."""
         file = self._files[name]
         file.data = bytearray(data)
         file.durable = data
@@ -170,7 +170,7 @@ class MemoryDisk:
         self.overwrite(name, bytes(data))
 
     def lengthen(self, name: str, nuls: int) -> None:
-        """Leave a file longer than what was appended, as one that is made longer beforehand."""
+        """Make a file longer than its content, as a file that gets its room beforehand."""
         file = self._files.get(name)
         if file is not None and nuls:
             if file.durable == file.data:
@@ -187,7 +187,7 @@ class MemoryDisk:
         return sorted(self._files)
 
     def surely_holds(self, data: bytes) -> bool:
-        """Whether some file that no power cut can lose has these bytes in its durable part."""
+        """Whether some file has these bytes where no power cut can take them away."""
         first, *others = self._names
         return any(
             data in file.durable and all(file in names.values() for names in others)
@@ -195,11 +195,11 @@ class MemoryDisk:
         )
 
     def copy(self) -> MemoryDisk:
-        """The disk as a reader finds it now; what happens to the copy happens to it alone."""
+        """Copy the disk as a reader finds it now; the two share nothing."""
         return self.copy_to(MemoryDisk())
 
     def copy_to(self, twin: D) -> D:
-        """As `copy`, into an empty disk of another kind."""
+        """Copy the disk into an empty one of another kind."""
         copies = {
             id(file): _File(bytearray(file.data), file.durable, file.unchanged, list(file.holes))
             for names in (self._files, *self._names)
@@ -212,10 +212,10 @@ class MemoryDisk:
         return twin
 
     def after_power_cut(self, random: Random | None = None) -> MemoryDisk:
-        """The disk as the next start finds it.
+        """Make the disk that the next start finds.
 
-        Changes of names since the last sync of the directory are lost from some point on, and
-        unsynced bytes of each file likewise: at random, or all lost without one.
+        Changes of names since the last sync of the directory are lost from some point on, and so
+        are unsynced bytes of each file: with `random`, the point is drawn; without, all are lost.
         """
         survivor = MemoryDisk()
         kept_names = 0 if random is None else int(random.random() * len(self._names))

@@ -1,9 +1,9 @@
 """Draws a plan from a seed.
 
-Each kind of happening has its own stream of chance, and no draw depends on the number of nodes, so
-the same seed with fewer nodes, or without one kind of fault, is much the same plan. Whether a kind
-happens at all, and how often, is drawn too: a run with a few kinds of fault goes further than one
-in which everything fails at once.
+Each kind of happening has its own stream of chance, and no draw depends on the number of nodes; so
+the same seed with fewer nodes, or without one kind of fault, gives much the same plan. Whether a
+kind happens at all, and how often, is drawn too: a run with a few kinds of fault goes further than
+one in which everything fails at once.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from benmo.sim.dice import Dice
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (
     SENDER,
-    Ask,
     Crash,
     Cut,
-    Damage,
+    DamageDisk,
     FailDisk,
     FillDisk,
     Happening,
-    Hurry,
     Jump,
     Mute,
     Pause,
-    Pay,
     Rogue,
     Sever,
+    UserAsks,
+    UserHurries,
+    UserPays,
 )
 from benmo.sim.plan import Plan, Weather
 
 NODES_MAX = 9
 FAULTS_S = 30.0
-"""For how long faults happen by default."""
+"""The time in which faults happen, by default."""
 
 
 def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S) -> Plan:
-    """The plan of a seed; `nodes` is odd, and at most 9."""
+    """Draw the plan of a seed; `nodes` is odd, and at most 9."""
     ids = tuple(range(1, nodes + 1))
     dice = Dice(seed, "cluster")
     order = sorted(range(1, NODES_MAX + 1), key=lambda _: dice.share())
@@ -72,7 +72,7 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
 
 
 def _late(plan: Plan) -> Plan:
-    """Answers come late, and again, when the next question was asked already."""
+    """Let answers come late, and twice, when the next question was asked already."""
     weather = plan.weather
     worse = replace(
         weather,
@@ -85,12 +85,13 @@ def _late(plan: Plan) -> Plan:
 
 
 def _contended(plan: Plan) -> Plan:
-    """No node dies and no link is cut, but leaders never stop getting into each other's way.
+    """Let no node die and no link be cut, but leaders get in each other's way all the time.
 
-    Most of what they send is lost, so blocks are accepted by a few, in many ballots, and whoever
-    decides is heard by nobody.
+    Most of their messages are lost, so a few nodes accept each block, in many ballots, and nobody
+    hears of a decision.
     """
-    users = [each for each in plan.happenings if isinstance(each, Pay | Ask | Hurry)]
+    of_users = UserPays | UserAsks | UserHurries
+    users = [each for each in plan.happenings if isinstance(each, of_users)]
     lost = (
         Mute(0.0, ("Accept",), 0.5, plan.faults_s),
         Mute(0.0, ("Decide", "Heartbeat"), 0.8, plan.faults_s),
@@ -148,7 +149,7 @@ _FAILING = ("sync", "sync", "sync", "append", "append", "rename", "sync_director
 
 _Draw = Callable[[Dice, float], Happening]
 
-# How often each kind happens in a minute, at most, where it happens at all, and how likely that is.
+# For each kind: how often a minute it happens at most, and how likely it happens at all.
 _KINDS: dict[str, tuple[float, float]] = {
     "pay": (240.0, 1.0),
     "crash": (40.0, 0.5),
@@ -181,7 +182,7 @@ def _happenings(
         "damage": partial(_damage, fragile),
     }
     happenings: list[Happening] = draw_requests(seed, ids, faults_s)
-    if any(isinstance(each, Pay) for each in happenings):
+    if any(isinstance(each, UserPays) for each in happenings):
         happenings += _crashes(Dice(seed, "crashes with keys"), ids, faults_s)
     for kind, (most, probability) in _KINDS.items():
         dice = Dice(seed, kind)
@@ -207,7 +208,7 @@ def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:
 
 
 def _crashes(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Crash]:
-    """Where somebody pays under keys, nodes die: what they know of keys must outlast that."""
+    """Let nodes die in a plan with keys: what nodes know of keys must outlast that."""
     count = int(dice.between(0.1, 1.0) * _KINDS["crash"][0] * faults_s / 60.0)
     return [_crash(ids, dice, at) for at in dice.times(count, faults_s)]
 
@@ -231,7 +232,7 @@ def _cut(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Cut:
 
 
 def _shape(ids: tuple[NodeId, ...], dice: Dice) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
-    """Which pairs are cut. The number of draws is always the same."""
+    """Draw the pairs of a cut. The number of draws is always the same."""
     sides = {node: dice.chance(0.5) for node in range(1, NODES_MAX + 1)}
     one, step, kind = dice.pick(ids), dice.share(), dice.share()
     other = ids[(one + int(step * (len(ids) - 1))) % len(ids)]
@@ -255,7 +256,7 @@ def _shape(ids: tuple[NodeId, ...], dice: Dice) -> tuple[str, tuple[tuple[NodeId
 def _around_sender(
     ids: tuple[NodeId, ...], dice: Dice
 ) -> tuple[str, tuple[tuple[NodeId, NodeId], ...]]:
-    """Whoever sends what the cut waits for reaches only some nodes, perhaps none."""
+    """Cut the sender of the message that triggers the cut off from some nodes, perhaps all."""
     share = dice.pick([0.5, 0.5, 0.8, 1.0])
     lost = [dice.chance(share) for _ in range(NODES_MAX)]
     away = [(SENDER, node) for node in ids if lost[node - 1]]
@@ -292,5 +293,5 @@ def _fill(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FillDisk:
     return FillDisk(at, dice.pick(ids), dice.share(), dice.small(0.5, 30.0))
 
 
-def _damage(fragile: list[NodeId], dice: Dice, at: float) -> Damage:
-    return Damage(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))
+def _damage(fragile: list[NodeId], dice: Dice, at: float) -> DamageDisk:
+    return DamageDisk(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))

@@ -1,7 +1,7 @@
 """Draws what users do: they pay, some of them under keys, and ask how far the chain may be.
 
-Every seed has plain payments. The rest happens in a share of the seeds only: it would hide, in the
-others, what needs long to come about.
+Every seed has plain payments. The rest happens in a share of the seeds only: mistakes that take
+long to show would otherwise be hidden by it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from dataclasses import replace
 
 from benmo.paxos.types import NodeId
 from benmo.sim.dice import Dice
-from benmo.sim.happenings import Ask, Happening, Hurry, Pay
+from benmo.sim.happenings import Happening, UserAsks, UserHurries, UserPays
 from benmo.sim.plan import BALANCE
 
 _SHARE = 0.3
-"""Of the seeds, in how many users do more than pay."""
+"""The share of the seeds in which users do more than pay."""
 
 _KEYED_PER_MINUTE = 90.0
 _QUESTIONS_PER_MINUTE = 500.0
 _HURRIES_PER_MINUTE = 40.0
 
 _KEYS = 20
-"""So few that one is taken, now and then, for two things."""
+"""So few that now and then two payments take the same key."""
 
 _MEMOS = (
     "",
@@ -33,18 +33,18 @@ _MEMOS = (
     "x" * 141,
     "left \u202e right",
 )
-"""The last two are refused: too long, and not to be seen."""
+"""The last two are refused: one is too long, the other has a character that can't be seen."""
 
 
-def draw_pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
-    """Somebody pays, mostly once."""
+def draw_pay(ids: tuple[NodeId, ...], dice: Dice, at: float) -> UserPays:
+    """Draw one payment, sometimes several at once."""
     node = dice.pick(ids)
     count = dice.whole(2, 15) if dice.chance(0.05) else 1
-    return Pay(at, node, tuple(_payment(ids, node, dice) for _ in range(count)))
+    return UserPays(at, node, tuple(_payment(ids, node, dice) for _ in range(count)))
 
 
 def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId, int]:
-    """One in twenty is nonsense: to itself or nobody, of nothing or less, of more than there is."""
+    """Draw a payment; one in twenty is nonsense: to itself, to nobody, of nothing, of too much."""
     others = [each for each in ids if each != node]
     credit, amount = dice.pick(others), int(dice.small(1, BALANCE / 2))
     if dice.chance(0.05):
@@ -53,7 +53,7 @@ def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId,
 
 
 def draw_requests(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[Happening]:
-    """Payments under keys and their retries, questions and hurries; none in most seeds."""
+    """Draw payments under keys and their retries, questions and hurries; in most seeds none."""
     happenings: list[Happening] = []
     dice = Dice(seed, "requests")
     if not dice.chance(_SHARE):
@@ -67,7 +67,7 @@ def draw_requests(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[H
     if dice.chance(0.3):
         hurries = Dice(seed, "hurries")
         times = _times(hurries, _HURRIES_PER_MINUTE, faults_s)
-        happenings += [Hurry(at, hurries.pick(ids)) for at in times]
+        happenings += [UserHurries(at, hurries.pick(ids)) for at in times]
     return happenings
 
 
@@ -75,9 +75,9 @@ def _times(dice: Dice, most_per_minute: float, faults_s: float) -> list[float]:
     return dice.times(int(dice.between(0.1, 1.0) * most_per_minute * faults_s / 60.0), faults_s)
 
 
-def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Pay]:
-    """Orders, and each again: at once, a moment later, or much later, after a restart perhaps."""
-    found: list[Pay] = []
+def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[UserPays]:
+    """Draw orders and their retries: at once, a moment later, or much later, after a restart."""
+    found: list[UserPays] = []
     for at in _times(dice, _KEYED_PER_MINUTE, faults_s):
         order = _order(ids, dice, at)
         found.append(order)
@@ -87,12 +87,12 @@ def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[Pay]:
     return found
 
 
-def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
+def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> UserPays:
     node = dice.pick(ids)
     count = dice.whole(2, 4) if dice.chance(0.15) else 1
     first = dice.whole(1, _KEYS)
     begin = dice.pick(["", "invoice-", "\U0001f9fe" * 60])
-    return Pay(
+    return UserPays(
         at,
         node,
         tuple(_payment(ids, node, dice) for _ in range(count)),
@@ -101,28 +101,23 @@ def _order(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Pay:
     )
 
 
-def _again(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
-    """Mostly the same; or a part of it, more, something else under the same key, elsewhere."""
+def _again(ids: tuple[NodeId, ...], dice: Dice, order: UserPays) -> UserPays:
+    """Repeat an order: mostly the same; or a part, more, other content, at another node."""
     if len(order.payments) > 1 and dice.chance(0.3):
         order = replace(
             order, payments=order.payments[1:], memos=order.memos[1:], keys=order.keys[1:]
         )
     if dice.chance(0.1):
         more = _payment(ids, order.node, dice)
-        order = Pay(
-            order.at,
-            order.node,
-            (*order.payments, more),
-            (*order.memos, ""),
-            (*order.keys, ""),
-        )
+        payments = (*order.payments, more)
+        order = replace(order, payments=payments, memos=(*order.memos, ""), keys=(*order.keys, ""))
     if dice.chance(0.15):
         order = _altered(ids, dice, order)
     return replace(order, node=dice.pick(ids)) if dice.chance(0.05) else order
 
 
-def _altered(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
-    """Its first payment is another one, under the same key."""
+def _altered(ids: tuple[NodeId, ...], dice: Dice, order: UserPays) -> UserPays:
+    """Replace the first payment by another one under the same key."""
     credit, amount = order.payments[0]
     what = dice.pick(["amount", "credit", "memo"])
     if what == "memo":
@@ -132,8 +127,8 @@ def _altered(ids: tuple[NodeId, ...], dice: Dice, order: Pay) -> Pay:
     return replace(order, payments=((credit, amount), *order.payments[1:]))
 
 
-def _asks(ids: tuple[NodeId, ...], dice: Dice, at: float) -> list[Ask]:
-    """Some wait for a slot to be proposed, or decided, or ask at both moments."""
+def _asks(ids: tuple[NodeId, ...], dice: Dice, at: float) -> list[UserAsks]:
+    """Draw questions: now, or when a slot is proposed, or decided, or at two such moments."""
     node = dice.pick(ids)
     triggers = dice.pick([("",), ("Decide",), ("Accept", "Decide"), ("Accepted", "Decide")])
-    return [Ask(at, node, trigger) for trigger in triggers]
+    return [UserAsks(at, node, trigger) for trigger in triggers]

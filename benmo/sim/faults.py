@@ -1,4 +1,4 @@
-"""Lets the happenings of a plan happen in a world, and then all faults end."""
+"""Makes the happenings of a plan happen in a world, and ends all faults afterwards."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from benmo.paxos.messages import Forward
 from benmo.paxos.types import NodeId
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
-    Ask,
     Crash,
     Cut,
-    Damage,
+    DamageDisk,
     FailDisk,
     FillDisk,
     Happening,
-    Hurry,
     Jump,
     Mute,
     Pause,
-    Pay,
     Rogue,
     Sever,
+    UserAsks,
+    UserHurries,
+    UserPays,
 )
 from benmo.sim.machine import Fuse, Machine
 from benmo.sim.world import Ambush, World
 from benmo.storage.node_storage import CHAIN
 
 _ALONE = -1
-"""The number of the cut that parts the others from the survivors."""
+"""The number of the cut between the survivors and the others."""
 
 
 def happen(world: World, number: int, happening: Happening) -> None:
-    """Carry one out; `number` is its own in the plan."""
+    """Make one happening happen; `number` is its number in the plan."""
     match happening:
-        case Pay():
+        case UserPays():
             world.pay(happening)
-        case Ask():
+        case UserAsks():
             _ask_or_wait(world, happening)
         case Cut():
             _cut_or_wait(world, number, happening)
@@ -55,7 +55,7 @@ def happen(world: World, number: int, happening: Happening) -> None:
 
 
 _NAMES: dict[type[Happening], str] = {
-    Hurry: "hurries",
+    UserHurries: "hurries",
     Crash: "crashes planned",
     Pause: "pauses",
     Jump: "clock jumps",
@@ -63,17 +63,19 @@ _NAMES: dict[type[Happening], str] = {
     Sever: "links severed",
     FailDisk: "failing disks",
     FillDisk: "full disks",
-    Damage: "damaged disks",
+    DamageDisk: "damaged disks",
 }
 
 
 def _happen_to(
     world: World,
     machine: Machine,
-    happening: Hurry | Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | Damage,
+    happening: (
+        UserHurries | Crash | Pause | Jump | Rogue | Sever | FailDisk | FillDisk | DamageDisk
+    ),
 ) -> None:
     match happening:
-        case Hurry():
+        case UserHurries():
             world.happen(machine, Hurried())
         case Crash():
             _crash(world, machine, happening)
@@ -91,13 +93,13 @@ def _happen_to(
         case FillDisk(_, _, share, for_s):
             machine.full_share = share
             machine.full_until = max(machine.full_until, world.now + for_s)
-        case Damage():
+        case DamageDisk():
             _damage(world, machine, happening)
         case _:
             assert_never(happening)
 
 
-def _ask_or_wait(world: World, ask: Ask) -> None:
+def _ask_or_wait(world: World, ask: UserAsks) -> None:
     if ask.trigger:
         world.ambushes.append(Ambush(ask.trigger, None, lambda _sender: world.ask(ask.node)))
     else:
@@ -115,13 +117,13 @@ def _crash(world: World, machine: Machine, crash: Crash) -> None:
 
 
 def _die(machine: Machine, crash: Crash, _sender: NodeId) -> None:
-    """In the midst of a turn."""
+    """Let the machine die in the middle of a turn."""
     machine.fuse = Fuse(0, crash.is_power_cut, crash.share)
     raise PowerCut(crash.share)
 
 
 def _start_again(world: World, machine: Machine, crash: Crash) -> None:
-    """Start it, unless the crash hasn't come yet: then look again later."""
+    """Start the machine; if its crash hasn't come yet, look again later."""
     is_to_come = machine.fuse is not None or any(
         ambush.node == machine.node for ambush in world.ambushes
     )
@@ -153,7 +155,7 @@ def _mute(world: World, number: int, mute: Mute) -> None:
 
 
 def _forward(machine: Machine, rogue: Rogue) -> None:
-    """Whatever it says, the numbers are the next of its own."""
+    """Forward a rogue's transfers to all peers, under the next numbers of its own."""
     assert machine.engine is not None
     credits = tuple(credit for credit, _ in rogue.payments)
     amounts = tuple(amount for _, amount in rogue.payments)
@@ -173,13 +175,9 @@ def _cut(world: World, number: int, cut: Cut, times: int) -> None:
 
 
 def _shape(cut: Cut) -> str:
-    return (
-        "a node alone"
-        if "alone" in cut.shape
-        else "a bridge"
-        if "bridge" in cut.shape
-        else cut.shape
-    )
+    if "alone" in cut.shape:
+        return "a node alone"
+    return "a bridge" if "bridge" in cut.shape else cut.shape
 
 
 def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:
@@ -207,15 +205,15 @@ def _sever(world: World, machine: Machine, sever: Sever) -> None:
 
 
 def _restore(world: World, machine: Machine, peer: NodeId) -> None:
-    """Unless the user has severed it once more meanwhile, for longer."""
+    """Restore a link, unless the user has severed it again meanwhile, for longer."""
     if world.now >= machine.severed_until[peer]:
         machine.sends_not.discard(peer)
         machine.takes_not.discard(peer)
         world.spread_news(machine.node, peer)
 
 
-def _damage(world: World, machine: Machine, damage: Damage) -> None:
-    """Mostly the process dies with it: one that lives on often writes the file anew in time."""
+def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
+    """Damage a disk. Mostly the process dies, too: a living one often writes the file anew."""
     machine.is_damaged = True
     if damage.is_loss:
         world.die(machine, True, "loses power and its disk")
@@ -237,7 +235,7 @@ def _flip_a_bit(machine: Machine, where: float) -> None:
 
 
 def calm(world: World) -> None:
-    """All faults end for the survivors; the others are down, or cut off from all, for good."""
+    """End all faults for the survivors; take the others down, or cut them off, for good."""
     world.trace.fault(world.now, "all faults end")
     survivors = survivors_of(world)
     world.network.calm()
@@ -266,7 +264,7 @@ def calm(world: World) -> None:
 
 
 def survivors_of(world: World) -> tuple[NodeId, ...]:
-    """The plan's, unless some of them are lost for good: then whoever else isn't."""
+    """Return the plan's survivors; other nodes take the place of those that are damaged."""
     well = [node for node, machine in world.machines.items() if not machine.is_damaged]
     planned = [node for node in world.plan.survivors if node in well]
     others = [node for node in well if node not in planned]

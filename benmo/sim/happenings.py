@@ -1,4 +1,4 @@
-"""The words for what may happen in a run: users' requests, crashes, cuts, damage …"""
+"""The words of a plan: users' requests, crashes, cuts, damage …"""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from benmo.paxos.types import NodeId
 
 
 @dataclass(frozen=True, slots=True)
-class Pay:
+class UserPays:
     """The user of a node wants to pay: (credit node, amount) each, all or none.
 
-    With `keys`, one for each payment, empty for none, it may be a retry.
+    There are no `keys`, or one for each payment, empty where it has none. With keys it may be a
+    retry.
     """
 
     at: float
@@ -29,10 +30,10 @@ class Pay:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class UserAsks:
     """The user of a node asks how far the chain may be.
 
-    With a `trigger`, when anybody sends the next message of that kind.
+    With a `trigger`, the user asks when any node sends the next message of that kind.
     """
 
     at: float
@@ -45,7 +46,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Hurry:
+class UserHurries:
     """The user of a node wants it to campaign at once, if it has a reason to."""
 
     at: float
@@ -57,13 +58,13 @@ class Hurry:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A node dies after so many further operations: writes, fsyncs, sends. 0 is at once.
+    """A node dies at its `after`-th operation from now (write, fsync, send); 0 is at once.
 
-    With a `trigger`, it dies where it would send the next message of that kind.
+    With a `trigger`, it dies instead of sending its next message of that kind.
 
-    A power cut loses what was not synced, a kill nothing. `share` is how much of an interrupted
-    write was done. It starts again after `down_s`; if `again_after` isn't 0, it dies once more at
-    that operation of the start. The clock may have been set by `clock_shift_s` meanwhile.
+    A power cut loses what was not synced, a kill nothing. `share` of an interrupted write was done.
+    The node starts again after `down_s`; if `again_after` isn't 0, it dies once more at that
+    operation of the start. Meanwhile its clock may have been set by `clock_shift_s`.
     """
 
     at: float
@@ -109,16 +110,16 @@ class Jump:
 
 
 SENDER = 0
-"""In the pairs of a cut with a trigger, whoever sends that message."""
+"""In the pairs of a cut with a trigger, this stands for the node that sends the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Nothing passes from the first to the second node of each pair.
 
-    `period_s` is how long it lasts, and then how long it doesn't, `times` times over: more than
-    once is a link that flaps. The ends notice, or don't. With a `trigger`, it begins when anybody
-    sends the next message of that kind, and that one is the first that may be lost.
+    The cut lasts for `period_s`, and is then off for as long, `times` times over: more than once is
+    a link that flaps. The ends notice or don't, as `is_noticed` says. With a `trigger`, the cut
+    begins when any node sends the next message of that kind, which is the first that may be lost.
     """
 
     at: float
@@ -140,7 +141,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Messages of these kinds are lost, wherever they go: all, or such a share of them."""
+    """Messages of these kinds are lost, whatever their sender and receiver: this share of them."""
 
     at: float
     kinds: tuple[str, ...]
@@ -154,9 +155,9 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class Rogue:
-    """A node, whose software is wrong, forwards to all what it can't pay, and never queues.
+    """A node with wrong software forwards to all what it can't pay and has never queued.
 
-    Void transfers must be refused on every node alike; what it harms is its own account at most.
+    Every node must refuse such void transfers alike; they harm the rogue's own account at most.
     """
 
     at: float
@@ -185,7 +186,7 @@ class Sever:
 
 @dataclass(frozen=True, slots=True)
 class FailDisk:
-    """The disk of a node fails once, at the so manieth further operation of this kind."""
+    """The disk of a node fails once, at its `after`-th operation of this kind from now."""
 
     at: float
     node: NodeId
@@ -199,7 +200,7 @@ class FailDisk:
 
 @dataclass(frozen=True, slots=True)
 class FillDisk:
-    """The disk of a node is full for a time: a write ends in its middle."""
+    """The disk of a node is full for a time: a write stops after `share` of its bytes."""
 
     at: float
     node: NodeId
@@ -211,11 +212,11 @@ class FillDisk:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """A bit of one file of a node turns over, or all its files are gone.
+class DamageDisk:
+    """A bit of one file of a node turns over, or with `is_loss` all its files are gone.
 
-    `where` is from 0 to 1: which file, and which bit of it. With `is_death`, the process is killed
-    right after.
+    `where`, from 0 to 1, says which file and which bit of it. With `is_death`, the process is
+    killed right after.
     """
 
     at: float
@@ -230,9 +231,9 @@ class Damage:
 
 
 Happening = (
-    Pay
-    | Ask
-    | Hurry
+    UserPays
+    | UserAsks
+    | UserHurries
     | Crash
     | Pause
     | Jump
@@ -242,5 +243,5 @@ Happening = (
     | Sever
     | FailDisk
     | FillDisk
-    | Damage
+    | DamageDisk
 )

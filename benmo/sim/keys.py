@@ -1,4 +1,4 @@
-"""A node's index of keys, which outlasts its process, and falls back or vanishes at a power cut."""
+"""A node's index of keys: it outlasts the process, and falls back or vanishes at a power cut."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FOREIGN_HEAD = "e" * 64
 
 
 class MachineKeyIndex(MemoryKeyIndex):
-    """As the one in SQLite: whole at all times, but its latest entries need not be durable.
+    """An index like the one in SQLite: always whole, though its latest entries may not be durable.
 
-    `before` is called with each change, and may raise.
+    Calls `before`, which may raise, with each change.
     """
 
     def __init__(self, before: Callable[[], None]) -> None:
         self._states: list[tuple[dict[str, KeyUse], int, str]] = []
-        """After each change, the latest last."""
+        """The content after each change, the latest last."""
         self._before: Callable[[], None] = _allow
         super().__init__()
         self._before = before
@@ -37,9 +37,9 @@ class MachineKeyIndex(MemoryKeyIndex):
         self._keep()
 
     def lose_power(self, random: Random) -> None:
-        """Be what a power cut may leave: all, what was there some time ago, or nothing.
+        """Keep the content that a power cut may leave: all, that of some time ago, or none.
 
-        Rarely, what an operator found for it elsewhere.
+        Rarely, an operator has put another index in its place.
         """
         luck = random.random()
         if luck < 0.6:
@@ -53,7 +53,7 @@ class MachineKeyIndex(MemoryKeyIndex):
         self._keep()
 
     def _be_foreign(self) -> None:
-        """The same node's of another chain: the same keys stand for other transfers."""
+        """Become the same node's index of another chain: its keys stand for other transfers."""
         self._uses = {key: KeyUse(key, use.number + 1, 1) for key, use in self._uses.items()}
         self.height, self.head = max(1, self.height), _FOREIGN_HEAD
 

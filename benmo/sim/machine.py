@@ -29,9 +29,9 @@ CLUSTER = "5" * 32
 
 @dataclass(slots=True)
 class Fuse:
-    """The process dies at the `left`-th operation from now on: a write, an fsync, a send.
+    """A death of the process at its `left`-th operation from now: a write, an fsync, a send.
 
-    Heartbeats don't count: they would use a fuse up while nothing happens.
+    Heartbeats don't count: they would use the fuse up while nothing happens.
     """
 
     left: int
@@ -40,7 +40,7 @@ class Fuse:
 
 
 class _NodeRandom(Random):
-    """A node's chance. The numbers of its questions don't change when it campaigns."""
+    """A node's chance. The numbers of its questions don't depend on its campaigns."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -52,7 +52,7 @@ class _NodeRandom(Random):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn of the engine: what it was given, and what it led to."""
+    """A turn of the engine: the events that went in, and the report that came out."""
 
     events: tuple[Event, ...]
     report: Report
@@ -60,9 +60,10 @@ class Turn:
 
 @dataclass(slots=True)
 class Machine:
-    """What the world knows of one node. `engine` is None while the process is dead.
+    """One node in the world. `engine` is None while its process is dead.
 
-    `life` counts the starts, so that what was meant for an earlier process finds it gone.
+    `life` counts starts and deaths: a turn that was meant for an earlier process finds another
+    number.
     """
 
     node: NodeId
@@ -80,7 +81,7 @@ class Machine:
     wake_at: float = 0.0
     paused_until: float = 0.0
     told_up: set[NodeId] = field(default_factory=set)
-    """The peers that the engine was last told to be linked to."""
+    """The peers that the engine believes to be linked to it."""
     sends_not: set[NodeId] = field(default_factory=set)
     takes_not: set[NodeId] = field(default_factory=set)
     severed_until: dict[NodeId, float] = field(default_factory=dict)
@@ -91,34 +92,34 @@ class Machine:
     full_share: float = 0.0
     true_now: float = 0.0
     is_damaged: bool = False
-    """Whether something on its disk is not as it was written. A start writes the journal and the
-    checkpoint anew; what it didn't mind in them is gone then."""
+    """Whether something on the disk is not as it was written. A start writes the journal and the
+    checkpoint anew; damage in them that it didn't mind is gone then."""
     is_damage_in_chain: bool = False
     is_out: bool = False
-    """It stays down: its disk is damaged, or the plan leaves it behind."""
+    """Whether the node stays down: its disk is damaged, or the plan leaves it behind."""
     fault_counts: dict[str, int] = field(default_factory=dict)
 
     chance: Random = field(init=False)
-    """What a power cut leaves of what was not synced."""
+    """Draws what a power cut leaves of unsynced bytes."""
     election: Random = field(init=False)
     keys: MachineKeyIndex = field(init=False)
     keys_chance: Random = field(init=False)
-    """What a power cut leaves of the index of keys."""
+    """Draws what a power cut leaves of the index of keys."""
 
     def __post_init__(self) -> None:
-        # Where nobody pays under keys, a node doesn't die at its index: there is nothing in it.
+        # Where nobody pays under keys, the index is empty, and a node doesn't die at it.
         self.keys = MachineKeyIndex(self._burn if self.plan.has_keys else lambda: None)
         self.keys_chance = Random(f"{self.plan.seed}/keys {self.node}")
         self.chance = Random(f"{self.plan.seed}/disk {self.node}")
         self.election = _NodeRandom(f"{self.plan.seed}/election {self.node}")
 
     def create(self, balance: int) -> None:
-        """What the initialize script does."""
+        """Make the node's files, as the initialize script does."""
         Storage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
         self.disk.before = self._before
 
     def start(self, now: float) -> State:
-        """Start the process on what the disk holds; what it recovered. Anything may go wrong."""
+        """Start the process on its disk; return what it recovered. Anything may go wrong."""
         self.true_now = now
         self.life += 1
         self.told_up.clear()
@@ -148,7 +149,7 @@ class Machine:
         return state
 
     def turn(self, shown_now: float, true_now: float, show: Callable[[Turn], None]) -> Turn:
-        """Give the engine what waits. Anything may go wrong, before `show` is called or after."""
+        """Give the engine its inbox. Anything may go wrong, before `show` is called or after."""
         assert self.engine is not None
         self.true_now = true_now
         events, self.inbox = tuple(self.inbox), []
@@ -159,7 +160,7 @@ class Machine:
         return Turn(events, self.engine.turn(events, shown_now, publish))
 
     def die(self, is_power_cut: bool) -> None:
-        """The process is gone; with a power cut, so is what was not synced."""
+        """End the process; with a power cut, lose what was not synced."""
         self.engine = self.storage = None
         self.life += 1
         self.fuse = None
@@ -175,7 +176,7 @@ class Machine:
             self.disk.lengthen(JOURNAL, int(self.chance.random() * 3 * SECTOR_BYTES))
 
     def mend(self) -> None:
-        """All faults of this machine end."""
+        """End all faults of this machine."""
         self.fuse = self.failing = None
         self.full_until = self.paused_until = 0.0
         self.sends_not.clear()
@@ -189,7 +190,7 @@ class Machine:
             self.on_sent(self.node, to, message)
 
     def whole_chain(self) -> list[AppliedBlock]:
-        """Every block that a reader of the disk finds."""
+        """Read every block that a reader of the disk finds."""
         storage, _ = Storage.open(self.disk.copy(), CLUSTER, self.node)
         blocks: list[AppliedBlock] = []
         while len(blocks) < storage.height:
@@ -198,7 +199,7 @@ class Machine:
 
     @property
     def queue(self) -> Run:
-        """What waits at a living node; nothing at a dead one."""
+        """The queue of a living node; an empty one if the node is dead."""
         return self.engine.queue.own if self.engine is not None else Run(self.node, 1, (), ())
 
     def _before(self, operation: str, _name: str) -> None:
@@ -225,10 +226,10 @@ class Machine:
 
 
 def submitted(events: Iterable[Event]) -> list[Submitted]:
-    """Those of a turn's events in which somebody wants to pay."""
+    """Pick the events in which somebody wants to pay."""
     return [event for event in events if isinstance(event, Submitted)]
 
 
 def asked(events: Iterable[Event]) -> list[ReadRequested]:
-    """Those of a node's events in which somebody asks how far the chain may be."""
+    """Pick the events in which somebody asks how far the chain may be."""
     return [event for event in events if isinstance(event, ReadRequested)]

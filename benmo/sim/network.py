@@ -13,11 +13,11 @@ from benmo.sim.plan import CALM, Weather
 _MEMO_MAX = 2000
 
 _LINK, _QUESTIONS = "link", "questions"
-"""The streams of chance of each link."""
+"""The two streams of chance that each link has."""
 
 
-class Wire:
-    """Messages as bytes, by the product's encoding. The same message or bytes are done once."""
+class WireCache:
+    """Encodes and decodes messages as the product does, the same message or bytes only once."""
 
     def __init__(self) -> None:
         self._encoded: tuple[Message | None, bytes] = (None, b"")
@@ -44,9 +44,10 @@ class _Lane:
 
 
 class Network:
-    """Which pairs are cut, and what becomes of each message. Every link has its own chance.
+    """The cuts between nodes, and the fate of each message.
 
-    So have questions and their answers: a run without them is else much the same.
+    Every link has its own stream of chance, and another one for questions and their answers: so a
+    run without questions is much the same otherwise.
     """
 
     def __init__(self, seed: int, nodes: tuple[NodeId, ...], weather: Weather) -> None:
@@ -62,7 +63,7 @@ class Network:
         self._muted: dict[int, tuple[tuple[str, ...], float]] = {}
 
     def passes(self, one: NodeId, other: NodeId) -> bool:
-        """Whether anything passes in this direction."""
+        """Whether messages pass in this direction."""
         return not self._blocked.get((one, other))
 
     def cut(self, number: int, pairs: tuple[tuple[NodeId, NodeId], ...]) -> None:
@@ -73,7 +74,7 @@ class Network:
             self._blocked[pair] = self._blocked.get(pair, 0) + 1
 
     def heal(self, number: int) -> None:
-        """End that cut, if it isn't ended."""
+        """End the cut of this number, unless it is over."""
         for pair in self._cuts.pop(number, ()):
             self._blocked[pair] -= 1
 
@@ -82,11 +83,11 @@ class Network:
         self._muted[number] = (kinds, share)
 
     def unmute(self, number: int) -> None:
-        """End that, if it isn't ended."""
+        """End the loss of this number, unless it is over."""
         self._muted.pop(number, None)
 
     def loses(self, one: NodeId, other: NodeId, message: Message) -> bool:
-        """Whether this message is lost for its kind."""
+        """Draw whether this message is lost because of its kind."""
         if not self._muted:
             return False
         kind = type(message).__name__
@@ -102,7 +103,7 @@ class Network:
         self._weather = CALM
 
     def arrivals(self, one: NodeId, other: NodeId, message: Message, now: float) -> list[float]:
-        """When a message sent now arrives: never, once, or more often."""
+        """Draw the times at which a message sent now arrives: none, one, or more."""
         lane, weather = self._lane(one, other, message), self._weather
         dice = lane.dice
         if weather.loss and dice.chance(weather.loss):
@@ -125,5 +126,5 @@ class Network:
 
 
 def is_question(message: Message) -> bool:
-    """Whether it is about how far the chain may be, or an answer to that."""
+    """Whether a message asks how far the chain may be, or answers that."""
     return isinstance(message, Confirm | Confirmed)

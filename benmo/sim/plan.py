@@ -1,6 +1,7 @@
-"""What a seed leads to: the cluster, its weather, and all that is going to happen to it.
+"""A plan: the cluster, its weather, and everything that is going to happen to it.
 
-A plan is data: it can be printed, and cut down to the part that makes a run fail.
+A plan is drawn from a seed, and is data: it can be printed, and cut down to the part that makes a
+run fail.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from benmo.paxos.types import NodeId, Tenure
-from benmo.sim.happenings import Ask, Happening, Pay, Rogue
+from benmo.sim.happenings import Happening, Rogue, UserAsks, UserPays
 
 BALANCE = 100
-"""What each node has at the start, in the unit of the amounts."""
+"""Each node's balance at the start, in the unit of the amounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What the network does to any message, as shares from 0 to 1 and times in seconds.
+    """The network's bad weather: shares of all messages, from 0 to 1, and times in seconds.
 
-    `slow` messages take up to `slow_s`, and so come late and out of order; `doubled_late` ones come
-    again up to `late_s` later, across any restart.
+    `slow` messages take up to `slow_s`, and so come late and out of order; `doubled_late` messages
+    come again up to `late_s` later, across any restart.
     """
 
     loss: float = 0.0
@@ -46,8 +47,8 @@ CALM = Weather()
 class Plan:
     """A whole run. The same plan leads to the same trace, always and everywhere.
 
-    After `faults_s` all faults end for `survivors`, a majority; each of the other nodes is then
-    down, or cut off from all, whichever `is_rest_down` says.
+    After `faults_s` all faults end for `survivors`, a majority; the other nodes are then down if
+    `is_rest_down`, else cut off from all.
     """
 
     seed: int
@@ -59,7 +60,7 @@ class Plan:
     heartbeat_s: float
     weather: Weather
     work_s: float
-    """How long after a message arrived a node turns to it, at most: others arrive meanwhile."""
+    """The longest time from a message's arrival to the node's turn: others arrive meanwhile."""
     clock_rates: tuple[float, ...]
     log_limit: int
     journal_bytes_max: int
@@ -68,7 +69,7 @@ class Plan:
     survivors: tuple[NodeId, ...]
     is_rest_down: bool
     pays_at_end: bool
-    """Whether somebody pays at each survivor: else what was missed must be found without that."""
+    """Whether somebody pays at each survivor; if not, nodes find what they missed without that."""
     happenings: tuple[Happening, ...] = field(repr=False)
 
     @property
@@ -77,23 +78,23 @@ class Plan:
 
     @property
     def decide_delay_s(self) -> float:
-        """How long a stable leader leaves it to the next `Accept` to tell of a decision."""
+        """The time for which a stable leader leaves a decision to its next `Accept`."""
         return (0.0, 0.005, self.heartbeat_s)[self.seed % 3]
 
     @property
     def thrift_s(self) -> float:
-        """How long a busy stable leader leaves out those whose votes it doesn't need."""
+        """The time for which a busy stable leader leaves out nodes whose votes it doesn't need."""
         return (0.0, 0.05, self.heartbeat_s)[self.seed // 3 % 3]
 
     @property
     def has_keys(self) -> bool:
         """Whether anybody pays under a key."""
-        return any(isinstance(each, Pay) and each.keys for each in self.happenings)
+        return any(isinstance(each, UserPays) and each.keys for each in self.happenings)
 
     @property
     def has_questions(self) -> bool:
         """Whether anybody asks how far the chain may be."""
-        return any(isinstance(each, Ask) for each in self.happenings)
+        return any(isinstance(each, UserAsks) for each in self.happenings)
 
     @property
     def rogues(self) -> frozenset[NodeId]:
@@ -101,17 +102,17 @@ class Plan:
         return frozenset(each.node for each in self.happenings if isinstance(each, Rogue))
 
     def calm_s(self, waiting: list[int]) -> float:
-        """How long after the faults' end everything must be decided at the latest.
+        """Compute the time in which everything must be decided after the faults' end.
 
-        `waiting` is how many transfers each node has queued. Every block takes a campaign at most,
-        and in tenure `block` whoever has more than fits into one waits for the next.
+        `waiting` counts the transfers that each node has queued. Every block takes a campaign at
+        most, and in tenure `block` a node with more transfers than fit into one waits for the next.
         """
         blocks = sum(ceil(count / self.block_transfers_max) for count in waiting)
         campaign_s = self.election_delay_s[1] + 2 * self.round_timeout_s
         return (60.0 + 10 * self.heartbeat_s + (8 + blocks) * campaign_s) / min(self.clock_rates)
 
     def header(self) -> list[str]:
-        """What a reader of the trace should know first."""
+        """Describe the plan for the trace's first lines."""
         low, high = self.election_delay_s
         rates = " ".join(f"{rate:.3f}" for rate in self.clock_rates)
         return [

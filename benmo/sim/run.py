@@ -1,4 +1,4 @@
-"""One run from its beginning to its end: faults, then calm, then what must be so."""
+"""One run from its beginning to its end: faults, then calm, then the last checks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from benmo.sim import faults
-from benmo.sim.checkers import Violation
-from benmo.sim.happenings import Pay
+from benmo.sim.happenings import UserPays
 from benmo.sim.plan import Plan
 from benmo.sim.trace import Trace
+from benmo.sim.violation import Violation
 from benmo.sim.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended. `violation` is None, or the checker's name and its sentence."""
+class RunResult:
+    """The end of a run. `violation` is None, or a checker's name and its sentence."""
 
     plan: Plan = field(repr=False)
     violation: tuple[str, str] | None
@@ -24,8 +24,8 @@ class Outcome:
     last_steps: list[str] = field(repr=False)
 
 
-def run(plan: Plan, trace: Trace | None = None) -> Outcome:
-    """Run a plan. Whatever is wrong in the product ends it, and is in the outcome."""
+def run(plan: Plan, trace: Trace | None = None) -> RunResult:
+    """Run a plan. The first violation ends the run, and is in the result."""
     trace = trace if trace is not None else Trace()
     world = World(plan, trace)
     violation: tuple[str, str] | None = None
@@ -34,7 +34,7 @@ def run(plan: Plan, trace: Trace | None = None) -> Outcome:
     except Violation as error:
         violation = (error.checker, error.sentence)
         trace.fault(world.now, f"{error.checker}: {error.sentence}")
-    return Outcome(plan, violation, world.now, _counts(world), trace.last_steps())
+    return RunResult(plan, violation, world.now, _counts(world), trace.last_steps())
 
 
 def _run(world: World) -> None:
@@ -50,7 +50,7 @@ def _run(world: World) -> None:
     survivors = faults.survivors_of(world)
     for node in survivors if plan.pays_at_end else ():
         other = next(each for each in survivors if each != node)
-        world.after(1.0, world.pay, Pay(world.now, node, ((other, 1),)))
+        world.after(1.0, world.pay, UserPays(world.now, node, ((other, 1),)))
     for node in survivors if plan.has_questions else ():
         world.after(1.0, world.ask, node, True)
     world.agenda.run_until(world.now + 2.0)

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,7 @@ _CHUNK = 4
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What all seeds of a study have in common. Without a tenure, each seed draws its own."""
+    """The options that all seeds of a study share. Without a tenure, each seed draws its own."""
 
     nodes: int
     tenure: Tenure | None
@@ -38,11 +38,11 @@ class Study:
         return draw_plan(seed, self.nodes, tenure, self.faults_s)
 
     def cut(self, seed: int, cutting: Cutting) -> Plan:
-        """A part of a seed's plan; it may be for fewer nodes."""
+        """Keep a part of a seed's plan, perhaps drawn for fewer nodes."""
         return cut(Study(cutting.nodes, self.tenure, self.faults_s).plan(seed), cutting)
 
     def options(self, nodes: int) -> str:
-        """The options of `benmo simulate` that lead here."""
+        """Write this study as options of `benmo simulate`."""
         words = [f"--nodes {nodes}"]
         if self.tenure is not None:
             words.append(f"--tenure {self.tenure}")
@@ -52,8 +52,8 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What is kept of a run."""
+class SeedResult:
+    """The part of a run's result that is kept and summed up."""
 
     seed: int
     violation: tuple[str, str] | None
@@ -61,23 +61,19 @@ class Result:
     counts: Counter[str]
 
 
-@contextmanager
-def planted(name: str | None) -> Iterator[None]:
-    """The product with this mistake in it, or as it is."""
-    with ExitStack() as stack:
-        if name is not None:
-            stack.enter_context(plant(name))
-        yield
+def planted(name: str | None) -> AbstractContextManager[None]:
+    """Plant this mistake in the product for a time; none if there is no name."""
+    return nullcontext() if name is None else plant(name)
 
 
-def run_seed(study: Study, seed: int) -> Result:
-    """One run. The mistake must be planted already."""
-    outcome = run(study.plan(seed))
-    return Result(seed, outcome.violation, outcome.simulated_s, outcome.counts)
+def run_seed(study: Study, seed: int) -> SeedResult:
+    """Run one seed. The mistake, if any, must be planted already."""
+    result = run(study.plan(seed))
+    return SeedResult(seed, result.violation, result.simulated_s, result.counts)
 
 
-def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[Result]:
-    """Run them all, in the order of seeds; whoever stops asking stops the rest."""
+def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[SeedResult]:
+    """Run all seeds, in their order; closing the iterator stops the rest."""
     if jobs == 1:
         with planted(study.planted):
             for seed in seeds:
@@ -89,7 +85,7 @@ def run_seeds(study: Study, seeds: Sequence[int], jobs: int) -> Iterator[Result]
 
 
 def _begin_work(name: str | None) -> None:
-    """A worker has the mistake until it ends, which it does with its parent at the latest."""
+    """Prepare a worker: it has the mistake until it ends, with its parent at the latest."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if name is not None:

@@ -1,8 +1,8 @@
 """Cuts a failing run down: fewer happenings, better weather, fewer nodes, while it still fails.
 
 Delta debugging (Zeller and Hildebrandt, *Simplifying and Isolating Failure-Inducing Input*, 2002)
-on the happenings of a plan: ever smaller parts are left out, and stay out if the run fails without
-them as it did with them: by the same checker.
+on the happenings of a plan: ever smaller parts are left out, and stay out if the same checker finds
+something without them, too.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import Ask, Pay
+from benmo.sim.happenings import UserAsks, UserPays
 from benmo.sim.plan import CALM, Plan
-from benmo.sim.run import Outcome, run
+from benmo.sim.run import RunResult, run
 
 WEATHER = ("doubled_late", "doubled", "slow", "loss")
-"""The shares of messages of which one does without, as `Weather` calls them."""
+"""The kinds of bad weather that can be turned off, as `Weather` calls them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a run needs to fail."""
+    """The size of a plan: how much a run needs to fail."""
 
     nodes: int
     faults: int
@@ -41,9 +41,10 @@ def _count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """What of a seed's plan a run keeps: the numbers of its happenings, and what of its weather.
+    """The part of a seed's plan that a run keeps.
 
-    `calmed` names the fields of the weather that are off.
+    `only` are the numbers of the happenings that are kept; `calmed` names the fields of the weather
+    that are off.
     """
 
     nodes: int
@@ -52,7 +53,7 @@ class Cutting:
 
 
 def cut(plan: Plan, cutting: Cutting) -> Plan:
-    """The part of a plan that a cutting keeps; the plan must be drawn for as many nodes."""
+    """Keep the part of a plan that a cutting names; both must be for as many nodes."""
     weather = plan.weather
     for name in sorted(cutting.calmed):
         weather = replace(weather, **{name: getattr(CALM, name)})
@@ -61,36 +62,38 @@ def cut(plan: Plan, cutting: Cutting) -> Plan:
 
 
 def size_of(plan: Plan) -> Size:
-    """What is left of a plan."""
-    pays = [each for each in plan.happenings if isinstance(each, Pay)]
+    """Measure a plan."""
+    pays = [each for each in plan.happenings if isinstance(each, UserPays)]
     weather = sum(getattr(plan.weather, name) > 0 for name in WEATHER)
-    questions = sum(isinstance(each, Ask) for each in plan.happenings)
+    questions = sum(isinstance(each, UserAsks) for each in plan.happenings)
     faults = len(plan.happenings) - len(pays) - questions + weather
     return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays), questions)
 
 
-def shrink(outcome: Outcome, runs_max: int = 400) -> tuple[Cutting, Outcome]:
-    """The smallest cutting found in so many runs that fails as `outcome` did."""
-    assert outcome.violation is not None
-    shrinker = _Shrinker(outcome, runs_max)
+def shrink(result: RunResult, runs_max: int = 400) -> tuple[Cutting, RunResult]:
+    """Find the smallest cutting, in `runs_max` runs, that fails by the same checker as `result`."""
+    assert result.violation is not None
+    shrinker = _Shrinker(result, runs_max)
     shrinker.fewer_nodes()
     shrinker.fewer_happenings()
     shrinker.better_weather()
     shrinker.fewer_happenings()
-    return shrinker.cutting, shrinker.outcome
+    return shrinker.cutting, shrinker.result
 
 
 class _Shrinker:
-    def __init__(self, outcome: Outcome, runs_max: int) -> None:
-        assert outcome.violation is not None
-        self.outcome = outcome
-        self._checker = outcome.violation[0]
+    """The smallest cutting so far, and its run."""
+
+    def __init__(self, result: RunResult, runs_max: int) -> None:
+        assert result.violation is not None
+        self.result = result
+        self._checker = result.violation[0]
         self._runs_left = runs_max
-        self._plan = outcome.plan
+        self._plan = result.plan
         self.cutting = Cutting(len(self._plan.nodes), tuple(range(len(self._plan.happenings))))
 
     def fewer_nodes(self) -> None:
-        """The same seed draws much the same plan for fewer nodes."""
+        """Try fewer nodes: the same seed draws much the same plan for them."""
         for nodes in range(3, self.cutting.nodes, 2):
             plan = draw_plan(self._plan.seed, nodes, self._plan.tenure, self._plan.faults_s)
             cutting = Cutting(nodes, tuple(range(len(plan.happenings))))
@@ -104,7 +107,7 @@ class _Shrinker:
                 self._try(replace(self.cutting, calmed=self.cutting.calmed | {name}))
 
     def fewer_happenings(self) -> None:
-        """Leave out ever smaller parts, from the end to the beginning."""
+        """Try to leave out ever smaller parts, from the end to the beginning."""
         self._drop_what_came_too_late()
         length = max(1, len(self.cutting.only) // 2)
         while True:
@@ -122,7 +125,7 @@ class _Shrinker:
         happened = [
             number
             for number in self.cutting.only
-            if self._plan.happenings[number].at <= self.outcome.simulated_s
+            if self._plan.happenings[number].at <= self.result.simulated_s
         ]
         self._try(replace(self.cutting, only=tuple(happened)))
 
@@ -133,10 +136,10 @@ class _Shrinker:
         if self._runs_left <= 0:
             return False
         self._runs_left -= 1
-        outcome = run(cut(plan, cutting))
-        if outcome.violation is None or outcome.violation[0] != self._checker:
+        result = run(cut(plan, cutting))
+        if result.violation is None or result.violation[0] != self._checker:
             return False
-        self.cutting, self.outcome = cutting, outcome
+        self.cutting, self.result = cutting, result
         return True
 
 
@@ -144,7 +147,7 @@ _NONE = "none"
 
 
 def numbers(only: Sequence[int]) -> str:
-    """Numbers as a user writes them: `3,7-9`, or `none`."""
+    """Write numbers as a user does: `3,7-9`, or `none`."""
     parts: list[str] = []
     for number in only:
         first, _, last = parts[-1].partition("-") if parts else ("", "", "")
@@ -156,7 +159,7 @@ def numbers(only: Sequence[int]) -> str:
 
 
 def numbers_of(text: str) -> tuple[int, ...]:
-    """The inverse of `numbers`. Raises `ValueError`."""
+    """Read what `numbers` writes. Raises `ValueError`."""
     found: list[int] = []
     for part in text.split(",") if text != _NONE else ():
         first, _, last = part.partition("-")

@@ -1,12 +1,12 @@
-"""What happened in a run, one line each, and the hash of it.
+"""The trace of a run: a line for each step, and the hash of all lines.
 
     0.004211 > 1->2 Prepare (1, 1)          node 1 sent it
     0.005377 < 1->2 Prepare (1, 1)          node 2 received it
     0.005377 = 2 promised ballot (1, 1) to node 1
-    0.210943 ! node 3 is killed             a fault, the end of one, or what a user does
+    0.210943 ! node 3 is killed             a fault, the end of one, or a user's request
 
-The number is the true time in seconds. Lines are made only where somebody wants them; of a run
-that nobody traces, the last steps are kept.
+The number is the true time in seconds. Lines are made only where they are wanted; a run that nobody
+traces keeps its last steps.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from benmo.storage.journal import State
 from benmo.wording import sentence
 
 LAST_STEPS = 40
-"""How many of the last steps a failure shows."""
+"""The number of last steps that a failure shows."""
 
 
 def text_of(message: Message) -> str:
-    """A message in the words of its type."""
+    """Describe a message in the words of its type."""
     match message:
         case Prepare(ballot):
             return f"Prepare {ballot}"
@@ -75,29 +75,29 @@ def text_of(message: Message) -> str:
 
 
 def accepted_text(proposal: Proposal) -> str:
-    """Slot, ballot and transfers of what is accepted."""
+    """Describe a proposal: slot, ballot and transfers."""
     return f"slot {proposal.slot} in {proposal.ballot}: {ids(proposal.block)}"
 
 
 def ids(block: object) -> str:
-    """The ids of a block's transfers."""
+    """List the ids of a block's transfers."""
     assert isinstance(block, Block)
     return " ".join(transfer.id for transfer in block.transfers())
 
 
 def run_text(run: Run) -> str:
-    """The ids of a run's transfers."""
+    """List the ids of a run's transfers."""
     return " ".join(transfer.id for transfer in run.transfers())
 
 
 def started_text(state: State) -> str:
-    """What a start has found."""
+    """Describe what a start has recovered."""
     accepted = "" if state.accepted is None else f", accepted {accepted_text(state.accepted)}"
     return f"starts: promised {state.promised}, height {state.ledger.height}{accepted}"
 
 
 def answer_text(admission: Admission) -> str:
-    """What somebody who wants to pay is told."""
+    """Describe the answer to somebody who wants to pay."""
     if admission.run is None:
         return f"refuses: {admission.reason}"
     known = [
@@ -108,24 +108,24 @@ def answer_text(admission: Admission) -> str:
 
 
 def outcomes(applied: AppliedBlock) -> str:
-    """The transfers of a decided block, with what became of those that weren't applied."""
+    """List the transfers of a decided block; those not applied with their outcomes."""
     return " ".join(
         transfer.id if outcome is Outcome.APPLIED else f"{transfer.id} ({outcome})"
         for transfer, outcome in applied.outcomes()
     )
 
 
-_Step = tuple[float, str, NodeId, NodeId, Message | str]
+_TraceStep = tuple[float, str, NodeId, NodeId, Message | str]
 
 
 class Trace:
-    """Keeps the last steps; with `whole`, writes every line to `file` and knows their hash."""
+    """Keeps the last steps; with `whole` or a `file`, makes every line and hashes them all."""
 
     def __init__(self, whole: bool = False, file: TextIO | None = None) -> None:
         self._is_whole = whole or file is not None
         self._file = file
         self._digest = hashlib.sha256()
-        self._last: deque[_Step] = deque(maxlen=LAST_STEPS)
+        self._last: deque[_TraceStep] = deque(maxlen=LAST_STEPS)
 
     @property
     def hash(self) -> str:
@@ -134,7 +134,7 @@ class Trace:
         return self._digest.hexdigest()
 
     def message(self, now: float, sign: str, one: NodeId, other: NodeId, message: Message) -> None:
-        """A message left (`>`) or arrived (`<`)."""
+        """Add a message that left (`>`) or arrived (`<`)."""
         self._add((now, sign, one, other, message))
 
     def state(self, now: float, node: NodeId, text: str) -> None:
@@ -144,7 +144,7 @@ class Trace:
         self._add((now, "!", 0, 0, text))
 
     def report(self, now: float, node: NodeId, report: Report) -> None:
-        """What a turn led to."""
+        """Add the results of a turn."""
         for admission in report.admissions:
             self.state(now, node, answer_text(admission))
         for confirmation in report.confirmations:
@@ -155,10 +155,10 @@ class Trace:
             self.state(now, node, f"decided slot {applied.block.slot}: {outcomes(applied)}")
 
     def last_steps(self) -> list[str]:
-        """The last steps as lines, but for heartbeats."""
+        """Make lines of the last steps, leaving out heartbeats."""
         return [_line(step) for step in self._last]
 
-    def _add(self, step: _Step) -> None:
+    def _add(self, step: _TraceStep) -> None:
         if not isinstance(step[4], Heartbeat):
             self._last.append(step)
         if self._is_whole:
@@ -168,7 +168,7 @@ class Trace:
                 self._file.write(line)
 
 
-def _line(step: _Step) -> str:
+def _line(step: _TraceStep) -> str:
     now, sign, one, other, what = step
     if isinstance(what, str):
         return f"{now:12.6f} {sign} {f'{one} ' if one else ''}{what}"

@@ -1,4 +1,4 @@
-"""The simulation: machines on a network, their processes, messages, links and users."""
+"""The simulated world: machines on a network, their processes, messages, links and users."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.agenda import Agenda
-from benmo.sim.checkers import Facts, Violation, Watchers
+from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
-from benmo.sim.happenings import Pay
+from benmo.sim.happenings import UserPays
 from benmo.sim.machine import Fuse, Machine, Turn, asked
-from benmo.sim.network import Network, Wire, is_question
+from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
+from benmo.sim.violation import Violation
 
 T = TypeVar("T")
 
 _BEGIN_S = 1_000.0
-"""What all clocks show at the start, in seconds."""
+"""The time that all clocks show at the start, in seconds."""
 
 _CLOSE_S = 1e-6
-"""Times that differ by less are the same: clocks that run at other rates round differently."""
+"""Times that differ by less are the same: clocks with different rates round differently."""
 
 _NEWS_S = 0.2
-"""How long it takes at most until the end of a link notices that it broke or is back."""
+"""The longest time until an end of a link notices that the link broke or is back."""
 
 _TRY_AGAIN_S = 1.0
-"""After which time a node whose start failed is started again."""
+"""The time after which a node whose start failed is started again."""
 
 _EVENTS_PER_REQUEST = 60
-"""What a payment or a question may lead to: it goes to all and comes back, twice perhaps, and each
-time a node turns to it."""
+"""The events to which a payment or a question may lead: it goes to all and comes back, perhaps
+twice, with a turn of a node each time."""
 
 _FORGOTTEN_S = 20.0
-"""After which time a dead node is started at the latest."""
+"""The time after which a dead node is started at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ambush:
-    """What is going to happen when a node, or any, sends the next message of a kind.
+    """An action that waits until `node`, or any node, sends the next message of a kind.
 
-    `spring` is told who sends.
+    `spring` is called with the sender.
     """
 
     kind: str
@@ -59,7 +60,7 @@ class Ambush:
 
 
 class World:
-    """A run of one plan. `run` it once; it raises `Violation`."""
+    """The world of one plan. Whatever happens in it may raise `Violation`."""
 
     def __init__(self, plan: Plan, trace: Trace) -> None:
         self.plan = plan
@@ -81,7 +82,7 @@ class World:
             for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
         }
         self.watchers = Watchers(facts, self.machines)
-        self._wire = Wire()
+        self._wire = WireCache()
         self._dice = Dice(plan.seed, "world")
         self._questions_dice = Dice(plan.seed, "world's questions")
         self._tickets = 0
@@ -97,7 +98,7 @@ class World:
     # Machines.
 
     def start(self, node: NodeId, again_after: int = 0) -> None:
-        """Start a node's process. If it can't be for a fault of the disk, try again later."""
+        """Start a node's process. If its disk fails meanwhile, try again later."""
         machine = self.machines[node]
         machine.is_start_due = False
         if machine.engine is not None or machine.is_out:
@@ -122,11 +123,11 @@ class World:
             self.after(_TRY_AGAIN_S, self.start, machine.node)
 
     def arm(self, machine: Machine, operations: int, is_power_cut: bool, share: float) -> None:
-        """Let a machine die in the middle of what it does."""
+        """Let a machine die at its `operations`-th operation from now."""
         machine.fuse = Fuse(operations, is_power_cut, share)
 
     def die(self, machine: Machine, is_power_cut: bool, why: str) -> None:
-        """A process ends, now."""
+        """End a process, now."""
         self.trace.fault(self.now, f"node {machine.node} {why}")
         self.counts["power cuts" if is_power_cut else "kills"] += 1
         machine.die(is_power_cut)
@@ -137,7 +138,7 @@ class World:
                 self.spread_news(machine.node, peer)
 
     def guarded(self, machine: Machine, action: Callable[[], T]) -> T | None:
-        """Do what may go wrong. None if the process ended in it, as it should."""
+        """Do what may go wrong; return None if the process ended in it, as it should."""
         try:
             return action()
         except PowerCut:
@@ -165,7 +166,7 @@ class World:
     # Turns.
 
     def schedule_turn(self, machine: Machine, wait_s: float) -> None:
-        """Let the engine turn to what waits, unless it is going to anyway."""
+        """Let the engine turn to its inbox, unless it is going to anyway."""
         if not machine.is_scheduled:
             machine.is_scheduled = True
             when = max(self.now + wait_s, machine.paused_until)
@@ -209,7 +210,7 @@ class World:
             self.arm_timer(machine)
 
     def _show(self, machine: Machine, turn: Turn) -> None:
-        """Its answers are shown, and the turn goes on."""
+        """Show a turn's answers; the turn goes on afterwards."""
         self._count(turn.report)
         self.trace.report(self.now, machine.node, turn.report)
         for sender, reason in turn.report.misbehaved:
@@ -271,7 +272,7 @@ class World:
         self.happen(machine, Received(sender, message))
 
     def happen(self, machine: Machine, event: Event) -> None:
-        """Something came to a node: it turns to it soon, and to what else comes until then."""
+        """Put an event into a node's inbox; the node turns to it soon."""
         machine.inbox.append(event)
         work_s = self.plan.work_s
         is_asked = isinstance(event, ReadRequested)
@@ -282,12 +283,12 @@ class World:
         self.schedule_turn(machine, dice.share() * work_s if work_s else 0.0)
 
     def spread_news(self, one: NodeId, other: NodeId) -> None:
-        """Both ends of a link are going to notice whether it is up."""
+        """Let both ends of a link notice soon whether the link is up."""
         self.after(self._dice.share() * _NEWS_S, self.tell, one, other)
         self.after(self._dice.share() * _NEWS_S, self.tell, other, one)
 
     def tell(self, node: NodeId, peer: NodeId) -> None:
-        """Let a node know whether it is linked to a peer, if it doesn't."""
+        """Let a node know whether it is linked to a peer, if it believes otherwise."""
         machine = self.machines[node]
         is_up = self.is_linked(node, peer)
         if machine.engine is None or is_up == (peer in machine.told_up):
@@ -299,7 +300,7 @@ class World:
         self.happen(machine, LinkChanged(peer, is_up))
 
     def is_linked(self, one: NodeId, other: NodeId) -> bool:
-        """Whether both connections of a link can be."""
+        """Whether both connections of a link can exist."""
         first, second = self.machines[one], self.machines[other]
         return (
             first.engine is not None
@@ -312,8 +313,8 @@ class World:
 
     # Users.
 
-    def pay(self, happening: Pay) -> None:
-        """Somebody at a node wants to pay, if it lives; at a rogue nobody does."""
+    def pay(self, happening: UserPays) -> None:
+        """Let somebody pay at a node, if the node lives and isn't a rogue."""
         machine = self.machines[happening.node]
         if machine.engine is None or happening.node in self.plan.rogues:
             return
@@ -328,9 +329,9 @@ class World:
         self.happen(machine, event)
 
     def ask(self, node: NodeId, is_at_end: bool = False) -> None:
-        """Somebody at a node asks how far the chain may be, if it lives.
+        """Let somebody at a node ask how far the chain may be, if the node lives.
 
-        At the end of all faults, there must be an answer.
+        With `is_at_end`, all faults are over, and there must be an answer.
         """
         machine = self.machines[node]
         self._tickets += 1

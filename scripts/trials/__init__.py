@@ -1,1 +1,1 @@
-"""Long trials, run by the scripts beside this folder; they are no part of the wheel."""
+"""Long trials, which the scripts beside this folder run; the wheel doesn't contain them."""

@@ -1,4 +1,4 @@
-"""What `scripts/performance.py` runs."""
+"""Measures everything in docs/performance.md; `scripts/performance.py` runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from benmo.bench.continents import REGIONS
-from benmo.bench.figures import LoadFigures, Report
+from benmo.bench.figures import BenchReport, LoadFigures
 from benmo.typed_json import from_json
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,19 +27,19 @@ _SINGLE_CLIENTS = (1, 4, 16, 64, 256, 1024)
 _TLS_INK, _INK, _BARE_INK = "#c1440e", "#1f6f8b", "#8a8a8a"
 
 
-def bench(*options: str) -> Report:
-    """One run of `benmo bench`."""
+def bench(*options: str) -> BenchReport:
+    """Run `benmo bench` once."""
     command = [sys.executable, "-c", "from benmo.cli import main; main()", "bench", "--json"]
     done = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
-    return from_json(done.stdout, Report)
+    return from_json(done.stdout, BenchReport)
 
 
 def measures(*names: str) -> tuple[str, ...]:
     return tuple(word for name in names for word in ("--measure", name))
 
 
-def main_table(reports: Sequence[Report]) -> str:
-    """A column for each number of nodes; rates with what part of the bare round they are."""
+def main_table(reports: Sequence[BenchReport]) -> str:
+    """Make a column for each number of nodes; in brackets, a rate's share of the bare round's."""
     loads = [(load.load, load.batch) for load in reports[0].loads]
     rows = [[_name(load, batch)] for load, batch in loads]
     for report in reports:
@@ -74,7 +74,7 @@ def _rate(load: LoadFigures) -> str:
     return f"{rate.median:,.0f}/s ({load.of_bare_round:.2f})"
 
 
-def bare_table(report: Report) -> str:
+def bare_table(report: BenchReport) -> str:
     rows = [
         [
             f"{bare.batch:,}",
@@ -88,8 +88,8 @@ def bare_table(report: Report) -> str:
     return _markdown(["transfers in a block", "TLS", "rounds/s", "ms", "transfers/s"], rows)
 
 
-def cpu_table(report: Report) -> str:
-    """Microseconds of CPU for each transfer, and of which process."""
+def cpu_table(report: BenchReport) -> str:
+    """Share the CPU time of a transfer out over the processes, in microseconds."""
     rows = []
     for load in report.loads:
         transfers = load.transfers_per_s.median * load.seconds
@@ -100,7 +100,7 @@ def cpu_table(report: Report) -> str:
     return _markdown(["µs of CPU per transfer", "client", "leader", "each other", "all"], rows)
 
 
-def chain_table(report: Report) -> str:
+def chain_table(report: BenchReport) -> str:
     chain = report.chain
     assert chain is not None
     rows = [
@@ -118,7 +118,7 @@ def chain_table(report: Report) -> str:
     return _markdown([f"a chain of {chain.transfers:,} transfers", ""], rows)
 
 
-def distance_table(report: Report) -> str:
+def distance_table(report: BenchReport) -> str:
     rows = [
         [
             f"`{each.tenure}`, {each.leader}",
@@ -135,8 +135,8 @@ def _markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def plot_batches(report: Report, path: Path) -> None:
-    """Throughput over the size of batches, beside the bare round."""
+def plot_batches(report: BenchReport, path: Path) -> None:
+    """Plot throughput over the size of batches, beside the bare round."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for tls, ink, label in ((False, _BARE_INK, "bare round"), (True, _TLS_INK, "… with TLS")):
@@ -160,8 +160,8 @@ def plot_batches(report: Report, path: Path) -> None:
     _save(figure, path)
 
 
-def plot_latency(reports: Sequence[Report], path: Path) -> None:
-    """Latency over throughput, as more single transfers are under way."""
+def plot_latency(reports: Sequence[BenchReport], path: Path) -> None:
+    """Plot latency over throughput, as more single transfers are under way."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(7, 4))
     loads = [report.loads[0] for report in reports]
@@ -183,7 +183,7 @@ def plot_latency(reports: Sequence[Report], path: Path) -> None:
 
 
 def _label_plainly(axis: Any, digits: Sequence[int]) -> None:
-    """Numbers as they are read aloud, that begin with one of these digits."""
+    """Label the numbers that begin with one of these digits, as people write them."""
     ticker = import_module("matplotlib.ticker")
     axis.set_major_locator(ticker.LogLocator(subs=digits))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.12g}"))
@@ -203,7 +203,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def written(text: str, name: str, table: str) -> str:
-    """The document's text with the table of this name in its place."""
+    """Return the document's text with the table of this name in its place."""
     begin, end = (mark.format(name=name) for mark in MARKS)
     before, rest = text.split(begin)
     _, after = rest.split(end)
@@ -215,7 +215,7 @@ def written(text: str, name: str, table: str) -> str:
 @click.option("--seconds", default=3.0, show_default=True, help="How long each run takes.")
 @click.option("--runs", default=5, show_default=True, help="How many runs of each load.")
 def main(write: bool, seconds: float, runs: int) -> None:
-    """Measure what docs/performance.md tells."""
+    """Measure everything in docs/performance.md."""
     if write and find_spec("matplotlib") is None:
         raise click.UsageError(
             "the plots need matplotlib: .venv/bin/python -m pip install matplotlib"

@@ -1,6 +1,6 @@
-"""Plants each known mistake, and writes down how long the simulator needs to find it.
+"""The table of planted mistakes in docs/simulator.md: how soon each is found, and by what.
 
-The table stands in docs/simulator.md, between two marks; `--write` puts it there anew.
+`scripts/planted_table.py` runs it; `--write` puts the table between the document's two marks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import click
 
@@ -24,9 +23,10 @@ from benmo.sim.planted import PLANTED, plant, sentence
 from benmo.sim.run import run
 from benmo.sim.seeds import Study
 from benmo.sim.shrink import shrink, size_of
+from trials.performance import DOCS, MARKS, written
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "simulator.md"
-BEGIN, END = "<!-- planted: begin -->", "<!-- planted: end -->"
+DOCUMENT = DOCS / "simulator.md"
+BEGIN, END = (mark.format(name="planted") for mark in MARKS)
 
 _STATES_MAX = 50_000
 _BOUNDS = (
@@ -38,8 +38,8 @@ _BOUNDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What is known of one mistake. `seeds` is 0 if it wasn't found."""
+class PlantedRow:
+    """One mistake and how it was found. `seeds` is 0 if it wasn't."""
 
     name: str
     seeds: int
@@ -53,49 +53,46 @@ class Row:
         return f"| {what} | {seeds} | {self.checker} | {self.size} | {self.explored} |"
 
 
-def row_of(name: str, seeds_max: int) -> Row:
-    """Look for one mistake, by chance and by exploring."""
+def row_of(name: str, seeds_max: int) -> PlantedRow:
+    """Look for one mistake, first by exploring, then by chance."""
     with plant(name):
         study = Study(5, None, FAULTS_S)
         explored = _explored()
         for seed in range(seeds_max):
-            outcome = run(study.plan(seed))
-            if outcome.violation is not None:
-                _, smallest = shrink(outcome)
+            simulated = run(study.plan(seed))
+            if simulated.violation is not None:
+                _, smallest = shrink(simulated)
                 size = size_of(smallest.plan)
-                return Row(name, seed + 1, outcome.violation[0], str(size), explored)
-    return Row(name, 0, explored=explored)
+                return PlantedRow(name, seed + 1, simulated.violation[0], str(size), explored)
+    return PlantedRow(name, 0, explored=explored)
 
 
 def _explored() -> str:
-    """After how many states the exploration finds it, and in which system; else a dash."""
+    """Say after how many states the exploration finds it, and in which system; or a dash."""
     for where, bounds in _BOUNDS:
         result = Search(System(bounds)).run(states_max=_STATES_MAX)
-        if result.found is not None:
+        if result.counterexample is not None:
             return f"{result.states:,}{where}"
     return "–"
 
 
-def table(rows: Iterable[Row]) -> str:
-    """As Markdown."""
+def table(rows: Iterable[PlantedRow]) -> str:
+    """Write the rows as Markdown."""
     head = "| mistake | seeds until found | by | cut down to | states explored until found |"
     return "\n".join([head, "| --- | ---: | --- | --- | ---: |", *map(str, rows)])
 
 
 @click.command()
-@click.option("--seeds", default=1000, show_default=True, help="How many to try at most.")
+@click.option("--seeds", default=1000, show_default=True, help="How many seeds to try at most.")
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True)
 @click.option("--write", is_flag=True, help="Write the table into docs/simulator.md.")
 def main(seeds: int, jobs: int, write: bool) -> None:
     """Plant each mistake, and say how long the simulator needs to find it."""
-    rows: list[Row] = []
+    rows: list[PlantedRow] = []
     with ProcessPoolExecutor(jobs, get_context("spawn")) as executor:
         for row in executor.map(partial(row_of, seeds_max=seeds), PLANTED):
             click.echo(str(row))
             rows.append(row)
     if write:
-        text = DOCUMENT.read_text()
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}")
+        DOCUMENT.write_text(written(DOCUMENT.read_text(), "planted", table(rows)))
     sys.exit(any(row.seeds == 0 for row in rows))

@@ -1,9 +1,8 @@
-"""What `scripts/torture.py` runs: SIGKILLs under load, and the count of the money afterwards."""
+"""SIGKILLs under load, and the count of the money afterwards; `scripts/torture.py` runs it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +15,9 @@ from random import Random
 
 import click
 
-from benmo.cluster import StateDirectory
+from benmo.admin.initialize import addresses, make_anew, new_cluster
+from benmo.child_node import NodeProcess
+from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.answers import Rendered
 from benmo.control.attached_node import AttachedNode
 from benmo.errors import Failure
@@ -25,15 +26,16 @@ from benmo.notices import Notice, TransferApplied, TransferVoid
 from benmo.paxos.types import Tenure
 
 _BLOCKS_AT_A_TIME = 500
+_STOP_S = 60.0
 
 
-class Violation(AssertionError):
-    """A promise was broken."""
+class BrokenPromise(AssertionError):
+    """A promise of Benmo's was broken; the text says which."""
 
 
 @dataclass(slots=True)
-class Told:
-    """What one node's users were told; filled by its client alone."""
+class ShownTransfers:
+    """The transfers that a node has shown as queued, decided or refused to its client."""
 
     queued: set[str] = field(default_factory=set)
     decided: set[str] = field(default_factory=set)
@@ -47,40 +49,37 @@ class Told:
                 self.refused.add(transfer.id)
 
 
-class Node:
+class TortureNode:
     """A node's process, and a client that pays without a pause while it is up."""
 
     def __init__(self, state: StateDirectory, node: int, count: int, seed: int) -> None:
         self.node = node
-        self.told = Told()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.shown = ShownTransfers()
+        self.process: NodeProcess | None = None
         self.client: AttachedNode | None = None
         self._state = state
         self._count = count
         self._random = Random(seed)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pay_on, daemon=True)
-        self._errors = (state.path.parent / f"node-{node}.err").open("ab")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "benmo.node", str(self.node), "--headless"]
-        self.process = subprocess.Popen(
-            [*command, "--state-dir", str(self._state.path)],
-            stdin=subprocess.DEVNULL,
-            stderr=self._errors,
-        )
+        """Start the process, from the main thread."""
+        self.process = NodeProcess(self.node, self._state.path, (), lambda _: None)
 
     def kill(self) -> None:
+        """Kill the process, and wait until it is gone."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.until_ended(_STOP_S)
         self.process = None
 
     def stop(self) -> None:
-        """Ask it to leave; its exit status must be 0."""
+        """Let the process leave; kill it if it doesn't in time."""
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.let_go()
+            if not self.process.until_ended(_STOP_S):
+                self.kill()
             self.process = None
 
     @property
@@ -96,7 +95,7 @@ class Node:
         self._thread.join(timeout=60)
 
     def ask(self, line: str, deadline: float) -> Rendered:
-        """A command's answer, from a connection of its own."""
+        """Run a command over a connection of its own; try again until it is answered."""
         while True:
             try:
                 attached = AttachedNode(self._state, self.node)
@@ -113,7 +112,7 @@ class Node:
         while not self._stopping.is_set():
             try:
                 self.client = AttachedNode(self._state, self.node)
-                self.client.watch(self.told.on_notice)
+                self.client.watch(self.shown.on_notice)
                 while not self._stopping.is_set():
                     self._pay(self.client)
             except Failure:
@@ -130,20 +129,22 @@ class Node:
             client.run(f"moneyTransfer {amount},{self.node},{credit}", "json").output
         )
         if answer["outcome"] == "queued":
-            self.told.queued.add(answer["id"])
+            self.shown.queued.add(answer["id"])
         else:
             time.sleep(0.005)
 
 
 class Torture:
-    """One run. `kill_for` and `settle` are deadline-bound; `check` raises `Violation`."""
+    """One run: its nodes, and the kills. Each wait ends at a deadline, with `BrokenPromise`."""
 
-    def __init__(self, directory: Path, tenure: str, nodes: int, seed: int) -> None:
+    def __init__(self, directory: Path, tenure: Tenure, nodes: int, seed: int) -> None:
         self.random = Random(seed)
-        self.directory = directory
-        self.state = StateDirectory(directory / "state")
-        initialize(self.state.path, tenure, nodes)
-        self.nodes = [Node(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)]
+        self.state = StateDirectory(directory)
+        settings = ClusterSettings(tenure=tenure, election_delay_s=(0.0, 0.1))
+        make_anew(self.state, new_cluster(addresses(nodes, free_ports(nodes)), settings))
+        self.nodes = [
+            TortureNode(self.state, node, nodes, seed + node) for node in range(1, nodes + 1)
+        ]
         self.total = 100 * nodes
         self.kills = Counter[str]()
 
@@ -154,11 +155,11 @@ class Torture:
         self._until(lambda: self._height() > 0, deadline, "nothing is decided")
 
     def kill(self, kills: int, deadline: float, progress: Callable[[], None]) -> None:
-        """Kill so many times; up to three at once, so that the majority is lost now and then."""
-        down: list[tuple[float, Node]] = []
+        """Kill nodes this many times, with up to three down: now and then a majority is lost."""
+        down: list[tuple[float, TortureNode]] = []
         while sum(self.kills.values()) < kills:
             if time.monotonic() > deadline:
-                raise Violation(f"only {sum(self.kills.values())} kills before the deadline")
+                raise BrokenPromise(f"only {sum(self.kills.values())} kills before the deadline")
             time.sleep(self.random.uniform(0.0, 0.4))
             down = self._restart_due(down)
             limit = 3 if self.random.random() < 0.1 else 2
@@ -172,17 +173,17 @@ class Torture:
             node.start()
 
     def settle(self, deadline: float) -> None:
-        """Pay no more, and wait until every queue is empty and every height the same."""
+        """End the payments, and wait until every queue is empty and all chains are equal."""
         for node in self.nodes:
             node.end_paying()
         self._until(self._is_settled, deadline, "the nodes don't come to rest")
 
     def check(self) -> str:
-        """Hold what was told against what is in the chains; a sentence about it."""
+        """Compare what was shown with the chains, and sum it up in a sentence."""
         deadline = time.monotonic() + 60
         chains = [self._chain(node, deadline) for node in self.nodes]
         if any(chain != chains[0] for chain in chains):
-            raise Violation("chains differ")
+            raise BrokenPromise("chains differ")
         outcomes = [
             (transfer["id"], transfer["outcome"])
             for block in chains[0]
@@ -190,11 +191,11 @@ class Torture:
         ]
         times = Counter(number for number, outcome in outcomes if outcome == "applied")
         refused = {number for number, outcome in outcomes if outcome == "refused"}
-        self._check_told(times, refused)
+        self._check_shown(times, refused)
         balances = json.loads(self.nodes[0].ask("printBalance all", deadline).output)["balances"]
         if sum(balances.values()) != self.total or min(balances.values()) < 0:
-            raise Violation(f"money was made or lost: {balances}")
-        decided = sum(len(node.told.decided) for node in self.nodes)
+            raise BrokenPromise(f"money was made or lost: {balances}")
+        decided = sum(len(node.shown.decided) for node in self.nodes)
         return (
             f"{len(self.nodes)} chains equal, {len(chains[0])} blocks, {len(times)} transfers; "
             f"{decided} shown as decided, each once in the chain; balances sum to {self.total}"
@@ -205,21 +206,21 @@ class Torture:
             node.end_paying()
             node.stop()
 
-    def _check_told(self, times: Counter[str], refused: set[str]) -> None:
+    def _check_shown(self, times: Counter[str], refused: set[str]) -> None:
         doubled = [number for number, count in times.items() if count > 1]
         if doubled:
-            raise Violation(f"applied more than once: {doubled[:5]}")
+            raise BrokenPromise(f"applied more than once: {doubled[:5]}")
         for node in self.nodes:
-            told = node.told
+            shown = node.shown
             for what, numbers in (
-                ("shown as decided but not in the chain", told.decided - times.keys()),
-                ("shown as refused but applied", told.refused & times.keys()),
-                ("queued but never decided", told.queued - times.keys() - refused),
+                ("shown as decided but not in the chain", shown.decided - times.keys()),
+                ("shown as refused but applied", shown.refused & times.keys()),
+                ("queued but never decided", shown.queued - times.keys() - refused),
             ):
                 if numbers:
-                    raise Violation(f"{what}: {sorted(numbers)[:5]}")
+                    raise BrokenPromise(f"{what}: {sorted(numbers)[:5]}")
 
-    def _chain(self, node: Node, deadline: float) -> list[dict[str, list[dict[str, str]]]]:
+    def _chain(self, node: TortureNode, deadline: float) -> list[dict[str, list[dict[str, str]]]]:
         blocks: list[dict[str, list[dict[str, str]]]] = []
         while True:
             first = len(blocks) + 1
@@ -229,14 +230,16 @@ class Torture:
                 return blocks
             blocks.extend(read)
 
-    def _victim(self) -> Node | None:
+    def _victim(self) -> TortureNode | None:
         up = [node for node in self.nodes if node.process is not None and node.client is not None]
         leaders = [node for node in up if node.is_leader]
         if leaders and self.random.random() < 0.4:
             return leaders[0]
         return self.random.choice(up) if up else None
 
-    def _restart_due(self, down: list[tuple[float, Node]]) -> list[tuple[float, Node]]:
+    def _restart_due(
+        self, down: list[tuple[float, TortureNode]]
+    ) -> list[tuple[float, TortureNode]]:
         now = time.monotonic()
         for due, node in down:
             if due <= now:
@@ -257,33 +260,18 @@ class Torture:
     def _until(self, condition: Callable[[], bool], deadline: float, what: str) -> None:
         while not condition():
             if time.monotonic() > deadline:
-                raise Violation(f"{what} before the deadline")
+                raise BrokenPromise(f"{what} before the deadline")
             for node in self.nodes:
-                if node.process is not None and node.process.poll() is not None:
-                    raise Violation(f"node {node.node} ended by itself: {self._errors(node)}")
+                if node.process is not None and not node.process.is_running:
+                    raise BrokenPromise(f"node {node.node} ended {node.process.how_it_ended}")
             time.sleep(0.1)
-
-    def _errors(self, node: Node) -> str:
-        return (self.directory / f"node-{node.node}.err").read_text().strip()[-500:]
-
-
-def initialize(path: Path, tenure: str, nodes: int, *more: str) -> None:
-    """Make a cluster's state with the real script, on ports that are free now."""
-    program = "from benmo.admin.initialize import main; main()"
-    options = ["--nodes", str(nodes), "--tenure", tenure, "--election-delay", "0-0.1", *more]
-    port = str(free_ports(nodes))
-    subprocess.run(
-        [sys.executable, "-c", program, "--state-dir", str(path), "--port", port, *options],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--kills", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--tenure", type=click.Choice([str(tenure) for tenure in Tenure]), default="block")
 @click.option("--nodes", type=click.IntRange(min=3), default=5, show_default=True)
-@click.option("--seed", type=int, default=None, help="Of the moments; the machine adds its own.")
+@click.option("--seed", type=int, help="Draws the moments of the kills.")
 @click.option("--seconds", type=float, default=1200.0, show_default=True, help="The deadline.")
 def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) -> None:
     """Kill nodes under load, and look for lost or doubled money."""
@@ -291,7 +279,7 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
     deadline = time.monotonic() + seconds
     click.echo(f"tenure {tenure}, {nodes} nodes, {kills} kills, seed {seed}")
     with tempfile.TemporaryDirectory(prefix="benmo-torture-") as directory:
-        torture = Torture(Path(directory), tenure, nodes, seed)
+        torture = Torture(Path(directory), Tenure(tenure), nodes, seed)
         try:
             torture.start(deadline)
             with click.progressbar(length=kills, label="kills", file=sys.stderr) as bar:
@@ -299,7 +287,7 @@ def main(kills: int, tenure: str, nodes: int, seed: int | None, seconds: float) 
             torture.settle(deadline)
             leaders = torture.kills["leader"]
             click.echo(f"{kills} kills, {leaders} of them of a leader. {torture.check()}")
-        except (Violation, Failure) as error:
+        except (BrokenPromise, Failure) as error:
             click.echo(f"FAILED (seed {seed}): {error}", err=True)
             sys.exit(1)
         finally:

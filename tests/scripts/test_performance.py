@@ -7,24 +7,24 @@ from trials import performance
 
 from benmo.bench.figures import (
     BareRound,
+    BenchReport,
     ChainFigures,
     DistanceFigures,
     GapFigures,
-    Machine,
-    Report,
-    Run,
+    HostMachine,
+    LoadRun,
+    ResourceUse,
     Spread,
-    Use,
     figures_of,
 )
 
 
-def a_report(nodes: int) -> Report:
-    use = Use(1.0, 50.0, 10)
-    run = Run(2.0, 4000, 40, [0.002, 0.004], (use,) * (nodes + 1))
+def a_report(nodes: int) -> BenchReport:
+    use = ResourceUse(1.0, 50.0, 10)
+    run = LoadRun(2.0, 4000, 40, [0.002, 0.004], (use,) * (nodes + 1))
     spread = Spread(0.1, 0.05, 0.2)
-    return Report(
-        Machine(2, "3.11", "6", "0"),
+    return BenchReport(
+        HostMachine(2, "3.11", "6", "0"),
         nodes,
         42.0,
         [

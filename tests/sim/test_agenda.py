@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benmo.sim.agenda import Agenda
-from benmo.sim.checkers import Violation
+from benmo.sim.violation import Violation
 
 
 def test_things_happen_in_the_order_of_their_times() -> None:

@@ -13,18 +13,19 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Decide, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Proposal
-from benmo.sim.checkers import Facts, Violation
+from benmo.sim.checkers import Facts
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
-from benmo.sim.checkers.order import Order
+from benmo.sim.checkers.order import TransferOrder
 from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.sim.violation import Violation
 from benmo.storage.journal import State
 from benmo.storage.node_storage import Storage
 from tests.sim.test_faults import Small
@@ -278,7 +279,7 @@ def test_refusals_looks_at_every_answer_and_outcome() -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_order_wants_each_nodes_next_number(number: int) -> None:
-    machine, checker = new_machines()[1], Order(FACTS, {})
+    machine, checker = new_machines()[1], TransferOrder(FACTS, {})
     late = AppliedBlock(_block(2, a_run(1, number, (2, 1))))
     checker.on_decided(machine, AppliedBlock(_block(1, a_run(1, 1, (2, 1), (2, 1)))))
     checker.on_decided(machine, AppliedBlock(_block(2, a_run(2, 1, (1, 1)))))

@@ -9,11 +9,11 @@ import pytest
 from benmo.engine.events import Submitted
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Promise
-from benmo.sim.checkers import Violation
 from benmo.sim.checkers.bounded import Bounded
 from benmo.sim.checkers.liveness import Liveness
 from benmo.sim.checkers.replay import Replay
 from benmo.sim.machine import Machine
+from benmo.sim.violation import Violation
 from tests.sim.test_checkers import (
     BALLOT,
     FACTS,

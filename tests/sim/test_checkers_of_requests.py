@@ -26,7 +26,7 @@ from benmo.paxos.messages import (
 from benmo.paxos.step import Confirmation
 from benmo.paxos.types import Proposal
 from benmo.sim.checkers.exactly_once import ExactlyOnce
-from benmo.sim.checkers.keys import Keys
+from benmo.sim.checkers.keys import KeyedPayments
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.machine import Machine, Turn
 from tests.sim.test_checkers import BALLOT, FACTS, HIGH, ONE, QUIET, TWO, fires, new_machines
@@ -64,7 +64,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.machine = new_machines(2)[1]
         assert self.machine.engine is not None
-        self.checker = Keys(FACTS, {1: self.machine})
+        self.checker = KeyedPayments(FACTS, {1: self.machine})
         self.machine.engine.queue._own = RUN
         self.turn(_answered(ASKED, RUN))
 
@@ -79,7 +79,7 @@ class _Waiting:
 
 
 def test_keys_wants_no_two_transfers_of_a_node_under_one_key() -> None:
-    machine, checker = new_machines()[1], Keys(FACTS, {})
+    machine, checker = new_machines()[1], KeyedPayments(FACTS, {})
     first, second = _block(RUN, AGAIN)
     checker.on_decided(machine, first)
     checker.on_decided(machine, replace(second, skipped=(0,)))
@@ -174,7 +174,7 @@ def test_keys_wants_what_is_said_to_wait_to_be_in_the_queue_or_just_decided() ->
 
 def test_keys_learns_of_a_payment_whose_answer_was_lost() -> None:
     waiting = _Waiting()
-    lost = Keys(FACTS, {})
+    lost = KeyedPayments(FACTS, {})
     lost.on_turn(waiting.machine, _answered(ASKED, _nothing(), KnownPayment(PAID)))
     lost.on_decided(waiting.machine, _block(RUN)[0])
     with fires("node 1 forgot that 'a' stands for 1-1 "):
@@ -185,7 +185,7 @@ def test_keys_asks_for_every_key_in_the_end() -> None:
     small = Small()
     small.pay(1, 2, 10, key="a")
     small.wait(2.0)
-    checker, engine = Keys(FACTS, small.machines), small.machines[1].engine
+    checker, engine = KeyedPayments(FACTS, small.machines), small.machines[1].engine
     assert engine is not None
     checker.on_decided(small.machines[1], small.machines[1].whole_chain()[0])
     checker.at_end((1, 2, 3))

@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from benmo.paxos.messages import Accept, Accepted, Behind, Decide, Promise
 from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.explore.command import explore
-from benmo.sim.explore.node import Moment, Outcome, Violation
+from benmo.sim.explore.node import EventResult, Moment
 from benmo.sim.explore.parts import Bounds
-from benmo.sim.explore.path import Event, events_of, lines_of
+from benmo.sim.explore.path import PathStep, lines_of, steps_of
 from benmo.sim.explore.search import STATE_BITS, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System
 from benmo.sim.planted import plant
+from benmo.sim.violation import Violation
 
 SMALL = Bounds(slots=1, crashes=0, forwarding=False)
 WITH_A_CRASH = Bounds(slots=1, crashes=1)
@@ -88,7 +89,7 @@ def test_nothing_is_wrong_in_a_small_system_and_a_second_search_is_the_same(
     bounds = Bounds(slots=1, crashes=1, tenure=tenure, forwarding=False)
     first, second = Search(System(bounds)).run(), Search(System(bounds)).run()
     assert first.is_whole
-    assert first.found is None
+    assert first.counterexample is None
     assert first.states > 1000
     assert first == second
 
@@ -116,10 +117,10 @@ def test_a_mistake_is_found_and_the_way_to_it_can_be_gone_again(
     with plant(mistake):
         system = System(bounds)
         search = Search(system)
-        found = search.run().found
+        found = search.run().counterexample
         assert found is not None
         assert found.violation == violation
-        events = events_of(system, search, found)
+        events = steps_of(system, search, found)
         assert list(lines_of(events, found.violation))[-1] == f"! {violation}"
         raised = violation if found.move is not None else None
         assert what_goes_wrong_last(bounds, events) == raised
@@ -128,7 +129,7 @@ def test_a_mistake_is_found_and_the_way_to_it_can_be_gone_again(
 def test_a_search_that_is_stopped_says_so() -> None:
     result = Search(System(WITH_A_CRASH)).run(states_max=100)
     assert not result.is_whole
-    assert result.found is None
+    assert result.counterexample is None
     assert 100 <= result.states < 200
 
 
@@ -164,12 +165,12 @@ def following_places(system: System, search: Search, place: Place) -> Iterable[P
                 yield Place(place.nodes, place.messages | sent)
         for cause, step in system.spontaneous(state):
             yield search.after(place, Move(index, cause, step))
-        for bit, steps in local.steps.items():
+        for bit, steps in local.transitions.items():
             if place.messages & bit:
                 yield from (search.after(place, Move(index, bit, step)) for step in steps)
 
 
-def what_goes_wrong_last(bounds: Bounds, events: list[Event]) -> str | None:
+def what_goes_wrong_last(bounds: Bounds, events: list[PathStep]) -> str | None:
     """Go the way again, event by event, on the production code alone.
 
     The text of the violation that the last event raises, or None if it raises none.
@@ -185,13 +186,13 @@ def what_goes_wrong_last(bounds: Bounds, events: list[Event]) -> str | None:
         after = outcome_of(moments[node], event)
         if isinstance(after, Violation):
             assert number == len(events)
-            return str(after)
+            return after.sentence
         moments[node] = after
         sent.update(event.sent)
     return None
 
 
-def outcome_of(moment: Moment, event: Event) -> Moment | Violation:
+def outcome_of(moment: Moment, event: PathStep) -> Moment | Violation:
     """Where the same event leads to; of crashes, the one that the search took."""
     try:
         outcome = happen(moment, event.cause)
@@ -209,7 +210,7 @@ def outcome_of(moment: Moment, event: Event) -> Moment | Violation:
     return next(each for each in crashed if isinstance(each, Moment) and each.identity == wanted)
 
 
-def happen(moment: Moment, cause: Envelope | Cause) -> Outcome:
+def happen(moment: Moment, cause: Envelope | Cause) -> EventResult:
     match cause:
         case Envelope(sender, _, message):
             return moment.receive(sender, message)
@@ -218,7 +219,7 @@ def happen(moment: Moment, cause: Envelope | Cause) -> Outcome:
         case Cause.TIME_OUT:
             return moment.time_out()
         case Cause.CRASH:
-            return Outcome(moment, ())
+            return EventResult(moment, ())
 
 
 # One node.
@@ -261,12 +262,14 @@ def test_an_event_leaves_the_moment_before_it_as_it_was() -> None:
 
 def test_a_node_answers_a_question_by_the_slot_it_accepted_as_soon_as_it_is_durable() -> None:
     outcome = elected(Bounds())
-    assert outcome.moment.told == 1
+    assert outcome.moment.confirmed_height == 1
     crashed = [after for after, _ in outcome.crashed if isinstance(after, Moment)]
-    assert [after.told for after in crashed] == [0, 0], "in the middle of that very event"
+    assert [after.confirmed_height for after in crashed] == [0, 0], (
+        "in the middle of that very event"
+    )
     for after in outcome.moment.crash():
         assert isinstance(after, Moment)
-        assert after.told == 1
+        assert after.confirmed_height == 1
 
 
 def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
@@ -277,7 +280,7 @@ def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
     assert failed.time_out().moment.may_campaign
 
 
-def elected(bounds: Bounds) -> Outcome:
+def elected(bounds: Bounds) -> EventResult:
     """Node 1 hears the promise that makes it leader."""
     return Moment.first(bounds, 1).campaign().moment.receive(2, Promise(Ballot(1, 1), 0, None))
 

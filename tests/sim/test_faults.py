@@ -14,7 +14,7 @@ from benmo.paxos.messages import Message, Prepare
 from benmo.paxos.types import Ballot, NodeId, Tenure
 from benmo.sim.draw import draw_plan
 from benmo.sim.faults import happen
-from benmo.sim.happenings import SENDER, Crash, Cut, Happening, Jump, Mute, Pause, Pay, Sever
+from benmo.sim.happenings import SENDER, Crash, Cut, Happening, Jump, Mute, Pause, Sever, UserPays
 from benmo.sim.machine import CLUSTER, Turn
 from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
@@ -65,7 +65,7 @@ class Small:
 
     def pay(self, node: NodeId, credit: NodeId, amount: int = 1, key: str = "") -> None:
         keys = (key,) if key else ()
-        self.happen(Pay(self.world.now, node, ((credit, amount),), keys=keys))
+        self.happen(UserPays(self.world.now, node, ((credit, amount),), keys=keys))
 
     def receive(self, node: NodeId, sender: NodeId, message: Message) -> None:
         self.world.happen(self.machines[node], Received(sender, message))

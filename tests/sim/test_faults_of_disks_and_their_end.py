@@ -9,7 +9,7 @@ from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.faults import calm, survivors_of
 from benmo.sim.happenings import (
     SENDER,
-    Damage,
+    DamageDisk,
     FailDisk,
     FillDisk,
     Happening,
@@ -59,7 +59,7 @@ def test_a_node_that_finds_a_bit_turned_over_stops_for_good(where: float) -> Non
     small.wait(2.0)
     small.happen(a_crash(2, down_s=1.0))
     small.wait(2.0)
-    small.happen(Damage(0.0, 2, False, where, False))
+    small.happen(DamageDisk(0.0, 2, False, where, False))
     assert small.is_alive(2), "it doesn't look at its files while it runs"
     small.happen(a_crash(2, down_s=1.0))
     small.wait(60.0)
@@ -70,7 +70,7 @@ def test_a_node_that_finds_a_bit_turned_over_stops_for_good(where: float) -> Non
 
 def test_a_node_that_loses_its_disk_stops_for_good() -> None:
     small = Small()
-    small.happen(Damage(0.0, 2, True, 0.0, False))
+    small.happen(DamageDisk(0.0, 2, True, 0.0, False))
     assert not small.is_alive(2)
     small.wait(60.0)
     assert small.machines[2].disk.names() == []
@@ -140,7 +140,7 @@ def test_those_who_are_left_behind_are_cut_off_or_down_for_good() -> None:
 def test_whoever_isnt_lost_takes_the_place_of_a_survivor_that_is() -> None:
     small = Small(survivors=(1, 2))
     assert survivors_of(small.world) == (1, 2)
-    small.happen(Damage(0.0, 2, True, 0.0, False))
+    small.happen(DamageDisk(0.0, 2, True, 0.0, False))
     assert survivors_of(small.world) == (1, 3)
     calm(small.world)
     small.pay(1, 3)

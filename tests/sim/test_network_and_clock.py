@@ -12,7 +12,7 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Decide, Forward, Heartbeat, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.clock import NodeClock
-from benmo.sim.network import Network, Wire
+from benmo.sim.network import Network, WireCache
 from benmo.sim.plan import CALM, Weather
 
 NODES = (1, 2, 3)
@@ -240,7 +240,7 @@ def _messages() -> list[Message]:
 
 
 def test_messages_cross_the_wire_as_bytes_and_unchanged() -> None:
-    wire = Wire()
+    wire = WireCache()
     for message in _messages():
         data = wire.encode(message)
         assert isinstance(data, bytes)
@@ -248,7 +248,7 @@ def test_messages_cross_the_wire_as_bytes_and_unchanged() -> None:
 
 
 def test_what_the_wire_remembers_belongs_to_the_very_message_or_bytes() -> None:
-    wire = Wire()
+    wire = WireCache()
     chance = Random(1)
     messages: list[Callable[[], Message]] = [lambda: Prepare(BALLOT), lambda: Heartbeat(3, BALLOT)]
     for round_ in range(1, 2500):

@@ -10,10 +10,9 @@ import pytest
 from benmo.ledger.payment_keys import KeyUse, MemoryKeyIndex
 from benmo.paxos.messages import Confirm, Heartbeat
 from benmo.paxos.types import GENESIS_HASH, Ballot, Tenure
-from benmo.sim.checkers import Violation
 from benmo.sim.disk import PowerCut
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import Ask, Happening, Hurry, Mute, Pay
+from benmo.sim.happenings import Happening, Mute, UserAsks, UserHurries, UserPays
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.machine import Fuse
 from benmo.sim.network import Network
@@ -21,6 +20,7 @@ from benmo.sim.plan import CALM, Weather
 from benmo.sim.planted import plant
 from benmo.sim.run import run
 from benmo.sim.shrink import size_of
+from benmo.sim.violation import Violation
 from tests.sim.test_faults import Small, a_crash, a_cut
 
 HASH = "a" * 64
@@ -45,7 +45,7 @@ ALL, ONE_BACK, NOTHING, FOREIGN = (0.99,), (0.5, 0.3, 0.5), (0.7,), (0.8,)
 
 def _keyed() -> Small:
     """A happening with a key makes an index that counts as something in which a node may die."""
-    pay = Pay(1000.0, 1, ((2, 1),), keys=("z",))
+    pay = UserPays(1000.0, 1, ((2, 1),), keys=("z",))
     return Small(happenings=(pay,))
 
 
@@ -188,7 +188,7 @@ def test_a_question_is_answered_by_a_quorum() -> None:
     small = Small()
     small.pay(1, 2)
     small.wait(2.0)
-    small.happen(Ask(0.0, 3))
+    small.happen(UserAsks(0.0, 3))
     small.wait(0.1)
     assert small.has_line("= 3 is told that the chain may be at 1")
     assert small.world.counts["questions answered"] == small.world.counts["questions asked"] == 1
@@ -197,7 +197,7 @@ def test_a_question_is_answered_by_a_quorum() -> None:
 def test_a_question_in_a_minority_is_not_answered() -> None:
     small = Small()
     small.happen(a_cut((1, 2), (1, 3), (2, 1), (3, 1), period_s=100.0))
-    small.happen(Ask(0.0, 1))
+    small.happen(UserAsks(0.0, 1))
     small.wait(20.0)
     assert small.world.counts["questions asked"] == 1
     assert small.world.counts["questions answered"] == 0
@@ -206,14 +206,14 @@ def test_a_question_in_a_minority_is_not_answered() -> None:
 def test_nobody_asks_a_node_that_is_down() -> None:
     small = Small()
     small.happen(a_crash(3, down_s=50.0))
-    small.happen(Ask(0.0, 3))
+    small.happen(UserAsks(0.0, 3))
     small.wait(1.0)
     assert small.world.counts["questions asked"] == 0
 
 
 def test_a_question_may_come_at_the_very_moment_of_a_message() -> None:
     small = Small()
-    small.happen(Ask(0.0, 3, "Decide"))
+    small.happen(UserAsks(0.0, 3, "Decide"))
     small.wait(1.0)
     assert small.world.counts["questions asked"] == 0
     small.pay(1, 2)
@@ -232,7 +232,7 @@ def test_what_was_accepted_and_not_decided_may_be_the_chains_end() -> None:
     small.pay(1, 2)
     small.wait(0.3)
     assert small.heights() == [0, 0, 0]
-    small.happen(Ask(0.0, 3))
+    small.happen(UserAsks(0.0, 3))
     small.wait(0.05)
     assert small.has_line("= 3 is told that the chain may be at 1")
 
@@ -240,7 +240,7 @@ def test_what_was_accepted_and_not_decided_may_be_the_chains_end() -> None:
 def test_after_the_end_of_all_faults_each_survivor_is_asked() -> None:
     plan = draw_plan(0, 3, Tenure.BLOCK)
     calm_plan = replace(
-        plan, faults_s=1.0, weather=CALM, survivors=(1, 2), happenings=(Ask(0.5, 3),)
+        plan, faults_s=1.0, weather=CALM, survivors=(1, 2), happenings=(UserAsks(0.5, 3),)
     )
     outcome = run(calm_plan)
     assert outcome.violation is None
@@ -257,7 +257,7 @@ def test_questions_leave_all_else_as_it_would_be() -> None:
         assert asked.arrivals(1, 2, heartbeat, float(now)) == expected
 
 
-# Hurry.
+# UserHurries.
 
 
 def test_whoever_hurries_a_node_makes_it_campaign_at_once() -> None:
@@ -265,14 +265,14 @@ def test_whoever_hurries_a_node_makes_it_campaign_at_once() -> None:
     small.pay(1, 2)
     small.wait(5.0)
     assert small.heights() == [0, 0, 0]
-    small.happen(Hurry(0.0, 1))
+    small.happen(UserHurries(0.0, 1))
     small.wait(1.0)
     assert small.heights() == [1, 1, 1]
 
 
 def test_a_node_without_a_reason_to_campaign_is_not_hurried() -> None:
     small = Small()
-    small.happen(Hurry(0.0, 1))
+    small.happen(UserHurries(0.0, 1))
     small.wait(5.0)
     assert "Prepare" not in small.lines.getvalue()
 
@@ -283,8 +283,8 @@ PLANS = [draw_plan(seed, 5, Tenure.STABLE) for seed in range(200)]
 
 
 def _is_request(happening: Happening) -> bool:
-    return isinstance(happening, Ask | Hurry) or (
-        isinstance(happening, Pay) and bool(happening.keys)
+    return isinstance(happening, UserAsks | UserHurries) or (
+        isinstance(happening, UserPays) and bool(happening.keys)
     )
 
 
@@ -304,7 +304,7 @@ def test_payments_under_keys_are_asked_for_again_and_some_are_altered() -> None:
     plan = max(PLANS, key=lambda plan: sum(map(_is_request, plan.happenings)) * plan.has_keys)
     asked: dict[tuple[int, str], list[object]] = {}
     for each in plan.happenings:
-        if isinstance(each, Pay):
+        if isinstance(each, UserPays):
             columns = zip(each.payments, each.memos, each.keys, strict=False)
             for payment, memo, key in columns:
                 asked.setdefault((each.node, key), []).append((payment, memo))
@@ -318,7 +318,7 @@ def test_memos_are_long_and_of_all_kinds() -> None:
         memo
         for plan in PLANS
         for each in plan.happenings
-        if isinstance(each, Pay)
+        if isinstance(each, UserPays)
         for memo in each.memos
     }
     assert any(len(memo) == 140 and len(memo.encode()) == 560 for memo in memos)
@@ -326,15 +326,15 @@ def test_memos_are_long_and_of_all_kinds() -> None:
 
 
 def test_questions_count_as_such_when_a_run_is_cut_down() -> None:
-    plan = replace(PLANS[0], weather=CALM, happenings=(Ask(1.0, 1), Hurry(1.0, 2)))
+    plan = replace(PLANS[0], weather=CALM, happenings=(UserAsks(1.0, 1), UserHurries(1.0, 2)))
     assert str(size_of(plan)) == "5 nodes, 1 fault, 0 transfers, 1 question"
 
 
 def test_happenings_say_what_they_are() -> None:
-    assert str(Pay(0.0, 1, ((2, 5),), ("",), ("a",))) == (
+    assert str(UserPays(0.0, 1, ((2, 5),), ("",), ("a",))) == (
         "at node 1 somebody pays 5 to 2, under the keys 'a'"
     )
-    assert str(Ask(0.0, 1, "Decide")) == (
+    assert str(UserAsks(0.0, 1, "Decide")) == (
         "at node 1 somebody asks how far the chain may be, at the next Decide of any node"
     )
-    assert str(Hurry(0.0, 2)) == "at node 2 somebody hurries"
+    assert str(UserHurries(0.0, 2)) == "at node 2 somebody hurries"

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from benmo.paxos.types import Tenure
 from benmo.sim.command import simulate
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import Damage, Happening, Pay
+from benmo.sim.happenings import DamageDisk, Happening, UserPays
 from benmo.sim.planted import PLANTED, plant
-from benmo.sim.run import Outcome, run
+from benmo.sim.run import RunResult, run
 from benmo.sim.seeds import Study, run_seeds
 from benmo.sim.shrink import Cutting, cut, numbers, numbers_of, shrink, size_of
 from benmo.sim.trace import Trace
@@ -141,7 +141,7 @@ def test_what_was_planted_is_gone_afterwards() -> None:
     assert _text(run(STUDY.plan(0))) == _text(before)
 
 
-def _text(outcome: Outcome) -> str:
+def _text(outcome: RunResult) -> str:
     return "\n".join([*outcome.last_steps, str(outcome.violation), str(outcome.counts)])
 
 
@@ -256,7 +256,7 @@ def test_a_run_that_needs_a_fault_keeps_it() -> None:
             outcome for seed in range(80) if (outcome := run(STUDY.plan(seed))).violation
         )
         _, smallest = shrink(outcome)
-    damages = [each for each in smallest.plan.happenings if isinstance(each, Damage)]
+    damages = [each for each in smallest.plan.happenings if isinstance(each, DamageDisk)]
     assert len(damages) == 1
     assert len(smallest.plan.happenings) <= 5
 
@@ -281,7 +281,7 @@ def test_plans_for_fewer_nodes_are_alike() -> None:
     five, three = draw_plan(7, 5, Tenure.BLOCK), draw_plan(7, 3, Tenure.BLOCK)
     assert [type(each) for each in five.happenings] == [type(each) for each in three.happenings]
     assert [each.at for each in five.happenings] == [each.at for each in three.happenings]
-    assert any(isinstance(each, Pay) for each in three.happenings)
+    assert any(isinstance(each, UserPays) for each in three.happenings)
     assert five.weather == three.weather
 
 

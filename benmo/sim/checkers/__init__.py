@@ -1,13 +1,15 @@
-"""What must hold in every run. One file each, told of every step.
+"""The checkers: what must hold in every run, checked at every step, in one file each.
+
+May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begin with `checker.py`.
 
 | checker | what it holds |
 | --- | --- |
 | agreement | of any two chains, one is a prefix of the other, at every moment |
 | one value | one block per slot and ballot |
-| promises | what an acceptor told others binds it, across crashes too |
+| promises | what an acceptor said to others binds it, across crashes too |
 | durable answers | a block shown as decided is on the disks of a quorum at that moment |
 | exactly once | what was ordered is paid at most once; what was refused, never |
-| keys | under one key, a node pays once; a retry is told what became of it |
+| keys | under one key, a node pays once; a retry is answered with what became of it |
 | refusals | every order is answered; what is queued is never refused |
 | money | the sum is constant, no balance is below zero, all nodes reckon alike |
 | order | each node's transfers are decided in their order, without a gap |
@@ -18,8 +20,8 @@
 | linearizable | a confirmed height misses nothing that was decided before the question |
 | liveness | a majority without faults decides all that it has queued |
 
-Besides these, the world itself stops at any exception of the product's (`program`), at damage that
-nobody did (`damage`), and at messages that never end (`chatter`).
+Besides, the world itself stops at any exception of the product's (`program`) and at damage that
+nobody did (`damage`), the agenda at messages that never end (`chatter`).
 """
 
 from __future__ import annotations
@@ -31,16 +33,16 @@ from typing import Any
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.bounded import Bounded
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
-from benmo.sim.checkers.keys import Keys
+from benmo.sim.checkers.keys import KeyedPayments
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.checkers.liveness import Liveness
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
-from benmo.sim.checkers.order import Order
+from benmo.sim.checkers.order import TransferOrder
 from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
@@ -48,17 +50,17 @@ from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import State
 
-__all__ = ["NAMES", "Checker", "Facts", "Violation", "Watchers"]
+__all__ = ["NAMES", "Checker", "Facts", "Watchers"]
 
 _OTHERS: tuple[type[Checker], ...] = (
     OneValue,
     Promises,
     DurableAnswers,
     ExactlyOnce,
-    Keys,
+    KeyedPayments,
     Refusals,
     Money,
-    Order,
+    TransferOrder,
     HashChain,
     Replay,
     Bounded,
@@ -66,11 +68,11 @@ _OTHERS: tuple[type[Checker], ...] = (
 )
 
 NAMES = (Agreement.name, *(kind.name for kind in _OTHERS), Linearizable.name, Liveness.name)
-"""The checkers by name, as violations show them."""
+"""The names of the checkers, as violations show them."""
 
 
 class Watchers:
-    """All checkers of a run; each is told only of what it overrides."""
+    """All checkers of a run. Each call goes to those that override the method."""
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         self.agreement = Agreement(facts, machines)
@@ -80,52 +82,52 @@ class Watchers:
         last = (self.linearizable, self.liveness)
         self._checkers: list[Checker] = [self.agreement, *others, *last]
         self._shown = 0
-        self.on_death = self._telling("on_death")
-        self.on_submitted = self._telling("on_submitted")
-        self.on_asked = self._telling("on_asked")
-        self.on_sent = self._telling("on_sent")
-        self.at_end = self._telling("at_end")
-        self._on_start = self._telling("on_start")
-        self._on_decided = self._telling("on_decided")
-        self._on_turn = self._telling("on_turn")
-        self.after_turn = self._telling("after_turn")
+        self.on_death = self._to_all("on_death")
+        self.on_submitted = self._to_all("on_submitted")
+        self.on_asked = self._to_all("on_asked")
+        self.on_sent = self._to_all("on_sent")
+        self.at_end = self._to_all("at_end")
+        self._on_start = self._to_all("on_start")
+        self._on_decided = self._to_all("on_decided")
+        self._on_turn = self._to_all("on_turn")
+        self.after_turn = self._to_all("after_turn")
 
     def on_start(self, machine: Machine, state: State) -> None:
         self._on_start(machine, state)
-        self._tell_decided(machine)
+        self._pass_decided(machine)
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
-        """What is decided is told first: others look at a turn in the light of that."""
+        """Pass a turn on, after the decisions that it shows: checkers need these first."""
         self.agreement.on_turn(machine, turn)
-        self._tell_decided(machine)
+        self._pass_decided(machine)
         self._on_turn(machine, turn)
 
     def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """What is missing until these nodes have done all that they must; empty if nothing is."""
+        """Say what these nodes must still do; empty if nothing."""
         return self.liveness.why_not(survivors) or self.linearizable.why_not(survivors)
 
-    def _tell_decided(self, machine: Machine) -> None:
+    def _pass_decided(self, machine: Machine) -> None:
         for applied in self.agreement.chain[self._shown :]:
             self._shown += 1
             self._on_decided(machine, applied)
 
     def counts(self) -> Counter[str]:
-        """How much was decided."""
+        """Count decided blocks and transfers."""
         decided = {
             "blocks decided": len(self.agreement.chain),
             "transfers decided": self.liveness.decided,
         }
         return Counter(decided)
 
-    def _telling(self, what: str) -> Callable[..., None]:
-        told = [
-            getattr(checker, what)
+    def _to_all(self, name: str) -> Callable[..., None]:
+        methods = [
+            getattr(checker, name)
             for checker in self._checkers
-            if getattr(type(checker), what) is not getattr(Checker, what)
+            if getattr(type(checker), name) is not getattr(Checker, name)
         ]
 
-        def tell(*arguments: Any) -> None:
-            for each in told:
-                each(*arguments)
+        def call_all(*arguments: Any) -> None:
+            for method in methods:
+                method(*arguments)
 
-        return tell
+        return call_all

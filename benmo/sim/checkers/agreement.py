@@ -1,7 +1,7 @@
 """Promise 3: of any two nodes' chains, one is a prefix of the other, always.
 
-A chain is what its head's hash says, since each block contains the one before. So it is enough to
-know the one chain that somebody first saw, and to compare heads.
+The hash of a chain's head stands for the chain, since each block contains the hash of the one
+before. So it is enough to know the one chain that was first seen, and to compare heads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Agreement(Checker):
         self._heads = [GENESIS_HASH]
 
     def on_start(self, machine: Machine, state: State) -> None:
-        """A node that died before it could show a decision finds it again."""
+        """Take in decisions that a node found on its disk: it died before it could show them."""
         assert machine.storage is not None
         while len(self.chain) < state.ledger.height:
             (applied, *_) = machine.storage.read(len(self.chain) + 1, 1)

@@ -1,4 +1,4 @@
-"""What a node keeps is bounded: its journal, its queue, and what it holds for others."""
+"""A node's journal, its queue, and what it keeps for others stay within their limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Bounded(Checker):
         assert machine.engine is not None and machine.storage is not None
         node, engine = machine.node, machine.engine
         length = machine.storage.journal_bytes
-        # A journal begins with its first line, so its limit is at least that.
+        # The first line is in every journal, and may alone exceed the limit.
         self.require(
             length <= max(self.facts.journal_bytes_max, 200),
             f"node {node}'s journal has {length} bytes after a turn",

@@ -1,4 +1,4 @@
-"""What a checker is: it is told of every step, and says what is wrong."""
+"""The base class of the checkers: its methods are called at every step."""
 
 from __future__ import annotations
 
@@ -11,21 +11,13 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
+from benmo.sim.violation import Violation
 from benmo.storage.journal import State
-
-
-class Violation(Exception):
-    """A promise is broken: which checker found it, and how, in one sentence."""
-
-    def __init__(self, checker: str, sentence: str) -> None:
-        super().__init__(f"{checker}: {sentence}")
-        self.checker = checker
-        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a checker must know of the cluster."""
+    """The facts of the cluster that checkers need."""
 
     nodes: tuple[NodeId, ...]
     quorum: int
@@ -33,14 +25,14 @@ class Facts:
     log_limit: int
     journal_bytes_max: int
     rogues: frozenset[NodeId]
-    """The nodes that forward what they never queued."""
+    """The nodes that forward what they have never queued."""
 
 
 Machines = Mapping[NodeId, Machine]
 
 
 class Checker:
-    """Overrides what it wants to be told of. `machines` are to be looked at, never touched."""
+    """One checker: overrides the steps that it checks, and never changes `machines`."""
 
     name: ClassVar[str]
 
@@ -49,7 +41,7 @@ class Checker:
         self.machines = machines
 
     def on_start(self, machine: Machine, state: State) -> None:
-        """A process started and has found this on its disk."""
+        """A process started, and recovered this state from its disk."""
 
     def on_death(self, machine: Machine) -> None:
         """A process ended."""
@@ -58,19 +50,19 @@ class Checker:
         """Somebody at a node wants to pay; no answer yet."""
 
     def on_asked(self, machine: Machine, event: ReadRequested) -> None:
-        """A node's engine is just going to be asked how far the chain may be."""
+        """A node's engine is about to be asked how far the chain may be."""
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         """A message leaves a node."""
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
-        """A slot is decided, as far as any node ever showed: once for each, in their order."""
+        """A node is the first to show that a slot is decided; slots come in their order."""
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
-        """A turn's answers are shown; what nobody waits for isn't written yet."""
+        """A turn's answers are shown; lines for which nobody waits aren't written yet."""
 
     def after_turn(self, machine: Machine, turn: Turn) -> None:
-        """A turn came to its end, and all that it led to is written."""
+        """A turn is over, and all its lines are written."""
 
     def at_end(self, survivors: tuple[NodeId, ...]) -> None:
         """The run is over; these nodes had no faults for a while."""

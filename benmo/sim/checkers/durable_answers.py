@@ -1,8 +1,8 @@
-"""Promise 1: when `decided` is shown, the block is on the disks of a quorum, whatever power cuts;
-and what is answered as queued is on the node's own.
+"""Promise 1: a block shown as decided is on the disks of a quorum; a transfer answered as queued is
+on the node's own. No power cut can take them away.
 
-A disk counts if the block's very bytes are where no power cut can take them away. One that the
-simulation itself has damaged gets the benefit of the doubt.
+A disk counts if the block's very bytes are where no power cut can lose them. A disk that the
+simulation itself has damaged counts, too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DurableAnswers(Checker):
                 self._require_queued(machine, admission.run)
 
     def _require_queued(self, machine: Machine, run: Run) -> None:
-        """Its line is there; or a checkpoint of the same turn has it, together with others."""
+        """Require the run's line, or a checkpoint of the same turn that has it among others."""
         if machine.disk.surely_holds(to_json(run).encode()):
             return
         self.require(

@@ -1,6 +1,6 @@
 """Promise 2: what a user orders is paid at most once, and nothing is paid that nobody ordered.
 
-Counted by what was ordered, not by id: an order that got two ids would be paid twice. An order
+Orders are counted by content, not by id: an order that got two ids would be paid twice. An order
 that has no answer yet, or whose node died before it answered, may be paid.
 """
 
@@ -14,7 +14,7 @@ from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
 
-Order = tuple[NodeId, NodeId, int]
+_Movement = tuple[NodeId, NodeId, int]
 """Debit node, credit node, amount."""
 
 
@@ -25,7 +25,7 @@ class ExactlyOnce(Checker):
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
-        self._may_be_paid: Counter[Order] = Counter()
+        self._may_be_paid: Counter[_Movement] = Counter()
         self._open: dict[int, Submitted] = {}
         self._paid: set[str] = set()
 
@@ -61,6 +61,6 @@ class ExactlyOnce(Checker):
             )
 
 
-def _orders(node: NodeId, event: Submitted) -> list[Order]:
+def _orders(node: NodeId, event: Submitted) -> list[_Movement]:
     columns = zip(event.payments.credit, event.payments.amount, strict=True)
     return [(node, credit, amount) for credit, amount in columns]

@@ -7,12 +7,13 @@ import hashlib
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import AppliedBlock, Block, decode_block
 from benmo.paxos.types import GENESIS_HASH
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine
+from benmo.sim.violation import Violation
 
 
 class HashChain(Checker):
-    """Takes each decided block apart once, from its bytes."""
+    """Decodes each decided block once, from its bytes."""
 
     name = "hash chain"
 

@@ -1,7 +1,7 @@
-"""Under one key a node pays once, as long as the chain lasts; a retry is told what became of it.
+"""Under one key a node pays once, as long as the chain lasts; a retry gets the true outcome.
 
-What a node's answer says of a transfer that it knows by its key is held against the queue and the
-chain. In the end every key of the chain is asked for once more.
+A node's answer about a transfer that it knows by its key is compared with the queue and the chain.
+At the end every key of the chain is looked up once more.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Transfer
 from benmo.paxos.types import NodeId
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn, submitted
+from benmo.sim.violation import Violation
 
 _Key = tuple[NodeId, str]
 
 
-class Keys(Checker):
-    """Knows what each key of each node stands for, as far as anybody was told, and its outcome."""
+class KeyedPayments(Checker):
+    """Knows the transfer of each key of each node, as far as answers showed it, and its outcome."""
 
     name = "keys"
 
@@ -67,7 +68,7 @@ class Keys(Checker):
                 self._used[machine.node, transfer.key] = transfer
 
     def _require_refusable(self, machine: Machine, wanted: list[Transfer], reason: str) -> None:
-        """All that is asked for once more, and was queued before, is not refused."""
+        """Require that a request isn't refused if all of it was queued before."""
         same = [self._is_retry(machine.node, transfer) for transfer in wanted]
         self.require(
             not all(same), f"node {machine.node} refuses to know {_key(wanted[0])}: {reason}"
@@ -128,6 +129,6 @@ def _key(transfer: Transfer) -> str:
 
 
 def _waits(machine: Machine, turn: Turn, transfer: Transfer) -> bool:
-    """At the end of a turn, or it was decided in this very turn."""
+    """Whether a transfer is in the queue after the turn, or was decided in this very turn."""
     decided = [each for applied in turn.report.applied for each in applied.block.transfers()]
     return transfer in machine.queue.transfers() or transfer in decided

@@ -1,8 +1,8 @@
 """A confirmed height misses nothing: a read at that height is linearizable.
 
-When a question comes to a node's engine, nodes have applied blocks, and have told others of them.
-The answer's height is at least the slot of each of these. After all faults a question is answered,
-and the node reaches the height that it was told.
+When a question comes to a node's engine, nodes have applied some blocks, and sent word of some. The
+answer's height must be at least the slot of each of these. After all faults a question must be
+answered, and the node must reach the height in the answer.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class Linearizable(Checker):
         super().__init__(facts, machines)
         self._shown = 0
         self._asked: dict[int, tuple[NodeId, int]] = {}
-        """By ticket: who was asked, and what had been shown."""
+        """By ticket: the node that was asked, and the highest slot shown until then."""
         self._expected: dict[int, NodeId] = {}
         self._answered: dict[int, int] = {}
 
     def expect(self, ticket: int, node: NodeId) -> None:
-        """All faults have ended: the question under this ticket must be answered."""
+        """Require an answer to the question under this ticket: all faults have ended."""
         self._expected[ticket] = node
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         self._shown = max(self._shown, applied.block.slot)
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
-        """A node that dies in the middle of a turn has shown what it told others."""
+        """Note what a message shows: its sender may die before the turn's end."""
         match message:
             case Decide(slot, _, _):
                 self._shown = max(self._shown, slot)
@@ -49,7 +49,7 @@ class Linearizable(Checker):
         self._asked[event.ticket] = (machine.node, self._shown)
 
     def on_death(self, machine: Machine) -> None:
-        """Nobody waits any more for what a node that died was asked."""
+        """Forget the questions to a node that died: nobody waits for their answers."""
         self._asked = {
             ticket: asked for ticket, asked in self._asked.items() if asked[0] != machine.node
         }
@@ -66,7 +66,7 @@ class Linearizable(Checker):
             self._answered[confirmation.ticket] = confirmation.height
 
     def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """What is missing until these nodes have all answers; empty if nothing is."""
+        """Say which answer these nodes still lack; empty if none."""
         for ticket, node in self._expected.items():
             engine = self.machines[node].engine
             if node not in survivors or engine is None:

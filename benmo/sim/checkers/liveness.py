@@ -1,4 +1,4 @@
-"""Promise 7: with a majority up and connected, all that is queued there is decided in time."""
+"""Promise 7: all that is queued at a connected majority is decided in time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benmo.sim.machine import Machine, Turn
 
 
 class Liveness(Checker):
-    """Knows what every node has queued, and what was decided."""
+    """Knows what every node has queued, and which of it is decided."""
 
     name = "liveness"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
         self.decided = 0
-        """How many transfers were applied."""
+        """The number of transfers that were applied."""
         self._queued: dict[NodeId, set[str]] = {node: set() for node in facts.nodes}
         self._unanswered: dict[int, NodeId] = {}
 
@@ -25,7 +25,7 @@ class Liveness(Checker):
         self._unanswered[event.ticket] = machine.node
 
     def on_death(self, machine: Machine) -> None:
-        """Whoever asked a node that died never gets an answer, and knows that."""
+        """Forget the requests to a node that died: their users know that no answer will come."""
         self._unanswered = {
             ticket: node for ticket, node in self._unanswered.items() if node != machine.node
         }
@@ -44,7 +44,7 @@ class Liveness(Checker):
                 self._queued[transfer.debit_node].discard(transfer.id)
 
     def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """What is missing until all is decided at these nodes; empty if nothing is."""
+        """Say what isn't decided yet at these nodes; empty if everything is."""
         heights = {}
         for node in survivors:
             engine = self.machines[node].engine

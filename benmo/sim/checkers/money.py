@@ -1,6 +1,6 @@
 """Promise 5: the sum is constant, and no balance goes below zero.
 
-Balances are reckoned here once more, from the blocks alone, transfer by transfer.
+The checker computes balances itself, from the blocks alone, transfer by transfer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from benmo.sim.machine import Machine, Turn
 
 
 class Money(Checker):
-    """The balances after each slot."""
+    """Knows the balances after each slot."""
 
     name = "money"
 

@@ -9,7 +9,7 @@ from benmo.sim.machine import Machine
 
 
 class OneValue(Checker):
-    """Hears every message that names a block."""
+    """Looks at every message that names a block."""
 
     name = "one value"
 

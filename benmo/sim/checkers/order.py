@@ -7,7 +7,7 @@ from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine
 
 
-class Order(Checker):
+class TransferOrder(Checker):
     """Knows the number of each node's last decided transfer."""
 
     name = "order"

@@ -1,7 +1,7 @@
-"""What a node told others of its acceptor binds it: over any crash, whatever its disk lost.
+"""What an acceptor said to others binds its node: over any crash, whatever its disk lost.
 
-A promise never goes back. What was accepted stays, until a higher ballot's takes its place or the
-slot is decided.
+A promise never goes back. An accepted block stays until a block of a higher ballot takes its place
+or the slot is decided.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benmo.storage.journal import State
 
 
 class Promises(Checker):
-    """Holds each node's acceptor against what left the node."""
+    """Compares each node's acceptor with the messages that left the node."""
 
     name = "promises"
 

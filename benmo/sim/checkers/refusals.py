@@ -1,7 +1,7 @@
 """Promise 4: `refused` is for ever, and what a node has queued is never refused.
 
-A node queues only what its balance covers, counting what waits before it; so a block's own
-transfers are applied, or skipped as doubled.
+A node queues a transfer only if its balance covers that and all that waits before it; so the
+transfers in a block are applied, or skipped as doubled.
 """
 
 from __future__ import annotations

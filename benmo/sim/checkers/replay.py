@@ -1,6 +1,7 @@
-"""A node's state is what a fresh replay of its files would lead to.
+"""A node's state is that to which a fresh replay of its files would lead.
 
-Looked at every few turns, whichever node's, since it takes reading all its files; and at the end.
+The check reads all files of a node: it is made every few turns, for the node whose turn it is, and
+at the end.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from benmo.errors import StateError
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable, NodeId
-from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
+from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.sim.violation import Violation
 from benmo.storage.journal import State
 from benmo.storage.node_storage import Storage
 
@@ -21,7 +23,7 @@ _EVERY_TURNS = 32
 
 
 class Replay(Checker):
-    """Opens a copy of the disk, as the next start would."""
+    """Opens a copy of a node's disk, as the next start would."""
 
     name = "replay"
 

@@ -1,4 +1,4 @@
-"""Whoever asks with too low a ballot is told the higher one: a refusal is never silent."""
+"""A request with too low a ballot is answered with the higher one: no refusal is silent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benmo.storage.journal import State
 
 
 class ToldRefusals(Checker):
-    """Compares what came below a node's promise with the nacks that left in the same turn."""
+    """Compares requests below a node's promise with the nacks that left in the same turn."""
 
     name = "told refusals"
 

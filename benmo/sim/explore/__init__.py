@@ -1,6 +1,9 @@
 """Every order of deliveries, losses and crashes of a small system, on the production code.
 
-`search` is the search and the theory of it; `system` the tables that make it fast; `node` one node
-as a pure function; `parts` the production parts within bounds; `snapshot` copies and identities of
-live objects; `path` the way to a violation as lines; `command` is `benmo explore`.
+May import what `benmo.sim` may, and of it `disk.py`, `trace.py`, `violation.py` and `planted`.
+
+Begin with `search.py`, the search and its theory. `system.py` are the tables that make it fast;
+`node.py` is one node as a pure function; `parts.py` the production parts within bounds;
+`snapshot.py` copies and identities of live objects; `path.py` the way to a violation as lines;
+`command.py` is `benmo explore`.
 """

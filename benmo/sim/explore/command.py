@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from time import perf_counter
 
 import click
 
 from benmo.paxos.types import Tenure
 from benmo.sim.explore.parts import Bounds
-from benmo.sim.explore.path import events_of, lines_of
-from benmo.sim.explore.search import Result, Search, Watcher
+from benmo.sim.explore.path import lines_of, steps_of
+from benmo.sim.explore.search import Search, SearchResult, Watcher
 from benmo.sim.explore.system import System
+from benmo.sim.planted import PLANTED
+from benmo.sim.seeds import planted
 
 _VIOLATION = 1
 _NOT_THE_WHOLE = 3
@@ -36,7 +38,7 @@ _REFRESH_PER_SECOND = 4
     default=1,
     show_default=True,
     type=click.IntRange(0, 9),
-    help="How often a node crashes and restarts, all nodes together.",
+    help="How often nodes crash and restart, all together.",
 )
 @click.option(
     "--campaigns",
@@ -57,8 +59,13 @@ _REFRESH_PER_SECOND = 4
     show_default=True,
     help="Whether nodes forward their queues to a stable leader.",
 )
-@click.option("--states-max", type=click.IntRange(1), help="Stop after so many states.")
-@click.option("--plant", metavar="BUG", help="Plant a known mistake, and see whether it is found.")
+@click.option("--states-max", type=click.IntRange(1), help="Stop after this many states.")
+@click.option(
+    "--plant",
+    type=click.Choice(list(PLANTED)),
+    metavar="BUG",
+    help="Plant a known mistake, and see whether it is found.",
+)
 def explore(
     nodes: int,
     leaders: int,
@@ -72,16 +79,16 @@ def explore(
 ) -> None:
     """Try every order of deliveries, losses and crashes of a small system.
 
-    The production code runs, on disks in memory. Messages are lost, doubled, delayed and
-    reordered at will. Shows a shortest way to what is wrong, if anything is, and leaves with
-    status 1 then, and with 3 if it stopped before the end.
+    The production code runs on disks in memory; messages are lost, doubled, delayed and reordered
+    at will. If anything is wrong, a shortest way to it is shown, and the exit status is 1. It is 3
+    if the search stopped before its end.
     """
     if nodes % 2 == 0:
         raise click.BadParameter("an odd number, please", param_hint="--nodes")
     if leaders > nodes:
         raise click.BadParameter("no more than there are nodes, please", param_hint="--leaders")
     bounds = Bounds(nodes, leaders, slots, crashes, campaigns, Tenure(tenure), forwarding)
-    with _planted(plant):
+    with planted(plant):
         try:
             sys.exit(_run(bounds, states_max, plant is not None))
         except KeyboardInterrupt:
@@ -90,24 +97,24 @@ def explore(
 
 
 def _run(bounds: Bounds, states_max: int | None, is_planted: bool) -> int:
-    """The exit status."""
+    """Search, show the result, and return the exit status."""
     started_at = perf_counter()
     system = System(bounds)
     search = Search(system)
     with _progress(states_max) as watcher:
         result = search.run(states_max, watcher)
-    if result.found is not None:
-        events = events_of(system, search, result.found)
-        click.echo("\n".join(lines_of(events, result.found.violation)))
+    if result.counterexample is not None:
+        steps = steps_of(system, search, result.counterexample)
+        click.echo("\n".join(lines_of(steps, result.counterexample.violation)))
     click.echo(_summary(bounds, result, perf_counter() - started_at))
-    if is_planted and result.found is None:
+    if is_planted and result.counterexample is None:
         click.echo(_PARTLY_SEEN)
-    if result.found is not None:
+    if result.counterexample is not None:
         return _VIOLATION
     return 0 if result.is_whole else _NOT_THE_WHOLE
 
 
-def _summary(bounds: Bounds, result: Result, seconds: float) -> str:
+def _summary(bounds: Bounds, result: SearchResult, seconds: float) -> str:
     counted = [
         (bounds.nodes, "node", "nodes"),
         (bounds.leaders, "leader", "leaders"),
@@ -120,8 +127,8 @@ def _summary(bounds: Bounds, result: Result, seconds: float) -> str:
     return f"{', '.join(parts)}, {seconds:.1f} seconds: {_verdict(result)}"
 
 
-def _verdict(result: Result) -> str:
-    if result.found is not None:
+def _verdict(result: SearchResult) -> str:
+    if result.counterexample is not None:
         return f"a violation after {result.depth} events"
     if result.is_whole:
         return "no violation"
@@ -134,30 +141,16 @@ _PARTLY_SEEN = (
 )
 
 
-def _planted(name: str | None) -> AbstractContextManager[object]:
-    if name is None:
-        return nullcontext()
-    from benmo.sim.planted import PLANTED, plant  # noqa: PLC0415 - only who plants needs it
-
-    if name not in PLANTED:
-        raise click.BadParameter(f"one of {', '.join(PLANTED)}", param_hint="--plant")
-    return plant(name)
-
-
 @contextmanager
 def _progress(states_max: int | None) -> Iterator[Watcher | None]:
-    """Shows how far the search is, on a terminal."""
+    """Show on a terminal how far the search is."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console  # noqa: PLC0415 - takes a while to load
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (
-        BarColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(
         *columns, console=console, transient=True, refresh_per_second=_REFRESH_PER_SECOND

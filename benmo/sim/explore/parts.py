@@ -1,4 +1,4 @@
-"""What a node of an exploration consists of: the production engine, within bounds.
+"""The parts of a node in an exploration: the production engine, within bounds.
 
 Engine, replica, ledger, queue and storage are those of production; the disk is in memory. Links
 are up from the start and stay so: a lost message is one that is never delivered.
@@ -36,11 +36,11 @@ _DELAY_S = 8 * ROUND_S
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large the explored system is.
+    """The size of the explored system.
 
     Nodes 1 to `leaders` may campaign, `campaigns` times each, and have `slots` transfers queued;
-    `crashes` is for all nodes together. Nothing is proposed above slot `slots`, and a block holds
-    one transfer.
+    `crashes` counts those of all nodes together. Nothing is proposed above slot `slots`, and a
+    block holds one transfer.
     """
 
     nodes: int = 3
@@ -50,20 +50,20 @@ class Bounds:
     campaigns: int = 1
     tenure: Tenure = Tenure.STABLE
     forwarding: bool = True
-    """Whether queues are forwarded to a stable leader; else those messages are all lost."""
+    """Whether queues are forwarded to a stable leader; if not, those messages are all lost."""
 
     @property
     def ids(self) -> tuple[NodeId, ...]:
         return tuple(range(1, self.nodes + 1))
 
     def settings(self, node: NodeId) -> Settings:
-        """Without heartbeats; every wait is longer than a round."""
+        """Make a node's settings: without heartbeats, and with every wait longer than a round."""
         delay = (_DELAY_S, _DELAY_S)
         return Settings(node, self.ids, self.tenure, delay, ROUND_S, inf, _DELAY_S)
 
 
 class _Highest(Random):
-    """Always draws the upper end: when a delay is over is the exploration's choice."""
+    """Always draws the upper end: the exploration chooses when a delay is over."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
@@ -108,12 +108,12 @@ class _BoundedEngine(Engine):
 
 
 class Outbox:
-    """A transport that keeps what is sent, and what was on the disk meanwhile. No heartbeats."""
+    """A transport that keeps each message but heartbeats, and the disk as it was meanwhile."""
 
     def __init__(self, disk: MemoryDisk) -> None:
         self.sent: list[tuple[NodeId, Message]] = []
         self.disks: dict[int, tuple[MemoryDisk, int]] = {}
-        """By the journal's length: the disk, and how much had been sent when it was last so."""
+        """By the journal's length: the disk then, and the number of messages sent until it grew."""
         self._disk = disk
 
     def send(self, to: NodeId, message: Message) -> None:
@@ -137,13 +137,13 @@ class Parts:
 
     @classmethod
     def opened(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk) -> Parts:
-        """A node on this disk, not started yet. Raises `StateError`."""
+        """Make a node on this disk, not started yet. Raises `StateError`."""
         storage, state = Storage.open(disk, _CLUSTER, node)
         outbox = Outbox(disk)
         return cls(_BoundedEngine(bounds, node, state, storage, outbox), storage, disk, outbox)
 
     def copy(self, now: float) -> Parts:
-        """The same as of `now`, which becomes zero, with an empty outbox."""
+        """Copy the parts as of `now`, which becomes zero, with an empty outbox."""
         known: dict[int, Any] = {}
         disk = copied(self.disk, now, known)
         outbox = Outbox(disk)
@@ -153,24 +153,24 @@ class Parts:
 
     @property
     def written(self) -> tuple[int, bool]:
-        """Changes with whatever is written or made durable."""
+        """A value that changes with every line that is written or made durable."""
         return (self.storage.journal_bytes, self.storage.needs_sync)
 
 
 def create(bounds: Bounds, node: NodeId) -> MemoryDisk:
-    """The disk of a new node."""
+    """Make the disk of a new node."""
     disk = MemoryDisk()
     Storage.create(disk, _CLUSTER, node, dict.fromkeys(bounds.ids, _BALANCE))
     return disk
 
 
 def after_crash(disk: MemoryDisk) -> tuple[MemoryDisk, MemoryDisk]:
-    """What was written and not synced is there, or is lost."""
+    """Make the disks after a kill and after a power cut: unsynced bytes are there, or lost."""
     return (disk.copy(), disk.after_power_cut())
 
 
 def recovered(disk: MemoryDisk, node: NodeId) -> object:
-    """All that a start finds on this disk, in a form that can be compared."""
+    """Recover this disk as a start does, into a form that can be compared."""
     try:
         _, state = Storage.open(disk.copy(), _CLUSTER, node)
     except StateError as error:

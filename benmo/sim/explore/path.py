@@ -1,4 +1,4 @@
-"""How a search came to what it found, in lines.
+"""The way to a counterexample, in lines.
 
 < 1->2 Prepare (1, 1)                       node 2 received it
 = 2 promised (1, 1)                         node 2's state changed
@@ -14,14 +14,14 @@ from itertools import pairwise
 
 from benmo.paxos.messages import Behind
 from benmo.sim.explore.node import Moment
-from benmo.sim.explore.search import Found, Move, Place, Search
+from benmo.sim.explore.search import Counterexample, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System, bits
 from benmo.sim.trace import accepted_text, ids, text_of
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """What happened to a node. `has_failed` if it isn't left in the state `after`."""
+class PathStep:
+    """One event of a node. If it `has_failed`, it isn't left in the state `after`."""
 
     before: Moment
     after: Moment
@@ -41,42 +41,42 @@ class Event:
             yield f"! {node} crashes and restarts, at height {len(self.after.chain)}"
 
 
-def lines_of(events: list[Event], violation: str) -> Iterator[str]:
-    """What happened, and what is wrong with it."""
+def lines_of(steps: list[PathStep], violation: str) -> Iterator[str]:
+    """Describe the steps, and the violation to which they lead."""
     sent: set[Envelope] = set()
-    for event in events:
-        cause = event.cause
+    for step in steps:
+        cause = step.cause
         if isinstance(cause, Envelope) and cause not in sent:
             # Only a `Behind` may be delivered without having been sent: it may be sent any time.
             assert isinstance(cause.message, Behind)
             yield _line(">", cause)
-        sent.update(event.sent)
-        yield from event.lines()
+        sent.update(step.sent)
+        yield from step.lines()
     yield f"! {violation}"
 
 
-def events_of(system: System, search: Search, found: Found) -> list[Event]:
-    """All that happened, but for replies of which nothing came."""
+def steps_of(system: System, search: Search, counterexample: Counterexample) -> list[PathStep]:
+    """Find the steps to a counterexample, leaving out replies that led to nothing."""
     taken: list[tuple[Place, Move, bool]] = []
-    for place, following in pairwise(found.places):
+    for place, following in pairwise(counterexample.places):
         full, replies, moves = search.moves(place)
         taken += [(full, reply, True) for reply in replies]
         move = next(move for move in moves if search.after(full, move) == following)
         taken.append((full, move, False))
-    if found.move is not None:
-        full, replies, _ = search.moves(found.places[-1])
+    if counterexample.move is not None:
+        full, replies, _ = search.moves(counterexample.places[-1])
         taken += [(full, reply, True) for reply in replies]
-        taken.append((full, found.move, False))
-    needed = _needed(taken, found.places[0].messages)
-    return [_event(system, search, place, move) for place, move in needed]
+        taken.append((full, counterexample.move, False))
+    needed = _needed(taken, counterexample.places[0].messages)
+    return [_path_step(system, search, place, move) for place, move in needed]
 
 
 def _needed(taken: list[tuple[Place, Move, bool]], present: int) -> list[tuple[Place, Move]]:
-    """Without the replies that sent nothing new that was delivered later."""
+    """Leave out the replies that sent nothing new that was delivered later."""
     sends = []
     for _, move, _ in taken:
-        sends.append(move.step.sent & ~present)
-        present |= move.step.sent
+        sends.append(move.transition.sent & ~present)
+        present |= move.transition.sent
     wanted = 0
     needed = []
     for (place, move, is_reply), new in zip(reversed(taken), reversed(sends), strict=True):
@@ -88,17 +88,17 @@ def _needed(taken: list[tuple[Place, Move, bool]], present: int) -> list[tuple[P
     return needed[::-1]
 
 
-def _event(system: System, search: Search, place: Place, move: Move) -> Event:
+def _path_step(system: System, search: Search, place: Place, move: Move) -> PathStep:
     cause = move.cause if isinstance(move.cause, Cause) else _envelope(system, move.cause)
     assert cause is not None
-    sent = (_envelope(system, bit) for bit in bits(move.step.sent))
-    return Event(
+    sent = (_envelope(system, bit) for bit in bits(move.transition.sent))
+    return PathStep(
         search.local(place, move.node_index).moment,
-        system.locals[move.step.target].moment,
+        system.locals[move.transition.target].moment,
         cause,
         tuple(envelope for envelope in sent if envelope is not None),
-        move.step.crashes,
-        bool(move.step.violation),
+        move.transition.crashes,
+        bool(move.transition.violation),
     )
 
 

@@ -2,8 +2,8 @@
 
 A state of the system is the state of each node, the set of all messages ever sent, and how many
 crashes are left. Any message may be delivered at any time, any number of times: that is loss,
-doubling, delay and reordering at once. The search is breadth-first, so what it finds is a shortest
-way to it. What may not be found in any state:
+doubling, delay and reordering at once. The search is breadth-first, so the first way that it finds
+to a violation is a shortest one. In no state may there be:
 
 - two chains of which neither is a prefix of the other;
 - two blocks for one slot, each accepted by a quorum in one ballot, or one such block and another
@@ -13,18 +13,18 @@ way to it. What may not be found in any state:
 - a node that would answer a question by less than a slot in which it once accepted, and so could
   hide a decision from a read (see `benmo.paxos.quorum_reads`);
 - a node that forgets in a crash what it promised or accepted, or can't start after one;
-- any failure of the production code's own assertions, or a fault that it finds with a peer.
+- a failed assertion of the production code, or a fault that it finds with a peer.
 
-Few states stand for many. The first two reductions are sound whatever the code does; the third
+A few states stand for many. The first two reductions are sound whatever the code does; the third
 rests on what `Moment.identity` says of the code:
 
 Covered states.
     Messages are never taken away. So of two states with the same nodes and as many crashes left,
-    one with more messages can do all that the other can, and what is wrong with the other is wrong
-    with it: the checks ask whether something is there, not whether something is missing. A state
-    whose messages are part of another's that was reached in no more steps is not explored. (The
-    check for a quorum does ask for what is missing. It is one too many: it finds sooner what
-    leads to different blocks later, and its silence is not relied upon.)
+    the one with more messages can do all that the other can, and shows each violation that the
+    other shows: the checks ask whether something is there, not whether something is missing. A
+    state is not explored if its messages are a part of those of another state that was reached in
+    no more steps. (The check for a quorum does ask for what is missing. It is redundant: it only
+    finds sooner what leads to different blocks later, and nothing relies on its silence.)
 
 Replies at once.
     A node that answers a message without a change in itself (with a `Nack`, with blocks) can
@@ -32,12 +32,12 @@ Replies at once.
 
 Blocks may be asked for at any time.
     Every `Behind` is there from the start, from each node to each other and at any height. So
-    heartbeats, which make nodes ask, aren't needed, and what nodes remember of each other's
-    heights, which says whom they ask and when, doesn't tell two states apart.
+    heartbeats, which make nodes ask, aren't needed; and what nodes remember of each other's
+    heights, which decides whom they ask and when, doesn't tell two states apart.
 
-A small system shows much, not all. Three nodes with two leaders, two slots and a crash show most
-mistakes that are known; but to propose the lowest instead of the highest reported ballot is wrong
-only with a third campaign, and to count a vote twice only with five nodes.
+A small system shows much, but not all. Three nodes with two leaders, two slots and a crash show
+most known mistakes; but to propose the lowest instead of the highest reported ballot does harm only
+with a third campaign, and to count a vote twice only with five nodes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from typing import NamedTuple
 
 from benmo.paxos.messages import Accept
 from benmo.paxos.types import Ballot
-from benmo.sim.explore.system import Cause, Local, Step, System, Vote, bits
+from benmo.sim.explore.system import Cause, Local, System, Transition, Vote, bits
 
 STATE_BITS = 24
 _STATE = (1 << STATE_BITS) - 1
@@ -64,18 +64,18 @@ class Place(NamedTuple):
 
 
 class Move(NamedTuple):
-    """An event of node `node_index + 1` in a state: a message's bit, or another cause."""
+    """An event of node `node_index + 1` in a state. Its cause is a message's bit, or another."""
 
     node_index: int
     cause: int | Cause
-    step: Step
+    transition: Transition
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What must not happen, and does after these places, the first of which is the start.
+class Counterexample:
+    """A violation and a shortest way to it: `places`, the first of which is the start.
 
-    The last one is itself wrong, unless `move` says what goes wrong next.
+    The violation is in the last place, or in the `move` that follows it.
     """
 
     places: tuple[Place, ...]
@@ -84,8 +84,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a search came to. `states` counts those that were neither seen nor covered before."""
+class SearchResult:
+    """The result of a search. `states` counts those that were neither seen nor covered before."""
 
     states: int
     transitions: int
@@ -93,11 +93,11 @@ class Result:
     node_states: int
     messages: int
     is_whole: bool
-    found: Found | None
+    counterexample: Counterexample | None
 
 
 Watcher = Callable[[int, int, int], None]
-"""Is told states, how many of them wait, and the depth."""
+"""Called with the number of states, of those that still wait, and with the depth."""
 
 
 class Search:
@@ -108,18 +108,18 @@ class Search:
         self._shifts = tuple(index * STATE_BITS for index in range(system.bounds.nodes))
         self._crashes_shift = len(self._shifts) * STATE_BITS
         self._fullest: dict[int, list[int]] = {}
-        """The sets of messages of the states with these nodes, none a part of another."""
+        """By `Place.nodes`: the sets of messages of the states there, none a part of another."""
         self._parents: dict[Place, Place | None] = {}
         self._sound: set[tuple[int, ...]] = set()
         self._transitions = 0
 
     @property
     def reached(self) -> set[int]:
-        """What the nodes' states were together, packed as in `Place.nodes`."""
+        """The nodes' states that were reached together, packed as in `Place.nodes`."""
         return set(self._fullest)
 
-    def run(self, states_max: int | None = None, watcher: Watcher | None = None) -> Result:
-        """Explore all there is, or stop at the first violation or at so many states."""
+    def run(self, states_max: int | None = None, watcher: Watcher | None = None) -> SearchResult:
+        """Explore everything, or stop at the first violation or after `states_max` states."""
         depth = 0
         try:
             frontier = self._start()
@@ -135,11 +135,11 @@ class Search:
                         return self._result(depth, False, None)
                 frontier = following
         except _Wrong as wrong:
-            return self._result(depth, False, wrong.found)
+            return self._result(depth, False, wrong.counterexample)
         return self._result(depth, True, None)
 
     def moves(self, place: Place) -> tuple[Place, list[Move], list[Move]]:
-        """The place once all replies are sent, those replies, and what may happen there."""
+        """Return the place once all replies are sent, those replies, and the moves from there."""
         messages, replies = place.messages, []
         while True:
             before = messages
@@ -147,25 +147,26 @@ class Search:
                 for bit, sent in local.replies.items():
                     if messages & bit and sent & ~messages:
                         messages |= sent
-                        replies.append(Move(index, bit, Step(self.state(place, index), sent, 0)))
+                        reply = Transition(self.state(place, index), sent, 0)
+                        replies.append(Move(index, bit, reply))
             if messages == before:
                 break
         full = Place(place.nodes, messages)
         return full, replies, list(self._changes(full))
 
     def after(self, place: Place, move: Move) -> Place:
-        """Where a move leads."""
+        """Compute the place to which a move leads."""
         shift = self._shifts[move.node_index]
-        flip = (self.state(place, move.node_index) ^ move.step.target) << shift
-        nodes = (place.nodes ^ flip) - (move.step.crashes << self._crashes_shift)
-        return Place(nodes, place.messages | move.step.sent)
+        flip = (self.state(place, move.node_index) ^ move.transition.target) << shift
+        nodes = (place.nodes ^ flip) - (move.transition.crashes << self._crashes_shift)
+        return Place(nodes, place.messages | move.transition.sent)
 
     def state(self, place: Place, index: int) -> int:
-        """The number of node `index + 1`'s state."""
+        """Return the number of node `index + 1`'s state."""
         return place.nodes >> self._shifts[index] & _STATE
 
     def local(self, place: Place, index: int) -> Local:
-        """The state of node `index + 1`."""
+        """Return the state of node `index + 1`."""
         return self._system.locals[self.state(place, index)]
 
     def _start(self) -> list[Place]:
@@ -182,8 +183,8 @@ class Search:
         full, _, moves = self.moves(place)
         for move in moves:
             self._transitions += 1
-            if move.step.violation:
-                raise _Wrong(Found(self._path(place), move, move.step.violation))
+            if move.transition.violation:
+                raise _Wrong(Counterexample(self._path(place), move, move.transition.violation))
             following = self.after(full, move)
             if self._is_new(following):
                 self._parents[following] = place
@@ -193,21 +194,21 @@ class Search:
     def _changes(self, place: Place) -> Iterator[Move]:
         crashes_left = place.nodes >> self._crashes_shift
         for index, local in self._locals(place):
-            for cause, step in self._system.spontaneous(self.state(place, index)):
-                if step.crashes <= crashes_left:
-                    yield Move(index, cause, step)
-            for bit, steps in local.steps.items():
+            for cause, transition in self._system.spontaneous(self.state(place, index)):
+                if transition.crashes <= crashes_left:
+                    yield Move(index, cause, transition)
+            for bit, transitions in local.transitions.items():
                 if place.messages & bit:
-                    for step in steps:
-                        if step.crashes <= crashes_left:
-                            yield Move(index, bit, step)
+                    for transition in transitions:
+                        if transition.crashes <= crashes_left:
+                            yield Move(index, bit, transition)
 
     def _locals(self, place: Place) -> Iterator[tuple[int, Local]]:
         for index in range(len(self._shifts)):
             yield index, self._system.learn(self.state(place, index), place.messages)
 
     def _is_new(self, place: Place) -> bool:
-        """Whether no known state covers this one; it takes the place of those that it covers."""
+        """Whether no known state covers this one; if so, drop the states that it covers."""
         nodes, messages = place
         known = self._fullest.get(nodes)
         if known is None:
@@ -221,14 +222,16 @@ class Search:
         return True
 
     def _check(self, place: Place) -> None:
-        chains = [self.local(place, index).chain for index in range(len(self._shifts))]
+        locals_ = [self.local(place, index) for index in range(len(self._shifts))]
+        chains = [local.chain for local in locals_]
         watched = place.messages & self._system.watched
-        told = tuple(self.local(place, index).told for index in range(len(self._shifts)))
-        key = (watched, *told, *sorted(set(chains)))
+        heights = tuple(local.confirmed_height for local in locals_)
+        key = (watched, *heights, *sorted(set(chains)))
         if key not in self._sound:
-            violation = self._what_is_wrong(chains, watched) or self._what_is_hidden(told, watched)
+            wrong = self._what_is_wrong(chains, watched)
+            violation = wrong or self._what_is_hidden(heights, watched)
             if violation:
-                raise _Wrong(Found(self._path(place), None, violation))
+                raise _Wrong(Counterexample(self._path(place), None, violation))
             self._sound.add(key)
 
     def _what_is_wrong(self, numbers: list[int], watched: int) -> str:
@@ -250,11 +253,11 @@ class Search:
                     return f"node {node} decided slot {slot} without a quorum"
         return _contradiction([each.message for each in letters if not isinstance(each, Vote)])
 
-    def _what_is_hidden(self, told: tuple[int, ...], watched: int) -> str:
+    def _what_is_hidden(self, heights: tuple[int, ...], watched: int) -> str:
         letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
         for vote in letters:
-            if isinstance(vote, Vote) and told[vote.node - 1] < vote.slot:
-                height = told[vote.node - 1]
+            if isinstance(vote, Vote) and heights[vote.node - 1] < vote.slot:
+                height = heights[vote.node - 1]
                 return f"node {vote.node} answers {height}, and has accepted slot {vote.slot}"
         return ""
 
@@ -264,26 +267,21 @@ class Search:
             path.append(parent)
         return tuple(reversed(path))
 
-    def _result(self, depth: int, is_whole: bool, found: Found | None) -> Result:
-        return Result(
-            len(self._parents),
-            self._transitions,
-            depth,
-            len(self._system.locals),
-            len(self._system.letters),
-            is_whole,
-            found,
-        )
+    def _result(self, depth: int, is_whole: bool, found: Counterexample | None) -> SearchResult:
+        known = (len(self._system.locals), len(self._system.letters))
+        return SearchResult(len(self._parents), self._transitions, depth, *known, is_whole, found)
 
 
 class _Wrong(Exception):
-    def __init__(self, found: Found) -> None:
-        super().__init__(found.violation)
-        self.found = found
+    """Ends a search at a counterexample."""
+
+    def __init__(self, counterexample: Counterexample) -> None:
+        super().__init__(counterexample.violation)
+        self.counterexample = counterexample
 
 
 def _chosen(votes: list[Vote], quorum: int) -> dict[int, set[str]]:
-    """By slot, the hashes of the blocks that a quorum accepted in one ballot."""
+    """Find, by slot, the hashes of the blocks that a quorum accepted in one ballot."""
     nodes: dict[tuple[int, Ballot, str], set[int]] = {}
     for vote in votes:
         nodes.setdefault((vote.slot, vote.ballot, vote.hash), set()).add(vote.node)

@@ -1,11 +1,11 @@
-"""Copies of live objects, and what tells two of them apart.
+"""Copies of live objects, and identities that tell two of them apart.
 
-Both walk all attributes, whatever they are called, so that no field that is added later is
-forgotten. What can't change (numbers, bytes, tuples, frozen classes, functions) is shared.
+Both walk all attributes, whatever their names, so that no later field can be forgotten. Values that
+can't change (numbers, bytes, tuples, frozen classes, functions) are shared.
 
-All floats of a replica are times, and only what is left of them matters; and no order of two
-delays is promised. So a time that has come is zero, one within a round's time limit is that limit,
-and any later one is `LATER_S`.
+All floats of a replica are times, and only the time left until each of them matters; and no order
+of two delays is promised. So a time that has come is zero, one within a round's time limit is that
+limit, and any later one is `LATER_S`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROUND_S = 1.0
 """The time limit of a round."""
 
 LATER_S = 1000.0
-"""All longer waits: above the longest election delay."""
+"""Stands for all longer waits: above the longest election delay."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _LEAVES = (*_PLAIN, FunctionType, BuiltinFunctionType, Random)
 
 
 def copied(value: T, now: float, known: dict[int, Any]) -> T:
-    """A copy as of `now`, which becomes zero in it.
+    """Copy a value as of `now`, which becomes zero in the copy.
 
     `known` holds the copies of what was met before, under the originals' `id`.
     """
@@ -43,10 +43,10 @@ def copied(value: T, now: float, known: dict[int, Any]) -> T:
 
 
 def identity(value: object, now: float, known: dict[int, Any], but: Container[str] = ()) -> Any:
-    """Equal, and of equal hash, for two values whose copies can't be told apart.
+    """Compute an identity: equal, with equal hash, for two values with indistinguishable copies.
 
-    The order of a dict counts, since programs can see it. `known` as for `copied`: an object that
-    was met before stands for its number. Attributes with a name in `but` are left out.
+    The order of a dict counts, since programs can see it. `known` holds what stands for the objects
+    that were met before, under their `id`: a number. Attributes with a name in `but` are left out.
     """
     kind: Any = type(value)
     if _is_leaf(kind):

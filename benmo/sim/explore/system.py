@@ -1,4 +1,4 @@
-"""The explored system in numbers, and what follows from each event, worked out once.
+"""The explored system in numbers, and the transition of each event, computed once.
 
 A node's next state depends only on its own state and the event. So each state of a node, each
 message and each chain gets a number, and the production code runs once for each state and event
@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from benmo.paxos.messages import Accept, Behind, Message
 from benmo.paxos.types import Ballot, NodeId
-from benmo.sim.explore.node import Moment, Outcome, Violation
+from benmo.sim.explore.node import EventResult, Moment
 from benmo.sim.explore.parts import Bounds, Sent
+from benmo.sim.violation import Violation
 
 
 class Cause(Enum):
-    """What happens to a node, other than a message."""
+    """An event of a node other than a message."""
 
     CAMPAIGN = "campaign"
     TIME_OUT = "time out"
@@ -28,7 +29,7 @@ class Cause(Enum):
 
 
 class Envelope(NamedTuple):
-    """A message that was sent: it may arrive at any time, any number of times, or never."""
+    """A sent message, which may arrive at any time, any number of times, or never."""
 
     sender: NodeId
     to: NodeId
@@ -36,7 +37,7 @@ class Envelope(NamedTuple):
 
 
 class Vote(NamedTuple):
-    """Not a message, but kept like one: this node once accepted this block."""
+    """The fact that a node once accepted a block: no message, but kept like one."""
 
     node: NodeId
     ballot: Ballot
@@ -44,10 +45,10 @@ class Vote(NamedTuple):
     hash: str
 
 
-class Step(NamedTuple):
-    """What an event may lead to: the node's next state, what is sent, how many crashes it took.
+class Transition(NamedTuple):
+    """The effect of an event: the node's next state, the sent messages, the crashes it took.
 
-    Or what must not happen and does.
+    With a `violation`, the event did what must not happen.
     """
 
     target: int
@@ -60,22 +61,23 @@ class Step(NamedTuple):
 class Local:
     """A state of a node and, as far as they are known, its answers to messages.
 
-    `known` are the messages that were tried. In `replies` are those that leave the node as it is
-    and have it send something, in `steps` those that don't; all others do nothing. Keys are bits.
+    `known` are the messages that were tried. `replies` has those that leave the node as it is and
+    make it send something, `transitions` those that change it; all others do nothing. Keys are
+    bits.
     """
 
     moment: Moment
     chain: int
     vote: int
-    told: int
-    spontaneous: tuple[tuple[Cause, Step], ...] | None = None
+    confirmed_height: int
+    spontaneous: tuple[tuple[Cause, Transition], ...] | None = None
     known: int = 0
     replies: dict[int, int] = field(default_factory=dict)
-    steps: dict[int, tuple[Step, ...]] = field(default_factory=dict)
+    transitions: dict[int, tuple[Transition, ...]] = field(default_factory=dict)
 
 
 class System:
-    """The tables. They are made anew for each search, since the code may have been changed."""
+    """The tables of one search: another one makes them anew, for the code may have changed."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -83,13 +85,13 @@ class System:
         self.letters: list[Envelope | Vote] = []
         self.chains: list[tuple[str, ...]] = []
         self.watched = 0
-        """The votes and the accept requests."""
+        """The bits of the votes and of the accept requests."""
         self._states: dict[object, int] = {}
         self._letters: dict[Envelope | Vote, int] = {}
         self._inbox = dict.fromkeys(bounds.ids, 0)
 
     def first(self) -> tuple[list[int], int]:
-        """The nodes' states, and the messages there are from the start: every `Behind`."""
+        """Make the nodes' first states, and the messages of the start: every `Behind`."""
         states = [self._local(Moment.first(self.bounds, node)) for node in self.bounds.ids]
         asking = 0
         for sender in self.bounds.ids:
@@ -99,7 +101,7 @@ class System:
         return states, asking
 
     def learn(self, state: int, messages: int) -> Local:
-        """The node's state, with its answers to all of these messages."""
+        """Return a node's state, with its answers to all of these messages."""
         local = self.locals[state]
         unknown = messages & self._inbox[local.moment.node] & ~local.known
         if unknown:
@@ -108,62 +110,63 @@ class System:
                 self._file(state, bit)
         return local
 
-    def spontaneous(self, state: int) -> tuple[tuple[Cause, Step], ...]:
-        """What may happen to a node in this state without a message."""
+    def spontaneous(self, state: int) -> tuple[tuple[Cause, Transition], ...]:
+        """Return the transitions of a node in this state without a message."""
         local = self.locals[state]
         if local.spontaneous is None:
             local.spontaneous = tuple(
-                (cause, step) for cause in Cause for step in self._caused(state, cause)
+                (cause, each) for cause in Cause for each in self._caused(state, cause)
             )
         return local.spontaneous
 
-    def _caused(self, state: int, cause: Cause) -> Iterable[Step]:
+    def _caused(self, state: int, cause: Cause) -> Iterable[Transition]:
         moment = self.locals[state].moment
         if cause is Cause.CAMPAIGN and moment.may_campaign:
-            return self._steps(state, moment.campaign)
+            return self._tried(state, moment.campaign)
         if cause is Cause.TIME_OUT and moment.may_time_out:
-            return self._steps(state, moment.time_out)
+            return self._tried(state, moment.time_out)
         if cause is Cause.CRASH and self.bounds.crashes:
-            return sorted({self._step(state, after, (), 1) for after in moment.crash()})
+            return sorted({self._filed(state, after, (), 1) for after in moment.crash()})
         return ()
 
     def _file(self, state: int, bit: int) -> None:
-        """Try a message on a node, and keep what it leads to."""
+        """Try a message on a node, and keep its transitions."""
         local = self.locals[state]
         envelope = self.letters[bit.bit_length() - 1]
         assert isinstance(envelope, Envelope)
-        steps = self._steps(state, partial(local.moment.receive, *envelope[::2]))
-        first, *crashed = steps
+        transitions = self._tried(state, partial(local.moment.receive, *envelope[::2]))
+        first, *crashed = transitions
         stays = first.target == state and not first.violation
         if stays and first.sent & ~local.vote:
             local.replies[bit] = first.sent
-        changes = tuple(crashed) if stays else steps
+        changes = tuple(crashed) if stays else transitions
         if changes:
-            local.steps[bit] = changes
+            local.transitions[bit] = changes
 
-    def _steps(self, state: int, event: Callable[[], Outcome]) -> tuple[Step, ...]:
-        """The whole event first, then those in which the node crashes in the middle."""
+    def _tried(self, state: int, event: Callable[[], EventResult]) -> tuple[Transition, ...]:
+        """Try an event: the whole event first, then with crashes in the middle."""
         try:
-            outcome = event()
+            result = event()
         except Violation as violation:
-            return (self._step(state, violation, (), 0),)
-        crashed = {self._step(state, after, sent, 1) for after, sent in outcome.crashed}
-        return (self._step(state, outcome.moment, outcome.sent, 0), *sorted(crashed))
+            return (self._filed(state, violation, (), 0),)
+        crashed = {self._filed(state, after, sent, 1) for after, sent in result.crashed}
+        return (self._filed(state, result.moment, result.sent, 0), *sorted(crashed))
 
-    def _step(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Step:
+    def _filed(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Transition:
         message_bits = self._bits(self.locals[state].moment.node, sent)
         if isinstance(after, Violation):
-            return Step(state, message_bits, crashes, str(after))
+            return Transition(state, message_bits, crashes, after.sentence)
         try:
             target = self._local(after)
         except Violation as violation:
-            return Step(state, message_bits, crashes, str(violation))
-        return Step(target, message_bits | self.locals[target].vote, crashes)
+            return Transition(state, message_bits, crashes, violation.sentence)
+        return Transition(target, message_bits | self.locals[target].vote, crashes)
 
     def _local(self, moment: Moment) -> int:
         number = self._states.get(moment.identity)
         if number is None:
-            local = Local(moment, self._chain(moment.chain), self._vote(moment), moment.told)
+            height = moment.confirmed_height
+            local = Local(moment, self._chain(moment.chain), self._vote(moment), height)
             number = self._states[moment.identity] = len(self.locals)
             self.locals.append(local)
         return number
@@ -199,7 +202,7 @@ class System:
 
 
 def bits(messages: int) -> Iterator[int]:
-    """Each bit of a set of messages, the lowest first."""
+    """Iterate over the bits of a set of messages, the lowest first."""
     while messages:
         bit = messages & -messages
         messages ^= bit
