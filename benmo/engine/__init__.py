@@ -2,6 +2,7 @@
 
 May import `benmo.paxos`, `benmo.ledger`, `benmo.storage` and `benmo.errors`.
 
-Begin with `Engine.turn` in `engine.py`; `events.py` is what may happen to a node and what a turn
-reports. A node gives the engine a disk and sockets, the simulator a faulty disk and network.
+Begin with `Engine.turn` in `engine.py`; `events.py` lists what may happen to a node and what a turn
+reports. A node gives the engine a disk and sockets; the simulator gives it a faulty disk and a
+faulty network.
 """

@@ -1,7 +1,7 @@
 """One turn of the node: event → step → durable → send → apply → answer → write what may wait.
 
 The engine knows no sockets, no files, no clock: it is given a `Storage`, a `Transport` and the
-time. It runs in whatever owns it, in one thread; a turn doesn't wait for anything but the disk.
+time. It runs in one thread, its caller's; a turn waits for nothing but the disk.
 """
 
 from __future__ import annotations
@@ -72,19 +72,23 @@ class Limits:
     """Sizes that bound memory and messages."""
 
     log_limit: int = 10
+    """How many transfers of this node wait in its queue at most."""
     journal_bytes_max: int = 4 << 20
+    """A longer journal is replaced by a checkpoint."""
     blocks_bytes_max: int = 1 << 20
+    """About how many bytes of blocks are sent to a peer at a time."""
     block_transfers_max: int = 20_000
+    """How many transfers a block of this node holds at most."""
 
 
-def _to_nobody(_report: Report) -> None:
-    """For whoever looks at what a turn returns."""
+def _discard(_report: Report) -> None:
+    """Publish nothing: the caller uses the report that the turn returns."""
 
 
 class Engine:
     """A replica, a ledger and a queue over a storage and a transport.
 
-    An `OSError` or `StateError` of the storage passes through: the owner is to end at once.
+    An `OSError` or `StateError` of the storage passes through: the engine's owner must end at once.
     """
 
     def __init__(
@@ -115,24 +119,24 @@ class Engine:
         self._transport = transport
         self._records: list[Record] = []
         self._must_sync = False
-        """Whether one of them, in which a promise may rest, isn't durable."""
+        """Whether a record other than a decision isn't durable yet: messages wait for it."""
         self._has_queued = False
-        """Whether the queue has grown and the replica doesn't know."""
+        """Whether the queue has grown since the replica was last told."""
         self._queued_end = self.queue.own.end
         """The number after the last transfer of this node that is recorded."""
         self._outbox: list[tuple[NodeId, Message]] = []
-        """What leaves once all that was recorded before is durable."""
+        """The messages that leave once all records so far are durable."""
         self._decided: list[PaxosBlock] = []
-        """What the ledger is to apply yet."""
+        """The decided blocks that the ledger has yet to apply."""
         self._wanted: dict[NodeId, int] = {}
-        """The first slot of the blocks that a peer asked for last."""
+        """By peer, the first slot of the blocks to send to it."""
 
     def start(self) -> None:
-        """Write anew what was recovered, before the first turn.
+        """Write the recovered state anew; called once, before the first turn.
 
         After a failed fsync the operating system may hold as clean what never reached the disk: a
         later fsync of the same file succeeds and writes nothing. So a process does not build on
-        bytes that another one wrote, however that one ended.
+        bytes that an earlier process wrote, however that one ended.
         """
         self.keys.recover(self.queue.own)
         self.checkpoint()
@@ -143,43 +147,45 @@ class Engine:
         return self.replica.deadline
 
     def turn(
-        self, events: Iterable[Event], now: float, publish: Callable[[Report], None] = _to_nobody
+        self, events: Iterable[Event], now: float, publish: Callable[[Report], None] = _discard
     ) -> Report:
-        """Let these events happen, and all that is due, until nothing is left to do.
+        """Process these events and all that is due at `now`, until nothing is left to do.
 
-        `publish` is given what that led to as soon as it may be told; what is returned is the same.
+        `now` is in seconds and never goes back. `publish` gets the report as soon as users may see
+        it, before the records that can wait are written; the same report is returned.
         """
         report = Report()
         inbox: deque[Event] = deque(events)
         is_due = True
         while inbox or is_due:
-            is_due = self._take(inbox, now, report)
+            is_due = self._process(inbox, now, report)
             self._make_durable()
             self._send_outbox(inbox)
             self._apply_decided(report)
-            self._send_read()
+            self._send_wanted_blocks()
         publish(report)
-        self._write_the_rest()
+        self._write_postponed()
         return report
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
-        """Whether this many more votes, of which this is one, may decide what is under way."""
+        """Whether `votes` more accept votes, `message` among them, may decide the proposal."""
         return self.replica.leader.may_decide(message, votes)
 
     def checkpoint(self) -> None:
-        """Make the state durable in its short form: at a size limit, and at a clean stop."""
+        """Replace the journal by a durable checkpoint: at a size limit, and at a clean stop."""
         self._storage.checkpoint(self.replica.durable, self.ledger, self.queue.own)
         self.keys.checkpoint(self.ledger.height, self.ledger.head)
 
-    def _take(self, inbox: deque[Event], now: float, report: Report) -> bool:
-        """Let happen what has come and what is due; True if the disk comes first for the rest.
+    def _process(self, inbox: deque[Event], now: float, report: Report) -> bool:
+        """Process the inbox and what is due; True if more is due, but a sync must come first.
 
-        So it is when somebody waits for the disk: what was decided is applied after that.
+        The sync comes first if messages may be waiting for it while decided blocks are yet to be
+        applied: the messages leave before the blocks are applied and the timer runs.
         """
         while True:
             if inbox:
                 self._apply_decided(report)
-                self._happen(inbox.popleft(), now, inbox, report)
+                self._dispatch(inbox.popleft(), now, inbox, report)
             elif self._has_queued:
                 self._apply_decided(report)
                 self._tell_queued(now, inbox, report)
@@ -189,9 +195,10 @@ class Engine:
                 return True
             else:
                 self._apply_decided(report)
-                self._carry_out(self.replica.on_timer(now), inbox, report)
+                self._perform(self.replica.on_timer(now), inbox, report)
 
     def _send_outbox(self, inbox: deque[Event]) -> None:
+        """Send the messages that waited for the disk; those to this node go into the inbox."""
         outbox, self._outbox = self._outbox, []
         for to, message in outbox:
             if to == self.settings.node:
@@ -199,13 +206,14 @@ class Engine:
             else:
                 self._transport.send(to, message)
 
-    def _send_read(self) -> None:
-        """Send the blocks that peers asked for."""
+    def _send_wanted_blocks(self) -> None:
+        """Read and send the blocks that peers lack."""
         for to, first in self._wanted.items():
             self._transport.send(to, self._read(first))
         self._wanted.clear()
 
-    def _happen(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
+    def _dispatch(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
+        """Pass one event to the replica or the queue, and perform the step that it leads to."""
         match event:
             case Received(sender, message):
                 try:
@@ -227,10 +235,10 @@ class Engine:
                 step = self.replica.on_request(now, is_urgent=True)
             case _:
                 assert_never(event)
-        self._carry_out(step, inbox, report)
+        self._perform(step, inbox, report)
 
     def _submit(self, event: Submitted, report: Report) -> None:
-        """The replica hears of it once, after whatever else is asked in this turn."""
+        """Queue payments or refuse them; the replica is told once, after the rest of the inbox."""
         try:
             known = self.keys.known(event.payments, new_max=self._limits.log_limit)
         except Refused as error:
@@ -251,46 +259,51 @@ class Engine:
         )
 
     def _tell_queued(self, now: float, inbox: deque[Event], report: Report) -> None:
-        """Let the replica know that the queue has grown, if it has."""
+        """Tell the replica that the queue has grown, if it has."""
         if self._has_queued:
             self._has_queued = False
-            self._carry_out(self.replica.on_request(now), inbox, report)
+            self._perform(self.replica.on_request(now), inbox, report)
 
     def _record_queued(self) -> None:
-        """Before anything is recorded, or leaves, in which it may be; one record for all of it."""
+        """Record the newly queued transfers, all in one record.
+
+        Called before any record is made or message sent that may contain them.
+        """
         queue = self.queue.own
         if queue.end > self._queued_end and queue.amount:
             self._record((QueueRecord(queue.since(self._queued_end)),))
             self._queued_end = queue.end
 
     def _record(self, records: Sequence[Record]) -> None:
-        """What a turn records is written at once, before it is made durable."""
+        """Keep records until `_make_durable` writes all at once; note if one needs a sync."""
         for record in records:
             self._records.append(record)
             if not isinstance(record, DecideRecord):
                 self._must_sync = True
 
     def _make_durable(self) -> None:
+        """Append the records to the storage, and sync if they need it."""
         self._storage.append(self._records)
         self._records = []
         if self._storage.needs_sync:
             self._storage.sync()
         self._must_sync = False
 
-    def _write_the_rest(self) -> None:
-        """What nobody waits for."""
+    def _write_postponed(self) -> None:
+        """Write the records that could wait until the report was published: decisions."""
         self._storage.write()
         if self._storage.needs_sync:
             self._storage.sync()
         if self._storage.journal_bytes > self._limits.journal_bytes_max:
             self.checkpoint()
 
-    def _carry_out(self, step: Step, inbox: deque[Event], report: Report) -> None:
-        """Everything of a step but durability, which the turn does for many at once.
+    def _perform(self, step: Step, inbox: deque[Event], report: Report) -> None:
+        """Perform a step but for its durability, which the turn ensures for many steps at once.
 
-        What needs none leaves now, to be on its way while this node's disk is at work. Nor does an
-        `Accept` to oneself, which leads to nothing but another record after those before it, and
-        to a vote that waits for all of them: so what is queued and the vote for it share a sync.
+        Messages leave now if no earlier record awaits a sync, to be on their way while this node's
+        disk is at work. An `Accept` to this node itself never waits: it leads only to one more
+        record, behind all earlier ones, and to a vote that waits for all of them. So queued
+        transfers and this node's vote for their block share a sync.
         """
         self._record_queued()
         self._record(step.records)
@@ -309,7 +322,11 @@ class Engine:
             self._wanted[wanted.to] = wanted.first_slot
 
     def _apply_decided(self, report: Report) -> None:
-        """Before the replica is called again, as it relies on that; and after others were told."""
+        """Apply the decided blocks to the ledger.
+
+        Called as late as possible, so that messages leave first, but before the replica is called
+        again, which relies on it.
+        """
         for block in self._decided:
             report.applied.append(self._apply(block))
         self._decided.clear()

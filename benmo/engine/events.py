@@ -16,7 +16,7 @@ from benmo.paxos.types import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message came from a node that the transport has made sure of."""
+    """A message came; the transport has verified that `sender` sent it."""
 
     sender: NodeId
     message: Message
@@ -32,10 +32,10 @@ class LinkChanged:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The user of this node wants to pay, all of it or none.
+    """A user of this node wants to make these payments, all or none.
 
-    The answer comes back under the same ticket. What was asked for before, under the same key, is
-    not asked for again.
+    The answer is an `Admission` with the same ticket. A payment that was asked for before, under
+    the same key, is not queued again.
     """
 
     ticket: int
@@ -44,14 +44,14 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequested:
-    """Somebody wants to know, under this ticket, how far the chain may be."""
+    """A client asks how far the chain may be; a `Confirmation` with this ticket answers."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hurried:
-    """Somebody wants this node to campaign at once, if it has a reason to."""
+    """A user wants this node to campaign at once, if it has a reason to."""
 
 
 Event = Received | LinkChanged | Submitted | ReadRequested | Hurried
@@ -59,11 +59,11 @@ Event = Received | LinkChanged | Submitted | ReadRequested | Hurried
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to `Submitted`: the run that is now queued and durable, or why it is refused: for
-    good, or until there is room again.
+    """The answer to `Submitted`: the run that is now queued and durable, or why it was refused.
 
-    `known` are those of the payments, by position, that are not in the run, since their keys were
-    used for them before; they are as of this `height`.
+    A refusal has no `run`; it is for good if `is_final`, else until there is room in the queue.
+    `known` holds, by position, the payments that are not in the run since their keys were used for
+    them before; what it says of them is as of `height`.
     """
 
     ticket: int
@@ -76,7 +76,11 @@ class Admission:
 
 @dataclass(slots=True)
 class Report:
-    """What a turn led to, for whoever watches: all of it is durable."""
+    """What a turn led to, for the turn's caller to publish.
+
+    All of it is durable: decisions at a quorum, everything else at this node.
+    `misbehaved` holds peers whose message was refused, each with the reason.
+    """
 
     notices: list[ProtocolNotice] = field(default_factory=list)
     applied: list[AppliedBlock] = field(default_factory=list)

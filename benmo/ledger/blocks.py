@@ -1,7 +1,7 @@
 """Blocks: an ordered, non-empty list of runs in a slot, and the one encoding that is hashed.
 
 A block is one JSON object. Its proposer encodes it once; those bytes are what is hashed, sent,
-written to disk and shown, and nobody encodes the block again.
+written to disk and shown, and no node encodes the block again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, ProtocolError
 
 INTEGER_MAX = 2**53
-"""Slots, heights and rounds stay below what every JSON reader holds exactly."""
+"""Slots, heights and rounds stay below this number: every JSON reader reads those exactly."""
 
 BLOCK_BYTES_MAX = 8 << 20
-"""Well below a frame's length, so that a block that was accepted can also be reported."""
+"""The longest block: well below a frame's length, so that an accepted block fits a promise."""
 
 _HASH = re.compile(rf"[0-9a-f]{{{len(GENESIS_HASH)}}}")
 
@@ -33,15 +33,18 @@ class Outcome(StrEnum):
 
     APPLIED = "applied"
     REFUSED = "refused"
+    """The transfer is void, and never applies."""
     SKIPPED = "skipped"
+    """The transfer is a duplicate or out of order: its number isn't its debit node's next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """An ordered, non-empty list of runs in a slot.
 
-    `data` is its one encoding, of which `hash` is the SHA-256; `ballot` is that in which it was
-    first proposed; `time` is the proposer's, in seconds since 1970, and decides nothing.
+    `data` is the block's one encoding, and `hash` its SHA-256; `ballot` is the ballot in which the
+    block was first proposed; `time` is the proposer's clock, in seconds since 1970, and decides
+    nothing.
     """
 
     slot: int
@@ -53,7 +56,7 @@ class Block:
     hash: str
 
     def __len__(self) -> int:
-        """How many transfers it holds."""
+        """How many transfers the block holds."""
         return sum(map(len, self.runs))
 
     def transfers(self) -> Iterator[Transfer]:
@@ -73,7 +76,10 @@ class AppliedBlock:
     skipped: tuple[int, ...] = ()
 
     def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
-        """A node's transfer, if it was decided here and not skipped; without a walk."""
+        """Transfer `number` of node `debit` and its outcome, found without walking the block.
+
+        None if the transfer isn't in the block, or was skipped in it.
+        """
         start = 0
         for run in self.block.runs:
             position = start + number - run.first
@@ -85,6 +91,7 @@ class AppliedBlock:
         return None
 
     def outcomes(self) -> Iterator[tuple[Transfer, Outcome]]:
+        """Each transfer of the block with its outcome, in order."""
         refused, skipped = set(self.refused), set(self.skipped)
         for position, transfer in enumerate(self.block.transfers()):
             if position in refused:
@@ -113,16 +120,16 @@ _block_decoder = msgspec.json.Decoder(_BlockBody)
 def encode_block(
     slot: int, ballot: Ballot, previous: str, time: float, runs: tuple[Run, ...]
 ) -> Block:
-    """Make a block: this is the one time that it is encoded."""
+    """Make a block of `runs`; no other code encodes one. `time` is in seconds since 1970."""
     data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs))
     assert len(data) <= BLOCK_BYTES_MAX, "a queue bounds what it puts into a block"
     return Block(slot, ballot, previous, time, runs, data, hashlib.sha256(data).hexdigest())
 
 
 def decode_block(data: bytes) -> Block:
-    """The block of these bytes. Raises `ProtocolError` if they are not one.
+    """Decode the block of these bytes. Raises `ProtocolError` if they are not a block.
 
-    What a ledger finds void (an amount of 0, a node that isn't there) is a block all the same.
+    Void transfers (an amount of 0, an unknown node) are no error here: the ledger refuses them.
     """
     if len(data) > BLOCK_BYTES_MAX:
         raise ProtocolError(f"a block of {len(data)} bytes is too long")
@@ -151,11 +158,13 @@ def decode_block(data: bytes) -> Block:
 
 
 def require(condition: bool, sentence: str) -> None:
+    """Raise `ProtocolError` with this sentence unless the condition holds."""
     if not condition:
         raise ProtocolError(sentence)
 
 
 def require_run(run: Run) -> None:
+    """Raise `ProtocolError` if a run's columns, first number or texts can't be."""
     require(len(run.credit) == len(run.amount) > 0, "a run's columns are of one length, not 0")
     require(0 < run.first < INTEGER_MAX, "a run's first number is 1 or more")
     _require_column(run, run.memo, MEMO_CHARACTERS_MAX)
@@ -169,9 +178,11 @@ def _require_column(run: Run, column: tuple[str, ...], characters_max: int) -> N
 
 
 def require_ballot(ballot: Ballot) -> None:
+    """Raise `ProtocolError` unless both numbers are from 0 to below `INTEGER_MAX`."""
     is_one = 0 <= ballot.round < INTEGER_MAX and 0 <= ballot.node < INTEGER_MAX
     require(is_one, "a ballot is two numbers from 0")
 
 
 def is_hash(text: str) -> bool:
+    """Whether a text is a SHA-256 in 64 lower-case hexadecimal digits."""
     return _HASH.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""The balances that a chain leads to. Pure, and the same on every node.
+"""The balances that a chain leads to: computed without I/O, and the same on every node.
 
 A node spends only its own money, so a queue is one run, and a block is the runs of one or more
 nodes, as columns: the checks of a whole run are a few calls, and only a run that fails one of them
@@ -39,6 +39,7 @@ class Ledger:
         self.check()
 
     def check(self) -> None:
+        """Assert the invariants."""
         assert sum(self.balances.values()) == self.total, "M1"
         assert min(self.balances.values()) >= 0, "M2"
 
@@ -59,7 +60,7 @@ class Ledger:
         return AppliedBlock(block, tuple(refused), tuple(skipped))
 
     def _apply_whole(self, run: Run) -> bool:
-        """Apply a run in which nothing is to be refused or skipped; False if it isn't one."""
+        """Apply a run if all its transfers can be applied; else change nothing, return False."""
         if run.first != self.last.get(run.debit, -1) + 1 or not self.covers(run):
             return False
         for credit, amount in run.received().items():
@@ -71,8 +72,8 @@ class Ledger:
     def covers(self, run: Run, reserved: int = 0) -> bool:
         """Whether no transfer of a run is void, if all of them are applied now, in order.
 
-        `reserved` of the debit node's balance is spent. As each amount is 1 or more, what a part of
-        the run spends is less than what the whole does.
+        `reserved` of the debit node's balance counts as spent. Since each amount is 1 or more, a
+        part of the run spends less than the whole run, so comparing the sum is enough.
         """
         credits = set(run.credit)
         return (
@@ -84,6 +85,10 @@ class Ledger:
         )
 
     def _apply_each(self, run: Run, position: int, refused: list[int], skipped: list[int]) -> None:
+        """Apply a run transfer by transfer; add the positions of those refused and skipped.
+
+        `position` is that of the run's first transfer in the block.
+        """
         for offset, transfer in enumerate(run.transfers(), position):
             if transfer.debit_node not in self.last:
                 refused.append(offset)
@@ -99,7 +104,10 @@ class Ledger:
             self.balances[transfer.credit_node] += transfer.amount
 
     def why_void(self, transfer: Transfer, reserved: int = 0) -> str | None:
-        """Why a transfer can't be applied now; `reserved` of the debit node's balance is spent."""
+        """Why a transfer can't be applied now, as a line for the user; None if it can.
+
+        `reserved` of the debit node's balance counts as spent.
+        """
         debit, credit, amount = transfer.debit_node, transfer.credit_node, transfer.amount
         known = f"nodes are {min(self.balances)} to {max(self.balances)}"
         if debit not in self.balances or credit not in self.balances:

@@ -2,14 +2,14 @@
 
 A node spends only its own money, and forgets no transfer of its own: each is durable before it
 leaves the queue, and stays there until it is in this node's chain. So this node alone can tell
-whether a key was used, and needs nobody else for that. It looks, from the newest to the oldest,
+whether a key was used, and asks no other node. It looks for the key, from the newest to the oldest,
 
     in its queue                                         in memory, bounded by the log limit
     in the blocks decided since the last checkpoint      in memory, bounded by the journal
     in all earlier blocks                                in an index on disk
 
-The index follows the chain: what it lacks after a crash is read from the chain at the next start,
-and an index that is lost, ahead of the chain, or another chain's is made anew.
+The index follows the chain: keys that it lacks after a crash are read from the chain at the next
+start, and an index that is lost, ahead of the chain, or another chain's is made anew.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """A key stands for this transfer, number `number` of the node, decided in `slot`."""
+    """A key, and the transfer that it stands for: the node's `number`-th, decided in `slot`."""
 
     key: str
     number: int
@@ -39,7 +39,7 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class KnownPayment:
-    """A transfer that was asked for before; `slot` and `outcome` are None while it waits."""
+    """A transfer that was asked for before; `slot` and `outcome` are None while it is queued."""
 
     transfer: Transfer
     slot: int | None = None
@@ -47,7 +47,7 @@ class KnownPayment:
 
 
 class KeyIndex(Protocol):
-    """The keys of one node's transfers in blocks 1 to `height`, the last of hash `head`."""
+    """The keys of one node's transfers in blocks 1 to `height`; `head` is the last one's hash."""
 
     @property
     def height(self) -> int: ...
@@ -56,26 +56,27 @@ class KeyIndex(Protocol):
     def head(self) -> str: ...
 
     def find(self, key: str) -> KeyUse | None:
-        """Where the key was used. Raises `StateError` if the index can't be read."""
+        """Where the key was used, or None. Raises `StateError` if the index can't be read."""
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
-        """Add the keys of the blocks up to this height, all or nothing; needn't be durable."""
+        """Add the keys of the blocks up to this height, all or none; they needn't be durable."""
 
     def clear(self) -> None:
-        """Be the index of an empty chain."""
+        """Become the index of an empty chain."""
 
 
 class Chain(Protocol):
-    """The decided blocks."""
+    """The decided blocks, as far as keys need them."""
 
     @property
     def height(self) -> int: ...
 
-    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
+    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
+        """Blocks from a slot on, of about `bytes_max` bytes together; one at least."""
 
 
 class PaymentKeys:
-    """Every key that this node has used. `recover` it before the first question."""
+    """Knows every key that this node has used. Call `recover` before anything else."""
 
     def __init__(self, node: NodeId, index: KeyIndex, chain: Chain) -> None:
         self._node = node
@@ -85,7 +86,7 @@ class PaymentKeys:
         self._recent: dict[str, KeyUse] = {}
 
     def recover(self, queue: Run) -> None:
-        """Bring the index up to the chain, and take over what waits in the queue."""
+        """Bring the index up to the chain, and note the keys of the transfers in the queue."""
         if not self._is_of_this_chain():
             self._index.clear()
         slot = self._index.height + 1
@@ -104,12 +105,12 @@ class PaymentKeys:
         return self._chain.read(height, 1)[0].block.hash == self._index.head
 
     def queued(self, run: Run) -> None:
-        """These transfers of this node wait now, and are or will be durable."""
+        """Note the keys of transfers that this node queued, which are or will be durable."""
         if run.key:
             self._queued.update({each.key: each for each in run.transfers() if each.key})
 
     def applied(self, applied: AppliedBlock) -> None:
-        """A block was decided: what it holds of this node waits no more."""
+        """Note the keys of this node's transfers in a decided block: they wait no more."""
         if not any(run.key for run in applied.block.runs if run.debit == self._node):
             return
         for transfer, outcome in applied.outcomes():
@@ -120,15 +121,16 @@ class PaymentKeys:
                 self._recent[transfer.key] = use
 
     def checkpoint(self, height: int, head: str) -> None:
-        """All blocks up to this height are durable: move their keys into the index."""
+        """Move the keys of the blocks up to this height, which are durable, into the index."""
         self._index.extend(self._recent.values(), height, head)
         self._recent.clear()
 
     def known(self, payments: Payments, new_max: float = inf) -> dict[int, KnownPayment]:
-        """Those of the payments, by position, whose keys were used for just that payment.
+        """The payments, by position, whose keys were used before for the very same payment.
 
-        Raises `Refused` for a key that was used for another payment, or can't be one. Where more
-        than `new_max` are new, it looks no further: there is no room for them anyway.
+        Raises `Refused` for a key that was used for another payment, stands for two payments or
+        can't be a key, and `StateError` if the index can't be read or contradicts the chain. Once
+        more than `new_max` payments are new, the search ends: the queue has no room for them.
         """
         if not payments.key:
             return {}
@@ -149,14 +151,14 @@ class PaymentKeys:
         return found
 
     def find(self, key: str) -> KnownPayment | None:
-        """The transfer that was asked for under this key, if there was one."""
+        """The transfer that was asked for under this key, or None. Raises as `known` does."""
         if key in self._queued:
             return KnownPayment(self._queued[key])
         use = self._recent.get(key) or self._index.find(key)
         return None if use is None else self._decided({0: use})[0]
 
     def _decided(self, used: dict[int, KeyUse]) -> dict[int, KnownPayment]:
-        """What the chain says of these transfers; each block is read once."""
+        """The decided transfers with these keys, by position; each block is read once."""
         blocks = {slot: self._block(slot) for slot in {use.slot for use in used.values()}}
         found: dict[int, KnownPayment] = {}
         for position, use in used.items():
@@ -186,7 +188,7 @@ def _require_different(keys: Sequence[str]) -> None:
 
 
 def _require_key(key: str) -> None:
-    """Where there is no key, it is empty."""
+    """Raise `Refused` if this can't be a key; "" is none, and passes."""
     reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
     if reason is not None:
         raise Refused(reason)
@@ -200,7 +202,7 @@ def _require_same(payments: Payments, position: int, known: Transfer) -> None:
 
 
 class MemoryKeyIndex:
-    """A `KeyIndex` that ends with the process."""
+    """A `KeyIndex` in memory, which is lost when the process ends."""
 
     def __init__(self) -> None:
         self.clear()

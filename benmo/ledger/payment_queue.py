@@ -1,7 +1,8 @@
-"""What this node would propose: its own queue, and what others forwarded to it.
+"""What this node would propose: its own queue, and the transfers that others forwarded to it.
 
-It is the `Application` that the protocol sees. Its own queue is durable: whatever it returns from
-`add` must be on disk before any of it leaves the node. What was forwarded is not.
+`PaymentQueue` is the `Application` that the protocol sees. The node's own queue is durable: the run
+that `add` returns must be on disk before any of it leaves the node. Forwarded transfers are kept in
+memory only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
 
 @dataclass(frozen=True, slots=True)
 class NotQueued:
-    """Why payments were not queued. If that isn't final, they may be once there is room again."""
+    """Why payments were not queued: for good, or if not `is_final`, until there is room again."""
 
     reason: str
     is_final: bool = True
@@ -30,10 +31,10 @@ class NotQueued:
 LOG_IS_FULL = NotQueued("log is full, wait for consensus", is_final=False)
 
 _BLOCK_CHARACTERS_MAX = 1_200_000
-"""Of memos and keys together, in a block or a message: 6 bytes each at most, as JSON."""
+"""The most characters of memos and keys in a block or a message: as JSON, of up to 6 bytes each."""
 
 _FORWARDED_BLOCKS = 4
-"""How many blocks full of one node's forwarded transfers are kept; it forwards the rest again."""
+"""How many full blocks of a node's forwarded transfers are kept; it forwards the rest again."""
 
 
 class PaymentQueue:
@@ -42,7 +43,9 @@ class PaymentQueue:
     Invariants, asserted by `check`:
 
     Q1. The queue continues this node's decided transfers without a gap.
-    Q2. What waits in the queue is covered by the balance.
+    Q2. The balance covers the transfers in the queue.
+
+    `log_limit` is how many transfers the queue holds, `block_transfers_max` how many a block does.
     """
 
     def __init__(
@@ -63,11 +66,15 @@ class PaymentQueue:
         self._reserved = sum(self._own.amount)
         self._forwarded: dict[NodeId, Run] = {}
         self._sent_in = Ballot.ZERO
+        """The ballot of the leader to which the queue was forwarded last."""
         self._sent_end = 0
+        """The number after the last transfer that was forwarded to that leader."""
         self._first_at_last_tick = 0
+        """The number of the queue's first transfer at the last call of `forward` with `again`."""
         self.on_applied()
 
     def check(self) -> None:
+        """Assert the invariants."""
         assert self._own.first == self._ledger.last[self.node] + 1, "Q1"
         assert self.reserved <= self._ledger.balances[self.node], "Q2"
 
@@ -78,7 +85,7 @@ class PaymentQueue:
 
     @property
     def reserved(self) -> int:
-        """How much of the balance waits in the queue."""
+        """How much of the balance the queued transfers will spend."""
         return self._reserved
 
     @property
@@ -87,7 +94,7 @@ class PaymentQueue:
         return self._ledger.balances[self.node] - self.reserved
 
     def add(self, payments: Payments) -> Run | NotQueued:
-        """Queue transfers of this node, all or none; the run to make durable, or why not."""
+        """Queue payments of this node, all or none; the run to make durable, or why not."""
         count = len(payments)
         if count > self._log_limit:
             return NotQueued(
@@ -106,7 +113,7 @@ class PaymentQueue:
         return run
 
     def _why_not(self, run: Run) -> str | None:
-        """Why one of these can't be queued; only then is the run walked."""
+        """Why a transfer of the run can't be queued, or None; only an uncovered run is walked."""
         for memo in run.memo:
             reason = why_not_shown(memo, "memo", MEMO_CHARACTERS_MAX)
             if reason is not None:
@@ -122,7 +129,7 @@ class PaymentQueue:
         raise AssertionError("a run whose transfers can be queued one by one can't be queued")
 
     def on_applied(self) -> None:
-        """The ledger applied a block: what was decided waits no more."""
+        """Drop transfers that are decided, once the ledger has applied a block."""
         last = self._ledger.last
         decided = self._own.upto(max(0, last[self.node] + 1 - self._own.first))
         self._own = self._own.since(last[self.node] + 1)
@@ -131,7 +138,7 @@ class PaymentQueue:
         self._forwarded = {node: run for node, run in pending.items() if len(run)}
         self.check()
 
-    # The protocol's side.
+    # The protocol's side: `Application` in `benmo.paxos.types` describes these methods.
 
     def front(self) -> int:
         return self._own.first if self._own.amount else 0
@@ -145,9 +152,9 @@ class PaymentQueue:
         return self._make_block(slot, ballot, previous, now, self._shared(runs, slot))
 
     def _shared(self, runs: list[Run], slot: int) -> tuple[Run, ...]:
-        """As much of each as fits into a block, the room shared out evenly.
+        """As much of each run as fits into a block, whose room is shared out evenly.
 
-        Where there is less room than runs, others come first in each slot.
+        If there is less room than runs, a different run comes first in each slot.
         """
         room, characters = self._block_transfers_max, _BLOCK_CHARACTERS_MAX
         shared: list[Run] = []
@@ -197,7 +204,7 @@ class PaymentQueue:
             self._forwarded[sender] = run.upto(_FORWARDED_BLOCKS * self._block_transfers_max)
 
     def _is_next(self, run: Run) -> bool:
-        """Whether it continues what is decided; else this node is behind, and has it for later."""
+        """Whether a run continues what is decided; else it is kept until this node catches up."""
         return run.first == self._ledger.last[run.debit] + 1
 
     def drop_forwarded(self) -> None:

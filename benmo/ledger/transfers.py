@@ -1,4 +1,4 @@
-"""Transfers, one by one and as runs of one debit node: columns, so that work is done per run.
+"""Transfers, one by one and as runs: columns of one debit node's, so that work is done per run.
 
 A node spends only its own money, so a queue is one run, and a block is the runs of one or more
 nodes.
@@ -17,21 +17,21 @@ from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
 
 _COLUMN = msgspec.Meta(max_length=1 << 17)
-"""More is misuse: no block holds as much."""
+"""The longest column of payments that is accepted: no block holds as many transfers."""
 
 _PASSES_MAX = 6
-"""Of as many credit nodes, each may have a pass over a run of its own."""
+"""A run with up to this many credit nodes is summed up in a pass for each of them."""
 
 _SELECTORS = tuple(bytes(each == credit for each in range(256)) for credit in range(256))
-"""For `bytes.translate`: 1 in the place of a credit node, 0 in that of any other."""
+"""By credit node, for `bytes.translate`: 1 in its place, 0 in that of any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """Debit node `debit_node`'s `number`-th transfer pays `amount` to `credit_node`.
 
-    `memo` is for people; `key` is the payer's own name for it, under which it is asked for only
-    once. Both may be empty.
+    `memo` is for people; `key` is the payer's own name for the transfer, under which the node pays
+    only once. Both may be empty.
     """
 
     debit_node: NodeId
@@ -52,7 +52,7 @@ class Transfer:
 
 
 class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a node is asked to transfer, before it has numbers: the columns of a run."""
+    """Payments that a node is asked to make, before they have numbers: the columns of a run."""
 
     credit: Annotated[tuple[NodeId, ...], _COLUMN]
     amount: Annotated[tuple[int, ...], _COLUMN]
@@ -61,18 +61,18 @@ class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     @classmethod
     def of(cls, *payments: tuple[NodeId, int]) -> Payments:
-        """From credit nodes with amounts, without memos and keys."""
+        """Make payments of (credit node, amount) pairs, without memos and keys."""
         return cls(tuple(credit for credit, _ in payments), tuple(amount for _, amount in payments))
 
     def __len__(self) -> int:
         return len(self.amount)
 
     def numbered(self, debit: NodeId, first: int) -> Run:
-        """As transfers `first`, `first + 1`, … of a node."""
+        """The payments as transfers `first`, `first + 1`, … of node `debit`."""
         return Run(debit, first, self.credit, self.amount, _used(self.memo), _used(self.key))
 
     def without(self, positions: Container[int]) -> Payments:
-        """All but those at these positions, from 0."""
+        """The payments but for those at these positions, from 0."""
         kept = [place for place in range(len(self)) if place not in positions]
         return Payments(
             tuple(self.credit[place] for place in kept),
@@ -100,11 +100,11 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     @property
     def end(self) -> int:
-        """The number after the last."""
+        """The number after the last transfer's."""
         return self.first + len(self.amount)
 
     def since(self, number: int) -> Run:
-        """The part from this number on."""
+        """The transfers from this number on; perhaps none."""
         start = max(0, number - self.first)
         return self if start == 0 else self._part(slice(start, None), self.first + start)
 
@@ -124,11 +124,11 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     @property
     def characters(self) -> int:
-        """How much text is in it."""
+        """How many characters the memos and keys have together."""
         return sum(map(len, self.memo)) + sum(map(len, self.key))
 
     def fitting(self, length: int, characters: int) -> Run:
-        """As many of the first `length` transfers as have at most so many characters of text."""
+        """The longest beginning of the run within `length` transfers and `characters` of text."""
         run = self.upto(length)
         if not run.memo and not run.key:
             return run
@@ -137,7 +137,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         return run.upto(sum(size <= characters for size in sizes))
 
     def joined(self, later: Run) -> Run:
-        """This run, continued by one that begins no later than where this one ends."""
+        """This run, continued by one that begins in this run or right behind it."""
         end = self.end
         assert self.debit == later.debit
         assert self.first <= later.first <= end
@@ -153,13 +153,13 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         )
 
     def _full(self, column: tuple[str, ...]) -> tuple[str, ...]:
-        """An optional column, with "" for each transfer where it isn't there."""
+        """An optional column in full length: of "" for each transfer if it isn't there."""
         return column or ("",) * len(self)
 
     def received(self) -> dict[NodeId, int]:
         """How much each credit node gets. All amounts are 1 or more.
 
-        A few passes of the interpreter's own over whole columns take half the time of a loop.
+        A few passes over whole columns in the interpreter's C code take half the time of a loop.
         """
         credits = sorted(set(self.credit))
         if len(credits) > _PASSES_MAX or not 0 <= credits[0] <= credits[-1] < len(_SELECTORS):
@@ -175,7 +175,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         return {credits[0]: sum(self.amount) - sum(received.values()), **received}
 
     def transfer(self, number: int) -> Transfer:
-        """The one of this number."""
+        """The transfer of this number, which must be in the run."""
         place = number - self.first
         memo = self.memo[place] if self.memo else ""
         key = self.key[place] if self.key else ""
@@ -190,5 +190,5 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 def _used(column: tuple[str, ...]) -> tuple[str, ...]:
-    """An optional column, or none where nothing is in it."""
+    """An optional column, or none if all of its texts are empty."""
     return column if any(column) else ()

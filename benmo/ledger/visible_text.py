@@ -8,14 +8,17 @@ MEMO_CHARACTERS_MAX = 140
 KEY_CHARACTERS_MAX = 64
 
 _JOINERS = "\u200c\u200d"
-"""Invisible, and part of how Persian, Indic languages and emoji are written."""
+"""Allowed, though invisible: Persian, Indic languages and emoji are written with them."""
 
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 """Control, formatting (the bidirectional ones among them), lone surrogates, ends of lines."""
 
 
 def why_not_shown(text: str, what: str, characters_max: int) -> str | None:
-    """Why a text can't be a memo or a key, or None: only what is shown as it is may be."""
+    """Why a text can't be a memo or a key, None if it can: every character must be visible.
+
+    `what` names the text in that reason, a line for the user.
+    """
     if len(text) > characters_max:
         return f"a {what} has at most {characters_max} characters, not {len(text)}"
     for character in text:
@@ -25,7 +28,7 @@ def why_not_shown(text: str, what: str, characters_max: int) -> str | None:
 
 
 def escaped(text: str) -> str:
-    r"""The text with whatever could trick a terminal or a reader as \uXXXX, and \ doubled."""
+    r"""The text with what could trick a terminal or a reader written as \uXXXX, and \ doubled."""
     return "".join(map(_escape, text))
 
 

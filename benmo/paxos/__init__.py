@@ -1,33 +1,39 @@
 """Paxos, as Benmo speaks it: how five nodes that may crash keep one chain.
 
+May import only itself and the pure parts of the standard library: time and randomness come in as
+arguments, and effects go out as the `Step` that each call returns.
+
+Begin with this essay; with `acceptor.py`, if you know Paxos; or with the class `Replica`, whose
+docstring lists what a caller must do.
+
 The problem
 -----------
 
 Five nodes keep the same chain of blocks. Any of them may propose the next one, any may crash at any
-moment and come back, messages may be lost, doubled, delayed and reordered. Two things are asked:
+moment and come back, messages may be lost, doubled, delayed and reordered. Two things are required:
 that no two nodes ever have different blocks in the same slot (safety, always), and that blocks are
 decided while a majority is up and connected (liveness, when things go well).
 
 One slot
 --------
 
-Take one slot, say the seventh, and let everyone know the first six. A *ballot* is a number that
+Take one slot, say the seventh, and let every node know the first six. A *ballot* is a number that
 belongs to one node, `(round, node)`. A block is *decided* (the paper says: chosen) when a majority
-of the acceptors has accepted it in the same ballot. Whoever wants to lead does two things:
+of the acceptors has accepted it in the same ballot. A node that wants to lead does two things:
 
 1. *Prepare.* It takes a ballot higher than any it has seen, and asks the acceptors to promise to
-   accept nothing in a lower ballot from now on. Each that does reports what it has accepted for
-   the slot, if anything. A majority must answer.
-2. *Accept.* If something was reported, it proposes, of that, what has the highest ballot; only if
-   nothing was reported may it propose a block of its own. When a majority has accepted, the block
-   is decided, and everyone is told.
+   accept nothing in a lower ballot from now on. Each acceptor that promises reports what it has
+   accepted for the slot, if anything. A majority must answer.
+2. *Accept.* If blocks were reported, it proposes the one with the highest ballot; only if none was
+   reported may it propose a block of its own. When a majority has accepted the block, it is
+   decided, and the leader says so to every node.
 
 Why is there never a second block? Say block X was decided in ballot b, and look at the lowest
 ballot c above b in which anything else, Y, is proposed. Its leader heard promises for c from a
-majority. Two majorities share a node, so one of those who promised had also accepted X in b.
+majority. Two majorities share a node, so one of the nodes that promised had also accepted X in b.
 It accepted X before it promised c (afterwards it would have refused b), so it reported X, or
-something that it accepted in a ballot between b and c. But all that was proposed between b and c
-is X, by the choice of c. Nobody could report anything from c on, since nothing had been proposed
+something that it accepted in a ballot between b and c. But all that was proposed between b and c is
+X, by the choice of c. No node could report anything from c on, since nothing had been proposed
 there yet; so the highest ballot reported was between b and c, its block was X, and the leader
 proposed X, not Y. (*Paxos Made Simple*, section 2.2, the step from P2b to P2c.)
 
@@ -35,11 +41,11 @@ The argument uses three things that an implementation can break, and each has it
 
 - Promises and accepted blocks are never forgotten. Hence `Step.records` is durable before
   `Step.messages` leaves.
-- No ballot is used for two different blocks. A ballot names its node, and `Leader.campaign` has
-  its node's own promise on disk before anybody hears of the ballot: after a crash, the next ballot
-  is higher.
-- A majority means distinct nodes, and what each said in the ballot that is counted. Hence votes
-  are sets of nodes, and every message bears its ballot and slot.
+- No ballot is used for two different blocks. A ballot names its node, and the node's own
+  promise is on disk before any other node hears of the ballot (`Leader.campaign`): after a crash,
+  the next ballot is higher.
+- A majority consists of distinct nodes, and counts only what they said in the ballot in question.
+  Hence votes are sets of nodes; a promise names its ballot, and an accept vote its ballot and slot.
 
 Many slots, one at a time
 -------------------------
@@ -51,39 +57,39 @@ that a slot is decided, what it accepted for that slot is history.
 A promise, however, is about the ballot and not about a slot: it holds for all later slots. So a
 leader's one round of prepare serves more than one slot, if two questions have an answer.
 
-*Reports come from nodes of different heights: which count?* Each promise tells its sender's height
-h and what it accepted for slot h+1. Let H be the greatest height in the majority that answered.
-The leader first fetches the decided blocks up to H. For slot H+1, only reports from nodes at
-height H can speak of it. A node further behind reported something about a slot up to H, which is
-decided: its report may be ignored, and must be, or an old slot's block would be proposed again in
-a new slot. And nobody in the majority is hiding anything about slot H+1: those behind could not
-accept for it, when they promised, and accept nothing in a lower ballot since.
+*Reports come from nodes of different heights: which count?* Each promise reports its sender's
+height h, and what the sender accepted for slot h+1. Let H be the greatest height in the majority
+that answered. The leader first fetches the decided blocks up to H. Of slot H+1, only reports from
+nodes at height H can speak. A node further behind reported something about a slot up to H, which is
+decided: its report may be ignored, and must be, or an old slot's block would be proposed again in a
+new slot. And no node in the majority hides anything about slot H+1: the nodes that are behind could
+not accept for that slot when they promised, and accept nothing in a lower ballot since.
 
 *Why may a stable leader go on with slot H+2 without asking again?* For the same reason. When the
 majority made its promises, none of it was above height H, so none of it had accepted anything for
 slot H+2 or any later one; since then it refuses every lower ballot. So in no ballot below the
 leader's can anything be decided for those slots, now or later. There is nothing to find out: the
-second phase alone is safe, for as many slots as the leader lives to see. If a higher ballot
-appears, a majority has promised it, the leader's accept requests are refused by one node at least
-in every majority, and it learns so from a `Nack`.
+second phase alone is safe, for as many slots as the leader lives to see. Once a majority has
+promised a higher ballot, at least one node in every majority refuses the leader's accept requests,
+and the leader learns of the higher ballot from a `Nack`.
 
 This is why one slot at a time is worth its price. With several slots in flight, a new leader finds
 some decided, some half decided, and gaps between; it must ask about each and fill the gaps. Here
 there is one slot in question, ever. Throughput comes from large blocks instead.
 
-`Accept` for slot s thus says two things: please accept; and all slots below s are decided. Which
-block is in slot s-1 is told by the previous hash: a node that accepted that very block decides it.
-A node that is behind answers by asking for what it lacks (`Behind`); one that is ahead sends the
-leader what that one lacks.
+`Accept` for slot s thus says two things: please accept; and all slots below s are decided. The
+proposed block's previous hash says which block is in slot s-1: a node that accepted that very block
+decides it. A node that is behind answers by asking for the blocks that it lacks (`Behind`); a node
+that is ahead sends the leader the blocks that the leader lacks.
 
 Learning
 --------
 
 `Decide(slot, ballot, hash)` bears no block: most nodes have it already. A node that accepted for
 that slot in that very ballot decides what it holds. One that accepted in another ballot must not:
-it may hold another block. It fetches the block, as does everyone who is behind; decided blocks
-don't change, so it matters little from whom. A node that misses a `Decide` learns from the next
-heartbeat, which tells heights, that it is behind.
+it may hold another block. It fetches the block, as does every node that is behind; decided blocks
+don't change, so it matters little which node sends them. A node that misses a `Decide` learns that
+it is behind from the next `Accept`, or from a heartbeat, which reports its sender's height.
 
 Liveness
 --------
@@ -106,12 +112,12 @@ The parts
 `election.py`         when to campaign: liveness
 `replica.py`          one node: routes to the roles and merges their effects
 `step.py`             the effects that a call gives back
-`notices.py`          what is reported to people who watch
-`message_checks.py`   which messages are taken at all
+`notices.py`          what a replica reports to people who watch
+`message_checks.py`   which messages are refused at once
 `quorum_reads.py`     how far the chain may be: linearizable reads
 `reachability.py`     which peers can be reached, and how far they are
-`announcements.py`    when a leader tells of a decision
-`thrifty_votes.py`    whom a leader asks for votes, where fewer than all will do
+`announcements.py`    when a leader announces a decision
+`thrifty_votes.py`    which nodes a leader asks for votes, where fewer than all will do
 ====================  ==================================================================
 
 Sources: Lamport, *The Part-Time Parliament* (1998) and *Paxos Made Simple* (2001); van Renesse and

@@ -14,8 +14,8 @@
           the proposal unless it has already responded to a prepare request having a number
           greater than n.
 
-What is added to the paper: a promise holds for every later slot too, a proposal is accepted only
-for the slot right above the chain, and a refusal is said aloud.
+Benmo adds to the paper: a promise holds for every later slot too, a proposal is accepted only
+for the slot right above the chain, and a refusal is answered with a `Nack`.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from benmo.paxos.types import Ballot, Proposal, ProtocolError
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Not a message: this node is to send the leader the blocks from `first_slot` on."""
+    """The order to send the leader the blocks from `first_slot` on; not a message itself."""
 
     first_slot: int
 
 
 class Acceptor:
-    """Answers prepare and accept requests. Both fields are durable.
+    """Answers prepare and accept requests. `promised` and `accepted` are durable.
 
     Invariants, asserted by `check`:
 
     A1. `promised` never goes back.
-    A2. What is accepted was accepted in no higher ballot than the promised one.
+    A2. The ballot of what is accepted is no higher than `promised`.
     A3. What is accepted is for the slot right above the chain.
     """
 
@@ -49,6 +49,7 @@ class Acceptor:
         self.accepted = accepted
 
     def check(self, height: int, promised_before: Ballot) -> None:
+        """Assert the invariants; `promised_before` is `promised` as it was before a call."""
         assert self.promised >= promised_before, "A1"
         if self.accepted is not None:
             assert self.accepted.ballot <= self.promised, "A2"
@@ -57,7 +58,8 @@ class Acceptor:
     def on_prepare(self, ballot: Ballot, height: int, step: Step) -> Promise | Nack | None:
         """Phase 1b. The answer may leave once the step's records are durable.
 
-        None for a request that was answered before: it came twice, or late.
+        Returns None if the ballot is the promised one: the request came twice, or after an
+        `Accept` in its ballot.
         """
         if ballot < self.promised:
             return Nack(ballot, self.promised)
@@ -71,7 +73,9 @@ class Acceptor:
     ) -> Accepted | Nack | Behind | Ahead:
         """Phase 2b. The answer may leave once the step's records are durable.
 
-        `Behind` if this node lacks blocks below the proposal's slot, `Ahead` if the leader does.
+        Returns `Behind` if this node lacks blocks below the proposal's slot, and `Ahead` if the
+        leader lacks this slot's block. Raises `ProtocolError` if this node has accepted another
+        block in the same ballot.
         """
         if proposal.ballot < self.promised:
             return Nack(proposal.ballot, self.promised)
@@ -84,7 +88,7 @@ class Acceptor:
         return Accepted(proposal.ballot, proposal.slot)
 
     def on_decided(self, height: int) -> None:
-        """The slots up to `height` are decided: what was accepted for one of them is history."""
+        """Forget what was accepted for a slot up to `height`: those slots are decided."""
         if self.accepted is not None and self.accepted.slot <= height:
             self.accepted = None
 

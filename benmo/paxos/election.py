@@ -1,7 +1,7 @@
-"""When this node campaigns, and to whom it leaves the leading otherwise.
+"""When this node campaigns, and when it leaves the lead to another node.
 
 A node campaigns when it has wanted something decided for its election delay, and no other leader
-is at work on it. Time only: whatever this module does, safety holds.
+is at work on that. This module is about time only: whatever it does, safety holds.
 """
 
 from __future__ import annotations
@@ -14,19 +14,26 @@ from benmo.paxos.step import Step
 from benmo.paxos.types import Application, Ballot, NodeId, Settings, Tenure
 
 _FAILURES_MAX = 6
+"""Each failed campaign in a row doubles the jitter, up to this many."""
 
 _PATIENCE_MIN_S = 0.4
+"""The least time for which a stable leader that decides nothing for this node is left alone."""
 _PATIENCE_FACTOR = 8
+"""A stable leader may take this many times as long as decisions have usually taken of late."""
 _FORGOTTEN_AFTER = 8
-"""A leader may take so many times as long as it usually does; usually is of so many decisions."""
+"""A faster decision than usual lowers `_usual_s` by one part in this many of the difference."""
 
 
 class Election:
-    """Two times: `_campaign_at`, drawn at random, and `_hold_until`, while a leader is at work."""
+    """Keeps two times, both in seconds.
+
+    `_campaign_at`, drawn at random, is when to campaign; `_hold_until` puts that off while another
+    leader is at work.
+    """
 
     def __init__(self, settings: Settings, random: Random) -> None:
         self.leader = Ballot.ZERO
-        """The ballot of the other node that leads, as far as this one knows; ZERO if none."""
+        """The ballot of the other node that leads, as far as this node knows; ZERO if none."""
         self._settings = settings
         self._random = random
         self._campaign_at = inf
@@ -36,7 +43,7 @@ class Election:
         self._front_since = -inf
         self._wanted_since = -inf
         self._usual_s = inf
-        """About the longest that a decision which this node waited for took, of late."""
+        """About the longest time that this node has waited for a decision of late."""
 
     @property
     def deadline(self) -> float:
@@ -44,9 +51,10 @@ class Election:
         return max(self._campaign_at, self._hold_until) if self._campaign_at != inf else inf
 
     def settle(self, wants: bool, is_active: bool, now: float) -> None:
-        """Start or drop the election delay, as this node has a reason to campaign or not.
+        """Start the election delay if this node has a reason to campaign, and drop it if not.
 
-        A node that campaigns or leads already has none.
+        A node that `wants` something decided has a reason, unless it campaigns or leads already
+        (`is_active`).
         """
         if not wants or is_active:
             self._campaign_at = inf
@@ -57,22 +65,23 @@ class Election:
                 self._hold_until = max(self._hold_until, now + self._patience_s)
 
     def hurry(self, now: float) -> None:
-        """Whoever has a reason to campaign does so now, whoever else may be at work."""
+        """Campaign now if this node has a reason to, even while another leader is at work."""
         if self._campaign_at != inf:
             self._campaign_at = now
             self._hold_until = -inf
 
     def on_leader(self, ballot: Ballot, now: float) -> None:
-        """Another node is at work in this ballot: leave it to that one, for a round's time.
+        """Leave the lead to the node of this ballot, for a round's time limit.
 
-        A stable leader gets no more time by being busy, only by what `on_front` sees of it.
+        A stable leader gets this time only for a ballot that is new here, however busy it is. It
+        gets more time only by serving this node, which `on_front` sees.
         """
         if self._settings.tenure is Tenure.BLOCK or self.leader != ballot:
             self._hold_until = now + self._settings.round_timeout_s
         self.leader = ballot
 
     def on_decided(self, now: float) -> None:
-        """A block was decided: in tenure `block`, that ends the instance."""
+        """Note that a block was decided; in tenure `block`, that ends the leader's tenure."""
         self._failures = 0
         if self._settings.tenure is Tenure.STABLE:
             return
@@ -82,12 +91,15 @@ class Election:
             self._campaign_at = max(self._campaign_at, now + self._jitter())
 
     def on_front(self, front: int, now: float) -> None:
-        """`front` stands for what this node wants decided first: as it moves, a stable leader
-        serves this node too, and is left alone.
+        """Note what this node wants decided first; a change shows that a stable leader serves it.
+
+        `front` is the number of the first transfer in this node's queue; while the queue is empty,
+        it is minus the height. When it changes, a known stable leader is left alone for
+        `_patience_s` more.
         """
         if front == self._front:
             return
-        is_decided = self._front > 0 or front <= 0  # or else the first of a queue has come
+        is_decided = self._front > 0 or front <= 0  # else the queue was empty before
         if is_decided and self._campaign_at != inf:
             self._learn(now - max(self._front_since, self._wanted_since))
         self._front, self._front_since = front, now
@@ -95,12 +107,12 @@ class Election:
             self._hold_until = now + self._patience_s
 
     def on_impatient(self) -> None:
-        """This node campaigns though it knows of a leader: the next has twice as long."""
+        """Give the next leader twice as long, if this node campaigns although it knows of one."""
         if self.leader != Ballot.ZERO:
             self._usual_s = 2 * self._patience_s / _PATIENCE_FACTOR
 
     def _learn(self, took_s: float) -> None:
-        """What this node waited for took so long: the longest counts, and is forgotten slowly."""
+        """Adapt `_usual_s` to a wait: a longer one counts at once, shorter ones only slowly."""
         if took_s >= self._usual_s or self._usual_s == inf:
             self._usual_s = took_s
         else:
@@ -108,24 +120,27 @@ class Election:
 
     @property
     def _patience_s(self) -> float:
-        """How long a stable leader that decides nothing for this node is left alone."""
+        """How long a stable leader that decides nothing for this node is left alone, in seconds."""
         at_most_s = self._settings.round_timeout_s
         return min(at_most_s, max(_PATIENCE_MIN_S, _PATIENCE_FACTOR * self._usual_s))
 
     def on_own_decided(self, was_own_block: bool, now: float) -> None:
-        """This node's campaign ended in a decision; if it was for another's block, try again."""
+        """Note that this node's proposal is decided; if the block wasn't its own, plan another."""
         self._failures = 0
         self.leader = Ballot.ZERO
         if not was_own_block:
             self._campaign_at = now + self._jitter()
 
     def on_failed(self, now: float) -> None:
-        """A campaign of this node failed, or couldn't start: a new random delay, and longer."""
+        """Draw a new delay after a campaign that failed or couldn't start.
+
+        The jitter in the delay grows with each failure.
+        """
         self._campaign_at = now + self._delay() + self._jitter()
         self._failures = min(self._failures + 1, _FAILURES_MAX)
 
     def on_gone(self, peer: NodeId, now: float) -> bool:
-        """The peer is unreachable; True if it was the leader."""
+        """Forget the leader if it is this peer, which became unreachable; True if so."""
         if self.leader == Ballot.ZERO or self.leader.node != peer:
             return False
         self.leader = Ballot.ZERO
@@ -133,7 +148,10 @@ class Election:
         return True
 
     def forward(self, application: Application, again: bool, step: Step) -> None:
-        """Send a stable leader, if one is known, what it is to propose for this node."""
+        """Send the known leader, if there is one, the transfers to propose for this node.
+
+        `again` is as for `Application.forward`.
+        """
         payload = application.forward(self.leader, again) if self.leader != Ballot.ZERO else None
         if payload is not None:
             step.send(self.leader.node, Forward(payload))
@@ -142,6 +160,6 @@ class Election:
         return self._random.uniform(*self._settings.election_delay_s)
 
     def _jitter(self) -> float:
-        """Never zero, so that nodes that start together don't campaign together for ever."""
+        """Draw a short wait: never zero, so that nodes that start together drift apart."""
         backoff_s = self._settings.backoff_s * (1 << self._failures)
         return self._random.uniform(0.1, 1.0) * backoff_s

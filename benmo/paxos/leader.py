@@ -1,9 +1,11 @@
-"""The leader: asks for promises, catches up, proposes, counts.
+"""The leader: asks for promises, catches up, proposes, counts votes.
 
     IDLE ──campaign──> PREPARE ──quorum of promises──> CATCH_UP ──at their height──> ACCEPT
       ^                                                                                │
       └──nack, time limit, higher ballot, or tenure `block` after its one block────────┤
                                                     tenure `stable`: LEAD <──decided───┘
+
+A leader in LEAD goes straight to ACCEPT with its next proposal.
 
 *Paxos Made Simple*, section 2.2, phases 1 (a) and 2 (a). The rule that keeps a decided block
 decided is in `_reported`.
@@ -28,7 +30,7 @@ from benmo.paxos.types import Application, Ballot, NodeId, PaxosBlock, Proposal,
 
 
 class Phase(StrEnum):
-    """Where the leader stands."""
+    """The leader's states, as in the diagram above."""
 
     IDLE = "idle"
     PREPARE = "prepare"
@@ -38,13 +40,15 @@ class Phase(StrEnum):
 
 
 class Leader:
-    """Volatile: after a crash the node is an acceptor, and takes a higher ballot when it leads.
+    """Campaigns and leads for this node; none of its state is durable.
+
+    After a crash the node is only an acceptor, and takes a higher ballot when it campaigns again.
 
     Invariants, asserted by `check`:
 
-    P1. Whoever campaigns or leads does so with a ballot of its own that its own acceptor has
-        promised, and with none higher promised.
-    P2. What is proposed is proposed in the leader's ballot, for the slot right above the chain.
+    P1. A node campaigns and leads only with a ballot of its own, which is the highest that its own
+        acceptor has promised.
+    P2. A proposal is made in the leader's ballot, for the slot right above the chain.
     P3. Beyond PREPARE, a quorum of distinct nodes has promised the ballot.
     """
 
@@ -52,10 +56,10 @@ class Leader:
         self.ballot = Ballot.ZERO
         self.phase = Phase.IDLE
         self.round_deadline = inf
-        """When the current round counts as failed."""
+        """When the current round counts as failed, in seconds; infinite if there is none."""
         self.proposal: Proposal | None = None
         self.proposed_own = False
-        """Whether the last proposal was made here, rather than taken over from a promise."""
+        """Whether the last proposal was this node's own, not taken over from a promise."""
         self.promises: dict[NodeId, Promise] = {}
         self.announcements = Announcements(settings)
         self.thrifty_votes = ThriftyVotes(settings)
@@ -65,6 +69,7 @@ class Leader:
         self._left_out: set[NodeId] = set()
 
     def check(self, height: int, promised: Ballot) -> None:
+        """Assert the invariants; `promised` is what this node's acceptor has promised."""
         if self.phase is Phase.IDLE:
             return
         assert self.ballot.node == self._settings.node, "P1"
@@ -77,7 +82,7 @@ class Leader:
 
     @property
     def deadline(self) -> float:
-        """When `on_timer` has something to do, or the round has failed."""
+        """When `on_timer` has something to do, or the round has failed; in seconds."""
         return min(self.round_deadline, self.thrifty_votes.deadline, self.announcements.deadline)
 
     @property
@@ -96,16 +101,17 @@ class Leader:
         return max(promise.height for promise in self.promises.values())
 
     def can_propose(self, height: int) -> bool:
-        """Whether `propose` has something to do at this height."""
+        """Whether `propose` has something to do, the chain being at this height."""
         if self.phase is Phase.CATCH_UP:
             return height >= self.target_height
         return self.phase is Phase.LEAD and self._application.ready()
 
     def campaign(self, ballot: Ballot, now: float, step: Step) -> None:
-        """Phase 1a. The caller has this node's own acceptor promise in the same step.
+        """Phase 1a: send `Prepare` to all peers.
 
-        So the ballot is durable before any message that bears it leaves, and no ballot is ever
-        used twice, whatever crashes come between.
+        The caller lets this node's own acceptor promise the ballot in the same step. So the ballot
+        is durable before any message that bears it leaves, and no ballot is ever used twice,
+        whatever crashes come between.
         """
         self.resign()
         self.ballot = ballot
@@ -114,7 +120,7 @@ class Leader:
         step.send_all(self._settings.peers, Prepare(ballot))
 
     def on_promise(self, sender: NodeId, message: Promise, now: float, step: Step) -> None:
-        """Count a promise for the ballot that is being prepared; any other is late or stale."""
+        """Count a promise for the ballot that is being prepared; ignore any other, as late."""
         if self.phase is not Phase.PREPARE or message.ballot != self.ballot:
             return
         self.promises[sender] = message
@@ -123,9 +129,10 @@ class Leader:
             step.notices.append(LeadershipWon(self.ballot, tuple(sorted(self.promises))))
 
     def propose(self, height: int, head: str, now: float, step: Step) -> None:
-        """Phase 2a, once the application has every block up to `height`.
+        """Phase 2a: send `Accept`, with a block that continues `head`, the hash at `height`.
 
-        In tenure `block`, a leader that finds nothing to propose is an acceptor again.
+        The application must have applied every block up to `height`. In tenure `block`, a leader
+        that finds nothing to propose is an acceptor again.
         """
         assert self.can_propose(height)
         if self._is_misled(height, head, step):
@@ -150,7 +157,7 @@ class Leader:
         self.announcements.on_proposed(block.slot)
 
     def on_timer(self, now: float, step: Step) -> None:
-        """Ask or tell those for whom it is time."""
+        """Send the `Accept` and `Decide` messages that are due."""
         rest = [node for node in self.thrifty_votes.rest(now) if node not in self._left_out]
         if rest and self.proposal is not None:
             step.send_all(rest, Accept(self.proposal))
@@ -159,7 +166,7 @@ class Leader:
     def on_accepted(
         self, sender: NodeId, message: Accepted, now: float, step: Step
     ) -> Proposal | None:
-        """Count an accept vote; the proposal if that decides it."""
+        """Count an accept vote; return the proposal if this vote decides it, else None."""
         proposal = self.proposal
         if proposal is None or (message.ballot, message.slot) != (self.ballot, proposal.slot):
             return None
@@ -175,7 +182,7 @@ class Leader:
         return proposal
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
-        """Whether so many more votes, of which this is one, may decide what is under way."""
+        """Whether `votes` more accept votes, `message` among them, may decide the proposal."""
         proposal = self.proposal
         return (
             proposal is not None
@@ -184,28 +191,28 @@ class Leader:
         )
 
     def accept_for(self, peer: NodeId, height: int) -> Accept | None:
-        """The Accept in flight, if the peer, at this height, can take it and hasn't yet."""
+        """The `Accept` in flight, if a peer at this height can accept it and hasn't; else None."""
         proposal = self.proposal
         if proposal is None or proposal.slot != height + 1 or peer in self._accepted_by:
             return None
         return Accept(proposal)
 
     def on_progress(self, height: int, now: float) -> None:
-        """The chain grew: catching up gets more time, and what was decided is not proposed on."""
+        """Note that the chain grew: give catching up more time, drop a proposal that is decided."""
         if self.phase is Phase.CATCH_UP:
             self._enter(Phase.CATCH_UP, now)
         elif self.proposal is not None and self.proposal.slot <= height:
             self._rest(now)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> None:
-        """A peer that became unreachable is left out until the instance ends, if there is one."""
+        """Leave a peer that became unreachable out until the instance ends, if one is under way."""
         if not up:
             self.thrifty_votes.on_gone(peer, now)
             if self.phase is not Phase.LEAD:
                 self._left_out.add(peer)
 
     def resign(self) -> None:
-        """Be an acceptor again."""
+        """Give up the ballot: this node is only an acceptor again."""
         self.phase = Phase.IDLE
         self.round_deadline = inf
         self.thrifty_votes.end()
@@ -215,7 +222,7 @@ class Leader:
         self._application.drop_forwarded()
 
     def _is_misled(self, height: int, head: str, step: Step) -> bool:
-        """Whether a promise reported what can't be: a block that doesn't continue the chain."""
+        """Whether a promise reported an impossible block: one that doesn't continue the chain."""
         for node, promise in self.promises.items():
             accepted = promise.accepted if promise.height == height else None
             if accepted is not None and accepted.block.previous != head:
@@ -224,11 +231,11 @@ class Leader:
         return False
 
     def _reported(self, height: int) -> PaxosBlock | None:
-        """What must be proposed, if anything: P2c of the paper.
+        """The block that must be proposed, or None if the choice is free: P2c of the paper.
 
-        Of what the nodes at this height accepted for the next slot, that with the highest ballot.
-        A node below this height reported a slot that is decided; above the height that the
-        promises reported, nobody in the quorum had accepted anything.
+        Of the proposals that nodes at this height accepted for the next slot, it is the one with
+        the highest ballot. A node below this height reported a slot that is decided. Above the
+        greatest height that the promises reported, no node in the quorum had accepted anything.
         """
         reported = [
             promise.accepted
@@ -240,7 +247,7 @@ class Leader:
         return max(reported, key=lambda proposal: proposal.ballot).block
 
     def _rest(self, now: float) -> None:
-        """The instance ended: lead on, or be an acceptor again."""
+        """End the instance: lead on in tenure `stable`, else be an acceptor again."""
         if self._settings.tenure is Tenure.BLOCK:
             self.resign()
             return

@@ -1,9 +1,14 @@
 """The learner: the chain of decided blocks, and how a node that is behind catches up.
 
-A block enters the chain in one of three ways: this node's leader counted a quorum (`append`), a
-`Decide` names what this node itself accepted in the same ballot, or a peer sends it (`Blocks`).
-In each it must be for the slot right above the chain, so nothing is appended twice, whatever is
-lost, doubled or late.
+A block enters the chain in one of four ways:
+
+- this node's leader counted a quorum of votes for the block (`append`);
+- a proposal for the next slot names, as the previous block, what this node accepted (`append`);
+- a `Decide` names what this node accepted in the same ballot (`on_decide`);
+- a peer sends the block (`on_blocks`).
+
+In each way, the block must be for the slot right above the chain. So no block is appended twice,
+whatever is lost, doubled or late.
 """
 
 from __future__ import annotations
@@ -17,14 +22,16 @@ from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal, ProtocolError, Settings
 
 _PATIENCE_MIN_MS = 100
+"""The least time that a peer which is asked for blocks is given."""
 _PATIENCE_FACTOR = 4
-"""Who is asked for blocks may take so many times as long as the last answer took."""
+"""A peer that is asked for blocks may take this many times as long as the last answer took."""
 
 
 class Learner:
-    """Knows the chain's height and head; at most one request for blocks is under way.
+    """Knows the chain's height and head, and asks peers for blocks that this node lacks.
 
-    One that isn't answered soon is made to another peer, with twice the patience.
+    At most one request is under way. A request that isn't answered soon is repeated to another
+    peer, with twice the patience.
 
     Invariant, asserted by `check`:
 
@@ -37,22 +44,24 @@ class Learner:
         self.height = height
         self.head = head
         self.deadline = inf
-        """When to ask another peer for the blocks that were asked for."""
+        """When to repeat the request to another peer, in seconds; infinite if none is under way."""
         self._settings = settings
         self._reachability = reachability
         self._asked: set[NodeId] = set()
-        """Those that were asked since the chain last grew."""
+        """The peers that were asked since the chain last grew."""
         self._asked_at = inf
-        """When the first of them was."""
+        """When the first of the peers in `_asked` was asked."""
         self._patience_ms = _PATIENCE_MIN_MS
 
     def check(self, height_before: int) -> None:
+        """Assert the invariant; `height_before` is the height as it was before a call."""
         assert self.height >= height_before, "L1"
 
     def append(self, block: PaxosBlock, accepted_in: Ballot, step: Step) -> None:
-        """Append a decided block; `accepted_in` is the ballot in which this node accepted it.
+        """Append a decided block, which must be for the slot right above the chain.
 
-        `Ballot.ZERO` where it didn't.
+        `accepted_in` is the ballot in which this node accepted the block, `Ballot.ZERO` if it
+        didn't. Raises `ProtocolError` if the block continues another chain.
         """
         assert block.slot == self.height + 1
         self._require_linked((block,))
@@ -61,7 +70,11 @@ class Learner:
     def on_decide(
         self, sender: NodeId, message: Decide, accepted: Proposal | None, now: float, step: Step
     ) -> None:
-        """A quorum accepted a block: take it if this node accepted it in that very ballot."""
+        """Append the decided block if this node accepted it in that very ballot; else ask for it.
+
+        `accepted` is what this node's acceptor holds. Raises `ProtocolError` if that is another
+        block of the same ballot, or continues another chain.
+        """
         if message.slot <= self.height:
             return
         if accepted is None or (accepted.slot, accepted.ballot) != (message.slot, message.ballot):
@@ -73,7 +86,12 @@ class Learner:
         self._append(accepted.block, accepted.ballot, step)
 
     def on_blocks(self, sender: NodeId, message: Blocks, now: float, step: Step) -> None:
-        """Append those that are new and ask for what follows; a gap is as good as a loss."""
+        """Append the blocks that are new, and ask for those that follow.
+
+        Blocks that would leave a gap are ignored, as if the message had been lost. Once caught up,
+        this node reports its height to the sender, which may have an `Accept` in flight for it.
+        Raises `ProtocolError` if the blocks continue another chain.
+        """
         self._reachability.on_height(sender, message.height)
         new = tuple(block for block in message.blocks if block.slot > self.height)
         if not new or new[0].slot != self.height + 1:
@@ -91,7 +109,7 @@ class Learner:
             step.send(sender, Behind(self.height))
 
     def ask(self, peer: NodeId, height: int, now: float, step: Step) -> None:
-        """`peer` is at `height`: ask it for blocks, if need be and unless that is under way."""
+        """Ask a peer at `height` for blocks, if this node is behind and no request is under way."""
         self._reachability.on_height(peer, height)
         is_under_way = self.deadline != inf and now < self.deadline
         if height > self.height and not is_under_way:
@@ -102,20 +120,21 @@ class Learner:
             self.deadline = now + min(self._patience_ms / 1000, self._settings.round_timeout_s)
 
     def forget_request(self) -> None:
-        """What was asked for may never come, and whoever is ahead may be asked at once.
+        """Give up the request that is under way, so that any peer may be asked at once.
 
-        So it is when another leader comes, for it is mostly the leader that was asked.
+        Called when another leader comes, or when this node campaigns: the peer that was asked is
+        usually the old leader, and may never answer.
         """
         self._asked.clear()
         self.deadline = inf
 
     def on_gone(self, peer: NodeId, now: float) -> None:
-        """A peer became unreachable: if it was asked, it is time to ask another one."""
+        """Ask another peer at once if this one was asked: it became unreachable."""
         if peer in self._asked:
             self.deadline = min(self.deadline, now)
 
     def on_timer(self, now: float, step: Step) -> None:
-        """The peer that was asked is silent: ask another one, and any again once all were."""
+        """Repeat a request that is overdue to another peer; once all were asked, to any again."""
         if now < self.deadline:
             return
         self.deadline = inf
@@ -136,6 +155,7 @@ class Learner:
         step.decided.append(block)
 
     def _require_linked(self, blocks: tuple[PaxosBlock, ...]) -> None:
+        """Raise `ProtocolError` unless the blocks continue the chain."""
         slot, head = self.height, self.head
         for block in blocks:
             if block.slot != slot + 1:

@@ -1,4 +1,4 @@
-"""Which messages a replica takes at all: checked before anything is changed."""
+"""Refuses messages that no correct peer sends, before the replica changes anything."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepa
 from benmo.paxos.types import Ballot, NodeId, ProtocolError, Settings
 
 ROUND_JUMP_MAX = 2**40
-"""Rounds rise by one for each campaign; no cluster lives to see so many of them at once.
+"""How far a message's round may be above the highest known round.
 
-A ballot has to be answered with a higher one, so one absurd round would use all of them up.
+Rounds rise by one for each campaign, so no honest round is ever this far ahead. The next campaign
+needs a round above the highest known one, so one absurd round would use all rounds up.
 """
 
 
 _FROM_ITS_OWNER = (Accept, Prepare, Decide)
-"""Messages in which a ballot is used, as only the node may whose it is."""
+"""Messages that use a ballot, which only the ballot's own node may do."""
 
 
 def admitted_round(sender: NodeId, message: Message, settings: Settings, highest_round: int) -> int:
-    """The highest round that is known with this message.
+    """Check a message; return the highest round that is known with it.
 
-    Raises `ProtocolError` for a stranger, another node's ballot, or an absurd round.
+    Raises `ProtocolError` if the sender is not of this cluster or uses another node's ballot, or
+    if the round is absurd (`ROUND_JUMP_MAX`).
     """
     if sender not in settings.nodes:
         raise ProtocolError(f"node {sender} is not of this cluster")
@@ -34,7 +36,7 @@ def admitted_round(sender: NodeId, message: Message, settings: Settings, highest
 
 
 def _ballot_of(message: Message) -> Ballot:
-    """The ballot that a message makes known; ZERO if none."""
+    """The ballot that a message makes known; ZERO if it makes none known."""
     match message:
         case Accept(proposal):
             return proposal.ballot

@@ -23,9 +23,10 @@ One slot with a new leader; a stable leader starts each further slot at "phase 2
       |--------------------------------------->|
 
 A ballot that is too low is answered with Nack(ballot, promised) in either phase. `Behind` may be
-sent at any time, to any node that is known to have more blocks, and is answered with a chunk of
-them, or with the Accept that is in flight. `Heartbeat` goes to every peer about once a second;
-`Forward` carries a queue to a stable leader. For `Confirm` and `Confirmed` see `confirmation`.
+sent at any time to a node that is known to have more blocks, and once all of its blocks have come.
+The answer is a chunk of blocks, or the `Accept` that is in flight. `Heartbeat` goes to every peer
+about once a second; `Forward` carries a queue to a stable leader. For `Confirm` and `Confirmed`,
+see `benmo.paxos.quorum_reads`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Phase 2a: please accept; and: every slot below the proposal's is decided."""
+    """Phase 2a: asks for a vote; also says that every slot below the proposal's is decided."""
 
     proposal: Proposal
 
@@ -89,7 +90,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """The sender is at this height and asks for what it lacks."""
+    """The sender is at this height, and asks for the blocks above it."""
 
     height: int
 
@@ -106,7 +107,7 @@ class Blocks:
 class Heartbeat:
     """The sender is alive and at `height`; `ballot` is that of the leader it knows, or ZERO.
 
-    A ballot of the sender's own says that it leads.
+    A ballot of the sender's own says that the sender leads.
     """
 
     height: int
@@ -129,7 +130,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """Nothing above `height` was decided with the sender's help when the question reached it."""
+    """No slot above `height` was decided with the sender's vote when the `Confirm` came."""
 
     number: int
     height: int

@@ -13,7 +13,7 @@ from benmo.paxos.types import Ballot, NodeId
 
 
 class NoticeKind(StrEnum):
-    """What a notice is about, so that a watcher can choose."""
+    """What a notice is about, so that a watcher can choose notices."""
 
     PROMISED = "promised"
     ACCEPTED = "accepted"
@@ -63,15 +63,15 @@ class Defeat(StrEnum):
     NACK = "nack"
     """An acceptor answered that it has promised a higher ballot."""
     OUTBID = "outbid"
-    """This node itself promised a higher ballot, or heard of one."""
+    """This node itself promised a higher ballot, or heard of its leader."""
 
 
 @dataclass(frozen=True, slots=True)
 class BallotGivenUp:
-    """This node leads no more with a ballot of its own, or doesn't try to any more.
+    """This node gave up a ballot of its own, with which it campaigned or led.
 
-    `higher` is the ballot that stands in the way, ZERO if it is only that nobody answered; `nacker`
-    is the node that refused for it, None but for `Defeat.NACK`.
+    `higher` is the ballot that stands in the way, ZERO for `Defeat.NO_ANSWER`; `nacker` is the node
+    that refused, None except for `Defeat.NACK`.
     """
 
     kind: ClassVar = NoticeKind.CAMPAIGN
@@ -100,7 +100,7 @@ class LeaderLost:
 
 @dataclass(frozen=True, slots=True)
 class ProposalMade:
-    """This node, which leads, proposes a block of its own, or one that a promise reported."""
+    """This node, as leader, proposes its own block, or takes over one that a promise reported."""
 
     kind: ClassVar = NoticeKind.PROPOSED
     slot: int
@@ -131,7 +131,7 @@ class ReachabilityChanged:
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """This node has fetched all blocks that the peer it asked had."""
+    """This node has fetched all blocks of the peer that it asked."""
 
     kind: ClassVar = NoticeKind.CAUGHT_UP
     height: int

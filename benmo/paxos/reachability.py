@@ -1,6 +1,6 @@
 """What a replica knows of its peers: which it can reach, and how far their chains are.
 
-A hint for speed and for people. No decision about safety rests on it.
+All of it is a hint, for speed and for people. No decision about safety rests on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from benmo.paxos.types import NodeId, Settings
 
 
 class Reachability:
-    """Links are down until `on_link` says otherwise; a silent peer counts as down too."""
+    """Knows which peers can be reached: those whose link is up, and that aren't silent.
+
+    Links are down until `on_link` says otherwise.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,16 +32,19 @@ class Reachability:
 
     @property
     def has_quorum(self) -> bool:
-        """Whether this node and those that it can reach are a majority."""
+        """Whether this node and the peers that it can reach are a quorum."""
         return self.reached >= self._settings.quorum
 
     @property
     def reached(self) -> int:
-        """How many nodes this one can reach, itself included."""
+        """How many nodes this node can reach, itself included."""
         return 1 + len(self._reachable)
 
     def report_no_quorum(self, is_waiting: bool, step: Step) -> None:
-        """Report that what is queued can't be decided: once, until there was a quorum again."""
+        """Report that no quorum can be reached, if something is waiting for one.
+
+        The caller has found that there is none. It is reported once, until there was one again.
+        """
         if is_waiting and not self._is_reported:
             settings = self._settings
             nodes = len(settings.nodes)
@@ -47,7 +53,7 @@ class Reachability:
 
     @property
     def deadline(self) -> float:
-        """When the next peer will have been silent for too long."""
+        """When the next peer will have been silent for too long, in seconds; infinite if none."""
         oldest = min(map(self._heard_at.__getitem__, self._reachable), default=inf)
         return oldest + self._settings.silence_s
 
@@ -55,15 +61,18 @@ class Reachability:
         return peer in self._reachable
 
     def height(self, peer: NodeId) -> int:
-        """The height that the peer told last."""
+        """The height that the peer reported last, 0 at first."""
         return self._heights[peer]
 
     def highest_reachable(self, but: Set[NodeId]) -> NodeId | None:
-        """The reachable peer with the greatest height, the lowest id among equals."""
+        """The reachable peer with the greatest height, the lowest id among equals.
+
+        Peers in `but` are left out; None if no other can be reached.
+        """
         return max(sorted(self._reachable - but), key=self.height, default=None)
 
     def on_heard(self, peer: NodeId, now: float) -> bool:
-        """A message came; True if the peer is reachable again."""
+        """Note that a message came; True if this makes the peer reachable again."""
         self._heard_at[peer] = now
         if peer not in self._linked or peer in self._reachable:
             return False
@@ -71,7 +80,7 @@ class Reachability:
         return True
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> bool:
-        """The link came up or went down; True if that changes whether the peer is reachable."""
+        """Note that the link came up or went down; True if the peer's reachability changed."""
         before = peer in self._reachable
         if up:
             self._linked.add(peer)
@@ -90,7 +99,7 @@ class Reachability:
         self._heights[peer] = height
 
     def silent(self, now: float) -> list[NodeId]:
-        """Those that have just been silent for too long; they count as unreachable from now on."""
+        """Make peers that were silent for too long unreachable, and return them."""
         silence_s = self._settings.silence_s
         gone = sorted(peer for peer in self._reachable if self._heard_at[peer] + silence_s <= now)
         self._reachable.difference_update(gone)

@@ -1,6 +1,6 @@
-"""One node's part in the protocol: routes what happens to its roles, and merges what they ask.
+"""One node's part in the protocol: routes events to the node's roles, and merges their effects.
 
-It decides nothing itself. One call in, one `Step` out; no I/O, no clock, no lock.
+A replica decides nothing itself. One call in, one `Step` out; no I/O, no clock, no lock.
 """
 
 from __future__ import annotations
@@ -55,17 +55,45 @@ from benmo.paxos.types import (
 class Replica:
     """The acceptor, leader and learner of one node.
 
-    The caller's duties, in this order, for each `Step` that a call returns: make its records
-    durable (a decision's alone may wait), send its messages, apply its decided blocks to the
-    application; all before the next call, except that messages and durability of several steps
-    may be gathered as long as no message leaves before the records of its own step and of all
-    earlier ones are durable; an `Accept` to oneself may, for it leads to no more than a later
-    record. `on_timer` is to be called when `deadline` has come, which may be at once. `now` is in
-    seconds and never goes back.
+    The caller's duties for the `Step` that each call returns, in this order:
+
+    1. Make `step.records` durable, in their order. A `DecideRecord` alone may wait: its block is
+       durable at a quorum.
+    2. Send `step.messages`. A message to this node itself goes into `on_message`, like any other.
+    3. Apply `step.decided` to the application, in order.
+    4. Only then call the replica again.
+
+    Duties 1 and 2 may be gathered over several steps, as long as no message leaves before the
+    records of its own step and of all earlier steps, decisions apart, are durable. One message is
+    excepted: an `Accept` to this node itself may come back at once, since it leads only to a later
+    record, and to a vote that waits for that record and all earlier ones. Duty 3 may not be put
+    off: the replica relies on an application that has applied every decided block. The blocks that
+    `step.reads` names are read from the chain and sent after duty 3, at any time.
+
+    `on_timer` is due as soon as `deadline` has come, which may be at once. `now`, in seconds, never
+    goes back. In a few lines, with nothing gathered:
+
+        while True:
+            if replica.deadline <= now():
+                step = replica.on_timer(now())
+            elif event := inbox.get(until=replica.deadline):
+                step = replica.on_message(event.sender, event.message, now())  # or on_link, …
+            else:
+                continue
+            storage.append(step.records)
+            storage.sync()
+            for to, message in step.messages:
+                send(to, message)  # to this node itself: into the inbox
+            for block in step.decided:
+                application.apply(block)
+            for wanted in step.reads:
+                send(wanted.to, Blocks(storage.read(wanted.first_slot), replica.durable.height))
+
+    `benmo.engine.engine` is this loop with the records and messages of many steps gathered.
 
     Invariant, asserted at the start and after each call, besides those of the roles:
 
-    R1. What was accepted continues this node's own chain.
+    R1. The accepted block, where there is one, continues this node's own chain.
     """
 
     def __init__(
@@ -86,22 +114,22 @@ class Replica:
         self._application = application
         self._highest_round = durable.promised.round
         self._heartbeat_at = now
-        self._must_settle = True
+        self._must_consult = True
         self._check(durable.promised, durable.height)
 
-    # What an observer may ask.
+    # Questions, which change nothing.
 
     @property
     def durable(self) -> Durable:
-        """What must survive a crash, as it stands."""
+        """What must survive a crash, as it is now."""
         return Durable(
             self.acceptor.promised, self.acceptor.accepted, self.learner.height, self.learner.head
         )
 
     @property
     def deadline(self) -> float:
-        """When `on_timer` is to be called next; minus infinity for at once."""
-        if self._must_settle or self.leader.can_propose(self.learner.height):
+        """When `on_timer` is due next, in seconds; minus infinity for at once."""
+        if self._must_consult or self.leader.can_propose(self.learner.height):
             return -inf
         return min(
             self._heartbeat_at,
@@ -120,10 +148,14 @@ class Replica:
     def _reported_height(self) -> int:
         return reported_height(self.learner.height, self.acceptor.accepted)
 
-    # What happens to a node.
+    # Events: the calls that return a step.
 
     def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
-        """A message arrived. A wrong one raises `ProtocolError`, with nothing durable changed."""
+        """Deal with a message from `sender`, which may be this node itself.
+
+        Raises `ProtocolError` if no correct peer sends this message; nothing durable has changed
+        then.
+        """
         step = Step()
         highest = admitted_round(sender, message, self.settings, self._highest_round)
         self._highest_round = highest
@@ -134,24 +166,30 @@ class Replica:
         return self._finish(before, now, step)
 
     def on_request(self, now: float, is_urgent: bool = False) -> Step:
-        """The application's queue grew, durably soon; if urgent, a campaign is not put off."""
+        """Deal with a queue that has grown; if urgent, campaign now if there is a reason to.
+
+        The queued transfers must be durable before a message of this step or a later one leaves.
+        """
         step = Step()
         before = self._before()
         if is_urgent:
             self.election.hurry(now)
-        if not self._must_settle:
+        if not self._must_consult:
             self._propose(now, step)
         return self._finish(before, now, step)
 
     def on_confirm(self, ticket: int, now: float) -> Step:
-        """Somebody wants to know how far the chain may be: see `benmo.paxos.quorum_reads`."""
+        """Ask how far the chain may be: see `benmo.paxos.quorum_reads`.
+
+        A later step's `confirmations`, or this one's, hold the answer under this ticket.
+        """
         step = Step()
         before = self._before()
         self.quorum_reads.ask(ticket, self._reported_height, step)
         return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
-        """The link to a peer came up or went down."""
+        """Deal with a link to a peer that came up or went down."""
         step = Step()
         before = self._before()
         if self.reachability.on_link(peer, up, now):
@@ -161,11 +199,11 @@ class Replica:
         return self._finish(before, now, step)
 
     def on_timer(self, now: float) -> Step:
-        """Do whatever is due."""
+        """Do what is due; `deadline` says when more is."""
         step = Step()
         before = self._before()
-        if self._must_settle:
-            self._settle(now, step)
+        if self._must_consult:
+            self._consult_application(now, step)
         for peer in self.reachability.silent(now):
             self._reachability_changed(peer, False, now, step)
         if now >= self._heartbeat_at:
@@ -205,7 +243,7 @@ class Replica:
             case Heartbeat():
                 self._on_heartbeat(sender, message, now, step)
             case Forward():
-                if self.leader.is_active:  # whoever promised forwards, and the others come later
+                if self.leader.is_active:  # before a quorum: a node forwards once it promises
                     self._application.take_forwarded(sender, message.payload)
             case Confirm() | Confirmed():
                 self.quorum_reads.on_message(sender, message, self._reported_height, step)
@@ -221,7 +259,7 @@ class Replica:
             step.send(sender, answer)
 
     def _on_accept(self, sender: NodeId, proposal: Proposal, now: float, step: Step) -> None:
-        self._on_told(proposal, step)
+        self._learn_from_accept(proposal, step)
         is_next = proposal.slot == self.learner.height + 1
         if is_next and proposal.block.previous != self.learner.head:
             raise ProtocolError(f"the proposal of node {sender} continues another chain")
@@ -241,8 +279,8 @@ class Replica:
             case _:
                 assert_never(answer)
 
-    def _on_told(self, proposal: Proposal, step: Step) -> None:
-        """A proposal tells that the slot before it is decided, and which block is in it."""
+    def _learn_from_accept(self, proposal: Proposal, step: Step) -> None:
+        """Append the accepted block if the proposal names it as the previous, decided block."""
         accepted = self.acceptor.accepted
         if (
             accepted is not None
@@ -298,7 +336,7 @@ class Replica:
         return Heartbeat(self.learner.height, self.known_leader)
 
     def _follow(self, ballot: Ballot, now: float, step: Step) -> None:
-        """Another node's ballot is the highest promised: it leads, or tries to."""
+        """Follow another node that leads, or tries to, in a ballot not below the promised one."""
         if ballot.node == self.settings.node:
             return
         if self.leader.is_active and ballot > self.leader.ballot:
@@ -350,9 +388,9 @@ class Replica:
         if not up and self.election.on_gone(peer, now):
             step.notices.append(LeaderLost(peer))
 
-    def _settle(self, now: float, step: Step) -> None:
-        """What depends on the application: only once it has applied what was decided."""
-        self._must_settle = False
+    def _consult_application(self, now: float, step: Step) -> None:
+        """Do what depends on the application, which has applied all that is decided."""
+        self._must_consult = False
         front = self._application.front()
         self.election.on_front(front or -self.learner.height, now)
         wants = front > 0 or self.acceptor.accepted is not None
@@ -364,11 +402,11 @@ class Replica:
     # Invariants.
 
     def _before(self) -> tuple[Ballot, int]:
-        """What may only grow."""
+        """The promised ballot and the height, both of which may only grow."""
         return self.acceptor.promised, self.learner.height
 
     def _check(self, promised: Ballot, height: int) -> None:
-        """These are what it was before, at most."""
+        """Assert all invariants; `promised` and `height` are as they were before the call."""
         self.acceptor.check(self.learner.height, promised)
         self.learner.check(height)
         self.leader.check(self.learner.height, self.acceptor.promised)
@@ -376,14 +414,15 @@ class Replica:
         assert accepted is None or accepted.block.previous == self.learner.head, "R1"
 
     def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
+        """End each call: report decisions to the roles, or consult the application at once."""
         if step.decided:
             rounds = [block.ballot.round for block in step.decided]
             self._highest_round = max(self._highest_round, *rounds)
             self.acceptor.on_decided(self.learner.height)
             self.leader.on_progress(self.learner.height, now)
             self.election.on_decided(now)
-            self._must_settle = True
+            self._must_consult = True
         else:
-            self._settle(now, step)
+            self._consult_application(now, step)
         self._check(*before)
         return step

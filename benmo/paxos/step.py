@@ -1,11 +1,13 @@
-"""What one call of a replica gives back: effects to be carried out, in a fixed order.
+"""The effects of one call of a replica, which the caller carries out.
 
-step.records    append these and make them durable …
-step.messages   … before these leave, one's own to oneself included
-step.reads      blocks to be read from the chain and sent
-step.decided    blocks for the ledger, in order
-step.confirmations  how far the chain may be, where that was asked
-step.notices    what people who watch want to know
+    step.records        append these and make them durable …
+    step.messages       … before these leave, those to this node itself included
+    step.decided        blocks for the ledger, in order
+    step.reads          blocks to read from the chain and to send
+    step.confirmations  how far the chain may be, for reads that asked
+    step.notices        facts to show to people who watch
+
+The docstring of `benmo.paxos.replica.Replica` says in which order, and what may wait.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ class AcceptRecord:
 class DecideRecord:
     """The block is decided.
 
-    With a ballot, it is the block of the last `AcceptRecord`, accepted in that ballot; with
-    `Ballot.ZERO`, it was learned whole from a peer.
+    With a ballot, it is the block of the last `AcceptRecord`, accepted in that ballot. With
+    `Ballot.ZERO`, this node hasn't accepted the block; as a rule, a peer sent it once decided.
     """
 
     block: PaxosBlock
@@ -57,7 +59,7 @@ class BlocksWanted:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Everything that was decided before the question under this ticket is at `height` or below."""
+    """All that was decided before the question with this ticket is at `height` or below."""
 
     ticket: int
     height: int

@@ -1,16 +1,17 @@
-"""Whom a busy stable leader asks for votes: a quorum, and all others only now and then.
+"""Which nodes a busy stable leader asks for votes: a quorum, and all others only now and then.
 
-Each acceptor more costs the leader a message out and one in, and the acceptor a wake-up and a
-sync, for a vote that nobody waits for. *There Is More Consensus in Egalitarian Parliaments*
-(Moraru, Andersen and Kaminsky, 2013) calls it thrifty to do without:
+Each acceptor beyond a quorum costs the leader a message out and one in, and the acceptor a wake-up
+and a sync, for a vote that no decision waits for. *There Is More Consensus in Egalitarian
+Parliaments* (Moraru, Andersen and Kaminsky, 2013) calls a leader thrifty that does without:
 
-    asked at once    those whose votes decided the slot before, and those whose users wait
-    asked later      the others: `thrift_s` after all were asked last; or as soon as one of those
-                     who were asked is gone; or when the votes don't come within `thrift_s`
+    asked at once    nodes whose votes decided the slot before, and nodes whose users wait
+    asked later      all others: with the first proposal made `thrift_s` after all were last asked;
+                     or as soon as one of the nodes that were asked becomes unreachable;
+                     or when the proposal isn't decided within `thrift_s`
 
-Whoever is asked later has been behind by then, and catches up as after lost messages: any majority
-may be asked, so this is a matter of time only. A leader that isn't busy asks everybody; so does one
-with a large block, which costs by its bytes, and those everybody needs.
+A node that is asked later is behind by then, and catches up as it does after lost messages. Any
+quorum may be asked, so this module is a matter of time only. A leader that isn't busy asks all
+nodes. So does a leader with a large block: most of its cost is its bytes, which all nodes need.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from benmo.paxos.types import NodeId, Settings, Tenure
 
 
 class ThriftyVotes:
-    """Who of a leader's peers was asked for the proposal under way, and who is to be asked yet."""
+    """Knows which nodes were asked to accept the proposal under way, and which were left out."""
 
     def __init__(self, settings: Settings) -> None:
         self.deadline = inf
-        """When to ask the rest, if the proposal isn't decided before."""
+        """When to ask the rest, if the proposal isn't decided before; in seconds."""
         self._settings = settings
         self._voters: Collection[NodeId] = ()
         self._asked: Collection[NodeId] = ()
@@ -38,7 +39,7 @@ class ThriftyVotes:
         return self._settings.tenure is Tenure.STABLE and self._settings.thrift_s > 0
 
     def ask(self, nodes: Sequence[NodeId], payers: Collection[NodeId], now: float) -> list[NodeId]:
-        """Whom of these to ask now; this node is always one of them."""
+        """Choose, of `nodes`, those to ask now; this node and `payers` are always among them."""
         if not self._is_on:
             return list(nodes)
         chosen = {self._settings.node, *self._voters, *payers}
@@ -56,7 +57,7 @@ class ThriftyVotes:
         return asked
 
     def rest(self, now: float) -> Sequence[NodeId]:
-        """Whom to ask besides, for the proposal is taking too long: nobody, or all the rest."""
+        """The nodes that weren't asked, once the proposal takes too long; none before that."""
         if now < self.deadline:
             return ()
         rest = self._rest
@@ -65,19 +66,22 @@ class ThriftyVotes:
         return rest
 
     def on_decided(self, voters: Collection[NodeId]) -> None:
-        """The proposal is decided, by the votes of these, which came first."""
+        """Note that the votes of `voters`, the first to come, decided the proposal."""
         self.end()
         if self._is_on:
             self._voters = [node for node in voters if node != self._settings.node]
 
     def on_gone(self, peer: NodeId, now: float) -> None:
-        """A peer became unreachable: it may be one whose vote is waited for."""
+        """Make the rest due at once if a peer that was asked became unreachable.
+
+        If that peer was a voter, the next proposal goes to all nodes.
+        """
         if peer in self._voters:
             self._voters = ()
         if self._rest and peer in self._asked:
             self.deadline = now
 
     def end(self) -> None:
-        """Nothing is under way any more; the next proposal goes to all, unless it is decided."""
+        """Forget the proposal; the next goes to all nodes, unless `on_decided` follows."""
         self.deadline = inf
         self._rest = self._asked = self._voters = ()

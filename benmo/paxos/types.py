@@ -16,7 +16,7 @@ GENESIS_HASH = "0" * 64
 class ProtocolError(Exception):
     """A peer sent what the protocol forbids: its connection is dropped and the reason logged.
 
-    Whoever raises it has changed nothing yet.
+    Nothing durable has changed when it is raised.
     """
 
 
@@ -50,7 +50,7 @@ class PaxosBlock(Protocol):
 
     @property
     def ballot(self) -> Ballot:
-        """The ballot in which it was first proposed."""
+        """The ballot in which the block was first proposed."""
 
     @property
     def previous(self) -> str:
@@ -89,35 +89,40 @@ class Tenure(StrEnum):
 
 
 _SILENT_HEARTBEATS = 3
-"""A peer from which so many in a row could have come, and nothing did, counts as unreachable."""
+"""A peer that sent nothing for as long as this many heartbeats take counts as unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a replica must know of its cluster; all times in seconds.
 
-    `nodes` holds every node's id, this one's included; an odd number of them.
+    `nodes` holds every node's id, this node's included; their number is odd. Raises `ValueError`
+    for other `nodes`, and for an election delay that is not a range.
     """
 
     node: NodeId
     nodes: tuple[NodeId, ...]
     tenure: Tenure = Tenure.BLOCK
     election_delay_s: tuple[float, float] = (20.0, 60.0)
+    """The least and the greatest election delay."""
     round_timeout_s: float = 2.0
+    """The time limit of a round: for a quorum's answers, or for the next blocks to catch up."""
     heartbeat_s: float = 1.0
+    """The time from one heartbeat to the next."""
     backoff_s: float = 0.05
+    """The longest jitter before a campaign; it doubles with each failure."""
     decide_delay_s: float = 0.0
-    """How long a stable leader may leave it to its next `Accept` to tell of a decision."""
+    """How long a stable leader may leave the announcement of a decision to its next `Accept`."""
     thrift_s: float = 0.0
-    """How long a busy stable leader may leave out those whose votes aren't needed."""
+    """How long a busy stable leader may leave out nodes whose votes aren't needed."""
     thrift_bytes_max: int = 1 << 14
-    """With a block of more bytes, it leaves nobody out."""
+    """A leader leaves no node out if its block is longer than this."""
     peers: tuple[NodeId, ...] = field(init=False)
     """All nodes but this one."""
     quorum: int = field(init=False)
     """How many nodes are a majority."""
     silence_s: float = field(init=False)
-    """After how long without a word a peer counts as unreachable."""
+    """How long a peer must have been silent to count as unreachable."""
 
     def __post_init__(self) -> None:
         if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):
@@ -151,31 +156,39 @@ class Application(Protocol):
     """
 
     def front(self) -> int:
-        """The number of the first transfer of this node's own that is queued and undecided.
+        """The number of the first transfer in this node's queue, 0 if the queue is empty.
 
-        0 if there is none. It moves as they are decided.
+        The number grows as transfers are decided.
         """
 
     def ready(self) -> bool:
-        """Whether `block` would return a block: something own or forwarded is undecided."""
+        """Whether a transfer waits for `block`, this node's own or a forwarded one."""
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> PaxosBlock:
-        """The next block, of all that waits. Called only when `ready`."""
+        """Make the next block, of the transfers that wait. Called only when `ready`.
+
+        `previous` is the hash of the block in `slot` - 1, `now` the replica's time in seconds.
+        """
 
     def payers(self, block: PaxosBlock) -> Collection[NodeId]:
         """The nodes whose users wait for the decision of this block."""
 
     def bytes_of(self, block: PaxosBlock) -> int:
-        """How long a block is."""
+        """How many bytes a block has."""
 
     def forward(self, ballot: Ballot, again: bool) -> object | None:
-        """What the leader of `ballot` hasn't yet been sent of this node's queue, or None.
+        """The part of this node's queue to send to the leader of `ballot` now, or None.
 
-        With `again`, what was sent before the last such call and is still undecided, too.
+        It holds what that leader wasn't sent yet. With `again`, which comes with each heartbeat, it
+        also holds what was sent, unless the queue's first transfer has changed since the last call
+        with `again`.
         """
 
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
-        """Keep what `sender` forwarded for the next block."""
+        """Keep what `sender` forwarded, for the next block.
+
+        Raises `ProtocolError` if the payload isn't transfers of the sender.
+        """
 
     def drop_forwarded(self) -> None:
         """Forget what was forwarded: this node doesn't lead any more."""

@@ -96,7 +96,7 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
         is_answered.set()
 
     monkeypatch.setattr(
-        service._engine, "_write_the_rest", lambda: has_failed.append(service.has_failed)
+        service._engine, "_write_postponed", lambda: has_failed.append(service.has_failed)
     )
     monkeypatch.setattr(service.submissions, "on_admission", answer)
     submitted = Submitted(1, Payments((2,), (1,)))

@@ -29,25 +29,25 @@ def confirmed_by_itself(patch: Patch) -> None:
 def one_confirmation_too_few(patch: Patch) -> None:
     """A question counts as answered when a quorum lacks one answer."""
 
-    def settle(self: QuorumReads, ticket: int, step: Step) -> None:
+    def confirm_if_quorum(self: QuorumReads, ticket: int, step: Step) -> None:
         heights = self._open[ticket].heights
         if len(heights) >= self._settings.quorum - 1:
             del self._open[ticket]
             step.confirmations.append(Confirmation(ticket, max(heights.values())))
 
-    patch.set(QuorumReads, "_settle", settle)
+    patch.set(QuorumReads, "_confirm_if_quorum", confirm_if_quorum)
 
 
 def lowest_confirmed_height(patch: Patch) -> None:
     """Of the heights that a quorum reports, a node goes by the lowest."""
 
-    def settle(self: QuorumReads, ticket: int, step: Step) -> None:
+    def confirm_if_quorum(self: QuorumReads, ticket: int, step: Step) -> None:
         heights = self._open[ticket].heights
         if len(heights) >= self._settings.quorum:
             del self._open[ticket]
             step.confirmations.append(Confirmation(ticket, min(heights.values())))
 
-    patch.set(QuorumReads, "_settle", settle)
+    patch.set(QuorumReads, "_confirm_if_quorum", confirm_if_quorum)
 
 
 def doubled_confirmation_counted(patch: Patch) -> None:
