@@ -28,7 +28,7 @@ NODE = (sys.executable, "-m", "benmo.node")
 INITIALIZE = (sys.executable, str(ROOT / "scripts" / "initialize.py"))
 
 
-def eventually(look: Callable[[], T], what: str, shown: Callable[[], str] = str) -> T:
+def eventually(look: Callable[[], T | None], what: str, shown: Callable[[], str] = str) -> T:
     """What `look` returns, once that is true; else, at the deadline, an assertion fails."""
     end = time.monotonic() + DEADLINE_S
     while True:
