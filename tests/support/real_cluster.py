@@ -1,4 +1,8 @@
-"""What a user has: several nodes of one machine, each a process with its port and directory."""
+"""What a user has: several nodes of one machine, each a process with its port and directory.
+
+The nodes' heartbeats are further apart than a user's: a busy machine may stop a process for some
+seconds, and its peers are not to count that as its end.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
+from benmo.cluster import StateDirectory, write_private
 from benmo.network.ports import first_ports
 from tests.support.processes import (
     BENMO,
@@ -26,6 +33,8 @@ from tests.support.processes import (
     run,
 )
 from tests.support.terminals import Terminal
+
+HEARTBEAT_S = 5.0
 
 
 @contextmanager
@@ -67,6 +76,7 @@ class RealCluster:
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         made = run(*INITIALIZE, *self.state_option, f"--port={self.port}", *flags)
         assert made.status == 0, made
+        self._slow_heartbeats_down()
 
     def __enter__(self) -> RealCluster:
         return self
@@ -78,6 +88,13 @@ class RealCluster:
         traceback: TracebackType | None,
     ) -> None:
         self._held.close()
+
+    def _slow_heartbeats_down(self) -> None:
+        state = StateDirectory(self.state)
+        made = state.load()
+        settings = msgspec.structs.replace(made.settings, heartbeat_s=HEARTBEAT_S)
+        changed = msgspec.structs.replace(made, settings=settings)
+        write_private(state.cluster_file, msgspec.json.encode(changed))
 
     @property
     def state_option(self) -> tuple[str, str]:
@@ -105,6 +122,22 @@ class RealCluster:
 
     def _until_listening(self, node: int) -> None:
         eventually(lambda: self.listens(node), f"node {node} listens", self._logs)
+
+    def until_linked(self, *nodes: int) -> None:
+        """Wait until the links between these nodes, or between all, are up at both ends."""
+        linked = nodes or self.nodes
+        for node in linked:
+            self.until_reaches(node, *(other for other in linked if other != node))
+
+    def until_reaches(self, node: int, *peers: int) -> None:
+        """Wait until the node's links to these peers are up, and no others."""
+        self.until(
+            node,
+            "printStatus",
+            lambda status: (
+                {peer["node"] for peer in status["peers"] if peer["link"] == "up"} == set(peers)
+            ),
+        )
 
     def listens(self, node: int) -> bool:
         with socket.socket() as probe:
