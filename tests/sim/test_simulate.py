@@ -226,7 +226,7 @@ def _runs(python: str, version: str) -> bool:
     """Whether it is what its name says: pyenv's placeholders are not."""
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
     done = subprocess.run(
-        [python, "-c", question], capture_output=True, text=True, timeout=30, check=False
+        [python, "-c", question], capture_output=True, text=True, timeout=60, check=False
     )
     return done.returncode == 0 and done.stdout.strip() == version
 
