@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 _POLL_S = 0.02
 
 BENMO = (sys.executable, "-c", "from benmo.cli import main; main(prog_name='benmo')")
