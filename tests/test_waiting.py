@@ -32,8 +32,8 @@ def signal_to_another_thread():
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 threading.Thread(target=signal_to_another_thread).start()
-threading.Timer(0.3, begun.set).start()
 try:
+    threading.Timer(0.3, begun.set).start()
     {wait}
 except Left:
     print("left")

@@ -26,6 +26,7 @@ from benmo.control.requests import (
 from benmo.errors import Failure
 from benmo.ledger.transfers import Run as LedgerRun
 from tests.support.engine_cluster import CLUSTER
+from tests.support.idle_clock import run_on_idle_clock
 from tests.support.keyed_chains import ListChain
 
 DEADLINE_S = 30.0
@@ -99,7 +100,7 @@ def with_client(test: Callable[[AsyncClient], Awaitable[object]]) -> Any:
         async with AsyncClient(1) as client:
             return await asyncio.wait_for(test(client), DEADLINE_S)
 
-    return asyncio.run(run())
+    return run_on_idle_clock(run())
 
 
 def answering(

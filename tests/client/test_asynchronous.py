@@ -32,6 +32,7 @@ from tests.client.fake_nodes import (
     status_at,
     with_client,
 )
+from tests.support.idle_clock import run_on_idle_clock
 
 AWAY = NotReached("node 1 is not running")
 
@@ -148,7 +149,7 @@ def test_a_node_that_is_not_there_is_not_waited_for_as_long_as_a_decision(node: 
             with pytest.raises(NotConnected, match="node 1 is not running"):
                 await anext(client.watch(reconnect_s=0.02))
 
-    asyncio.run(test())
+    run_on_idle_clock(test())
     assert node.asked == []
 
 
@@ -164,7 +165,7 @@ def test_a_watcher_waits_as_long_as_he_said_also_for_the_first_block(node: FakeN
         async with AsyncClient(1, connect_timeout_s=0.001) as client:
             return (await anext(client.watch(reconnect_s=DEADLINE_S))).slot
 
-    assert asyncio.run(asyncio.wait_for(test(), DEADLINE_S)) == 4
+    assert run_on_idle_clock(asyncio.wait_for(test(), DEADLINE_S)) == 4
 
 
 USES: list[Callable[[AsyncClient, float], Awaitable[object]]] = [
@@ -242,7 +243,7 @@ def test_what_is_under_way_when_the_client_closes_ends_with_its_own_error(
             await asyncio.sleep(0)
         assert bool(node.asked) == is_connected
         await client.close()
-        await asyncio.wait([task], timeout=5.0)
+        await asyncio.wait([task], timeout=DEADLINE_S)
         assert task.done(), "it waits although the client is closed"
         assert not task.cancelled(), "nobody cancelled it"
         return task.exception()

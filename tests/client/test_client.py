@@ -34,6 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     options = {"tenure": "stable", "balance": "100000", "log_limit": str(LOG_LIMIT)}
     with RealCluster(directory, 3, **options) as made:
         made.start()
+        made.until_linked()
         yield made
 
 

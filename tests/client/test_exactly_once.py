@@ -28,7 +28,7 @@ CLIENTS_PER_NODE = 4
 BATCH = 25
 BALANCE = 1_000_000
 ROUNDS_OF_KILLS = 2
-DEADLINE_S = 100.0
+DEADLINE_S = 500.0
 
 
 @dataclass
@@ -150,7 +150,7 @@ async def chain_of(client: AsyncClient) -> list[Block]:
     return [block async for block in client.chain()]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_ten_thousand_payments_are_paid_once_each_while_nodes_are_killed(tmp_path: Path) -> None:
     cluster = RealCluster(tmp_path, tenure="stable", log_limit="120", balance=str(BALANCE))
     with cluster:

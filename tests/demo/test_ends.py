@@ -18,7 +18,6 @@ from tests.support.processes import BENMO, end_process, environment, eventually,
 
 MOMENTS = 20
 LATEST_S = 1.5
-GONE_WITHIN_S = 2.0
 HOLDER = """
 import sys
 from tests.support.terminals import Terminal
@@ -63,7 +62,6 @@ def test_killed_at_random_moments_it_leaves_no_process_and_a_state_that_is_whole
 ) -> None:
     moments = random.Random(4)
     assert here.pipe("ls", options=("--nodes", "3", *QUICK)).status == 0
-    took_s = []
     for _ in range(MOMENTS):
         with running(here, *QUICK) as demo:
             feed(demo, *WORK)
@@ -71,9 +69,7 @@ def test_killed_at_random_moments_it_leaves_no_process_and_a_state_that_is_whole
                 demo.wait(moments.uniform(0, LATEST_S))
             demo.kill()
             demo.wait()
-            took_s.append(here.until_nobody_is_left())
-    # A machine under load may be late now and then, but not most of the time.
-    assert sorted(took_s)[MOMENTS // 2] < GONE_WITHIN_S, took_s
+            here.until_nobody_is_left()
     verified = run(*BENMO, "verify", str(here.state), "--format", "json")
     assert verified.status == 0, verified
     ended = here.pipe(*(f"{node}> wait 60" for node in (1, 2, 3)), "all printBalance all")
@@ -89,7 +85,7 @@ def test_a_signal_stops_the_nodes_cleanly(here: Place, number: signal.Signals) -
         until_said(demo, b'"up"')
         assert len(here.nodes()) == 3
         demo.send_signal(number)
-        assert here.until_nobody_is_left() < 60
+        here.until_nobody_is_left()
         assert demo.wait() == 0
 
 

@@ -126,7 +126,7 @@ def test_the_installed_program_runs_several_processes(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=True,
     )
     assert done.stdout.startswith("6 seeds, 5 nodes, both tenures: 0 violations in ")
@@ -179,7 +179,7 @@ def _hashes(python: str, hash_seed: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=110,
+        timeout=500,
     )
     return done.stdout.split()
 
@@ -202,11 +202,11 @@ def _another_python(tmp_path: Path) -> str | None:
         if minor == sys.version_info.minor:
             continue
         for found in _pythons(f"3.{minor}"):
-            subprocess.run([found, "-m", "venv", tmp_path / "venv"], check=True, timeout=60)
+            subprocess.run([found, "-m", "venv", tmp_path / "venv"], check=True, timeout=180)
             python = str(tmp_path / "venv" / "bin" / "python")
             wanted = ["--requirement", str(ROOT / "requirements" / "runtime.txt")]
             install = [python, "-m", "pip", "install", "--quiet", *wanted]
-            subprocess.run(install, check=True, timeout=100)
+            subprocess.run(install, check=True, timeout=300)
             return python
     return None
 
@@ -226,7 +226,7 @@ def _runs(python: str, version: str) -> bool:
     """Whether it is what its name says: pyenv's placeholders are not."""
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
     done = subprocess.run(
-        [python, "-c", question], capture_output=True, text=True, timeout=30, check=False
+        [python, "-c", question], capture_output=True, text=True, timeout=180, check=False
     )
     return done.returncode == 0 and done.stdout.strip() == version
 

@@ -1,6 +1,8 @@
 """A cluster of three kinds of nodes: in this process, in their own, and played by the test.
 
-A `MixedCluster` is a cluster's state in a directory, with what a test has started in it.
+A `MixedCluster` is a cluster's state in a directory, with what a test has started in it. Its nodes
+keep their own clocks, and a machine that is busy with other work may stop a test for seconds. So
+no silence counts in such a cluster, unless a test asks for a short `heartbeat_s`.
 """
 
 from __future__ import annotations
@@ -26,11 +28,17 @@ from benmo.paxos.types import NodeId
 from tests.support.processes import DEADLINE_S, NODE, ROOT, eventually
 from tests.support.scripted_peers import ScriptedPeer
 
+UNHURRIED_S = 600.0
+"""Heartbeats so far apart that no node takes a peer's silence for its end while a test lasts."""
+
 INITIALIZE = (sys.executable, "-c", "from benmo.admin.initialize import main; main()")
 
 
 class MixedCluster:
-    """A cluster's state under `path`; leaving the `with` ends all that was started in it."""
+    """A cluster's state under `path`; leaving the `with` ends all that was started in it.
+
+    `settings` are those of `cluster.json`.
+    """
 
     def __init__(self, path: Path, nodes: int = 3, **settings: object) -> None:
         self._stack = ExitStack()
@@ -39,14 +47,13 @@ class MixedCluster:
         result = CliRunner().invoke(initialize, [*arguments, "--election-delay", "0"])
         assert result.exit_code == 0, result.output
         made = self.state.load()
-        quick: dict[str, object] = {"heartbeat_s": 0.3, "round_timeout_s": 1.0, **settings}
+        timing = {"heartbeat_s": UNHURRIED_S, "round_timeout_s": 1.0}
         addresses = tuple(
             NodeAddress(node, "127.0.0.1", self._stack.enter_context(held_port()).getsockname()[1])
             for node in made.ids
         )
-        self.definition = msgspec.structs.replace(
-            made, nodes=addresses, settings=msgspec.structs.replace(made.settings, **quick)
-        )
+        chosen = msgspec.structs.replace(made.settings, **{**timing, **settings})
+        self.definition = msgspec.structs.replace(made, nodes=addresses, settings=chosen)
         write_private(self.state.cluster_file, msgspec.json.encode(self.definition))
 
     def __enter__(self) -> MixedCluster:
@@ -85,8 +92,13 @@ class MixedCluster:
         eventually(lambda: self._answers(node, process), f"node {node} answers")
         return process
 
-    def peer(self, node: NodeId) -> ScriptedPeer:
-        """A node that the test plays, listening at its address."""
+    def peer(self, node: NodeId, silence_counts: bool = False) -> ScriptedPeer:
+        """A node that the test plays, listening at its address.
+
+        `silence_counts` where the test is about a peer that says nothing; everywhere else a peer
+        may be as slow as the machine makes it.
+        """
+        assert silence_counts or self.definition.settings.heartbeat_s >= UNHURRIED_S
         return self._stack.enter_context(ScriptedPeer(self.state, node))
 
     def keep(self, connection: socket.socket) -> None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 _POLL_S = 0.02
 
 BENMO = (sys.executable, "-c", "from benmo.cli import main; main(prog_name='benmo')")
@@ -28,7 +28,7 @@ NODE = (sys.executable, "-m", "benmo.node")
 INITIALIZE = (sys.executable, str(ROOT / "scripts" / "initialize.py"))
 
 
-def eventually(look: Callable[[], T], what: str, shown: Callable[[], str] = str) -> T:
+def eventually(look: Callable[[], T | None], what: str, shown: Callable[[], str] = str) -> T:
     """What `look` returns, once that is true; else, at the deadline, an assertion fails."""
     end = time.monotonic() + DEADLINE_S
     while True:

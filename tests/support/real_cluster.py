@@ -1,4 +1,8 @@
-"""What a user has: several nodes of one machine, each a process with its port and directory."""
+"""What a user has: several nodes of one machine, each a process with its port and directory.
+
+The nodes' heartbeats are further apart than a user's: a busy machine may stop a process for some
+seconds, and its peers are not to count that as its end.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from benmo.cluster import StateDirectory, write_private
 from benmo.network.ports import first_ports
 from tests.support.processes import (
     BENMO,
@@ -25,6 +32,8 @@ from tests.support.processes import (
     run,
 )
 from tests.support.terminals import Terminal
+
+HEARTBEAT_S = 5.0
 
 
 @contextmanager
@@ -66,12 +75,20 @@ class RealCluster:
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         made = run(*INITIALIZE, *self.state_option, f"--port={self.port}", *flags)
         assert made.status == 0, made
+        self._slow_heartbeats_down()
 
     def __enter__(self) -> RealCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._held.close()
+
+    def _slow_heartbeats_down(self) -> None:
+        state = StateDirectory(self.state)
+        made = state.load()
+        settings = msgspec.structs.replace(made.settings, heartbeat_s=HEARTBEAT_S)
+        changed = msgspec.structs.replace(made, settings=settings)
+        write_private(state.cluster_file, msgspec.json.encode(changed))
 
     @property
     def state_option(self) -> tuple[str, str]:
@@ -99,6 +116,22 @@ class RealCluster:
 
     def _until_listening(self, node: int) -> None:
         eventually(lambda: self.listens(node), f"node {node} listens", self._logs)
+
+    def until_linked(self, *nodes: int) -> None:
+        """Wait until the links between these nodes, or between all, are up at both ends."""
+        linked = nodes or self.nodes
+        for node in linked:
+            self.until_reaches(node, *(other for other in linked if other != node))
+
+    def until_reaches(self, node: int, *peers: int) -> None:
+        """Wait until the node's links to these peers are up, and no others."""
+        self.until(
+            node,
+            "printStatus",
+            lambda status: (
+                {peer["node"] for peer in status["peers"] if peer["link"] == "up"} == set(peers)
+            ),
+        )
 
     def listens(self, node: int) -> bool:
         with socket.socket() as probe:

@@ -14,7 +14,7 @@ from benmo.network.frames import frame
 from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
-from tests.support.processes import DEADLINE_S
+from tests.support.processes import DEADLINE_S, eventually
 
 
 class ScriptedPeer:
@@ -53,10 +53,18 @@ class ScriptedPeer:
 
     def dial(self, node: NodeId) -> ssl.SSLSocket:
         """A connection on which this peer speaks to a node."""
-        plain = socket.create_connection(self._address(node), DEADLINE_S)
-        connection = self._client.wrap_socket(plain)
+        connection = eventually(lambda: self._dialled(node), f"node {node} shakes hands")
         self._connections.append(connection)
         return connection
+
+    def _dialled(self, node: NodeId) -> ssl.SSLSocket | None:
+        """None if the test was stopped for longer than a handshake may take."""
+        plain = socket.create_connection(self._address(node), DEADLINE_S)
+        try:
+            return self._client.wrap_socket(plain)
+        except OSError:
+            plain.close()
+            return None
 
     def _address(self, node: NodeId) -> tuple[str, int]:
         address = self._cluster.address(node)

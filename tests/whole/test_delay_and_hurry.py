@@ -24,6 +24,7 @@ from tests.support.real_cluster import RealCluster
 def cluster(tmp_path: Path) -> Iterator[RealCluster]:
     with RealCluster(tmp_path, 3, tenure="stable", log_limit="100") as made:
         made.start()
+        made.until_linked()
         yield made
 
 
@@ -32,13 +33,8 @@ def idle(tmp_path: Path) -> Iterator[RealCluster]:
     """Three nodes that wait for ten minutes before they campaign."""
     with RealCluster(tmp_path, 3, election_delay="600-600") as made:
         made.start()
-        for node in made.nodes:
-            made.until(node, "printStatus", up_to_all)
+        made.until_linked()
         yield made
-
-
-def up_to_all(status: dict[str, list[dict[str, object]]]) -> bool:
-    return all(peer["link"] == "up" for peer in status["peers"])
 
 
 def pay(cluster: RealCluster, node: int, other: int) -> None:

@@ -143,7 +143,7 @@ def test_three_of_five_decide_and_two_wait_until_the_others_are_back(
     cluster.kill(4, 5)
     pay_and_wait(cluster, 10, 1, 2)
     cluster.kill(3)
-    cluster.until(1, "printStatus", lambda status: not status["quorum"])
+    cluster.until_reaches(1, 2)
     queued = cluster.attach(1, "moneyTransfer 20,1,2", form="table")
     reason = "not decided: node 1 reaches 2 of 5, needs 3"
     assert queued.out == f"queued 1-2 (20 from node 1 to node 2); {reason}\n"
@@ -166,7 +166,7 @@ def test_the_larger_side_of_a_partition_decides_and_the_smaller_says_that_it_is_
     pay_and_wait(cluster, 1, 1, 2)
     sever(cluster, (1, 2), (3, 4, 5))
     for node in (1, 2):
-        cluster.until(node, "printStatus", lambda status: not status["quorum"])
+        cluster.until_reaches(node, 3 - node)
         pay(cluster, 10, node, 3)
         assert stuck(cluster, node) == f"node {node} reaches 2 of 5, needs 3"
     pay_and_wait(cluster, 5, 3, 1)
@@ -230,7 +230,7 @@ def test_nodes_may_be_started_in_any_order_and_late(make: Make) -> None:
     pay(cluster, 10, 5, 1)
     assert stuck(cluster, 5) == "node 5 reaches 1 of 5, needs 3"
     cluster.start(2)
-    cluster.until(5, "printStatus", sees("up", 2))
+    cluster.until_reaches(5, 2)
     assert stuck(cluster, 5) == "node 5 reaches 2 of 5, needs 3"
     cluster.start(4)
     assert cluster.ask(5, "wait 60")["outcome"] == "decided"

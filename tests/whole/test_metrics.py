@@ -58,7 +58,16 @@ def port(cluster: RealCluster) -> Iterator[int]:
 
 
 def scrape(port: int) -> Samples:
-    """Every sample, by its name and its labels' values."""
+    """Every sample, by its name and its labels' values, once the node answers in time."""
+    return eventually(lambda: answered(scrape_once(port)), "the node answers in time")
+
+
+def answered(shown: Samples) -> Samples | None:
+    return shown if shown["benmo_up",] == 1 else None
+
+
+def scrape_once(port: int) -> Samples:
+    """What is shown: little more than `benmo_up` where the node was slow to answer."""
     with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=DEADLINE_S) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain")
         text = answer.read().decode()

@@ -36,6 +36,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
         cluster.start()
         made = cluster.attach(1, "moneyTransfer 10,1,2", "wait 60")
         assert made.status == 0, made
+        for node in cluster.nodes:
+            cluster.until(node, "printStatus", lambda status: status["height"] == 1)
         yield cluster
 
 
