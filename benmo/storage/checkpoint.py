@@ -1,4 +1,4 @@
-"""What `checkpoint.json` says: a node's durable state, but for the chain and what the journal adds.
+"""`checkpoint.json`: a node's durable state without the chain, and without what the journal adds.
 
 One JSON line:
 
@@ -19,7 +19,7 @@ from benmo.storage.lines import DamagedLine, block_of, raw_of, unseal
 
 
 class AcceptedPart(msgspec.Struct, frozen=True):
-    """What was accepted and isn't known to be decided."""
+    """A block that was accepted and isn't known to be decided."""
 
     ballot: Ballot
     block: msgspec.Raw
@@ -34,7 +34,7 @@ class AcceptedPart(msgspec.Struct, frozen=True):
 
 
 class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
-    """The line; `chain_bytes` is how long the chain file is up to `height`."""
+    """The file's one line; `chain_bytes` is the length of the chain file up to `height`."""
 
     cluster: str
     node: NodeId
@@ -62,7 +62,7 @@ _decoder = msgspec.json.Decoder(CheckpointLine)
 
 
 def decode_checkpoint(data: bytes) -> CheckpointLine:
-    """What a checkpoint's file says. Raises `DamagedLine`."""
+    """Decode the content of a checkpoint's file. Raises `DamagedLine`."""
     if not data.endswith(b"\n"):
         raise DamagedLine("it has no end")
     return unseal(data[:-1], _decoder)

@@ -1,6 +1,6 @@
 """The replay of a journal: what it adds to its checkpoint's state. Nothing is written here.
 
-`Storage.open` acts on what is found, and `NodeFiles` reports it. Each words errors in its own way.
+`Storage.open` acts on what is found, and `NodeFiles` reports it; each words errors in its own way.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ class ReplayedJournal:
     kept: bytes
     """What the journal is to consist of from now on, if it isn't stale."""
     lines: int = 0
-    """How many lines are applied, the opening one included."""
+    """How many lines are applied, the opening one included; the last has `last_checksum`."""
     last_checksum: int = 0
-    """The checksum of the last of these lines."""
     blocks: list[tuple[int, AppliedBlock]] = field(default_factory=list)
     """The decided blocks, each with the number of the line that decides it."""
     is_stale: bool = False
