@@ -65,7 +65,7 @@ class RealDisk:
         """How often something was made durable."""
         self.path = path
         self._descriptors: dict[str, int] = {}
-        self._ahead = {name: _Ahead() for name in ahead}
+        self._ahead = {name: _PreallocatedFile() for name in ahead}
 
     def exists(self, name: str) -> bool:
         return (self.path / name).exists()
@@ -144,7 +144,7 @@ class RealDisk:
                 os.close(descriptor)
 
 
-class _Ahead:
+class _PreallocatedFile:
     """A file that is kept longer than what was appended to it, while there is much to append."""
 
     def __init__(self) -> None:
