@@ -33,7 +33,7 @@ from benmo.paxos.messages import Accept, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Block, Durable, NodeId, ProtocolError, Settings
-from benmo.storage.journal import QueueRecord, Record, State
+from benmo.storage.journal import NodeState, QueueRecord, Record
 
 
 class Transport(Protocol):
@@ -92,7 +92,7 @@ class Engine:
         self,
         settings: Settings,
         limits: Limits,
-        state: State,
+        state: NodeState,
         storage: Storage,
         transport: Transport,
         random: Random,

@@ -18,7 +18,7 @@ from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.plan import Plan
-from benmo.storage.journal import SECTOR_BYTES, State
+from benmo.storage.journal import SECTOR_BYTES, NodeState
 from benmo.storage.node_storage import JOURNAL, Storage
 
 _LENGTHENED_SHARE = 0.3
@@ -117,7 +117,7 @@ class Machine:
         Storage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
         self.disk.before = self._before
 
-    def start(self, now: float) -> State:
+    def start(self, now: float) -> NodeState:
         """Start the process on what the disk holds; what it recovered. Anything may go wrong."""
         self.true_now = now
         self.life += 1

@@ -34,7 +34,7 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import NodeId, Proposal
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 LAST_STEPS = 40
 """How many of the last steps a failure shows."""
@@ -89,7 +89,7 @@ def run_text(run: Run) -> str:
     return " ".join(transfer.id for transfer in run.transfers())
 
 
-def started_text(state: State) -> str:
+def started_text(state: NodeState) -> str:
     """What a start has found."""
     accepted = "" if state.accepted is None else f", accepted {accepted_text(state.accepted)}"
     return f"starts: promised {state.promised}, height {state.ledger.height}{accepted}"

@@ -14,7 +14,7 @@ import msgspec
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot, NodeId, Proposal
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.storage.lines import DamagedLine, block_of, raw_of, unseal
 
 
@@ -48,14 +48,14 @@ class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="t
     last: dict[NodeId, int]
     queue: Run
 
-    def state(self) -> State:
+    def state(self) -> NodeState:
         """The state that the journal continues. Raises `DamagedLine`."""
         accepted = None if self.accepted is None else self.accepted.proposal()
         try:
             ledger = Ledger(self.balances, self.last, self.height, self.head)
         except (AssertionError, ValueError) as error:
             raise DamagedLine(str(error)) from error
-        return State(self.promised, accepted, ledger, self.queue)
+        return NodeState(self.promised, accepted, ledger, self.queue)
 
 
 _decoder = msgspec.json.Decoder(CheckpointLine)

@@ -11,7 +11,7 @@ Each line's checksum continues that of the line before, so no line can go missin
 line before which everything was synced says so, in a field `"synced":true` behind its checksum. A
 power cut tears off nothing before the last such line.
 
-`State` is the fold over those lines: a node's durable state at any moment is its checkpoint's
+`NodeState` is the fold over those lines: a node's durable state at any moment is its checkpoint's
 state with the journal's lines applied to it.
 """
 
@@ -104,7 +104,7 @@ def _line_of(record: Record) -> Line:
 
 
 @dataclass(slots=True)
-class State:
+class NodeState:
     """A node's durable state. `recent` holds the blocks since the checkpoint, in order."""
 
     promised: Ballot

@@ -30,7 +30,7 @@ from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.storage.chain_file import REMEDY, ChainFile
 from benmo.storage.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
 from benmo.storage.disk import Disk
-from benmo.storage.journal import OpenLine, Record, State, encode_record
+from benmo.storage.journal import NodeState, OpenLine, Record, encode_record
 from benmo.storage.lines import DamagedLine, checksum, seal
 from benmo.storage.replay import ForeignLine, ReplayedJournal, replay, require_own
 
@@ -77,7 +77,7 @@ class Storage:
         return storage
 
     @classmethod
-    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
+    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, NodeState]:
         """Read the checkpoint and the journal. Time and memory don't grow with the chain.
 
         Raises `StateError` for a file that is missing, damaged or another node's.
@@ -219,7 +219,7 @@ class Storage:
         if size > checkpoint.chain_bytes:
             self._disk.truncate(CHAIN, checkpoint.chain_bytes)
 
-    def _replay(self, checkpoint: CheckpointLine) -> State:
+    def _replay(self, checkpoint: CheckpointLine) -> NodeState:
         """Apply the journal to the checkpoint's state, and cut off a torn last line."""
         with _damage_worded(self._disk.path / CHECKPOINT):
             state = checkpoint.state()

@@ -23,7 +23,7 @@ from benmo.paxos.messages import Prepare
 from benmo.paxos.step import Notice, PromiseRecord
 from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
-from benmo.storage.journal import QueueRecord, State
+from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
 from tests.support.cluster import CLUSTER
 from tests.support.defects import (
@@ -41,7 +41,7 @@ from tests.support.defects import (
 from tests.support.defects_script import CountingDisk, NoTransport, node_with_blocks
 
 
-def _with_old_and_new_blocks() -> tuple[MemoryDisk, State]:
+def _with_old_and_new_blocks() -> tuple[MemoryDisk, NodeState]:
     """All three files hold something, and what they tell together."""
     disk = MemoryDisk()
     storage, state = node_with_blocks(disk, 2)

@@ -25,7 +25,7 @@ from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import Storage
 from tests.sim.test_faults import Small
 
@@ -43,7 +43,7 @@ def new_machines(debit: NodeId = 1) -> dict[NodeId, Machine]:
     return small.machines
 
 
-def _found(machine: Machine) -> State:
+def _found(machine: Machine) -> NodeState:
     return Storage.open(machine.disk.copy(), CLUSTER, machine.node)[1]
 
 

@@ -9,7 +9,7 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.journal import QueueRecord, State
+from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.node_storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER, Cluster
 
@@ -66,5 +66,5 @@ def test_without_the_fresh_start_it_would_be_lost() -> None:
     assert state.promised == Ballot(3, 2)
     _, found = Storage.open(disk.after_power_cut(), CLUSTER, 1)
     assert found.promised == Ballot.ZERO
-    assert isinstance(found, State)
+    assert isinstance(found, NodeState)
     assert isinstance(found.ledger, Ledger)

@@ -12,7 +12,7 @@ from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, State
+from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.node_storage import Storage
 from tests.support.cluster import CLUSTER, Cluster, Envelope
 
@@ -70,7 +70,7 @@ def queue_ids(cluster: Cluster, node: NodeId) -> list[str]:
     return [transfer.id for transfer in cluster.engine(node).pool.queue.transfers()]
 
 
-def node_with_blocks(disk: Disk, blocks: int) -> tuple[Storage, State]:
+def node_with_blocks(disk: Disk, blocks: int) -> tuple[Storage, NodeState]:
     """A node with some decided blocks, a promise, an accepted block and a queue."""
     storage = Storage.create(disk, CLUSTER, 1, {1: 100_000, 2: 100_000, 3: 100_000})
     head = Durable().head

@@ -18,7 +18,7 @@ from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, Record, State, encode_record
+from benmo.storage.journal import NodeState, QueueRecord, Record, encode_record
 from benmo.storage.lines import checksum
 from benmo.storage.node_storage import JOURNAL, Storage
 from tests.support.cluster import CLUSTER
@@ -50,7 +50,7 @@ def snapshot(promised: Ballot, accepted: Proposal | None, ledger: Ledger, queue:
     return Snapshot(promised, held, ledger.height, ledger.head, balances, last, queue)
 
 
-def of_state(state: State) -> Snapshot:
+def of_state(state: NodeState) -> Snapshot:
     return snapshot(state.promised, state.accepted, state.ledger, state.queue)
 
 

@@ -46,7 +46,7 @@ from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 __all__ = ["NAMES", "Checker", "Facts", "Violation", "Watchers"]
 
@@ -90,7 +90,7 @@ class Watchers:
         self._on_turn = self._telling("on_turn")
         self.after_turn = self._telling("after_turn")
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         self._on_start(machine, state)
         self._tell_decided(machine)
 

@@ -11,7 +11,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 
 class Violation(Exception):
@@ -48,7 +48,7 @@ class Checker:
         self.facts = facts
         self.machines = machines
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         """A process started and has found this on its disk."""
 
     def on_death(self, machine: Machine) -> None:

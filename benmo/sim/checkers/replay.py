@@ -14,7 +14,7 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines, Violation
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import Storage
 
 _EVERY_TURNS = 32
@@ -68,7 +68,7 @@ class Replay(Checker):
             )
 
 
-def _of_state(state: State) -> str:
+def _of_state(state: NodeState) -> str:
     return _text(state.durable, state.ledger, state.queue)
 
 

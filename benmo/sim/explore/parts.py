@@ -22,7 +22,7 @@ from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.snapshot import ROUND_S, copied
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import JOURNAL, Storage
 
 Sent = tuple[tuple[NodeId, Message], ...]
@@ -99,7 +99,7 @@ class _BoundedEngine(Engine):
     """The production engine with a bounded pool."""
 
     def __init__(
-        self, bounds: Bounds, node: NodeId, state: State, storage: Storage, outbox: Outbox
+        self, bounds: Bounds, node: NodeId, state: NodeState, storage: Storage, outbox: Outbox
     ) -> None:
         settings = bounds.settings(node)
         super().__init__(settings, _LIMITS, state, storage, outbox, _CHANCE, 0.0)

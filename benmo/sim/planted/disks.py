@@ -11,7 +11,7 @@ from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.checkpoint import CheckpointLine
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, Record, State, decode_line
+from benmo.storage.journal import NodeState, QueueRecord, Record, decode_line
 from benmo.storage.lines import DamagedLine, checksum
 from benmo.storage.node_storage import CHECKPOINT, JOURNAL, Storage
 
@@ -109,7 +109,7 @@ def damage_taken_for_torn_tail(patch: Patch) -> None:
     """Damage anywhere in the journal is cut off, with all that follows it."""
     original = Storage._replay
 
-    def replay(self: Storage, checkpoint: CheckpointLine) -> State:
+    def replay(self: Storage, checkpoint: CheckpointLine) -> NodeState:
         whole = _undamaged(self._disk.read(JOURNAL))
         if whole < self._disk.size(JOURNAL):
             self._disk.truncate(JOURNAL, whole)
@@ -144,10 +144,12 @@ def empty_disk_votes(patch: Patch) -> None:
         storage: Storage = original_create(cls, disk, cluster, node, balances)
         return storage
 
-    def open_(cls: type[Storage], disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
+    def open_(
+        cls: type[Storage], disk: Disk, cluster: str, node: NodeId
+    ) -> tuple[Storage, NodeState]:
         if not disk.exists(CHECKPOINT):
             cls.create(disk, cluster, node, first_balances[0])
-        opened: tuple[Storage, State] = original(cls, disk, cluster, node)
+        opened: tuple[Storage, NodeState] = original(cls, disk, cluster, node)
         return opened
 
     patch.set(Storage, "create", classmethod(create))
