@@ -1,4 +1,4 @@
-"""The packages stand on one another as ARCHITECTURE.md says, and no import runs back up."""
+"""The packages stand on one another as ARCHITECTURE.md says, and a name means one thing."""
 
 from __future__ import annotations
 
@@ -123,3 +123,13 @@ def test_a_package_exports_nothing_but_the_client() -> None:
             exports[module] = list(imports(path))
     allowed = {"benmo.client", "benmo.sim.checkers", "benmo.sim.planted"}
     assert {module for module, names in exports.items() if names} <= allowed
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """What a program sees of a client may bear the name of what is behind it."""
+    places = defaultdict(set)
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and part_of(module) != "client":
+                places[node.name.strip("_")].add(module)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -27,7 +27,7 @@ from benmo.options import die, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import DirectoryInUse, DirectoryLock
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 
 NODES_MAX = 99
 LOCALHOST = "127.0.0.1"
@@ -202,7 +202,7 @@ def _what_would_be_lost(state: StateDirectory) -> str:
             assert cluster is not None
             number = int(path.name.removeprefix("node-"))
             disk = RealDisk(path)
-            _, found = Storage.open(disk, cluster.cluster, number)
+            _, found = NodeStorage.open(disk, cluster.cluster, number)
             disk.close()
             height = max(height, found.ledger.height)
             waiting += len(found.queue)
@@ -238,7 +238,7 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
         state.node(address.node).chmod(0o700)
         authority.write_node(address.node, address.host, state.tls(address.node))
         disk = RealDisk(state.node(address.node))
-        Storage.create(disk, cluster.cluster, address.node, balances)
+        NodeStorage.create(disk, cluster.cluster, address.node, balances)
         disk.close()
     write_cluster(state, cluster)
     RealDisk(state.path.resolve().parent).sync_directory()

@@ -23,7 +23,7 @@ from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId, Settings, Tenure
 from benmo.sim.agenda import Agenda
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 
 REGIONS = ("N. Virginia", "Frankfurt", "Tokyo", "Sydney", "São Paulo")
 ROUND_TRIPS_MS = {
@@ -58,8 +58,8 @@ class _RegionNode:
         self._continents = continents
         self._agenda = continents.agenda
         self._disk = MemoryDisk()
-        Storage.create(self._disk, _CLUSTER, node, dict.fromkeys(_NODES, _BALANCE))
-        storage, state = Storage.open(self._disk, _CLUSTER, node)
+        NodeStorage.create(self._disk, _CLUSTER, node, dict.fromkeys(_NODES, _BALANCE))
+        storage, state = NodeStorage.open(self._disk, _CLUSTER, node)
         settings = Settings(
             node, _NODES, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
         )

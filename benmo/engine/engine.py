@@ -32,7 +32,7 @@ from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
 from benmo.paxos.types import Durable, NodeId, PaxosBlock, ProtocolError, Settings
-from benmo.storage.journal import QueueRecord, Record, State
+from benmo.storage.journal import JournalRecord, NodeState, QueueRecord
 
 
 class Transport(Protocol):
@@ -54,7 +54,7 @@ class Storage(Protocol):
     @property
     def needs_sync(self) -> bool: ...
 
-    def append(self, records: Sequence[Record]) -> None: ...
+    def append(self, records: Sequence[JournalRecord]) -> None: ...
 
     def write(self) -> None: ...
 
@@ -95,7 +95,7 @@ class Engine:
         self,
         settings: Settings,
         limits: Limits,
-        state: State,
+        state: NodeState,
         storage: Storage,
         transport: Transport,
         random: Random,
@@ -117,7 +117,7 @@ class Engine:
         self._limits = limits
         self._storage = storage
         self._transport = transport
-        self._records: list[Record] = []
+        self._records: list[JournalRecord] = []
         self._must_sync = False
         """Whether a record other than a decision isn't durable yet: messages wait for it."""
         self._has_queued = False
@@ -274,7 +274,7 @@ class Engine:
             self._record((QueueRecord(queue.since(self._queued_end)),))
             self._queued_end = queue.end
 
-    def _record(self, records: Sequence[Record]) -> None:
+    def _record(self, records: Sequence[JournalRecord]) -> None:
         """Keep records until `_make_durable` writes all at once; note if one needs a sync."""
         for record in records:
             self._records.append(record)

@@ -39,7 +39,7 @@ from benmo.paxos.types import NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
-from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.storage.node_storage import JOURNAL, NodeStorage
 from benmo.wording import sentence
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Service:
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
         self._disk = (RealDisk if meter is None else meter.disk)(state.node(node), ahead=(JOURNAL,))
-        storage, recovered = Storage.open(self._disk, self.cluster.cluster, node)
+        storage, recovered = NodeStorage.open(self._disk, self.cluster.cluster, node)
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
         now = clock()

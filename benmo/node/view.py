@@ -23,7 +23,7 @@ from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.height_waits import HeightWaits
 from benmo.node.turns import Turns
 from benmo.paxos.types import Ballot, NodeId
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 from benmo.wording import why_no_quorum
 
 _READ_BYTES = 1 << 20
@@ -37,7 +37,7 @@ class View:
         cluster: Cluster,
         engine: Engine,
         transport: PeerLinks,
-        storage: Storage,
+        storage: NodeStorage,
         turns: Turns,
         confirmed_reads: ConfirmedReads,
         heights: HeightWaits,

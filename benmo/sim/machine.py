@@ -18,8 +18,8 @@ from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.plan import Plan
-from benmo.storage.journal import SECTOR_BYTES, State
-from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.storage.journal import SECTOR_BYTES, NodeState
+from benmo.storage.node_storage import JOURNAL, NodeStorage
 
 _LENGTHENED_SHARE = 0.3
 
@@ -73,7 +73,7 @@ class Machine:
     on_failed: Callable[[NodeId, str], None]
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     engine: Engine | None = None
-    storage: Storage | None = None
+    storage: NodeStorage | None = None
     life: int = 0
     inbox: list[Event] = field(default_factory=list)
     is_scheduled: bool = False
@@ -115,10 +115,10 @@ class Machine:
 
     def create(self, balance: int) -> None:
         """Make the node's files, as the initialize script does."""
-        Storage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
+        NodeStorage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
         self.disk.before = self._before
 
-    def start(self, now: float) -> State:
+    def start(self, now: float) -> NodeState:
         """Start the process on its disk; return what it recovered. Anything may go wrong."""
         self.true_now = now
         self.life += 1
@@ -127,7 +127,7 @@ class Machine:
         self.takes_not.clear()
         self.inbox.clear()
         self.is_scheduled = False
-        storage, state = Storage.open(self.disk, CLUSTER, self.node)
+        storage, state = NodeStorage.open(self.disk, CLUSTER, self.node)
         plan = self.plan
         settings = Settings(
             self.node,
@@ -191,7 +191,7 @@ class Machine:
 
     def whole_chain(self) -> list[AppliedBlock]:
         """Read every block that a reader of the disk finds."""
-        storage, _ = Storage.open(self.disk.copy(), CLUSTER, self.node)
+        storage, _ = NodeStorage.open(self.disk.copy(), CLUSTER, self.node)
         blocks: list[AppliedBlock] = []
         while len(blocks) < storage.height:
             blocks += storage.read(len(blocks) + 1, 1 << 20)

@@ -34,7 +34,7 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.types import NodeId, Proposal
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.wording import sentence
 
 LAST_STEPS = 40
@@ -90,7 +90,7 @@ def run_text(run: Run) -> str:
     return " ".join(transfer.id for transfer in run.transfers())
 
 
-def started_text(state: State) -> str:
+def started_text(state: NodeState) -> str:
     """Describe what a start has recovered."""
     accepted = "" if state.accepted is None else f", accepted {accepted_text(state.accepted)}"
     return f"starts: promised {state.promised}, height {state.ledger.height}{accepted}"

@@ -1,7 +1,7 @@
 """The chain file: decided blocks, one a line, for people, tools and peers that are behind.
 
 Line s is slot s. There is no index: lines are sorted by slot, so a slot is found by bisecting the
-file, and what follows it by reading on.
+file, and the slots after it by reading on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _decoder = msgspec.json.Decoder(_BlockLine)
 
 
 def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
-    """What a line, given without its newline, says of a slot. Raises `DamagedLine`."""
+    """Decode the line of a slot, given without its newline. Raises `DamagedLine`."""
     parsed = unseal(line, _decoder)
     block = block_of(parsed.block)
     if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
@@ -47,9 +47,9 @@ def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
 
 
 class ChainFile:
-    """The first `length` bytes of a file: slots 1 to `height`. What follows them is no part of it.
+    """The chain in the first `length` bytes of a file: slots 1 to `height`. The rest is ignored.
 
-    Raises `StateError`, with the file and line, where a line read isn't what was written.
+    Raises `StateError`, with the file and line, if a line that is read isn't what was written.
     """
 
     def __init__(self, disk: Disk, name: str, length: int, height: int) -> None:
@@ -78,7 +78,7 @@ class ChainFile:
         self._disk.sync(self._name)
 
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
-        """Blocks from a slot on, of together at most so many bytes; one at least."""
+        """Read blocks from a slot on: as many as fit into `bytes_max`, and at least one."""
         assert 1 <= first_slot <= self.height
         offset = self._offset_of(first_slot)
         lines = self._lines(offset, first_slot, bytes_max)
@@ -87,7 +87,7 @@ class ChainFile:
         return blocks
 
     def _lines(self, start: int, slot: int, bytes_max: int) -> list[bytes]:
-        """The whole lines among so many bytes; one at least."""
+        """Read the whole lines within `bytes_max` of a line's start, and at least one."""
         length = min(bytes_max, self.length - start)
         data = self._disk.read_at(self._name, start, length)
         if b"\n" not in data:
@@ -133,7 +133,7 @@ class ChainFile:
         return low
 
     def _line_end(self, start: int, slot: int) -> int:
-        """Where the newline of the line at `start` is."""
+        """The offset of the newline that ends the line at `start`."""
         offset = start
         while offset < self.length:
             chunk = self._disk.read_at(self._name, offset, min(_READ_BYTES, self.length - offset))

@@ -1,4 +1,4 @@
-"""What `checkpoint.json` says: a node's durable state, but for the chain and what the journal adds.
+"""`checkpoint.json`: a node's durable state without the chain, and without what the journal adds.
 
 One JSON line:
 
@@ -14,12 +14,12 @@ import msgspec
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot, NodeId, Proposal
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 from benmo.storage.lines import DamagedLine, block_of, raw_of, unseal
 
 
 class AcceptedPart(msgspec.Struct, frozen=True):
-    """What was accepted and isn't known to be decided."""
+    """A block that was accepted and isn't known to be decided."""
 
     ballot: Ballot
     block: msgspec.Raw
@@ -34,7 +34,7 @@ class AcceptedPart(msgspec.Struct, frozen=True):
 
 
 class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
-    """The line; `chain_bytes` is how long the chain file is up to `height`."""
+    """The file's one line; `chain_bytes` is the length of the chain file up to `height`."""
 
     cluster: str
     node: NodeId
@@ -48,21 +48,21 @@ class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="t
     last: dict[NodeId, int]
     queue: Run
 
-    def state(self) -> State:
+    def state(self) -> NodeState:
         """The state that the journal continues. Raises `DamagedLine`."""
         accepted = None if self.accepted is None else self.accepted.proposal()
         try:
             ledger = Ledger(self.balances, self.last, self.height, self.head)
         except (AssertionError, ValueError) as error:
             raise DamagedLine(str(error)) from error
-        return State(self.promised, accepted, ledger, self.queue)
+        return NodeState(self.promised, accepted, ledger, self.queue)
 
 
 _decoder = msgspec.json.Decoder(CheckpointLine)
 
 
 def decode_checkpoint(data: bytes) -> CheckpointLine:
-    """What a checkpoint's file says. Raises `DamagedLine`."""
+    """Decode the content of a checkpoint's file. Raises `DamagedLine`."""
     if not data.endswith(b"\n"):
         raise DamagedLine("it has no end")
     return unseal(data[:-1], _decoder)

@@ -1,7 +1,7 @@
-"""The files of one directory, as the storage sees them, and the real ones.
+"""The files of one directory: what storage needs of them, and the operating system's.
 
 Nothing is durable before `sync` (a file's content) or `sync_directory` (that a file is there, and
-under which name). Every method raises `OSError` when the disk fails; nobody tries again.
+under which name). Every method raises `OSError` when the disk fails; no caller tries again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 
 
 class Disk(Protocol):
-    """Files by name; `offset` and lengths in bytes."""
+    """Files by name; offsets and lengths are in bytes."""
 
     @property
     def path(self) -> Path:
@@ -29,17 +29,17 @@ class Disk(Protocol):
     def read(self, name: str) -> bytes: ...
 
     def read_at(self, name: str, offset: int, length: int) -> bytes:
-        """Fewer bytes only at the end of the file."""
+        """Read this many bytes, fewer only at the end of the file."""
 
     def append(self, name: str, data: bytes) -> None:
-        """Write at the end of the file, making it if it isn't there."""
+        """Write at the end of a file, which is made if it isn't there."""
 
     def sync(self, name: str) -> None: ...
 
     def truncate(self, name: str, size: int) -> None: ...
 
     def rename(self, name: str, new_name: str) -> None:
-        """Atomic; replaces what bears the new name."""
+        """Rename a file, replacing any file of the new name, in one atomic step."""
 
     def remove(self, name: str) -> None: ...
 
@@ -49,36 +49,32 @@ class Disk(Protocol):
 _AHEAD_BYTES = 1 << 17
 _BUSY_S = 0.01
 _BUSY_APPENDS = 100
-"""So many appends, each no later than that after the one before, are a load."""
+"""This many appends in a row, each within `_BUSY_S` of the one before, are a load."""
 
 
 class RealDisk:
-    """A directory of the operating system's; files are made for their owner alone.
+    """A directory of the operating system; files are made for their owner alone.
 
-    To make a write durable that makes a file longer costs half as much again as one within it. So
-    the files `ahead` are made longer beforehand, by NULs, while many small appends follow one
-    another closely; `rest` and `close` take the NULs off, and after a crash some may be left.
+    A write that makes a file longer costs half as much again to make durable as one within the
+    file. So the files `ahead` are made longer beforehand, by NULs, while many small appends follow
+    one another closely. `rest` and `close` take the NULs off; a crash may leave some.
     """
 
     def __init__(self, path: Path, ahead: Collection[str] = ()) -> None:
         self.syncs = 0
         """How often something was made durable."""
-        self._path = path
+        self.path = path
         self._descriptors: dict[str, int] = {}
-        self._ahead = {name: _Ahead() for name in ahead}
-
-    @property
-    def path(self) -> Path:
-        return self._path
+        self._ahead = {name: _PreallocatedFile() for name in ahead}
 
     def exists(self, name: str) -> bool:
-        return (self._path / name).exists()
+        return (self.path / name).exists()
 
     def size(self, name: str) -> int:
-        return os.stat(self._path / name).st_size
+        return os.stat(self.path / name).st_size
 
     def read(self, name: str) -> bytes:
-        return (self._path / name).read_bytes()
+        return (self.path / name).read_bytes()
 
     def read_at(self, name: str, offset: int, length: int) -> bytes:
         return os.pread(self._open(name), length, offset)
@@ -102,22 +98,22 @@ class RealDisk:
             self._ahead[name].begin(descriptor)
 
     def rest(self) -> None:
-        """Files that nothing is appended to for now end with what was appended last."""
+        """Take the NULs off the files to which nothing is being appended for now."""
         for name, ahead in self._ahead.items():
             if name in self._descriptors and not ahead.is_busy:
                 ahead.cut(self._descriptors[name])
 
     def rename(self, name: str, new_name: str) -> None:
-        os.rename(self._path / name, self._path / new_name)
+        os.rename(self.path / name, self.path / new_name)
         self._forget(name)
         self._forget(new_name)
 
     def remove(self, name: str) -> None:
-        os.unlink(self._path / name)
+        os.unlink(self.path / name)
         self._forget(name)
 
     def sync_directory(self) -> None:
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         self.syncs += 1
         try:
             os.fsync(descriptor)
@@ -133,7 +129,7 @@ class RealDisk:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             if name not in self._ahead:
                 flags |= os.O_APPEND
-            self._descriptors[name] = os.open(self._path / name, flags, 0o600)
+            self._descriptors[name] = os.open(self.path / name, flags, 0o600)
             if name in self._ahead:
                 self._ahead[name].begin(self._descriptors[name])
         return self._descriptors[name]
@@ -148,19 +144,19 @@ class RealDisk:
                 os.close(descriptor)
 
 
-class _Ahead:
-    """A file that is longer than what was appended to it, while there is much to append."""
+class _PreallocatedFile:
+    """A file that is kept longer than what was appended to it, while there is much to append."""
 
     def __init__(self) -> None:
         self._end = 0
-        """Where the next bytes go."""
+        """The offset of the next append."""
         self._length = 0
         self._appended_at_s = -inf
         self._closely = 0
-        """How many appends in a row followed another one closely."""
+        """How many appends in a row each followed another one closely."""
 
     def begin(self, descriptor: int) -> None:
-        """What the file holds is what was appended."""
+        """Take all that the file holds for what was appended."""
         self._end = self._length = os.fstat(descriptor).st_size
 
     @property
@@ -179,13 +175,13 @@ class _Ahead:
         self._length = max(self._length, end)
 
     def cut(self, descriptor: int) -> None:
-        """Let the file end with what was appended last."""
+        """Cut off the NULs after what was appended last."""
         if self._length > self._end:
             os.ftruncate(descriptor, self._end)
             self._length = self._end
 
     def _lengthen(self, descriptor: int) -> None:
-        """As far as there is room: that there is none, whoever has something to write will see."""
+        """Add NULs as far as there is room. On a full disk, the next append's own write fails."""
         try:
             _write(descriptor, bytes(_AHEAD_BYTES), self._end)
         except OSError as error:
@@ -195,7 +191,7 @@ class _Ahead:
 
 
 def _write(descriptor: int, data: bytes, offset: int | None = None) -> None:
-    """All of it: at an offset, or where the file's own position is."""
+    """Write all of the data, at an offset or at the file's own position."""
     rest = memoryview(data)
     while len(rest) > 0:
         written = (

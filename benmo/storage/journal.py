@@ -7,11 +7,11 @@
     {"crc":"…","type":"decide","slot":7,"ballot":[3,1],"hash":"…"}     what was accepted last
     {"crc":"…","type":"learn","block":{"slot":8,…}}                    decided, sent by a peer
 
-A line's checksum goes on from that of the line before, so none can go missing in the middle. A line
-before which everything was synced says so, in a field `"synced":true` behind its checksum: what
-can be torn off by a power cut begins no earlier than with the last such line.
+Each line's checksum continues that of the line before, so no line can go missing in the middle. A
+line before which everything was synced says so, in a field `"synced":true` behind its checksum. A
+power cut tears off nothing before the last such line.
 
-`State` is the fold over those lines: a node's durable state at any moment is its checkpoint's
+`NodeState` is the fold over those lines: a node's durable state at any moment is its checkpoint's
 state with the journal's lines applied to it.
 """
 
@@ -30,17 +30,17 @@ from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.storage.lines import BEGINNING, PREFIX_BYTES, DamagedLine, block_of, raw_of, seal, unseal
 
 SECTOR_BYTES = 512
-"""A disk writes no less at a time; what it writes at a time begins and ends at a multiple of it."""
+"""The least that a disk writes at a time; each write begins and ends at a multiple of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRecord:
-    """The node queued these transfers of its own."""
+    """Transfers of its own that the node queued."""
 
     run: Run
 
 
-Record = PromiseRecord | AcceptRecord | DecideRecord | QueueRecord
+JournalRecord = PromiseRecord | AcceptRecord | DecideRecord | QueueRecord
 
 
 class OpenLine(msgspec.Struct, frozen=True, tag="open", tag_field="type"):
@@ -81,15 +81,15 @@ _open_decoder = msgspec.json.Decoder(OpenLine)
 
 
 _SYNCED = b'"synced":true,'
-"""Behind the checksum of a line: all lines before it were synced when it was written."""
+"""The field behind a line's checksum by which the line says that all before it was synced."""
 
 
-def encode_record(record: Record, previous: int, after_sync: bool = False) -> bytes:
-    """The line of a record, newline and all, after a line with the checksum `previous`."""
+def encode_record(record: JournalRecord, previous: int, after_sync: bool = False) -> bytes:
+    """Encode a record as a line with its newline, to follow one with the checksum `previous`."""
     return seal(_line_of(record), previous, _SYNCED if after_sync else b"")
 
 
-def _line_of(record: Record) -> Line:
+def _line_of(record: JournalRecord) -> Line:
     match record:
         case PromiseRecord(ballot):
             return _PromiseLine(ballot)
@@ -104,8 +104,8 @@ def _line_of(record: Record) -> Line:
 
 
 @dataclass(slots=True)
-class State:
-    """A node's durable state. `recent` are the blocks since the checkpoint, in order."""
+class NodeState:
+    """A node's durable state. `recent` holds the blocks since the checkpoint, in order."""
 
     promised: Ballot
     accepted: Proposal | None
@@ -115,11 +115,11 @@ class State:
 
     @property
     def durable(self) -> Durable:
-        """What the protocol needs of it."""
+        """The part of the state that the protocol needs."""
         return Durable(self.promised, self.accepted, self.ledger.height, self.ledger.head)
 
     def require_next(self) -> None:
-        """Raises `DamagedLine` if what is accepted can't be the next block, or isn't promised."""
+        """Raises `DamagedLine` if the accepted block can't be the next, or isn't promised."""
         accepted = self.accepted
         if accepted is None:
             return
@@ -129,7 +129,7 @@ class State:
         _require(is_next and is_promised, "the accepted block can't be the next")
 
     def apply(self, line: Line) -> None:
-        """One line further. Raises `DamagedLine` if it can't follow what went before it."""
+        """Apply the next line. Raises `DamagedLine` if it can't follow the lines before."""
         match line:
             case _PromiseLine(ballot):
                 _require(ballot > self.promised, "a promise goes back")
@@ -176,21 +176,21 @@ class State:
 
 
 def decode_opening(line: bytes) -> OpenLine:
-    """What a journal's first line, given without its newline, says. Raises `DamagedLine`."""
+    """Decode a journal's first line, given without its newline. Raises `DamagedLine`."""
     return unseal(line, _open_decoder)
 
 
 def decode_line(line: bytes, previous: int) -> Line:
-    """What a line, given without its newline, says. Raises `DamagedLine`."""
+    """Decode a line after the first, given without its newline. Raises `DamagedLine`."""
     return unseal(line, _decoder, previous)
 
 
 def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
-    """The lines of a journal, without their newlines, and what may be torn off at its end.
+    """Split a journal into its lines, without their newlines, and the end that may be torn off.
 
-    That is what follows the last newline; or, with its newline, the first of those lines of which
-    pages are missing, and all after it, if none of them says that what is before it was synced.
-    Pages of what wasn't may reach the disk in any order.
+    The end is what follows the last newline. It begins earlier if lines before lack pages: with the
+    first of these lines after which no line says that all before was synced. Pages that weren't
+    synced may reach the disk in any order.
     """
     *lines, rest = journal.split(b"\n")
     end = len(journal) - len(rest)
@@ -211,9 +211,9 @@ def split_torn(journal: bytes) -> tuple[list[bytes], bytes]:
 def _lacks_pages(line: bytes, offset: int) -> bool:
     """Whether a line at this offset of the file has NULs in it, all as missing pages leave them.
 
-    Pages reach the disk in any order, and what didn't is read as NULs, from where the file was
-    synced to, or where a sector begins, up to where one ends. Any other NUL is damage: one flipped
-    bit makes it of a space, say, in a memo.
+    A page that didn't reach the disk is read as NULs. They begin where the synced part of the file
+    ends, or where a sector begins, and they end where a sector ends. Any other NUL is damage: one
+    flipped bit turns a space, say in a memo, into a NUL.
     """
     holes = list(re.finditer(rb"\0+", line))
     return bool(holes) and all(
@@ -224,11 +224,11 @@ def _lacks_pages(line: bytes, offset: int) -> bool:
 
 
 def line_in(rest: bytes, previous: int) -> bytes | None:
-    """The first line of a journal's end, if nothing is missing of it but what can be told.
+    """The first line of a journal's end, made whole, if it lacks only what all lines have alike.
 
-    That is its newline, and its first bytes, which are the same in every line. Whoever forgets a
-    line that was acknowledged breaks a promise; whoever keeps one that wasn't does not. So whether
-    a page is missing or a byte is damaged need not be known. Decisions after it may be forgotten.
+    That is the newline and the first bytes. To forget a line that was acknowledged breaks a
+    promise; to keep one that wasn't acknowledged does not. So it doesn't matter whether a page is
+    missing or a byte is damaged. Decisions after the line may be forgotten.
     """
     line = rest.partition(b"\n")[0].rstrip(b"\0")
     missing = len(line) - len(line.lstrip(b"\0"))
@@ -241,9 +241,9 @@ def line_in(rest: bytes, previous: int) -> bytes | None:
 
 
 def require_torn(rest: bytes, previous: int) -> None:
-    """Raises `DamagedLine` if this, a journal's end, is a line that is whole but for its newline.
+    """Raises `DamagedLine` if a journal's end is a whole line with a wrong byte for its newline.
 
-    No write ends with anything else in a newline's place. NULs may follow, from which the file was
+    No write leaves another byte in the newline's place. NULs may follow, by which the file was
     made longer beforehand.
     """
     rest = rest.rstrip(b"\0")
@@ -252,7 +252,7 @@ def require_torn(rest: bytes, previous: int) -> None:
 
 
 def _is_after_sync(line: bytes) -> bool:
-    """Whether a line says that all before it was synced, whatever its checksum."""
+    """Whether a line says that all before it was synced, even if its checksum is wrong."""
     return line.startswith(_SYNCED, PREFIX_BYTES)
 
 

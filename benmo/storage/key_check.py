@@ -1,7 +1,7 @@
-"""Whether a node's index of keys says what its chain says; nothing is written.
+"""A check that a node's index of keys says what its chain says; nothing is written.
 
-The index may be missing, behind, or another chain's: the node's next start mends that. But what it
-says of this chain must be so, since a key that it doesn't know would be paid again.
+The index may be missing, behind, or another chain's: the node's next start mends that. But what the
+index says of this chain must be true, since a key that it lacks would be paid again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class WrongIndex(ValueError):
 
 
 class KeyCheck:
-    """Follows a node's chain and looks each key up. A context: it reads a copy of the index.
+    """Follows a node's chain and looks up each key in a copy of the index; a context manager.
 
     SQLite may have to write in order to read what a crash left, so it gets a copy. A `path` that
     isn't there is an empty index.
@@ -51,7 +51,7 @@ class KeyCheck:
         self._held.close()
 
     def follow(self, applied: AppliedBlock) -> None:
-        """The next block of the chain. Raises `WrongIndex`, or `StateError` for a damaged file."""
+        """Check the chain's next block. Raises `WrongIndex`, or `StateError` for a damaged file."""
         slot = applied.block.slot
         if self._index is None or slot > self._index.height:
             return

@@ -1,14 +1,14 @@
 """The index of keys on disk, in SQLite: `keys.sqlite` in a node's directory.
 
 SQLite has no checksums, and a page that is not as it was written may hide a key, which would then
-pay again. So each key is in two tables, in trees of their own: what one finds and the other doesn't
-is damage. What is found is also compared with the chain.
+pay again. So each key is in two tables, each with a tree of its own: a key that only one of them
+finds is damage. A key that is found is also compared with the chain.
 
-What SQLite calls write-ahead logging keeps it whole through any crash, whoever reads it meanwhile;
-the latest entries may be lost, and are then read from the chain again. The log is emptied after
-each change. Where it isn't, since a crash or a reader came in between, it could be of another time
-than the file, which somebody may have put back: then all is made anew from the chain. Nothing but
-this module opens it for writing.
+SQLite's write-ahead log keeps the index whole through any crash, whoever reads it meanwhile. The
+latest entries may be lost, and are then read from the chain again. The log is emptied after each
+change. If a crash or a reader prevents that, the log could be of another time than the file, which
+somebody may have put back: then the whole index is made anew from the chain. Nothing but this
+module opens the index for writing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FORMAT = 1
 _BUSY_S = 0.2
 _EMPTY_LOG = "pragma wal_checkpoint(truncate)"
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
-"""What SQLite may put beside the file has its name, and one of these at its end."""
+"""What SQLite may add to the file's name, for the files that it puts beside it."""
 
 _TABLES = """
 create table used (key text primary key, number integer not null, slot integer not null)
@@ -39,10 +39,10 @@ create table chain (node integer not null, height integer not null, head text no
 
 
 class SqliteKeyIndex:
-    """A `KeyIndex` in a file; made anew if it isn't there, can't be read or is another node's.
+    """A `KeyIndex` in a file, made anew if the file is missing, unreadable or another node's.
 
-    Raises `StateError` where the disk fails; an index that is damaged is removed by hand, and made
-    again from the chain at the next start.
+    Raises `StateError` if the disk fails or the index is damaged. A damaged index is removed by
+    hand, and made again from the chain at the next start.
     """
 
     def __init__(self, path: Path, node: NodeId) -> None:
@@ -97,13 +97,13 @@ class SqliteKeyIndex:
             self._connection = self._open()
 
     def count(self) -> int:
-        """How many keys it holds; takes time that grows with them."""
+        """Count the keys, in time that grows with their number."""
         with self._guarded():
             ((count,),) = self._connection.execute("select count(*) from used").fetchall()
             return int(count)
 
     def close(self) -> None:
-        """Leave the file to others; nothing may be asked any more."""
+        """Leave the file to others; no method may be called any more."""
         with self._guarded():
             self._connection.close()
 

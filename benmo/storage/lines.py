@@ -1,6 +1,6 @@
 """Lines of a node's files: JSON objects, each of which begins with a checksum of its rest.
 
-The checksum is a CRC-32. A block inside a line is the very bytes that are hashed.
+The checksum is a CRC-32. A block inside a line consists of the very bytes that are hashed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 BEGINNING = b'{"crc":"'
-"""Of every line."""
+"""How every line begins."""
 PREFIX_BYTES = len(BEGINNING + b'00000000",')
-"""How long the checksum with which each line begins is, punctuation and all."""
+"""The length of the checksum at the start of each line, with its name and punctuation."""
 
 
 class DamagedLine(ValueError):
-    """A line is not what was written. `line` is its number, in a file of more than one."""
+    """A line is not what was written. `line` is its number if the reader knows it, else 1."""
 
     def __init__(self, what: str, line: int = 1) -> None:
         super().__init__(what)
@@ -32,22 +32,22 @@ class DamagedLine(ValueError):
 
 
 def seal(value: object, previous: int = 0, mark: bytes = b"") -> bytes:
-    """A value (a Struct that is an object in JSON) as a line with its checksum, newline and all.
+    """Encode a value (a Struct that is an object in JSON) as a line, checksum and newline included.
 
-    `previous` is the checksum of the line before, where no line may go missing unnoticed; `mark` is
-    another field of the object, with a comma after it, or nothing.
+    `previous` is the checksum of the line before, in a file from which no line may go missing
+    unnoticed. `mark` is another field of the object, with a comma after it, or empty.
     """
     rest = mark + _encoder.encode(value)[1:]
     return b'{"crc":"%08x",%b\n' % (zlib.crc32(rest, previous), rest)
 
 
 def checksum(line: bytes) -> int:
-    """The checksum with which a whole line begins."""
+    """Read the checksum at the start of a whole line."""
     return int(line[PREFIX_BYTES - 10 : PREFIX_BYTES - 2], 16)
 
 
 def unseal(line: bytes, decoder: msgspec.json.Decoder[T], previous: int = 0) -> T:
-    """The value of a line, given without its newline. Raises `DamagedLine` if it isn't whole."""
+    """Decode a line, given without its newline. Raises `DamagedLine` if the line isn't whole."""
     rest = line[PREFIX_BYTES:]
     if line[:PREFIX_BYTES] != b'{"crc":"%08x",' % zlib.crc32(rest, previous):
         raise DamagedLine("its checksum is wrong")
@@ -58,13 +58,13 @@ def unseal(line: bytes, decoder: msgspec.json.Decoder[T], previous: int = 0) -> 
 
 
 def raw_of(block: object) -> msgspec.Raw:
-    """A block's bytes, to stand as they are inside a line."""
+    """A block's bytes, to be part of a line as they are."""
     assert isinstance(block, Block)
     return msgspec.Raw(block.data)
 
 
 def block_of(raw: msgspec.Raw) -> Block:
-    """The block whose bytes stand inside a line. Raises `DamagedLine`."""
+    """Decode a block that is part of a line. Raises `DamagedLine`."""
     try:
         return decode_block(bytes(raw))
     except ProtocolError as error:

@@ -16,7 +16,7 @@ _TRY_AGAIN_S = 0.02
 
 
 class DirectoryInUse(StateError):
-    """Another process has the lock of a node directory; `where` says which has which."""
+    """Another process holds the lock of a node directory; `where` names both."""
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where}: one process a node")
@@ -24,9 +24,9 @@ class DirectoryInUse(StateError):
 
 
 class DirectoryLock:
-    """One process per node directory, by `flock`; the operating system frees it with the process.
+    """The lock of a node directory, by `flock`; the operating system frees it with the process.
 
-    Raises `DirectoryInUse` if another process has it, and not only looks whether it is free.
+    Raises `DirectoryInUse` if another process holds the lock, and doesn't just look at it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +40,7 @@ class DirectoryLock:
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def _is_taken(self) -> bool:
-        """Whether the lock is this process's now, or after a moment in which somebody looked."""
+        """Take the lock if it is free, or soon free of a process that only looked at it."""
         for _ in range(_TRIES):
             with suppress(BlockingIOError):
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +53,7 @@ class DirectoryLock:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a process has the lock of a node directory right now. Writes nothing."""
+    """Whether a process holds the lock of a node directory right now. Writes nothing."""
     try:
         descriptor = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

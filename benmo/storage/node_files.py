@@ -1,8 +1,8 @@
-"""One node's files, read and checked, and never written: of a stopped node or a running one.
+"""The files of one node, stopped or running, read and checked and never written.
 
 Checkpoint and journal are replaced by a rename, and the chain file is only ever appended to beyond
-the length that the checkpoint names. So what is read here belongs together, even while the node
-writes on: it is the node's state at one moment.
+the length that the checkpoint names. So the files that are read belong together, even while the
+node goes on writing: they are the node's state at one moment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from benmo.storage.replay import ReplayedJournal, WrongGeneration, replay, require_own
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX
-"""More than any line of the chain file: a block, and the positions of what was refused in it."""
+"""More than any line of the chain file: a block, and the positions refused or skipped in it."""
 
 
 class Damage(StateError):
@@ -40,7 +40,7 @@ class NodeFiles:
     """A node's directory as it stands. Raises `Damage` where it isn't what the node wrote."""
 
     def __init__(self, path: Path, cluster: str, node: NodeId, nodes: Sequence[NodeId]) -> None:
-        """Read a directory that must be that of a node of this cluster, which has these nodes."""
+        """Read the directory of a node of this cluster, which has these nodes."""
         self.node = node
         self.path = path
         self.chain_path = path / CHAIN
@@ -51,11 +51,11 @@ class NodeFiles:
 
     @property
     def unfinished_bytes(self) -> int:
-        """How long the chain file goes on beyond the checkpoint: a crash interrupted the next."""
+        """How far the chain file goes beyond the checkpoint: a crash interrupted the next one."""
         return max(0, self.chain_path.stat().st_size - self.checkpoint.chain_bytes)
 
     def chain_lines(self) -> Iterator[bytes]:
-        """The lines of the chain file, without their newlines, up to the checkpoint's height."""
+        """Read the chain file's lines, without their newlines, up to the checkpoint's height."""
         left = self.checkpoint.chain_bytes
         slot = 1
         try:
@@ -74,7 +74,7 @@ class NodeFiles:
             raise self._damaged(CHAIN, slot, f"{left} bytes too many after the last block")
 
     def require_checkpoint(self, ledger: Ledger) -> None:
-        """Compare the checkpoint with the ledger to which the chain led at its height."""
+        """Compare the checkpoint with the ledger to which the chain leads at that height."""
         assert ledger.height == self.checkpoint.height
         with self._damage_worded(CHECKPOINT):
             _require_led_to(self.checkpoint, ledger)
@@ -86,7 +86,7 @@ class NodeFiles:
             return replay(self.checkpoint, self.checkpoint.state(), self._journal)
 
     def _snapshot(self) -> tuple[CheckpointLine, bytes]:
-        """A checkpoint, and the journal that was beside it."""
+        """Read a checkpoint, and the journal that was beside the checkpoint."""
         data = self._read(CHECKPOINT)
         while True:
             journal = self._read(JOURNAL)
@@ -120,7 +120,7 @@ class NodeFiles:
 
     @contextmanager
     def _damage_worded(self, name: str) -> Iterator[None]:
-        """Raise as `Damage` of a file what is wrong with a line of it."""
+        """Turn a `DamagedLine` of a file into `Damage`."""
         try:
             yield
         except WrongGeneration as error:
@@ -134,9 +134,9 @@ class NodeFiles:
 
 
 def read_line(line: bytes, ledger: Ledger) -> AppliedBlock:
-    """The block of a chain file's line and the outcomes written beside it, not applied yet.
+    """Decode a chain file's line: a block, not applied yet, and the outcomes written beside it.
 
-    Raises `DamagedLine` if it isn't one that follows where the ledger is.
+    Raises `DamagedLine` if the block doesn't follow the ledger's last.
     """
     written = decode_chain_line(line, ledger.height + 1)
     if written.block.previous != ledger.head:
@@ -145,7 +145,7 @@ def read_line(line: bytes, ledger: Ledger) -> AppliedBlock:
 
 
 def require_outcomes(written: AppliedBlock, applied: AppliedBlock) -> None:
-    """Raises `DamagedLine` unless what was written beside a block is what became of it."""
+    """Raises `DamagedLine` unless the outcomes written beside a block are those it had."""
     for what, positions, replayed in (
         ("refused", written.refused, applied.refused),
         ("skipped", written.skipped, applied.skipped),

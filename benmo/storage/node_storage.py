@@ -30,7 +30,7 @@ from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.storage.chain_file import REMEDY, ChainFile
 from benmo.storage.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
 from benmo.storage.disk import Disk
-from benmo.storage.journal import OpenLine, Record, State, encode_record
+from benmo.storage.journal import JournalRecord, NodeState, OpenLine, encode_record
 from benmo.storage.lines import DamagedLine, checksum, seal
 from benmo.storage.replay import ForeignLine, ReplayedJournal, replay, require_own
 
@@ -40,16 +40,16 @@ CHECKPOINT = "checkpoint.json"
 _NEW = ".new"
 
 _UNSYNCED_BYTES_MAX = 1 << 16
-"""How much of the journal may be unsynced, decisions alone though it be."""
+"""How much of the journal may be unsynced, even if it is all decisions."""
 
 FOREIGN_REMEDY = "Put back the directory that belongs here"
 
 
-class Storage:
+class NodeStorage:
     """The durable state of one node. `open` it, or `create` it once.
 
     Nothing appended is durable before `sync` (or `checkpoint`) has returned. An `OSError` of the
-    disk passes through: the process is to end, and nothing is to be tried again.
+    disk passes through: the process must end, without trying anything again.
     """
 
     def __init__(
@@ -61,26 +61,28 @@ class Storage:
         self._generation = generation
         self._chain = chain
         self._recent: list[AppliedBlock] = []
-        self._unwritten: list[Record] = []
-        """What was appended, and may wait."""
+        self._unwritten: list[JournalRecord] = []
+        """Records that were appended, and may wait."""
         self._journal_bytes = 0
         self._checksum = 0
         self._is_synced = True
         self._unsynced_bytes = 0
 
     @classmethod
-    def create(cls, disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]) -> Storage:
-        """Make the files of a new node at height 0, durably. Only the initialize script may."""
+    def create(
+        cls, disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
+    ) -> NodeStorage:
+        """Make a new node's files at height 0, durably. Only the initialize script may do so."""
         storage = cls(disk, cluster, node, 0, ChainFile(disk, CHAIN, 0, 0))
         disk.append(CHAIN, b"")
         storage.checkpoint(Durable(), Ledger(balances), Run(node, 1, (), ()))
         return storage
 
     @classmethod
-    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
-        """Read the checkpoint and the journal's tail. Time and memory don't grow with the chain.
+    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[NodeStorage, NodeState]:
+        """Read the checkpoint and the journal. Time and memory don't grow with the chain.
 
-        Raises `StateError` for what is missing, damaged or another node's.
+        Raises `StateError` for a file that is missing, damaged or another node's.
         """
         disk.sync_directory()  # the names that this start builds on must outlast a power cut
         for name in (CHECKPOINT, JOURNAL, CHAIN):
@@ -96,7 +98,7 @@ class Storage:
 
     @property
     def journal_bytes(self) -> int:
-        """How long the journal is."""
+        """The length of the journal."""
         return self._journal_bytes
 
     @property
@@ -108,20 +110,20 @@ class Storage:
     def needs_sync(self) -> bool:
         """Whether a promise, a queued transfer or a block isn't durable yet.
 
-        That a block is decided needn't be: a quorum has it. But the longer what isn't synced, the
-        more a power cut may tear off.
+        A decision needn't be durable: a quorum has the block. But the more of the journal isn't
+        synced, the more of it a power cut may tear off.
         """
         return not self._is_synced
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Write to the journal's end; what may wait does, until there is more, or `write`."""
+    def append(self, records: Sequence[JournalRecord]) -> None:
+        """Add records to the journal. If all of them may wait, they wait for others or `write`."""
         self._unwritten.extend(records)
         if not all(map(_may_wait, records)):
             self._is_synced = False
             self.write()
 
     def write(self) -> None:
-        """Write what has waited."""
+        """Write the records that have waited."""
         if not self._unwritten:
             return
         lines = []
@@ -139,18 +141,18 @@ class Storage:
             self._is_synced = False
 
     def sync(self) -> None:
-        """Make durable what was appended."""
+        """Make all that was appended durable."""
         self.write()
         self._disk.sync(JOURNAL)
         self._is_synced = True
         self._unsynced_bytes = 0
 
     def applied(self, block: AppliedBlock) -> None:
-        """The ledger applied a block whose decision was appended: it can be read from now on."""
+        """Let a block be read that the ledger has applied, and whose decision was appended."""
         self._recent.append(block)
 
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
-        """Decided blocks from a slot on, of together about so many bytes; one at least."""
+        """Read decided blocks from a slot on: about `bytes_max` of them, and at least one block."""
         assert 1 <= first_slot <= self.height
         if first_slot <= self._chain.height:
             return self._chain.read(first_slot, bytes_max)
@@ -219,8 +221,8 @@ class Storage:
         if size > checkpoint.chain_bytes:
             self._disk.truncate(CHAIN, checkpoint.chain_bytes)
 
-    def _replay(self, checkpoint: CheckpointLine) -> State:
-        """The checkpoint's state with the journal applied; a torn last line is cut off."""
+    def _replay(self, checkpoint: CheckpointLine) -> NodeState:
+        """Apply the journal to the checkpoint's state, and cut off a torn last line."""
         with _damage_worded(self._disk.path / CHECKPOINT):
             state = checkpoint.state()
             state.require_next()
@@ -235,7 +237,7 @@ class Storage:
         return state
 
     def _go_on_from(self, replayed: ReplayedJournal, size: int) -> None:
-        """Leave nothing in a journal of this size but what is kept of it, durably."""
+        """Leave in a journal of this size only what is kept of it, durably."""
         if replayed.is_mended:
             self._replace(JOURNAL, replayed.kept)
         else:
@@ -246,14 +248,14 @@ class Storage:
         self._checksum = replayed.last_checksum
 
 
-def _may_wait(record: Record) -> bool:
-    """Whether a record says no more than that a block is decided which the journal has already."""
+def _may_wait(record: JournalRecord) -> bool:
+    """Whether a record only says that a block is decided which the journal already has."""
     return isinstance(record, DecideRecord) and record.ballot != Ballot.ZERO
 
 
 @contextmanager
 def _damage_worded(path: Path) -> Iterator[None]:
-    """Raises as `StateError`, with the remedy, what is wrong with a file."""
+    """Turn a `DamagedLine` of a file into a `StateError` that names the line and the remedy."""
     try:
         yield
     except ForeignLine as error:

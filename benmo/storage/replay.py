@@ -1,6 +1,6 @@
 """The replay of a journal: what it adds to its checkpoint's state. Nothing is written here.
 
-`Storage.open` acts on what is found, and `NodeFiles` reports it. Each words errors in its own way.
+`Storage.open` acts on what is found, and `NodeFiles` reports it; each words errors in its own way.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.types import NodeId
 from benmo.storage.checkpoint import CheckpointLine
 from benmo.storage.journal import (
+    NodeState,
     OpenLine,
-    State,
     decode_line,
     decode_opening,
     line_in,
@@ -45,13 +45,12 @@ class ReplayedJournal:
     A crash may leave a journal that is stale, or a last line that is torn; neither is damage.
     """
 
-    state: State
+    state: NodeState
     kept: bytes
     """What the journal is to consist of from now on, if it isn't stale."""
     lines: int = 0
-    """How many lines are applied, the opening one included."""
+    """How many lines are applied, the opening one included; the last has `last_checksum`."""
     last_checksum: int = 0
-    """The checksum of the last of these lines."""
     blocks: list[tuple[int, AppliedBlock]] = field(default_factory=list)
     """The decided blocks, each with the number of the line that decides it."""
     is_stale: bool = False
@@ -89,7 +88,7 @@ class ReplayedJournal:
             self.is_torn = bool(rest.strip(b"\0"))
 
 
-def replay(checkpoint: CheckpointLine, state: State, journal: bytes) -> ReplayedJournal:
+def replay(checkpoint: CheckpointLine, state: NodeState, journal: bytes) -> ReplayedJournal:
     """Apply a journal to the state of its checkpoint, unless the journal is stale.
 
     Raises `DamagedLine` with the line's number; `ForeignLine` for the journal of another node.

@@ -27,8 +27,8 @@ from benmo.paxos.messages import (
 from benmo.paxos.step import DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot
 from benmo.storage.disk import RealDisk
-from benmo.storage.journal import QueueRecord, Record
-from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.storage.journal import JournalRecord, QueueRecord
+from benmo.storage.node_storage import JOURNAL, NodeStorage
 from tests.support.engine_cluster import Cluster, Envelope
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import INITIALIZE, MixedCluster, one_line, run
@@ -293,20 +293,20 @@ def test_defect_12_overlapping_blocks_of_two_nodes_are_applied_once() -> None:
     cluster.assert_agreement()
 
 
-def _block(storage: Storage) -> None:
+def _block(storage: NodeStorage) -> None:
     block = encode_block(1, Ballot(1, 2), GENESIS_HASH, 0.0, (Run(2, 1, (1,), (10,)),))
     _append(storage, DecideRecord(block, Ballot.ZERO))
 
 
-def _promise(storage: Storage) -> None:
+def _promise(storage: NodeStorage) -> None:
     _append(storage, PromiseRecord(Ballot(3, 2)))
 
 
-def _queue(storage: Storage) -> None:
+def _queue(storage: NodeStorage) -> None:
     _append(storage, QueueRecord(Run(1, 1, (2,), (10,))))
 
 
-def _append(storage: Storage, record: Record) -> None:
+def _append(storage: NodeStorage, record: JournalRecord) -> None:
     storage.append((record,))
     storage.sync()
 
@@ -316,12 +316,12 @@ def _append(storage: Storage, record: Record) -> None:
     [(_block, "1 block "), (_queue, "1 waiting"), (_promise, "promises of 1 nodes")],
 )
 def test_defect_13_the_initialize_script_wipes_nothing_without_asking(
-    tmp_path: Path, put: Callable[[Storage], None], loss: str
+    tmp_path: Path, put: Callable[[NodeStorage], None], loss: str
 ) -> None:
     with MixedCluster(tmp_path) as cluster:
         path = cluster.state.path
         disk = RealDisk(cluster.state.node(1))
-        put(Storage.open(disk, cluster.definition.cluster, 1)[0])
+        put(NodeStorage.open(disk, cluster.definition.cluster, 1)[0])
         disk.close()
     files = _files(path)
     arguments = (*INITIALIZE, "--state-dir", str(path))

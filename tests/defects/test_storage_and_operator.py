@@ -25,8 +25,8 @@ from benmo.paxos.messages import Prepare
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
-from benmo.storage.journal import QueueRecord, State
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.journal import NodeState, QueueRecord
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.instances import CountingDisk, NoTransport, node_with_blocks
 from tests.support.mixed_cluster import MixedCluster, answer, command, one_line, run
@@ -34,14 +34,14 @@ from tests.support.processes import BENMO, NODE, ROOT, eventually
 from tests.support.terminals import Terminal
 
 
-def _with_old_and_new_blocks() -> tuple[MemoryDisk, State]:
+def _with_old_and_new_blocks() -> tuple[MemoryDisk, NodeState]:
     """All three files hold something, and what they tell together."""
     disk = MemoryDisk()
     storage, state = node_with_blocks(disk, 2)
     storage.checkpoint(state.durable, state.ledger, state.queue)
     storage.append((PromiseRecord(Ballot(8, 2)), QueueRecord(Run(1, 2, (3,), (6,)))))
     storage.sync()
-    return disk, Storage.open(disk, CLUSTER, 1)[1]
+    return disk, NodeStorage.open(disk, CLUSTER, 1)[1]
 
 
 @pytest.mark.parametrize("harmed", ["each write of a checkpoint", JOURNAL, CHECKPOINT, CHAIN])
@@ -59,15 +59,15 @@ def test_defect_34_a_crash_harms_no_file_and_damage_of_one_is_noticed(harmed: st
             flipped = bytes((data[index] ^ mask,))
             disk.overwrite(harmed, data[:index] + flipped + data[index + 1 :])
             with pytest.raises(StateError, match=harmed):
-                Storage.open(disk.copy(), CLUSTER, 1)[0].read(1, 1 << 20)
+                NodeStorage.open(disk.copy(), CLUSTER, 1)[0].read(1, 1 << 20)
     disk.overwrite(harmed, data)
-    assert Storage.open(disk, CLUSTER, 1)[1].durable == state.durable
+    assert NodeStorage.open(disk, CLUSTER, 1)[1].durable == state.durable
 
 
 def _checkpoint_cut_at(operation: int) -> bool:
     """Cut the power at an operation; nothing is lost. False if there is no such operation."""
     disk, state = _with_old_and_new_blocks()
-    storage, _ = Storage.open(disk, CLUSTER, 1)
+    storage, _ = NodeStorage.open(disk, CLUSTER, 1)
     left = operation
 
     def cut(_operation: str, _name: str) -> None:
@@ -82,7 +82,7 @@ def _checkpoint_cut_at(operation: int) -> bool:
     except PowerCut:
         survivors = [disk.after_power_cut(Random(seed)) for seed in range(20)]
         for survivor in (disk.copy(), disk.after_power_cut(), *survivors):
-            opened, found = Storage.open(survivor, CLUSTER, 1)
+            opened, found = NodeStorage.open(survivor, CLUSTER, 1)
             assert found.durable == state.durable
             assert (found.queue, found.ledger.balances) == (state.queue, state.ledger.balances)
             assert [applied.block.slot for applied in opened.read(1, 1 << 20)] == [1, 2]

@@ -34,7 +34,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
 from benmo.storage.journal import QueueRecord
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import MixedCluster, answer, command
@@ -305,7 +305,7 @@ def test_defect_29_a_leader_applies_its_own_block_without_a_socket(nodes: int) -
     cluster.settle()
     if nodes == 1:
         cluster.crash(1)
-        storage, _ = Storage.open(cluster.machines[1].disk, CLUSTER, 1)
+        storage, _ = NodeStorage.open(cluster.machines[1].disk, CLUSTER, 1)
         storage.append((QueueRecord(Run(1, 1, (1,), (10,))),))
         cluster.start(1)
         cluster.advance(1)

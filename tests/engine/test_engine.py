@@ -20,7 +20,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.storage.node_storage import CHAIN, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.taped_node import FIRST, SECOND, TapedNode, block
 from tests.support.written_storage import of_engine, of_state
@@ -212,7 +212,7 @@ def test_an_admission_is_reported_only_once_it_is_durable() -> None:
     assert (refused.ticket, refused.run) == (8, None)
     assert "node 1 has 0 to spend" in refused.reason
     assert empty.ticket == 9
-    _, state = Storage.open(node.disk.after_power_cut(), CLUSTER, 1)
+    _, state = NodeStorage.open(node.disk.after_power_cut(), CLUSTER, 1)
     assert state.queue == admitted.run
 
 
@@ -297,7 +297,7 @@ def test_a_checkpoint_after_a_turn_keeps_everything() -> None:
     node.turn(Submitted(1, Payments.of((2, 5))), Received(2, Accept(Proposal(BALLOT, FIRST))))
     assert node.disk.read(JOURNAL).count(b"\n") == 1
     node.turn(Received(2, Decide(1, BALLOT, FIRST.hash)), Received(3, Prepare(Ballot(6, 3))))
-    assert of_state(Storage.open(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(
+    assert of_state(NodeStorage.open(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(
         node.engine
     )
     assert len(node.engine.queue.own) == 1

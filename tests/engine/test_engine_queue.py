@@ -13,8 +13,8 @@ from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Heartbeat, Prepare, Promise
 from benmo.paxos.step import AcceptRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.storage.journal import QueueRecord, Record
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import JournalRecord, QueueRecord
+from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.taped_node import FIRST, SECOND, TapedNode, block
 
@@ -44,7 +44,7 @@ def test_one_sync_serves_all_events_of_a_turn() -> None:
     assert [admission.ticket for admission in node.report.admissions] == [1, 2, 3, 4]
 
 
-def queued_in(records: Sequence[Record]) -> list[range]:
+def queued_in(records: Sequence[JournalRecord]) -> list[range]:
     """The numbers of the transfers in each record of the queue."""
     runs = [each.run for each in records if isinstance(each, QueueRecord)]
     return [range(run.first, run.end) for run in runs]
@@ -90,7 +90,7 @@ def test_a_journal_can_be_read_where_a_block_holds_own_numbers_that_were_never_q
     node.turn(Submitted(9, Payments.of((3, 1))))
     assert all(queued_in(node.tape.records)), "no record of nothing"
     for disk in (node.disk.copy(), node.disk.after_power_cut()):
-        _, state = Storage.open(disk, CLUSTER, 1)
+        _, state = NodeStorage.open(disk, CLUSTER, 1)
         assert state.queue == node.engine.queue.own
 
 
@@ -100,5 +100,5 @@ def test_what_was_queued_is_recorded_once() -> None:
     node.turn(Received(2, Prepare(Ballot(5, 2))))
     node.turn(Submitted(3, Payments.of((2, 1))))
     assert queued_in(node.tape.records) == [range(1, 4), range(4, 5)]
-    _, state = Storage.open(node.disk, CLUSTER, 1)
+    _, state = NodeStorage.open(node.disk, CLUSTER, 1)
     assert state.queue == node.engine.queue.own == Run(1, 1, (2, 3, 2, 2), (1, 1, 1, 1))

@@ -26,8 +26,8 @@ from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.sim.violation import Violation
-from benmo.storage.journal import State
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import NodeState
+from benmo.storage.node_storage import NodeStorage
 from tests.sim.test_faults import Small
 
 FACTS = Facts((1, 2, 3), 2, 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))
@@ -44,8 +44,8 @@ def new_machines(debit: NodeId = 1) -> dict[NodeId, Machine]:
     return small.machines
 
 
-def _found(machine: Machine) -> State:
-    return Storage.open(machine.disk.copy(), CLUSTER, machine.node)[1]
+def _found(machine: Machine) -> NodeState:
+    return NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node)[1]
 
 
 def _applied(*runs: Run) -> list[AppliedBlock]:

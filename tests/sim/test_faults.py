@@ -19,8 +19,8 @@ from benmo.sim.machine import CLUSTER, Turn
 from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
-from benmo.storage.journal import State
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import NodeState
+from benmo.storage.node_storage import NodeStorage
 
 BALLOT = Ballot(5, 1)
 
@@ -73,9 +73,9 @@ class Small:
     def is_alive(self, node: NodeId) -> bool:
         return self.machines[node].engine is not None
 
-    def found(self, node: NodeId) -> State:
+    def found(self, node: NodeId) -> NodeState:
         """What the next start of a node would find on its disk."""
-        return Storage.open(self.machines[node].disk.copy(), CLUSTER, node)[1]
+        return NodeStorage.open(self.machines[node].disk.copy(), CLUSTER, node)[1]
 
     def heights(self, *nodes: NodeId) -> list[int]:
         return [self.found(node).ledger.height for node in nodes or self.machines]

@@ -12,7 +12,7 @@ from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot, Tenure
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.disk import Disk
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
 from tests.support.written_storage import (
     BALANCES,
@@ -81,8 +81,8 @@ CRASHES = [
 ]
 
 
-def assert_recovers(disk: Disk, writer: Writer) -> Storage:
-    storage, state = Storage.open(disk, CLUSTER, NODE)
+def assert_recovers(disk: Disk, writer: Writer) -> NodeStorage:
+    storage, state = NodeStorage.open(disk, CLUSTER, NODE)
     assert of_state(state) == writer.now
     assert read_chain(storage) == writer.blocks
     return storage
@@ -127,14 +127,14 @@ def test_a_crash_in_the_recovery_from_a_crash_loses_nothing(
 
 def crashed_while_opening(disk: CrashingDisk) -> Iterator[CrashingDisk]:
     """What is left of the disk by a crash at any operation of its opening."""
-    count = len(operations_of(disk, lambda twin: Storage.open(twin, CLUSTER, NODE)))
+    count = len(operations_of(disk, lambda twin: NodeStorage.open(twin, CLUSTER, NODE)))
     assert count > 0
     for crash_at in range(1, count + 1):
         for appends_half in (False, True):
             twin = crashing_copy(disk)
             twin.arm(crash_at, appends_half)
             with pytest.raises(PowerCut):
-                Storage.open(twin, CLUSTER, NODE)
+                NodeStorage.open(twin, CLUSTER, NODE)
             twin.arm(0)
             for _, survivor in survivors(twin, range(2)):
                 yield survivor
@@ -146,7 +146,7 @@ def test_the_next_checkpoint_after_a_crash_in_one_is_whole(
 ) -> None:
     disk, writer = crashed(crash_at, appends_half)
     for _, survivor in survivors(disk, SEEDS):
-        storage, state = Storage.open(survivor, CLUSTER, NODE)
+        storage, state = NodeStorage.open(survivor, CLUSTER, NODE)
         storage.checkpoint(state.durable, state.ledger, state.queue)
         cut = survivor.after_power_cut()
         assert_recovers(cut, writer)
@@ -191,7 +191,7 @@ def test_a_checkpoint_of_what_was_not_synced_leaves_an_earlier_state_or_all(
     with pytest.raises(PowerCut):
         writer.checkpoint()
     for how, survivor in survivors(disk, SEEDS):
-        storage, state = Storage.open(survivor, CLUSTER, NODE)
+        storage, state = NodeStorage.open(survivor, CLUSTER, NODE)
         assert of_state(state) in writer.history[synced:], how
         assert read_chain(storage) == writer.blocks[: state.ledger.height]
 
@@ -217,8 +217,8 @@ def test_a_crash_while_the_state_is_made_leaves_a_new_node_or_one_that_does_not_
     assert starts(crashing_copy(disk.after_power_cut()), first)
 
 
-def create(disk: Disk) -> Storage:
-    return Storage.create(disk, CLUSTER, NODE, BALANCES)
+def create(disk: Disk) -> NodeStorage:
+    return NodeStorage.create(disk, CLUSTER, NODE, BALANCES)
 
 
 def starts(disk: CrashingDisk, expected: Snapshot) -> bool:
@@ -253,7 +253,7 @@ def test_the_engine_makes_a_checkpoint_at_the_size_limit() -> None:
 
 def recovered(disk: MemoryDisk, node: int) -> Snapshot:
     """What the node would start from now, with nothing lost."""
-    _, state = Storage.open(disk.copy(), CLUSTER, node)
+    _, state = NodeStorage.open(disk.copy(), CLUSTER, node)
     return snapshot(state.promised, state.accepted, state.ledger, state.queue)
 
 

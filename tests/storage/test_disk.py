@@ -19,7 +19,7 @@ from benmo.paxos.messages import Accept, Message, Prepare
 from benmo.paxos.types import Ballot, Proposal, Settings
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import DirectoryLock
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.written_storage import BALANCES, NODE, Writer, every_kind_of_line, of_state
 
@@ -114,7 +114,7 @@ def test_a_node_finds_on_a_real_disk_what_it_wrote(disk: RealDisk, tmp_path: Pat
     writer = every_kind_of_line(disk)
     for _ in range(2):
         again = RealDisk(tmp_path)
-        storage, state = Storage.open(again, CLUSTER, NODE)
+        storage, state = NodeStorage.open(again, CLUSTER, NODE)
         assert of_state(state) == writer.now
         assert storage.read(1, 1 << 20) == writer.blocks
         again.close()
@@ -185,7 +185,7 @@ class Node:
 def node(disk: RealDisk) -> Node:
     """Give a node at height 0, with its first heartbeats behind it."""
     writer = Writer(disk)
-    storage, state = Storage.open(disk, CLUSTER, NODE)
+    storage, state = NodeStorage.open(disk, CLUSTER, NODE)
     transport = Recorder()
     settings = Settings(NODE, tuple(BALANCES), election_delay_s=(0.0, 0.0))
     engine = Engine(settings, Limits(), state, storage, transport, Random(1), 1000.0)
@@ -247,7 +247,7 @@ def test_nothing_leaves_in_a_turn_whose_write_finds_the_disk_full(
             node.engine.turn([events(node)[name]], 1001.5)
     assert node.transport.sent == []
     again = RealDisk(tmp_path)
-    assert of_state(Storage.open(again, CLUSTER, NODE)[1]) == node.writer.now
+    assert of_state(NodeStorage.open(again, CLUSTER, NODE)[1]) == node.writer.now
     again.close()
 
 
@@ -275,7 +275,7 @@ def test_a_failed_checkpoint_is_not_the_end_of_what_was_synced(
         with pytest.raises(OSError, match="failed"):
             writer.checkpoint()
     again = RealDisk(tmp_path)
-    assert of_state(Storage.open(again, CLUSTER, NODE)[1]) == writer.now
+    assert of_state(NodeStorage.open(again, CLUSTER, NODE)[1]) == writer.now
     again.close()
 
 

@@ -8,9 +8,9 @@ from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import REMEDY
-from benmo.storage.journal import OpenLine, QueueRecord, Record
+from benmo.storage.journal import JournalRecord, OpenLine, QueueRecord
 from benmo.storage.lines import checksum, seal
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.written_storage import (
     NODE,
@@ -63,7 +63,7 @@ def test_every_prefix_of_a_journal_is_its_whole_lines() -> None:
     data = disk.read(JOURNAL)
     for length in range(data.index(b"\n") + 1, len(data) + 1):
         prefix = damaged(disk, JOURNAL, data[:length])
-        storage, state = Storage.open(prefix, CLUSTER, NODE)
+        storage, state = NodeStorage.open(prefix, CLUSTER, NODE)
         whole = whole_lines(data, length)
         assert of_state(state) == writer.history[whole.count(b"\n") - 1], f"{length} bytes"
         assert read_chain(storage) == writer.blocks[: state.ledger.height]
@@ -86,7 +86,7 @@ def test_after_a_torn_end_appending_goes_on_correctly() -> None:
     data = disk.read(JOURNAL)
     for length in range(data.index(b"\n") + 1, len(data) + 1):
         prefix = damaged(disk, JOURNAL, data[:length])
-        storage, _ = Storage.open(prefix, CLUSTER, NODE)
+        storage, _ = NodeStorage.open(prefix, CLUSTER, NODE)
         storage.append([PromiseRecord(Ballot(99, 3))])
         storage.sync()
         found = reopened(prefix.after_power_cut())
@@ -101,7 +101,7 @@ def test_a_cut_off_end_stays_cut_off_after_a_power_cut() -> None:
     writer = every_kind_of_line(disk)
     disk.append(JOURNAL, b'{"crc":"0000')
     disk.sync(JOURNAL)
-    Storage.open(disk, CLUSTER, NODE)
+    NodeStorage.open(disk, CLUSTER, NODE)
     survivor = disk.after_power_cut()
     assert survivor.read(JOURNAL).endswith(b"}\n")
     assert reopened(survivor) == writer.now
@@ -124,7 +124,7 @@ def test_a_node_without_one_of_its_files_does_not_start(name: str) -> None:
 def test_a_file_of_another_node_or_cluster_is_refused(name: str, cluster: str, node: int) -> None:
     disk, other = MemoryDisk(), MemoryDisk()
     every_kind_of_line(disk)
-    Storage.create(other, cluster, node, {1: 100, 2: 100, 3: 100})
+    NodeStorage.create(other, cluster, node, {1: 100, 2: 100, 3: 100})
     text = refusal(damaged(disk, name, other.read(name)))
     assert text.startswith(f"{disk.path / name} ")
     assert "another cluster, dddddddd" in text if node == NODE else "node 2's, not node 1's" in text
@@ -179,7 +179,7 @@ def decision(writer: Writer, ballot: Ballot) -> DecideRecord:
     return DecideRecord(writer.accepted.block, ballot)
 
 
-IMPOSSIBLE: dict[str, tuple[Record, str]] = {
+IMPOSSIBLE: dict[str, tuple[JournalRecord, str]] = {
     "a promise that goes back": (PromiseRecord(Ballot(3, 3)), "a promise goes back"),
     "a promise of what was promised": (PromiseRecord(Ballot(4, 2)), "a promise goes back"),
     "an accept below the promise": (
@@ -230,7 +230,9 @@ IMPOSSIBLE: dict[str, tuple[Record, str]] = {
 
 @pytest.mark.parametrize(("record", "what"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
 @pytest.mark.parametrize("is_last", [True, False])
-def test_a_history_that_cannot_be_is_refused(record: Record, what: str, is_last: bool) -> None:
+def test_a_history_that_cannot_be_is_refused(
+    record: JournalRecord, what: str, is_last: bool
+) -> None:
     disk = MemoryDisk()
     at_height_one(disk)
     append_lines(disk, record)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benmo.ledger.blocks import Block
 from benmo.paxos.step import AcceptRecord, DecideRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.storage.journal import Record, decode_line, encode_record
+from benmo.storage.journal import JournalRecord, decode_line, encode_record
 from benmo.storage.lines import DamagedLine, seal, unseal
 from tests.support.strategies import (
     RECORDS,
@@ -30,7 +30,7 @@ def test_a_record_comes_back_from_its_line(kind: str, data: st.DataObject) -> No
     assert {name: getattr(parsed, name) for name in parsed.__struct_fields__} == on_disk(record)
 
 
-def on_disk(record: Record) -> dict[str, object]:
+def on_disk(record: JournalRecord) -> dict[str, object]:
     match record:
         case AcceptRecord(Proposal(ballot, Block(data=data))):
             return {"ballot": ballot, "block": msgspec.Raw(data)}

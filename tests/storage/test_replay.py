@@ -16,7 +16,7 @@ from benmo.sim.disk import MemoryDisk
 from benmo.storage.journal import SECTOR_BYTES, OpenLine
 from benmo.storage.lines import seal
 from benmo.storage.node_files import Damage, NodeFiles
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, Storage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.written_storage import BALANCES, NODE, damaged, flipped, three_blocks_on
 
@@ -39,7 +39,7 @@ def written() -> MemoryDisk:
 def start_of(disk: MemoryDisk) -> tuple[int, str] | list[AppliedBlock]:
     """The blocks since the checkpoint that a start finds, or the line and the damage."""
     try:
-        _, state = Storage.open(disk.copy(), CLUSTER, NODE)
+        _, state = NodeStorage.open(disk.copy(), CLUSTER, NODE)
     except StateError as error:
         text = str(error)
     else:
@@ -113,6 +113,6 @@ def test_whose_journal_it_is_is_said_by_each_in_its_own_words(
     for each in (JOURNAL, CHECKPOINT, CHAIN):
         (tmp_path / each).write_bytes(disk.read(each))
     with pytest.raises(StateError, match=re.escape(start)):
-        Storage.open(disk, CLUSTER, NODE)
+        NodeStorage.open(disk, CLUSTER, NODE)
     with pytest.raises(Damage, match=rf":1: .*{re.escape(report)}"):
         NodeFiles(tmp_path, CLUSTER, NODE, tuple(BALANCES)).tail()

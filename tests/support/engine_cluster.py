@@ -17,7 +17,7 @@ from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Settings, Tenure
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 
 CLUSTER = "c" * 32
 
@@ -86,7 +86,7 @@ class Cluster:
         self._ticket = 0
         self.machines = {node: Machine(MemoryDisk()) for node in self.ids}
         for node, machine in self.machines.items():
-            Storage.create(machine.disk, CLUSTER, node, dict.fromkeys(self.ids, balance))
+            NodeStorage.create(machine.disk, CLUSTER, node, dict.fromkeys(self.ids, balance))
         for node in self.ids:
             self.start(node)
 
@@ -103,7 +103,7 @@ class Cluster:
 
     def start(self, node: int) -> None:
         """Start a node from its disk; its links to all that are up come up."""
-        storage, state = Storage.open(self.machines[node].disk, CLUSTER, node)
+        storage, state = NodeStorage.open(self.machines[node].disk, CLUSTER, node)
         settings = Settings(node, self.ids, self._tenure, self._election_delay_s)
         port = _Port(node, self.network)
         seeded = Random(self.random.random())
@@ -201,7 +201,7 @@ class Cluster:
         return [applied.block for applied in self.applied(node)]
 
     def applied(self, node: int) -> list[AppliedBlock]:
-        storage, _ = Storage.open(self.machines[node].disk.copy(), CLUSTER, node)
+        storage, _ = NodeStorage.open(self.machines[node].disk.copy(), CLUSTER, node)
         blocks: list[AppliedBlock] = []
         while len(blocks) < storage.height:
             blocks.extend(storage.read(len(blocks) + 1, 1 << 20))

@@ -12,8 +12,8 @@ from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, State
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import NodeState, QueueRecord
+from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster, Envelope
 
 
@@ -70,9 +70,9 @@ def queue_ids(cluster: Cluster, node: NodeId) -> list[str]:
     return [transfer.id for transfer in cluster.engine(node).queue.own.transfers()]
 
 
-def node_with_blocks(disk: Disk, blocks: int) -> tuple[Storage, State]:
+def node_with_blocks(disk: Disk, blocks: int) -> tuple[NodeStorage, NodeState]:
     """A node with some decided blocks, a promise, an accepted block and a queue."""
-    storage = Storage.create(disk, CLUSTER, 1, {1: 100_000, 2: 100_000, 3: 100_000})
+    storage = NodeStorage.create(disk, CLUSTER, 1, {1: 100_000, 2: 100_000, 3: 100_000})
     head = Durable().head
     for slot in range(1, blocks + 2):
         runs = (Run(2, slot, (3,), (1,)),)
@@ -83,7 +83,7 @@ def node_with_blocks(disk: Disk, blocks: int) -> tuple[Storage, State]:
     storage.append((QueueRecord(Run(1, 1, (2,), (5,))), PromiseRecord(Ballot(7, 3))))
     storage.append((AcceptRecord(Proposal(Ballot(7, 3), block)),))
     storage.sync()
-    return Storage.open(disk, CLUSTER, 1)
+    return NodeStorage.open(disk, CLUSTER, 1)
 
 
 class CountingDisk(MemoryDisk):

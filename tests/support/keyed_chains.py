@@ -13,7 +13,7 @@ from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.messages import Blocks, Message
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
 
 NODES = (1, 2, 3)
@@ -77,7 +77,7 @@ class Payer:
         self.index = MemoryKeyIndex()
         self._log_limit = log_limit
         self._ticket = 0
-        Storage.create(self.disk, CLUSTER, 1, dict.fromkeys(NODES, 100))
+        NodeStorage.create(self.disk, CLUSTER, 1, dict.fromkeys(NODES, 100))
         self.start(log_limit)
 
     def send(self, to: NodeId, message: Message) -> None:
@@ -86,7 +86,7 @@ class Payer:
     def start(self, log_limit: int) -> None:
         """Start, perhaps anew, from what is on the disk."""
         self._log_limit = log_limit
-        self._storage, state = Storage.open(self.disk, CLUSTER, 1)
+        self._storage, state = NodeStorage.open(self.disk, CLUSTER, 1)
         self.engine = Engine(
             Settings(1, NODES, Tenure.BLOCK, (60.0, 60.0)),
             Limits(log_limit=log_limit),

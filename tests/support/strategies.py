@@ -24,7 +24,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Proposal
-from benmo.storage.journal import QueueRecord, Record
+from benmo.storage.journal import JournalRecord, QueueRecord
 
 NUMBER_MAX = 2**53 - 1
 INT64_MAX = 2**63 - 1
@@ -85,7 +85,7 @@ MESSAGES: dict[str, st.SearchStrategy[Message]] = {
 }
 messages = st.one_of(*MESSAGES.values())
 
-RECORDS: dict[str, st.SearchStrategy[Record]] = {
+RECORDS: dict[str, st.SearchStrategy[JournalRecord]] = {
     "promise": st.builds(PromiseRecord, ballots),
     "accept": st.builds(AcceptRecord, proposals),
     "decide": st.builds(DecideRecord, blocks, ballots.filter(lambda ballot: ballot != Ballot.ZERO)),

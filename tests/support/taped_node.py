@@ -15,8 +15,8 @@ from benmo.paxos.messages import Message, Prepare, Promise
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.journal import Record
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import JournalRecord
+from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.written_storage import BALANCES
 
@@ -35,13 +35,13 @@ SECOND = block(2, FIRST.hash, Ballot(5, 2))
 class Tape:
     """What an engine did, in order: records, "sync", and (to, message)."""
 
-    done: list[Record | str | tuple[int, Message]] = field(default_factory=list)
+    done: list[JournalRecord | str | tuple[int, Message]] = field(default_factory=list)
 
     def send(self, to: int, message: Message) -> None:
         self.done.append((to, message))
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[JournalRecord]:
         return [
             item for item in self.done if not isinstance(item, tuple) and not isinstance(item, str)
         ]
@@ -56,7 +56,7 @@ class Tape:
 
     def assert_in_order(self) -> None:
         """Whatever leaves, all that was recorded before it is synced, except for decisions."""
-        unsynced: list[Record] = []
+        unsynced: list[JournalRecord] = []
         for item in self.done:
             if isinstance(item, tuple):
                 assert not unsynced, f"{item} left before {unsynced} was durable"
@@ -70,7 +70,7 @@ class Tape:
 class RecordingStorage:
     """The production storage, with its appends and syncs on tape."""
 
-    def __init__(self, inner: Storage, tape: Tape) -> None:
+    def __init__(self, inner: NodeStorage, tape: Tape) -> None:
         self._inner = inner
         self._tape = tape
 
@@ -86,7 +86,7 @@ class RecordingStorage:
     def needs_sync(self) -> bool:
         return self._inner.needs_sync
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[JournalRecord]) -> None:
         self._tape.done.extend(records)
         self._inner.append(records)
 
@@ -117,8 +117,8 @@ class TapedNode:
         self.tape = Tape()
         self.now = NOW
         self.report = Report()
-        storage = Storage.create(self.disk, CLUSTER, 1, BALANCES)
-        _, state = Storage.open(self.disk, CLUSTER, 1)
+        storage = NodeStorage.create(self.disk, CLUSTER, 1, BALANCES)
+        _, state = NodeStorage.open(self.disk, CLUSTER, 1)
         self.engine = Engine(
             Settings(1, tuple(BALANCES), tenure, (delay_s, delay_s)),
             limits or Limits(),

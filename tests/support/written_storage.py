@@ -18,9 +18,9 @@ from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, Record, State, encode_record
+from benmo.storage.journal import JournalRecord, NodeState, QueueRecord, encode_record
 from benmo.storage.lines import checksum
-from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.storage.node_storage import JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
 
 NODE = 1
@@ -50,7 +50,7 @@ def snapshot(promised: Ballot, accepted: Proposal | None, ledger: Ledger, queue:
     return Snapshot(promised, held, ledger.height, ledger.head, balances, last, queue)
 
 
-def of_state(state: State) -> Snapshot:
+def of_state(state: NodeState) -> Snapshot:
     return snapshot(state.promised, state.accepted, state.ledger, state.queue)
 
 
@@ -61,10 +61,10 @@ def of_engine(engine: Engine) -> Snapshot:
 
 def reopened(disk: Disk) -> Snapshot:
     """The state that a node finds at its start."""
-    return of_state(Storage.open(disk, CLUSTER, NODE)[1])
+    return of_state(NodeStorage.open(disk, CLUSTER, NODE)[1])
 
 
-def read_chain(storage: Storage, bytes_max: int = 1 << 20) -> list[AppliedBlock]:
+def read_chain(storage: NodeStorage, bytes_max: int = 1 << 20) -> list[AppliedBlock]:
     """Every block of the chain."""
     blocks: list[AppliedBlock] = []
     while len(blocks) < storage.height:
@@ -81,7 +81,7 @@ class Writer:
     def __init__(self, disk: Disk, writes_each: bool = True) -> None:
         self.disk = disk
         self._writes_each = writes_each
-        self.storage = Storage.create(disk, CLUSTER, NODE, BALANCES)
+        self.storage = NodeStorage.create(disk, CLUSTER, NODE, BALANCES)
         self.promised = Ballot.ZERO
         self.accepted: Proposal | None = None
         self.ledger = Ledger(BALANCES)
@@ -143,14 +143,14 @@ class Writer:
         self._append(DecideRecord(block, ballot))
         self.storage.applied(self.blocks[-1])
 
-    def _append(self, record: Record) -> None:
+    def _append(self, record: JournalRecord) -> None:
         self.storage.append((record,))
         if self._writes_each:
             self.storage.write()
         self.history.append(self.now)
 
 
-def append_lines(disk: Disk, *records: Record) -> None:
+def append_lines(disk: Disk, *records: JournalRecord) -> None:
     """Continue the journal, with right checksums, behind the storage's back."""
     for record in records:
         last = disk.read(JOURNAL).splitlines()[-1]
@@ -267,5 +267,5 @@ def flipped(data: bytes, position: int, mask: int) -> bytes:
 def refusal(disk: MemoryDisk, node: int = NODE, cluster: str = CLUSTER) -> str:
     """What the node says, that doesn't start on this disk."""
     with pytest.raises(StateError) as caught:
-        Storage.open(disk, cluster, node)
+        NodeStorage.open(disk, cluster, node)
     return str(caught.value)

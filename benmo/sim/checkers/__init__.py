@@ -48,7 +48,7 @@ from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 __all__ = ["NAMES", "Checker", "Facts", "Watchers"]
 
@@ -92,7 +92,7 @@ class Watchers:
         self._on_turn = self._to_all("on_turn")
         self.after_turn = self._to_all("after_turn")
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         self._on_start(machine, state)
         self._pass_decided(machine)
 

@@ -10,7 +10,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 
 class Agreement(Checker):
@@ -23,7 +23,7 @@ class Agreement(Checker):
         self.chain: list[AppliedBlock] = []
         self._heads = [GENESIS_HASH]
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         """Take in decisions that a node found on its disk: it died before it could show them."""
         assert machine.storage is not None
         while len(self.chain) < state.ledger.height:

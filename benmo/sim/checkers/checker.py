@@ -12,7 +12,7 @@ from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.machine import Machine, Turn
 from benmo.sim.violation import Violation
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Checker:
         self.facts = facts
         self.machines = machines
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         """A process started, and recovered this state from its disk."""
 
     def on_death(self, machine: Machine) -> None:

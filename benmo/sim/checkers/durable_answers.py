@@ -12,7 +12,7 @@ from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.storage.node_storage import Storage
+from benmo.storage.node_storage import NodeStorage
 from benmo.typed_json import to_json
 
 
@@ -54,7 +54,7 @@ class DurableAnswers(Checker):
 
 def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
     try:
-        _, state = Storage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
+        _, state = NodeStorage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
     except StateError:
         return False
     return state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1

@@ -10,7 +10,7 @@ from benmo.paxos.messages import Accepted, Message, Promise
 from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 
 class Promises(Checker):
@@ -34,7 +34,7 @@ class Promises(Checker):
                 self._promised[node] = max(self._promised[node], ballot)
                 self._accepted[node] = max(self._accepted[node], (slot, ballot))
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         self._check(machine.node, state.durable)
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:

@@ -16,8 +16,8 @@ from benmo.paxos.types import Durable, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.sim.violation import Violation
-from benmo.storage.journal import State
-from benmo.storage.node_storage import Storage
+from benmo.storage.journal import NodeState
+from benmo.storage.node_storage import NodeStorage
 
 _EVERY_TURNS = 32
 
@@ -45,7 +45,7 @@ class Replay(Checker):
         if machine.is_damaged or machine.engine is None:
             return
         try:
-            _, state = Storage.open(machine.disk.copy(), CLUSTER, machine.node)
+            _, state = NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node)
         except StateError as error:
             raise Violation(
                 self.name, f"node {machine.node}'s files can't be read: {error}"
@@ -70,7 +70,7 @@ class Replay(Checker):
             )
 
 
-def _of_state(state: State) -> str:
+def _of_state(state: NodeState) -> str:
     return _text(state.durable, state.ledger, state.queue)
 
 

@@ -7,7 +7,7 @@ from benmo.paxos.messages import Accept, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn
-from benmo.storage.journal import State
+from benmo.storage.journal import NodeState
 
 
 class ToldRefusals(Checker):
@@ -20,7 +20,7 @@ class ToldRefusals(Checker):
         self._promised = dict.fromkeys(facts.nodes, Ballot.ZERO)
         self._nacks: set[tuple[NodeId, NodeId, Ballot]] = set()
 
-    def on_start(self, machine: Machine, state: State) -> None:
+    def on_start(self, machine: Machine, state: NodeState) -> None:
         self._promised[machine.node] = state.promised
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:

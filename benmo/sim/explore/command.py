@@ -12,7 +12,7 @@ import click
 from benmo.paxos.types import Tenure
 from benmo.sim.explore.parts import Bounds
 from benmo.sim.explore.path import lines_of, steps_of
-from benmo.sim.explore.search import Search, SearchResult, Watcher
+from benmo.sim.explore.search import Search, SearchResult, SearchWatcher
 from benmo.sim.explore.system import System
 from benmo.sim.planted import PLANTED
 from benmo.sim.seeds import planted
@@ -142,7 +142,7 @@ _PARTLY_SEEN = (
 
 
 @contextmanager
-def _progress(states_max: int | None) -> Iterator[Watcher | None]:
+def _progress(states_max: int | None) -> Iterator[SearchWatcher | None]:
     """Show on a terminal how far the search is."""
     if not sys.stderr.isatty():
         yield None

@@ -22,8 +22,8 @@ from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.snapshot import ROUND_S, copied
-from benmo.storage.journal import State
-from benmo.storage.node_storage import JOURNAL, Storage
+from benmo.storage.journal import NodeState
+from benmo.storage.node_storage import JOURNAL, NodeStorage
 
 Sent = tuple[tuple[NodeId, Message], ...]
 """Receivers and messages, in the order of sending."""
@@ -99,7 +99,7 @@ class _BoundedEngine(Engine):
     """The production engine with a bounded queue."""
 
     def __init__(
-        self, bounds: Bounds, node: NodeId, state: State, storage: Storage, outbox: Outbox
+        self, bounds: Bounds, node: NodeId, state: NodeState, storage: NodeStorage, outbox: Outbox
     ) -> None:
         settings = bounds.settings(node)
         super().__init__(settings, _LIMITS, state, storage, outbox, _CHANCE, 0.0)
@@ -131,14 +131,14 @@ class Parts:
     """The live objects of one node."""
 
     engine: Engine
-    storage: Storage
+    storage: NodeStorage
     disk: MemoryDisk
     outbox: Outbox
 
     @classmethod
     def opened(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk) -> Parts:
         """Make a node on this disk, not started yet. Raises `StateError`."""
-        storage, state = Storage.open(disk, _CLUSTER, node)
+        storage, state = NodeStorage.open(disk, _CLUSTER, node)
         outbox = Outbox(disk)
         return cls(_BoundedEngine(bounds, node, state, storage, outbox), storage, disk, outbox)
 
@@ -160,7 +160,7 @@ class Parts:
 def create(bounds: Bounds, node: NodeId) -> MemoryDisk:
     """Make the disk of a new node."""
     disk = MemoryDisk()
-    Storage.create(disk, _CLUSTER, node, dict.fromkeys(bounds.ids, _BALANCE))
+    NodeStorage.create(disk, _CLUSTER, node, dict.fromkeys(bounds.ids, _BALANCE))
     return disk
 
 
@@ -172,7 +172,7 @@ def after_crash(disk: MemoryDisk) -> tuple[MemoryDisk, MemoryDisk]:
 def recovered(disk: MemoryDisk, node: NodeId) -> object:
     """Recover this disk as a start does, into a form that can be compared."""
     try:
-        _, state = Storage.open(disk.copy(), _CLUSTER, node)
+        _, state = NodeStorage.open(disk.copy(), _CLUSTER, node)
     except StateError as error:
         return str(error)
     money = (tuple(state.ledger.balances.items()), tuple(state.ledger.last.items()))

@@ -96,7 +96,7 @@ class SearchResult:
     counterexample: Counterexample | None
 
 
-Watcher = Callable[[int, int, int], None]
+SearchWatcher = Callable[[int, int, int], None]
 """Called with the number of states, of those that still wait, and with the depth."""
 
 
@@ -118,7 +118,9 @@ class Search:
         """The nodes' states that were reached together, packed as in `Place.nodes`."""
         return set(self._fullest)
 
-    def run(self, states_max: int | None = None, watcher: Watcher | None = None) -> SearchResult:
+    def run(
+        self, states_max: int | None = None, watcher: SearchWatcher | None = None
+    ) -> SearchResult:
         """Explore everything, or stop at the first violation or after `states_max` states."""
         depth = 0
         try:

@@ -11,9 +11,9 @@ from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.checkpoint import CheckpointLine
 from benmo.storage.disk import Disk
-from benmo.storage.journal import QueueRecord, Record, State, decode_line
+from benmo.storage.journal import JournalRecord, NodeState, QueueRecord, decode_line
 from benmo.storage.lines import DamagedLine, checksum
-from benmo.storage.node_storage import CHECKPOINT, JOURNAL, Storage
+from benmo.storage.node_storage import CHECKPOINT, JOURNAL, NodeStorage
 
 
 def promise_not_durable(patch: Patch) -> None:
@@ -29,7 +29,7 @@ def vote_not_durable(patch: Patch) -> None:
 def own_vote_not_durable(patch: Patch) -> None:
     """A leader counts its own acceptor before that has fsynced."""
 
-    def is_own(storage: Storage, record: Record) -> bool:
+    def is_own(storage: NodeStorage, record: JournalRecord) -> bool:
         return isinstance(record, AcceptRecord) and record.proposal.ballot.node == storage._node
 
     _never_synced(patch, is_own)
@@ -50,33 +50,33 @@ def queued_before_fsync(patch: Patch) -> None:
     patch.set(Engine, "_make_durable", make_durable)
 
 
-def _never_synced(patch: Patch, is_meant: Callable[[Storage, Record], bool]) -> None:
-    original = Storage.append
+def _never_synced(patch: Patch, is_meant: Callable[[NodeStorage, JournalRecord], bool]) -> None:
+    original = NodeStorage.append
 
-    def append(self: Storage, records: Sequence[Record]) -> None:
+    def append(self: NodeStorage, records: Sequence[JournalRecord]) -> None:
         was_synced = self._is_synced
         original(self, records)
         if all(is_meant(self, record) for record in records):
             self._is_synced = was_synced
 
-    patch.set(Storage, "append", append)
+    patch.set(NodeStorage, "append", append)
 
 
 def state_overwritten_in_place(patch: Patch) -> None:
     """A file is replaced by writing over it, without a sync."""
 
-    def replace(self: Storage, name: str, data: bytes) -> None:
+    def replace(self: NodeStorage, name: str, data: bytes) -> None:
         if self._disk.exists(name):
             self._disk.truncate(name, 0)
         self._disk.append(name, data)
 
-    patch.set(Storage, "_replace", replace)
+    patch.set(NodeStorage, "_replace", replace)
 
 
 def directory_not_synced(patch: Patch) -> None:
     """After a rename, the directory isn't synced."""
 
-    def replace(self: Storage, name: str, data: bytes) -> None:
+    def replace(self: NodeStorage, name: str, data: bytes) -> None:
         new = name + ".new"
         if self._disk.exists(new):
             self._disk.remove(new)
@@ -84,7 +84,7 @@ def directory_not_synced(patch: Patch) -> None:
         self._disk.sync(new)
         self._disk.rename(new, name)
 
-    patch.set(Storage, "_replace", replace)
+    patch.set(NodeStorage, "_replace", replace)
 
 
 def checkpoint_before_chain(patch: Patch) -> None:
@@ -94,28 +94,28 @@ def checkpoint_before_chain(patch: Patch) -> None:
 
 def fsync_retried(patch: Patch) -> None:
     """An fsync that failed is tried again, and believed."""
-    original = Storage.sync
+    original = NodeStorage.sync
 
-    def sync(self: Storage) -> None:
+    def sync(self: NodeStorage) -> None:
         try:
             original(self)
         except OSError:
             original(self)
 
-    patch.set(Storage, "sync", sync)
+    patch.set(NodeStorage, "sync", sync)
 
 
 def damage_taken_for_torn_tail(patch: Patch) -> None:
     """Damage anywhere in the journal is cut off, with all that follows it."""
-    original = Storage._replay
+    original = NodeStorage._replay
 
-    def replay(self: Storage, checkpoint: CheckpointLine) -> State:
+    def replay(self: NodeStorage, checkpoint: CheckpointLine) -> NodeState:
         whole = _undamaged(self._disk.read(JOURNAL))
         if whole < self._disk.size(JOURNAL):
             self._disk.truncate(JOURNAL, whole)
         return original(self, checkpoint)
 
-    patch.set(Storage, "_replay", replay)
+    patch.set(NodeStorage, "_replay", replay)
 
 
 def _undamaged(journal: bytes) -> int:
@@ -133,22 +133,24 @@ def _undamaged(journal: bytes) -> int:
 
 def empty_disk_votes(patch: Patch) -> None:
     """A node whose disk is empty begins anew, and votes."""
-    original = Storage.__dict__["open"].__func__
+    original = NodeStorage.__dict__["open"].__func__
     first_balances: list[dict[NodeId, int]] = []
-    original_create = Storage.__dict__["create"].__func__
+    original_create = NodeStorage.__dict__["create"].__func__
 
     def create(
-        cls: type[Storage], disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
-    ) -> Storage:
+        cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
+    ) -> NodeStorage:
         first_balances[:] = [balances]
-        storage: Storage = original_create(cls, disk, cluster, node, balances)
+        storage: NodeStorage = original_create(cls, disk, cluster, node, balances)
         return storage
 
-    def open_(cls: type[Storage], disk: Disk, cluster: str, node: NodeId) -> tuple[Storage, State]:
+    def open_(
+        cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId
+    ) -> tuple[NodeStorage, NodeState]:
         if not disk.exists(CHECKPOINT):
             cls.create(disk, cluster, node, first_balances[0])
-        opened: tuple[Storage, State] = original(cls, disk, cluster, node)
+        opened: tuple[NodeStorage, NodeState] = original(cls, disk, cluster, node)
         return opened
 
-    patch.set(Storage, "create", classmethod(create))
-    patch.set(Storage, "open", classmethod(open_))
+    patch.set(NodeStorage, "create", classmethod(create))
+    patch.set(NodeStorage, "open", classmethod(open_))
