@@ -1,6 +1,6 @@
 """The words for what a node reports: the one place where a notice becomes a sentence.
 
-The prompt, the demo, the log and the simulator's trace all read `sentence`; whoever wants the facts
+The prompt, the demo, the log and the simulator's trace call `sentence`; code that wants the facts
 reads the fields of the notice instead.
 """
 
@@ -39,7 +39,7 @@ from benmo.paxos.types import NodeId
 
 
 def sentence(notice: Notice) -> str:
-    """A notice as one line of text, without a full stop."""
+    """Put a notice into one line of text, without a full stop."""
     match notice:
         case PromiseMade(ballot, to):
             return f"promised ballot {ballot} to node {to}"
@@ -77,7 +77,7 @@ def sentence(notice: Notice) -> str:
         case PeerDropped(peer, reason):
             return f"the connection from node {peer} was dropped: {reason}"
         case PeerTakesNothing(peer):
-            return f"node {peer} takes nothing: its connection was dropped"
+            return f"node {peer} reads too little: the connection to it was dropped"
         case PeerNotDialled(peer, reason):
             return f"node {peer} can't be dialled: {reason}"
         case NodeLost(node):
@@ -89,7 +89,7 @@ def sentence(notice: Notice) -> str:
 
 
 def why_given_up(notice: BallotGivenUp) -> str:
-    """Why a ballot was given up."""
+    """Say why a ballot was given up."""
     match notice.defeat:
         case Defeat.NO_ANSWER:
             return "no quorum answered in time"
@@ -100,10 +100,10 @@ def why_given_up(notice: BallotGivenUp) -> str:
 
 
 def why_no_quorum(node: NodeId, reached: int, nodes: int, quorum: int) -> str:
-    """Why nothing that waits at a node can be decided; `reached` counts the node itself."""
+    """Say why nothing in a node's queue can be decided; `reached` counts the node itself."""
     return f"node {node} reaches {reached} of {nodes}, needs {quorum}"
 
 
 def listed(nodes: tuple[NodeId, ...]) -> str:
-    """Nodes in the order given: `1, 2, 4`."""
+    """List nodes in the order given: `1, 2, 4`."""
     return ", ".join(map(str, nodes))

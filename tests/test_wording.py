@@ -74,7 +74,7 @@ SENTENCES: list[tuple[Notice, str]] = [
     (RunApplied(4, 1, 3, 903), "decided 1-3 to 1-902 (900 transfers)"),
     (StrangerDropped("it speaks no TLS"), "a connection was dropped: it speaks no TLS"),
     (PeerDropped(3, "why"), "the connection from node 3 was dropped: why"),
-    (PeerTakesNothing(3), "node 3 takes nothing: its connection was dropped"),
+    (PeerTakesNothing(3), "node 3 reads too little: the connection to it was dropped"),
     (PeerNotDialled(3, "why"), "node 3 can't be dialled: why"),
     (NodeLost(3), "node 3 is gone"),
     (ProcessEnded("ended by SIGKILL"), "ended by SIGKILL"),
