@@ -1,4 +1,4 @@
-"""One node's process: started, paused, killed, and never left behind."""
+"""A node's process, started by this one, which can pause and kill it and never leaves it behind."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _WORDS_KEPT = 20
 
 
 class NodeProcess:
-    """`python -m benmo.node N`, fed by a pipe to which nothing is written: its end is the node's.
+    """A process `python -m benmo.node N`, which leaves when its standard input is closed.
 
-    Only the main thread may make one, for the operating system ends the node with the thread that
-    started it. It begins with its links to `severed` cut. `on_end` is called, in another thread,
-    when the process has ended by itself.
+    Only the main thread may start one: Linux kills the process when the thread that started it
+    ends. The node begins with its links to the nodes in `severed` cut. `on_end` is called, in
+    another thread, when the process ends without `kill` or `let_go`. Raises `OSError` if no process
+    can be started.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class NodeProcess:
 
     @property
     def how_it_ended(self) -> str:
-        """In words, to end a sentence with."""
+        """The process's exit status or signal, and its last line: words to end a sentence with."""
         status = self._process.returncode
         how = f"with status {status}"
         if status is not None and status < 0:
@@ -82,18 +83,18 @@ class NodeProcess:
         self.is_paused = False
 
     def kill(self) -> None:
-        """As a power cut would; returns at once."""
+        """Kill the process, as a power cut would, without waiting for its end."""
         self.end_is_wanted = True
         self._process.kill()
 
     def let_go(self) -> None:
-        """Close the pipe that feeds the node: it writes a checkpoint and leaves."""
+        """Close the node's standard input: the node then writes a checkpoint and leaves."""
         self.end_is_wanted = True
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def until_ended(self, timeout_s: float) -> bool:
-        """Wait for the real exit; False if the time was up before."""
+        """Wait until the process has exited; False if that takes longer than `timeout_s`."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -101,7 +102,7 @@ class NodeProcess:
         return True
 
     def _listen(self) -> None:
-        """In a thread of its own: keep the last words, and tell of the end."""
+        """Keep the last lines that the process writes, then report its end; runs in a thread."""
         assert self._process.stdout is not None
         with self._process.stdout as words:
             for line in words:

@@ -13,7 +13,7 @@ from benmo.startup import fill_standard_files, why_not
 
 
 class CommandEntry(NamedTuple):
-    """Where a command is (its module, and its name there), and what it means, in a few words."""
+    """A command of the program: its module, its name there, and its line in the help."""
 
     module: str
     name: str
@@ -30,7 +30,7 @@ ENTRIES = {
         "benmo.sim.explore.command", "explore", "Try every order of events of a small system."
     ),
     "export": CommandEntry(
-        "benmo.admin.export", "export", "Write all decided transfers of one node."
+        "benmo.admin.export", "export", "Write all decided transfers, from one node's files."
     ),
     "initialize": CommandEntry(
         "benmo.admin.initialize", "main", "Make the state of a new cluster."
@@ -39,7 +39,7 @@ ENTRIES = {
     "simulate": CommandEntry(
         "benmo.sim.command", "simulate", "Break all that may break, on simulated machines."
     ),
-    "status": CommandEntry("benmo.admin.status", "status", "Show how all nodes are in one table."),
+    "status": CommandEntry("benmo.admin.status", "status", "Show all nodes in one table."),
     "verify": CommandEntry("benmo.admin.verify", "verify", "Check the files of all nodes."),
 }
 
@@ -71,11 +71,3 @@ def main() -> None:
     reason = why_not()
     if reason:
         sys.exit(f"benmo: {reason}")
-
-
-def command_named(name: str) -> click.Command:
-    """A command of the program, loaded. Raises `KeyError`."""
-    command = main.get_command(click.Context(main), name)
-    if command is None:
-        raise KeyError(name)
-    return command

@@ -1,6 +1,6 @@
-"""The state directory: who is in the cluster, where its files are, and its settings.
+"""The state directory: the cluster's nodes, its settings, and where its files are.
 
-Every file name outside a node's own storage is known here alone.
+This module alone knows the names of files outside a node's own storage.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from benmo.paxos.types import NodeId, Settings, Tenure
 from benmo.typed_json import from_json, prepare
 
 BALANCE_MAX = 2**40
-"""So all the money of 99 nodes is a number that every JSON reader holds exactly."""
+"""The most that a node may have at first: JSON readers hold 99 times that exactly, too."""
 
 DECIDE_DELAY_S = 0.005
-"""Long enough for whoever pays again at once, too short for anybody to see."""
+"""How long a stable leader may delay a `Decide`, which its next `Accept` may make needless.
+
+Long enough for a client that pays again at once, too short for a user to see.
+"""
 
 THRIFT_S = 0.05
-"""Many blocks under load; too short to matter to whoever has to catch up."""
+"""How long a busy stable leader may leave out the acceptors whose votes it doesn't need.
+
+Many blocks under load; too short to matter to an acceptor that then has to catch up.
+"""
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
@@ -40,7 +46,7 @@ class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the operator may set; the same on every node. Times are in seconds."""
+    """The settings of a cluster, the same on every node. Times are in seconds."""
 
     balance: Annotated[int, msgspec.Meta(ge=0, le=BALANCE_MAX)] = 100
     election_delay_s: tuple[_Seconds, _Seconds] = (20.0, 60.0)
@@ -51,7 +57,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`cluster.json`."""
+    """The content of `cluster.json`: the cluster's id, its nodes and its settings."""
 
     cluster: str
     nodes: tuple[NodeAddress, ...]
@@ -62,14 +68,14 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(address.node for address in self.nodes)
 
     def address(self, node: NodeId) -> NodeAddress:
-        """Where a node listens. Raises `KeyError` for one that isn't of the cluster."""
+        """Where a node listens. Raises `KeyError` if the cluster has no such node."""
         for address in self.nodes:
             if address.node == node:
                 return address
         raise KeyError(node)
 
     def protocol_settings(self, node: NodeId) -> Settings:
-        """What the protocol needs. Raises `ValueError` where the settings make no sense."""
+        """The settings of the protocol at a node. Raises `ValueError` if they make no sense."""
         return Settings(
             node=node,
             nodes=self.ids,
@@ -86,7 +92,7 @@ prepare(Cluster)
 
 
 class StateDirectory:
-    """The layout of `state/`."""
+    """Where the files of a state directory are; `load` reads its `cluster.json`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -116,7 +122,10 @@ class StateDirectory:
         return self.path / "history"
 
     def has_lived(self, node: NodeId) -> bool:
-        """Whether there is more of a node here than the keys of whoever commands it from afar."""
+        """Whether a node's own files are here, and not only `tls/`.
+
+        `tls/` alone is enough to command a node that runs on another machine.
+        """
         directory = self.node(node)
         return directory.is_dir() and any(path != self.tls(node) for path in directory.iterdir())
 
@@ -142,7 +151,7 @@ class StateDirectory:
         return cluster
 
     def load_node(self, node: NodeId) -> Cluster:
-        """As `load`, for a node whose files are to be here too."""
+        """As `load`. Raises `StateError`, too, if the node is unknown or has no directory here."""
         cluster = self.load()
         if node not in cluster.ids:
             raise StateError(
@@ -152,21 +161,24 @@ class StateDirectory:
         if not self.node(node).is_dir():
             raise StateError(
                 f"{self.node(node)} is missing: node {node} has no state here. A node never "
-                f"starts from nothing, it could break a promise. A new cluster is made with "
+                f"starts from nothing: it could break a promise. Make a new cluster with "
                 f"{how_to_initialize()}"
             )
         return cluster
 
 
 def how_to_initialize() -> str:
-    """What to type to make a cluster: in a clone its script, elsewhere the installed program."""
+    """Say what to type to make a cluster: in a clone the script, elsewhere the program."""
     script = Path("scripts", "initialize.py")
     is_clone = (Path(__file__).resolve().parents[1] / script).is_file()
     return f"python3 {script}" if is_clone else "benmo initialize"
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, durably."""
+    """Write a file that only its owner may read, and make its content durable.
+
+    Raises `OSError`.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(data)

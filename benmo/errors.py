@@ -1,6 +1,6 @@
 """The kinds of error: a peer's (`ProtocolError`), the user's (`Refused`), and a `Failure`.
 
-Anything else that is raised is a bug of ours and ends the process.
+Any other exception that nothing handles is a bug of Benmo's, and ends the process.
 """
 
 from benmo.paxos.types import ProtocolError
@@ -17,13 +17,13 @@ __all__ = [
 
 
 class Failure(Exception):
-    """What somebody wants can't be done: one line that says why, and what to do about it."""
+    """A program can't do what it was asked: the text is one line, why and what to do."""
 
 
 class StateError(Failure):
-    """What is on disk is missing, damaged or foreign: the node stops and does not vote.
+    """A file of a node is missing, damaged or another node's: the node stops, and doesn't vote.
 
-    The text says which file (and line, where there is one) and what to do about it.
+    The text names the file (and the line, where there is one) and says what to do.
     """
 
 
@@ -32,12 +32,12 @@ class CannotStart(Failure):
 
 
 class Refused(Exception):
-    """The user's request can't be done: one line that says why, or what to type instead."""
+    """A user's request can't be done: the text is one line, why or what to type instead."""
 
 
 class NoRoom(Refused):
-    """The user's request can't be done now, and may be done later, when there is room again."""
+    """A user's request can't be done now, for want of room; the user may ask again later."""
 
 
 class NotUnderstood(Refused):
-    """The user's request isn't one: an unknown command, a missing or malformed argument."""
+    """A user's request makes no sense: an unknown command, a missing or malformed argument."""

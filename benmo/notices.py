@@ -1,7 +1,7 @@
-"""Notices: what a node reports for people who watch it, as facts that programs can read.
+"""Notices: what a node reports to people who watch it, as facts that programs can read.
 
-Those of the protocol are in `benmo.paxos.notices`; here are the others. `benmo.wording` puts them
-into words.
+The protocol's own notices are in `benmo.paxos.notices`, all others are here. `benmo.wording` puts
+notices into words.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from benmo.paxos.types import Ballot, NodeId
 
 @dataclass(frozen=True, slots=True)
 class SlotDecided:
-    """A block is decided. `ballot` is the one in which it was first proposed."""
+    """A block is decided. `ballot` is the ballot in which the block was first proposed."""
 
     kind: ClassVar = NoticeKind.DECIDED
     slot: int
     ballot: Ballot
     transfers: int
-    """How many it holds."""
+    """How many transfers the block holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferApplied:
-    """A transfer of this node's is decided and has moved money."""
+    """A transfer of this node is decided and has moved money."""
 
     kind: ClassVar = NoticeKind.DECIDED
     slot: int
@@ -37,7 +37,7 @@ class TransferApplied:
 
 @dataclass(frozen=True, slots=True)
 class TransferVoid:
-    """A transfer of this node's is decided and never applies."""
+    """A transfer of this node is decided, is void, and never moves money."""
 
     kind: ClassVar = NoticeKind.REFUSED
     slot: int
@@ -56,25 +56,17 @@ class RunApplied:
 
 
 @dataclass(frozen=True, slots=True)
-class StrangerDropped:
-    """A connection of which it isn't known from which peer it is was closed."""
+class ConnectionDropped:
+    """This node closed a connection that misbehaved; `peer` is None where none is known yet."""
 
     kind: ClassVar = NoticeKind.WARNING
+    peer: NodeId | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class PeerDropped:
-    """The connection from a peer that misbehaved was closed."""
-
-    kind: ClassVar = NoticeKind.WARNING
-    peer: NodeId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PeerTakesNothing:
-    """The connection to a peer was closed, since too much waited to be sent."""
+class SlowPeerDropped:
+    """The connection to a peer was closed: the peer left too many bytes unread."""
 
     kind: ClassVar = NoticeKind.WARNING
     peer: NodeId
@@ -82,7 +74,7 @@ class PeerTakesNothing:
 
 @dataclass(frozen=True, slots=True)
 class PeerNotDialled:
-    """At a peer's address, another one answers."""
+    """The node that answers at a peer's address is not that peer."""
 
     kind: ClassVar = NoticeKind.WARNING
     peer: NodeId
@@ -91,7 +83,7 @@ class PeerNotDialled:
 
 @dataclass(frozen=True, slots=True)
 class NodeLost:
-    """The connection to the node that is commanded is gone."""
+    """The connection over which a node is commanded is lost."""
 
     kind: ClassVar = NoticeKind.LINK
     node: NodeId
@@ -99,7 +91,7 @@ class NodeLost:
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnded:
-    """A node's process has ended by itself; `how` says with which status, or by which signal."""
+    """A node's process has ended unasked; `how` says with which status, or by which signal."""
 
     kind: ClassVar = NoticeKind.WARNING
     how: str
@@ -110,9 +102,8 @@ NodeNotice = (
     | TransferApplied
     | TransferVoid
     | RunApplied
-    | StrangerDropped
-    | PeerDropped
-    | PeerTakesNothing
+    | ConnectionDropped
+    | SlowPeerDropped
     | PeerNotDialled
     | NodeLost
     | ProcessEnded
@@ -121,10 +112,11 @@ NodeNotice = (
 Notice = ProtocolNotice | NodeNotice
 
 NOTICES: dict[str, type[Notice]] = {each.__name__: each for each in get_args(Notice)}
-"""All kinds of notices by their names."""
+"""All types of notices, by their names."""
 
 Watcher = Callable[[Notice, float], None]
-"""Takes a notice and when the turn began in which it happened, in seconds since 1970.
+"""Takes a notice, and the time of its cause, in seconds since 1970.
 
-On one machine, a cause is earlier than its effect on another node.
+For what happens in a turn, that is when the turn began: so on one machine, a cause has an earlier
+time than its effect on another node.
 """

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command ends in one line."""
+"""Options that several commands share, and `die`, which ends a command with one line."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ format_option = click.option(
 
 
 def die(reason: Failure | str) -> NoReturn:
-    """One line to standard error, and a non-zero exit status."""
+    """End this program with exit status 1, and with the reason as a line on standard error."""
     click.echo(f"benmo: {reason}", err=True)
     sys.exit(Status.REFUSED)

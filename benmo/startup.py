@@ -1,4 +1,4 @@
-"""What must hold before anything else of Benmo is imported.
+"""Checks what must hold before anything else of Benmo is imported.
 
 This module loads on any Python 3 and without any package, so that it can say what is missing.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 _PYTHON_MIN = (3, 11)
 PARENT_VARIABLE = "BENMO_PARENT"
-"""Names the process with which this one is to end."""
+"""The environment variable that holds the id of the process with which this one is to end."""
 
 _PR_SET_PDEATHSIG = 1
 _PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich", "uvloop")
@@ -41,12 +41,16 @@ def why_not():
 
 def end_with_parent():
     # type: () -> None
-    """Where a program that starts nodes says so, end when it ends, even while stopped (Linux)."""
+    """End with the program that started this node, if the program asked for that.
+
+    On Linux the kernel then kills this process when its parent ends, even while this process is
+    stopped. Exits at once if the parent has ended already.
+    """
     parent = os.environ.pop(PARENT_VARIABLE, "")
     if not parent:
         return
     if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - for this alone
+        import ctypes  # noqa: PLC0415 - only this needs it
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if str(os.getppid()) != parent:
@@ -55,7 +59,10 @@ def end_with_parent():
 
 def fill_standard_files():
     # type: () -> None
-    """Let no file or socket that is opened later stand in the place of a closed standard file."""
+    """Open the null device in place of each closed standard file.
+
+    Else the next file or socket that is opened would become standard input or output.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

@@ -12,12 +12,12 @@ _encoder = msgspec.json.Encoder()
 
 
 def to_json(value: object) -> str:
-    """Plain objects as one line of JSON."""
+    """Encode plain objects as one line of JSON."""
     return _encoder.encode(value).decode()
 
 
 def from_json(data: bytes, kind: type[T]) -> T:
-    """A JSON document as a typed value. Raises `ValueError` with what is wrong in it."""
+    """Decode a JSON document as a value of this type. Raises `ValueError`, saying what is wrong."""
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -25,10 +25,10 @@ def from_json(data: bytes, kind: type[T]) -> T:
 
 
 def prepare(*kinds: Any) -> None:
-    """Let msgspec look at these types now, as each module does with its own when it is loaded.
+    """Let msgspec inspect these types now; each module does that for its own types when loaded.
 
-    What it learns of a type it keeps with it; two threads in which it looks at one for the first
-    time at the same moment crash the process (seen with msgspec 0.22).
+    msgspec inspects a type once, when the type is first used. Two threads that first use a type at
+    the same moment crash the process (seen with msgspec 0.22).
     """
     for kind in kinds:
         msgspec.json.Decoder(kind)

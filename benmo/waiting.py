@@ -1,7 +1,7 @@
-"""Waits of a main thread that is to leave when a signal says so.
+"""Waits of a main thread that a signal can end.
 
-Python acts on a signal between two of its own steps. One that comes just before a wait begins is
-seen only when that ends, so each wait here is made of short ones.
+Python handles a signal between two of its own steps. A signal that comes just before a wait begins
+is handled only when that wait ends, so each wait here is made of short ones.
 """
 
 from __future__ import annotations
@@ -19,43 +19,44 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOK_S = 0.5
+"""How long each of the short waits lasts at most."""
 
 _READ_BYTES = 1 << 16
 
 
 class SignalReceived(SystemExit):
-    """A signal ends what the main thread is doing, wherever that is.
+    """Raised by a signal handler to end what the main thread is doing, wherever that is.
 
-    A `SystemExit`, since an event loop swallows what else is raised in it: the prompt's does.
+    It is a `SystemExit`, since the prompt's event loop swallows any other exception.
     """
 
 
 def result_of(future: Future[T], timeout_s: float = inf) -> T:
-    """A future's result. Raises what it raises, and `TimeoutError` once the time (in s) is up.
+    """Wait up to `timeout_s` for a future's result. Raises the future's error, or `TimeoutError`.
 
-    Waits for a byte, not for a lock: a signal that ends a wait for a lock may leave it locked.
+    Waits for a byte, not for a lock: a signal that ends a wait for a lock may leave the lock held.
     """
     end = time.monotonic() + timeout_s
-    heard, told = socket.socketpair()
+    receiving, sending = socket.socketpair()
 
-    def tell(_done: Future[T]) -> None:
-        with suppress(OSError):  # nobody waits any more
-            told.send(b"!")
+    def wake(_done: Future[T]) -> None:
+        with suppress(OSError):  # the wait is over, and the socket closed
+            sending.send(b"!")
 
-    with heard, told:
-        future.add_done_callback(tell)
+    with receiving, sending:
+        future.add_done_callback(wake)
         while not future.done():
             left_s = end - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
-            heard.settimeout(min(LOOK_S, left_s))
+            receiving.settimeout(min(LOOK_S, left_s))
             with suppress(TimeoutError):
-                heard.recv(1)
+                receiving.recv(1)
     return future.result()
 
 
 def lines_of(descriptor: int) -> Iterator[bytes]:
-    """The lines that come from a file, pipe or terminal, without their ends, as they come."""
+    """Yield the lines of a file, pipe or terminal as they come, without their line ends."""
     rest = b""
     while data := _read(descriptor):
         *lines, rest = (rest + data).split(b"\n")

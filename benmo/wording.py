@@ -1,6 +1,6 @@
 """The words for what a node reports: the one place where a notice becomes a sentence.
 
-The prompt, the demo, the log and the simulator's trace all read `sentence`; whoever wants the facts
+The prompt, the demo, the log and the simulator's trace call `sentence`; code that wants the facts
 reads the fields of the notice instead.
 """
 
@@ -14,7 +14,7 @@ from benmo.paxos.types import NodeId
 
 
 def sentence(notice: notices.Notice) -> str:
-    """A notice as one line of text, without a full stop."""
+    """Put a notice into one line of text, without a full stop."""
     match notice:
         case protocol.PromiseMade(ballot, to):
             return f"promised ballot {ballot} to node {to}"
@@ -47,12 +47,11 @@ def sentence(notice: notices.Notice) -> str:
             return f"refused {transfer}"
         case notices.RunApplied(_, debit, first, end):
             return f"decided {debit}-{first} to {debit}-{end - 1} ({end - first} transfers)"
-        case notices.StrangerDropped(reason):
-            return f"a connection was dropped: {reason}"
-        case notices.PeerDropped(peer, reason):
-            return f"the connection from node {peer} was dropped: {reason}"
-        case notices.PeerTakesNothing(peer):
-            return f"node {peer} takes nothing: its connection was dropped"
+        case notices.ConnectionDropped(peer, reason):
+            which = "a connection" if peer is None else f"the connection from node {peer}"
+            return f"{which} was dropped: {reason}"
+        case notices.SlowPeerDropped(peer):
+            return f"node {peer} reads too little: the connection to it was dropped"
         case notices.PeerNotDialled(peer, reason):
             return f"node {peer} can't be dialled: {reason}"
         case notices.NodeLost(node):
@@ -64,7 +63,7 @@ def sentence(notice: notices.Notice) -> str:
 
 
 def why_given_up(notice: protocol.BallotGivenUp) -> str:
-    """Why a ballot was given up."""
+    """Say why a ballot was given up."""
     match notice.defeat:
         case protocol.Defeat.NO_ANSWER:
             return "no quorum answered in time"
@@ -75,10 +74,10 @@ def why_given_up(notice: protocol.BallotGivenUp) -> str:
 
 
 def why_no_quorum(node: NodeId, reached: int, nodes: int, quorum: int) -> str:
-    """Why nothing that waits at a node can be decided; `reached` counts the node itself."""
+    """Say why nothing in a node's queue can be decided; `reached` counts the node itself."""
     return f"node {node} reaches {reached} of {nodes}, needs {quorum}"
 
 
 def listed(nodes: tuple[NodeId, ...]) -> str:
-    """Nodes in the order given: `1, 2, 4`."""
+    """List nodes in the order given: `1, 2, 4`."""
     return ", ".join(map(str, nodes))

@@ -1,4 +1,4 @@
-"""What a command answers, and how it is shown: tables for people, JSON or TSV for programs."""
+"""The answer to a command, and its forms: a table for people, JSON or TSV for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROWS_QUICK = 500
 
 
 class Status(IntEnum):
-    """What became of a command; the worst one is the exit status of a program."""
+    """The outcome of a command, and the exit status of a program that carried it out."""
 
     DONE = 0
     REFUSED = 1
@@ -26,7 +26,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells. One that isn't `is_shown` to people is there for TSV alone."""
+    """Rows of cells, with a header for each column. Without `is_shown`, it is for TSV alone."""
 
     headers: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
@@ -34,7 +34,7 @@ class Table:
     has_headers: bool = True
 
     def as_text(self) -> str:
-        """Aligned columns, numbers to the right."""
+        """Lines of aligned columns, with numbers to the right."""
         headers = [self.headers] if self.has_headers else []
         columns = [
             _aligned([line[index] for line in headers], [row[index] for row in self.rows])
@@ -49,7 +49,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer as it is to be shown. `output` is whole lines, without the last newline."""
+    """An answer in one of `FORMATS`: `output` is whole lines, without the last newline.
+
+    After an answer that `leaves`, its prompt or script ends.
+    """
 
     status: Status
     output: str
@@ -58,7 +61,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`value` is its JSON form, None for nothing; `text` and `table` are for people."""
+    """An answer to a command, in every form.
+
+    `value` is the JSON form, None for an answer that shows nothing; `text` and `table` are for
+    people, and `table` is for TSV too. After an answer that `leaves`, its prompt or script ends.
+    """
 
     status: Status
     value: object
@@ -68,11 +75,11 @@ class Answer:
 
     @property
     def is_long(self) -> bool:
-        """Whether it takes more than a few milliseconds to render."""
+        """Whether rendering this answer may take more than a few milliseconds."""
         return self.table is not None and len(self.table.rows) > _ROWS_QUICK
 
     def rendered(self, output_format: str) -> Rendered:
-        """In one of `FORMATS`."""
+        """Render this answer in one of `FORMATS`."""
         return Rendered(self.status, self._output(output_format), self.leaves)
 
     def _output(self, output_format: str) -> str:
@@ -92,7 +99,7 @@ class Answer:
 
 
 def _aligned(header: list[str], cells: list[Cell]) -> list[str]:
-    """A column, all of one width; a cell may be empty."""
+    """Pad the texts of a column to one width; a cell may be empty."""
     is_number = all(isinstance(cell, int) for cell in cells if cell != "")
     texts = [*header, *map(str, cells)]
     lengths = list(map(_width, texts))
@@ -103,7 +110,7 @@ def _aligned(header: list[str], cells: list[Cell]) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """How many cells of a terminal a printable text takes."""
+    """How many columns of a terminal a printable text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - few tables need it
@@ -112,11 +119,11 @@ def _width(text: str) -> int:
 
 
 def _tsv_field(field: object) -> str:
-    """Lists and objects as JSON."""
+    """The text of a TSV field; a list or an object is shown as JSON."""
     return to_json(field) if isinstance(field, list | dict) else str(field)
 
 
 def refusal(status: Status, reason: str) -> Answer:
-    """A command that could not be carried out."""
-    outcome = "refused" if status is Status.REFUSED else "not understood"
+    """The answer to a command that could not be carried out, and the reason for it."""
+    outcome = status.name.lower().replace("_", " ")
     return Answer(status, {"outcome": outcome, "reason": reason}, reason)

@@ -1,4 +1,4 @@
-"""What the arguments of commands may be."""
+"""Reads the arguments of commands, and says what is wrong with them."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ WAIT_S = 300.0
 
 
 class Misused(NotUnderstood):
-    """A command with arguments that it doesn't take; whoever catches it adds the usage."""
+    """A command was given arguments that it doesn't take; the catcher adds the usage."""
 
 
 def no_arguments(arguments: Sequence[str]) -> None:
-    """For a command that takes none. Raises `Misused` if there are some."""
+    """Raise `Misused` if a command that takes no arguments was given some."""
     if arguments:
         misused(f"it takes nothing, not {' '.join(arguments)}")
 
 
 def misused(what: str) -> NoReturn:
-    """For arguments that a command doesn't take."""
+    """Raise `Misused`, for arguments that a command doesn't take; `what` says what it takes."""
     raise Misused(what)
 
 
 def integer(text: str, what: str) -> int:
-    """A whole number. Raises `NotUnderstood`, saying what it was to be."""
+    """Read a whole number. Raises `NotUnderstood`; `what` names the argument there."""
     if re.fullmatch(r"[+-]?[0-9]{1,18}", text) is None:
         raise NotUnderstood(f"{what} must be a whole number, not {text[:40]!r}")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A time. Raises `NotUnderstood`."""
+    """Read a time in seconds, from 0. Raises `NotUnderstood`."""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) is None:
         raise NotUnderstood(f"a time is a number of seconds, not {text[:40]!r}")
     return float(text)
 
 
 def waiting_time_s(arguments: Sequence[str]) -> float:
-    """How long `wait` is to wait, in seconds."""
+    """How long `wait` is to wait, in seconds. Raises `NotUnderstood`."""
     if len(arguments) > 1:
-        misused("it takes the longest time to wait, in seconds")
+        misused("it takes one time, in seconds")
     return seconds(arguments[0]) if arguments else WAIT_S

@@ -1,4 +1,4 @@
-"""Blocks as `printBlockchain` shows them: as JSON, and as a table with a row a transfer."""
+"""Blocks as `printBlockchain` shows them: as JSON, and as a table with a row per transfer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADERS = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "
 
 
 class ShownTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A transfer of a block; memo and key only where there are any."""
+    """A transfer of a block; in JSON, an empty memo or key is left out."""
 
     id: str
     amount: int
@@ -29,7 +29,7 @@ class ShownTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ShownBlock(msgspec.Struct, frozen=True):
-    """A decided block: its ballot is round and node, its hashes are whole."""
+    """A decided block: `ballot` is round and node, the hashes are whole."""
 
     slot: int
     ballot: tuple[int, NodeId]
@@ -39,7 +39,7 @@ class ShownBlock(msgspec.Struct, frozen=True):
 
 
 def shown(applied: AppliedBlock) -> ShownBlock:
-    """What is shown of a block."""
+    """Take from a decided block what is shown of it."""
     block = applied.block
     transfers = tuple(_shown(transfer, outcome) for transfer, outcome in applied.outcomes())
     ballot = (block.ballot.round, block.ballot.node)
@@ -59,12 +59,12 @@ def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
 
 
 def chain_json(blocks: Sequence[ShownBlock]) -> object:
-    """The blocks as plain objects."""
+    """Turn the blocks into plain objects, for JSON."""
     return msgspec.to_builtins(blocks)
 
 
 def chain_table(blocks: Iterable[ShownBlock]) -> Table:
-    """A row a transfer; the column of memos is there only where somebody wrote one."""
+    """Turn the blocks into a table: a row per transfer, and memos only if there are any."""
     pairs = [(block, transfer) for block in blocks for transfer in block.transfers]
     has_memo = any(transfer.memo for _, transfer in pairs)
     rows = [_row(block, transfer, has_memo) for block, transfer in pairs]

@@ -1,4 +1,4 @@
-"""A node's state, in the one shape that `printStatus`, prompts, programs and metrics all read."""
+"""A node's state, in the one shape that `printStatus`, prompts, programs and metrics read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 
 
 class PeerStatus(msgspec.Struct, frozen=True):
-    """A peer, as the node sees it; `height` is what the peer said last."""
+    """A peer, as the node sees it; `height` is the chain's height that the peer last reported."""
 
     node: NodeId
     link: Link
@@ -33,12 +33,13 @@ class NodeStatus(msgspec.Struct, frozen=True):
 
     role      "leader", "candidate" or "acceptor"
     leader    the leader that the node knows, perhaps itself; None if it knows none
-    ballot    the one that the node acts in: round and node
+    ballot    the ballot that the node acts in: round and node
     promised  the highest ballot that the node promised
-    accepted  what it accepted and doesn't know to be decided, or None
-    head      the hash of its last block
-    queue     how many of its transfers wait
-    quorum    whether the node and those that it reaches are a majority
+    accepted  the proposal that the node accepted and doesn't know to be decided, or None
+    height    how many blocks the node's chain has
+    head      the hash of the node's last block
+    queue     how many of the node's transfers are not decided yet
+    quorum    whether the node and the nodes that it reaches are a majority
     """
 
     node: NodeId
@@ -57,8 +58,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
 class NodeSnapshot(NodeStatus, frozen=True):
     """A node's state as a prompt shows it: its status, its money, and when it tries to lead.
 
-    balance      what the chain says that the node has
-    available    what of it doesn't wait in the queue
+    balance      the node's money, by its chain
+    available    the part of the balance that its queue doesn't spend
     countdown_s  how long the election delay still lasts, in seconds; None if there is none
     """
 
@@ -71,5 +72,5 @@ prepare(NodeStatus, NodeSnapshot)
 
 
 def link_signs(peers: Iterable[PeerStatus]) -> str:
-    """The links to all peers, short: `2✓ 3✗`."""
+    """Show the links to all peers in short: `2✓ 3✗`."""
     return " ".join(f"{peer.node}{LINK_SIGNS[peer.link]}" for peer in peers)

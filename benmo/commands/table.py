@@ -1,6 +1,6 @@
 """The one table of commands: the prompt, pipes, `benmo attach` and the help all read it.
 
-A command carries nothing out: `benmo.node.execute` binds what each does to its name here.
+The table holds names and flags; `benmo.node.execute` binds each name to what the command does.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from benmo.commands.arguments import WAIT_S, waiting_time_s
 from benmo.errors import NotUnderstood
 
 _PATIENCE_S = 30.0
+"""How long a node may take to answer a line that doesn't wait, before it counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: what it is called, takes and means.
+    """A command: its name, its arguments, its meaning.
 
-    `question` is asked where the command is typed bare and needs arguments; `offers` is what its
-    argument may be completed with: the name of a set of nodes, or nothing. A command that `waits`
-    asks what becomes of transfers that were queued before; after one that `ends_node`, the node is
-    gone.
+    question   what a prompt asks if the command is typed without arguments and needs some
+    offers     the nodes with which completion offers to fill in the argument: "peers", "severed",
+               or nothing
+    waits      whether the command asks what becomes of transfers that were queued before
+    ends_node  whether the command kills the node
     """
 
     name: str
@@ -42,13 +44,13 @@ class Command:
 
 
 def parse(line: str) -> tuple[Command, list[str]]:
-    """The command of a line, and its arguments. Raises `NotUnderstood`."""
+    """Split a line into its command and arguments. Raises `NotUnderstood`."""
     name, *arguments = re.split(r"[,\s]+", line.strip().strip(","))
     return find(name), arguments
 
 
 def patience_s(line: str) -> float:
-    """How long a node may take to answer a line, before it counts as gone; in seconds."""
+    """How long, in seconds, a node may take to answer a line before it counts as gone."""
     try:
         command, arguments = parse(line)
         return _PATIENCE_S + (waiting_time_s(arguments) if command.waits else 0.0)
@@ -63,7 +65,7 @@ def is_crash(line: str) -> bool:
 
 
 def is_wait(line: str) -> bool:
-    """Whether this line asks what becomes of that which was queued before."""
+    """Whether this line asks what becomes of transfers that were queued before."""
     command = _meant(line)
     return command is not None and command.waits
 
@@ -76,12 +78,12 @@ def _meant(line: str) -> Command | None:
 
 
 def find(name: str) -> Command:
-    """The command of that name, in any case, or of which it is the only one's beginning."""
+    """Find the command of this name; as `match`, in the table of a node's commands."""
     return match(name, COMMANDS)
 
 
 class Named(Protocol):
-    """What is called by its name."""
+    """An entry of a table, which a user calls by its name."""
 
     @property
     def name(self) -> str: ...
@@ -91,9 +93,10 @@ N = TypeVar("N", bound=Named)
 
 
 def match(name: str, *tables: Sequence[N]) -> N:
-    """What bears that name, in any case; else the only one that begins so.
+    """Find the entry of this name, in any case; else the only entry whose name begins so.
 
-    Of several tables, the first counts that has one which begins so. Raises `NotUnderstood`.
+    Of several tables, the first that has such a beginning decides. Raises `NotUnderstood` if no
+    name begins so, or more than one does.
     """
     wanted = name.lower()
     everything = [named for table in tables for named in table]
@@ -113,7 +116,7 @@ def match(name: str, *tables: Sequence[N]) -> N:
 
 
 def _guess(wanted: str, names: Sequence[str]) -> str:
-    """The one name that somebody who typed this may have meant; empty if none is near."""
+    """Guess the name that a user who typed this may have meant; empty if none is near."""
     if len(wanted) < 3:
         return ""
     holders = [name for name in names if wanted in name.lower()]
@@ -125,7 +128,7 @@ def _guess(wanted: str, names: Sequence[str]) -> str:
 
 
 class Explained(Protocol):
-    """What the help lists."""
+    """An entry of the help."""
 
     @property
     def usage(self) -> str: ...
@@ -135,7 +138,7 @@ class Explained(Protocol):
 
 
 def help_answer(shown: Sequence[Explained], text: str = "") -> Answer:
-    """What these commands mean, and a sentence below that."""
+    """The answer to `help`: a row for each command, and `text` below them."""
     rows: list[tuple[Cell, ...]] = [(command.usage, command.meaning) for command in shown]
     value = [{"command": command.usage, "meaning": command.meaning} for command in shown]
     return Answer(Status.DONE, value, text, Table(("", ""), rows, has_headers=False))
@@ -153,8 +156,8 @@ COMMANDS = (
         "[FIRST [LAST]]",
         "the decided blocks and their transfers",
     ),
-    Command("printBalance", "[all]", "this node's balance, or everyone's"),
-    Command("printQueue", "", "its transfers that are not decided yet"),
+    Command("printBalance", "[all]", "this node's balance, or every node's"),
+    Command("printQueue", "", "this node's transfers not decided yet"),
     Command(
         "printStatus",
         "",
@@ -177,7 +180,7 @@ COMMANDS = (
     Command(
         "delayLink",
         "N MILLISECONDS",
-        "send to node N so much later; 0 ends that",
+        "delay messages to node N; 0 ends the delay",
         question="node milliseconds: ",
         offers="peers",
     ),
@@ -185,9 +188,9 @@ COMMANDS = (
     Command(
         "wait",
         "[SECONDS]",
-        f"until the queue is empty; {WAIT_S:g} s if not said",
+        f"until the queue is empty; {WAIT_S:g} s by default",
         waits=True,
     ),
     Command("help", "[COMMAND]", "what the commands mean"),
-    Command("exit", "", "leave; a node's own prompt stops the node"),
+    Command("exit", "", "leave; at a node's own prompt, stop the node"),
 )

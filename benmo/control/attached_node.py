@@ -1,4 +1,4 @@
-"""A running node's commands in another process, one after the other: for prompts and scripts."""
+"""Commands a running node from another process, line by line: for prompts and scripts."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ T = TypeVar("T")
 
 
 class AttachedNode:
-    """A connection to a running node, in a thread of its own. Raises `Failure` if there is none.
+    """A connection to a running node, in a thread of its own.
 
-    Its methods may be called from any thread.
+    The methods may be called from any thread. Raises `NotReached` if the node can't be reached, or
+    another `Failure` if trying again won't help.
     """
 
     def __init__(self, state: StateDirectory, node: NodeId) -> None:
         self._node = node
         self._expects_end = False
-        """Whether the connection is about to be lost because the user wants it."""
+        """Whether the user has asked for something that ends the connection."""
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
@@ -57,7 +58,10 @@ class AttachedNode:
         return self._connection.snapshot
 
     def run(self, line: str, output_format: str) -> Rendered:
-        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+        """Carry out a line and wait for the answer.
+
+        Raises `NodeGone` if no answer comes, so that the outcome is unknown.
+        """
         self._expects_end = is_crash(line)
         future = self._call(self._run(line, output_format))
         try:
@@ -67,7 +71,7 @@ class AttachedNode:
             raise NodeGone(f"node {self._node} does not answer") from None
         except NotReached:
             reason = f"the connection to node {self._node} is lost"
-            if is_wait(line):  # what it asks after was queued before, and may be decided
+            if is_wait(line):  # the transfers that it waits for may be decided
                 raise NodeGone(reason) from None
             return _nothing_done(reason).rendered(output_format)
         except Refused as error:
@@ -83,9 +87,9 @@ class AttachedNode:
             self._expects_end = False
 
     def watch(self, watcher: Watcher, tells_end: bool = True) -> None:
-        """Let `watcher`, which must not block, have every notice; called in another thread.
+        """Call `watcher`, which must not block, with every notice, in another thread.
 
-        That the node is gone is the last one, if that is to be told and wasn't asked for.
+        With `tells_end`, the last notice is `NodeLost`, unless the user asked for the end.
         """
 
         def lost() -> None:
@@ -95,11 +99,11 @@ class AttachedNode:
         self._loop.call_soon_threadsafe(self._connection.watch, watcher, lost)
 
     def hurry(self) -> None:
-        """Let the node campaign at once, if it has a reason to."""
+        """Ask the node to campaign at once, if it has a reason to campaign."""
         self._loop.call_soon_threadsafe(self._connection.tell, Hurry())
 
     def close(self) -> None:
-        """End the connection; the node goes on."""
+        """Close the connection and end the thread; the node runs on."""
         self._expects_end = True
         self._loop.call_soon_threadsafe(self._connection.abort)
         self._end()
@@ -108,7 +112,7 @@ class AttachedNode:
         connection = self._connection
         answer = await connection.ask(RunLine(connection.next_number(), line, output_format))
         if not isinstance(answer, Ran):
-            raise ProtocolError("that is no answer to a command")
+            raise ProtocolError("the node's answer is not one to a command")
         return Rendered(Status(answer.status), answer.output, answer.leaves)
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -120,7 +124,7 @@ class AttachedNode:
 
     def _run_loop(self) -> None:
         self._loop.run_forever()
-        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+        for _ in range(3):  # an aborted connection takes a few passes of the loop to close
             self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 

@@ -1,4 +1,4 @@
-"""A connection to a running node, for whoever commands it: `attach`, the demo, programs."""
+"""A connection over which `attach`, the demo or a program commands a running node."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from benmo.paxos.types import NodeId
 
 
 class NodeGone(Failure):
-    """The node ended, or its connection did, before it answered."""
+    """A request was sent and has no answer: the node or the connection ended, or time ran out."""
 
 
 class NotReached(Failure):
@@ -36,7 +36,11 @@ class NotReached(Failure):
 
 
 class NodeConnection(FrameReader):
-    """Requests to one node, any number of them under way. Made by `connect`; used in one loop."""
+    """Sends requests to one node, any number of them at a time. `connect` makes it.
+
+    All of it runs in one asyncio loop. `snapshot` is the node's state of a moment ago, once `watch`
+    was called; None before that, and once the connection is lost.
+    """
 
     def __init__(self, node: NodeId, cluster: str) -> None:
         super().__init__()
@@ -53,14 +57,14 @@ class NodeConnection(FrameReader):
         return self.transport is not None and not self.transport.is_closing()
 
     def next_number(self) -> int:
-        """The number of the next request."""
+        """Take a number for the next request."""
         return next(self._numbers)
 
     async def ask(self, request: AnsweredRequest, timeout_s: float | None = None) -> ControlAnswer:
-        """Send a request and wait for its answer, so many seconds or for ever.
+        """Send a request and wait for its answer: for `timeout_s`, or for ever if that is None.
 
-        Raises `Refused` if it is too long and `NotReached` if it couldn't be sent, `NodeGone` if no
-        answer can come any more, and `TimeoutError`.
+        Raises `Refused` if the request is too long, `NotReached` if it couldn't be sent, `NodeGone`
+        if the connection is lost before the answer, and `TimeoutError`.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[ControlAnswer] = loop.create_future()
@@ -78,15 +82,15 @@ class NodeConnection(FrameReader):
                 timer.cancel()
 
     def watch(self, watcher: Watcher, lost: Callable[[], None]) -> None:
-        """Let `watcher` have every notice from now on, and keep `snapshot` current.
+        """Call `watcher` with every notice from now on, and keep `snapshot` current.
 
-        `lost` is called when the connection is; then there is no snapshot any more.
+        `lost` is called once the connection is lost; `snapshot` is None then.
         """
         self._watcher, self._lost = watcher, lost
         self.tell(Watch())
 
     def tell(self, request: Watch | Hurry) -> None:
-        """Send what has no answer of its own; if the node is gone, it is lost."""
+        """Send a request that has no answer of its own; without a connection, it is lost."""
         self.send(encode(request))
 
     def on_frame(self, payload: bytes) -> None:
@@ -120,7 +124,7 @@ def _time_out(answer: asyncio.Future[ControlAnswer]) -> None:
 
 
 def payload_of(request: AnsweredRequest) -> bytes:
-    """The payload of a request's frame. Raises `Refused` if it is too long for one."""
+    """The payload of a request's frame. Raises `Refused` if it is too long for a frame."""
     payload = encode(request)
     if len(payload) > FRAME_BYTES_MAX:
         raise Refused("that is too much for one request")
@@ -128,9 +132,9 @@ def payload_of(request: AnsweredRequest) -> bytes:
 
 
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
-    """Connect to a running node, with its own certificate.
+    """Connect to a running node, under that node's own certificate.
 
-    Raises `NotReached`, or another `Failure` where trying again won't help.
+    Raises `NotReached`, or another `Failure` if trying again won't help.
     """
     cluster = state.load_node(node)
     context = client_context(state.tls(node))

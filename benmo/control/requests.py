@@ -1,12 +1,13 @@
-"""What may be asked of a running node over its port, and the answers.
+"""The requests to a running node over its port, and the answers.
 
-Frames of msgpack, as between nodes; the connection is under the node's own certificate. Requests
-carry a number, and the answer bears the same one; several may be under way.
+Both travel as frames of msgpack, as between nodes; the connection is under the node's own
+certificate. A request carries a number, and its answer carries the same number; several requests
+may be under way.
 
     attach or client                               node
-      |  RunLine, Pay, Find, ReadBalances, ReadBlocks    |
+      |  RunLine, Pay, Find, ReadBalances, ReadBlocks, ReadUsage
       |--------------------------------------------->|
-      |      Ran, Paid, Found, BalancesRead, BlocksRead, or NotDone
+      |      Ran, Paid, Found, BalancesRead, BlocksRead, UsageRead, or NotDone
       |<---------------------------------------------|
       |  Watch                                       |
       |--------------------------------------------->|
@@ -16,7 +17,8 @@ carry a number, and the answer bears the same one; several may be under way.
       |  Hurry          campaign at once             |
       |--------------------------------------------->|
 
-`wait_s` is how long the node waits for what is asked, in seconds; then it answers what it knows.
+`wait_s` is how long, in seconds, the node waits for what a request asks for. When that time is
+over, the node answers with what it knows, or with `NotDone`.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _ControlMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request or an answer; the class is the msgpack field `type`."""
+    """A request or an answer; the msgpack field `type` says which."""
 
 
 class RunLine(_ControlMessage, frozen=True, tag="Run"):
-    """Carry out a line of the prompt's."""
+    """Carry out a line, as a user types it at a prompt; answered by `Ran`."""
 
     number: int
     line: str
@@ -50,15 +52,18 @@ class RunLine(_ControlMessage, frozen=True, tag="Run"):
 
 
 class Watch(_ControlMessage, frozen=True, tag=True):
-    """Send notices and the snapshot from now on."""
+    """Send notices and snapshots from now on: any number of `Told` and `Shown`."""
 
 
 class Hurry(_ControlMessage, frozen=True, tag=True):
-    """Campaign at once, if there is a reason to. There is no answer."""
+    """Campaign at once, if the node has a reason to campaign. There is no answer."""
 
 
 class Pay(_ControlMessage, frozen=True, tag=True):
-    """Queue all of these or none. With `wait_s` 0, the answer comes once they are queued."""
+    """Queue all of these payments or none; answered by `Paid` once all are decided.
+
+    With `wait_s` 0, the answer comes once the payments are queued.
+    """
 
     number: int
     payments: Payments
@@ -66,7 +71,10 @@ class Pay(_ControlMessage, frozen=True, tag=True):
 
 
 class Find(_ControlMessage, frozen=True, tag=True):
-    """What became of the transfer with this key, as of `height_min` or above?"""
+    """Find the transfer with this key, at a height of `height_min` or above.
+
+    Answered by `Found`.
+    """
 
     number: int
     key: str
@@ -75,7 +83,10 @@ class Find(_ControlMessage, frozen=True, tag=True):
 
 
 class ReadBalances(_ControlMessage, frozen=True, tag=True):
-    """The balances at `height_min` or above; confirmed by a quorum, if that is asked."""
+    """Read the balances at a height of `height_min` or above; answered by `BalancesRead`.
+
+    If `is_confirmed`, they include every decision made before the request: the node asks a quorum.
+    """
 
     number: int
     is_confirmed: bool
@@ -84,9 +95,9 @@ class ReadBalances(_ControlMessage, frozen=True, tag=True):
 
 
 class ReadBlocks(_ControlMessage, frozen=True, tag=True):
-    """Decided blocks from slot `first` on, up to `last`: as many as fit into an answer.
+    """Read decided blocks from slot `first` to `last`, as many of them as fit into one answer.
 
-    Where there is none yet, wait for the next.
+    Answered by `BlocksRead`. If slot `first` is not decided yet, the node waits for it.
     """
 
     number: int
@@ -96,12 +107,14 @@ class ReadBlocks(_ControlMessage, frozen=True, tag=True):
 
 
 class ReadUsage(_ControlMessage, frozen=True, tag=True):
-    """What has this node used?"""
+    """Ask what the node's process has used; answered by `UsageRead`."""
 
     number: int
 
 
 class Ran(_ControlMessage, frozen=True, tag=True):
+    """A line was carried out: `status` is a `Status`, the rest is as in `Rendered`."""
+
     number: int
     status: int
     output: str
@@ -109,7 +122,7 @@ class Ran(_ControlMessage, frozen=True, tag=True):
 
 
 class Told(_ControlMessage, frozen=True, tag=True):
-    """A notice: the name of its kind in `benmo.notices`, its fields, and when it happened."""
+    """A notice: `kind` names its class in `benmo.notices`; `at` is in seconds since 1970."""
 
     kind: str
     fields: dict[str, object]
@@ -117,10 +130,11 @@ class Told(_ControlMessage, frozen=True, tag=True):
 
     @classmethod
     def of(cls, notice: Notice, at: float) -> Told:
+        """Make a message of a notice and its time."""
         return cls(type(notice).__name__, msgspec.to_builtins(notice), at)
 
     def notice(self) -> Notice:
-        """Raises `ProtocolError` for one that isn't known here."""
+        """The notice itself. Raises `ProtocolError` if its kind is unknown or a field is wrong."""
         if self.kind not in NOTICES:
             raise ProtocolError(f"there is no notice {self.kind[:20]!r}")
         try:
@@ -130,11 +144,13 @@ class Told(_ControlMessage, frozen=True, tag=True):
 
 
 class Shown(_ControlMessage, frozen=True, tag=True):
+    """The node's state, for a prompt."""
+
     snapshot: NodeSnapshot
 
 
 class DecidedRange(_ControlMessage, frozen=True):
-    """Transfers `first` to `end` - 1 were decided in `slot`; those in `refused` are void."""
+    """Transfers `first` to `end` - 1 were decided in `slot`; the numbers in `refused` are void."""
 
     first: int
     end: int
@@ -143,12 +159,12 @@ class DecidedRange(_ControlMessage, frozen=True):
 
 
 class Paid(_ControlMessage, frozen=True, tag=True):
-    """The transfers are queued under these numbers.
+    """The payments of a request are queued or decided, as the transfers of these numbers.
 
-    Each range of `transfers`, from a number up to another that it doesn't hold, stands for as many
-    payments, in the order of the request.
-    Those that are decided, and known to be at this height, are in `decided`; `reason` says why
-    others aren't.
+    Each pair (first, end) in `transfers` stands for the transfers `first` to `end` - 1, and for as
+    many payments, in the order of the request. `decided` covers all of them that were decided at
+    this `height`, and perhaps more. `reason` says why others are not decided; it is empty if all
+    are.
     """
 
     number: int
@@ -159,7 +175,7 @@ class Paid(_ControlMessage, frozen=True, tag=True):
 
 
 class FoundTransfer(_ControlMessage, frozen=True):
-    """A transfer that was asked for under a key; `slot` 0 while it is queued."""
+    """A transfer that was found by its key: its number, its payment, its slot (0 if queued)."""
 
     transfer: int
     credit: NodeId
@@ -170,18 +186,22 @@ class FoundTransfer(_ControlMessage, frozen=True):
 
 
 class Found(_ControlMessage, frozen=True, tag=True):
+    """The transfer with the key that was asked for; None if there is none."""
+
     number: int
     found: FoundTransfer | None
 
 
 class BalancesRead(_ControlMessage, frozen=True, tag=True):
+    """The balance of each node at this height of the chain."""
+
     number: int
     balances: tuple[tuple[NodeId, int], ...]
     height: int
 
 
 class BlockRead(_ControlMessage, frozen=True):
-    """A block as it was hashed, and the positions in it that were refused and skipped."""
+    """A block's bytes, as hashed; and which of its transfers, from 0, were refused and skipped."""
 
     data: bytes
     refused: tuple[int, ...]
@@ -189,6 +209,8 @@ class BlockRead(_ControlMessage, frozen=True):
 
 
 class BlocksRead(_ControlMessage, frozen=True, tag=True):
+    """Decided blocks in the order of their slots, perhaps none, and the height of the chain."""
+
     number: int
     blocks: tuple[BlockRead, ...]
     height: int
@@ -202,7 +224,10 @@ class UsageRead(_ControlMessage, frozen=True, tag=True):
 
 
 class NotDone(_ControlMessage, frozen=True, tag=True):
-    """Nothing was queued or changed. It is `final`, or may be asked again when there is room."""
+    """The request was refused: nothing was queued or changed.
+
+    Unless the refusal `is_final`, the same request may succeed later, once there is room again.
+    """
 
     number: int
     reason: str
@@ -210,7 +235,7 @@ class NotDone(_ControlMessage, frozen=True, tag=True):
 
 
 AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
-"""A request that has an answer."""
+"""A request that has an answer of its own, under its number."""
 
 ControlRequest = AnsweredRequest | Watch | Hurry
 ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
@@ -224,17 +249,17 @@ _answer_decoder: msgspec.msgpack.Decoder[ControlAnswer] = msgspec.msgpack.Decode
 
 
 def encode(message: ControlRequest | ControlAnswer) -> bytes:
-    """The payload of a frame."""
+    """Encode a message as the payload of a frame."""
     return _encoder.encode(message)
 
 
 def decode_request(payload: bytes) -> ControlRequest:
-    """The request of a frame. Raises `ProtocolError`."""
+    """Decode the payload of a request's frame. Raises `ProtocolError` if it is none."""
     return _decode(payload, _request_decoder)
 
 
 def decode_answer(payload: bytes) -> ControlAnswer:
-    """The answer of a frame. Raises `ProtocolError`."""
+    """Decode the payload of an answer's frame. Raises `ProtocolError` if it is none."""
     return _decode(payload, _answer_decoder)
 
 

@@ -1,8 +1,10 @@
 """Sockets: TLS, frames, and the links between nodes.
 
-May import `benmo.paxos`, `benmo.ledger` (for `wire.py`), `benmo.cluster` and `benmo.errors`.
+May import `benmo.paxos`, `benmo.ledger` (for `wire.py`), `benmo.cluster`, `benmo.notices` and
+`benmo.errors`.
 
-Begin with `peer_links.py`: who dials whom, and when a link is up. `listener.py` accepts
-connections, `certificates.py` says who is at the other end, `frames.py` cuts bytes into frames (and
-checks their length), `wire.py` turns a frame into a message.
+Begin with `peer_links.py`: which node dials which, and when a link is up. `listener.py` accepts
+connections, `certificates.py` says which node is at the other end, `frames.py` cuts bytes into
+frames and checks their length, `wire.py` turns a frame into a message, `ports.py` says which
+process holds a port.
 """

@@ -1,8 +1,8 @@
-"""Who may speak as which node: TLS with the cluster's certificates, and whom they name.
+"""TLS with the cluster's certificates, and the node that each certificate names.
 
-The initialize script makes the cluster's own authority (`benmo.admin.authority`), and a certificate
-for each node that names cluster and node in a URI. Mutual TLS 1.3 with that authority as the only
-one trusted keeps strangers out before a single byte of theirs is decoded.
+The initialize script makes the cluster's own authority (`benmo.admin.authority`), and for each node
+a certificate that names cluster and node in a URI. With mutual TLS 1.3, which trusts that authority
+alone, strangers are turned away before a single byte of theirs is decoded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _URI = re.compile(r"benmo://([0-9a-f]+)/node/([1-9][0-9]*)")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a certificate names."""
+    """The cluster and the node that a certificate names."""
 
     cluster: str
     node: NodeId
@@ -35,17 +35,26 @@ class Identity:
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
-    """TLS 1.3 for whoever listens; clients must have a certificate of this cluster."""
+    """TLS 1.3 for listening; the other end must have a certificate of this cluster.
+
+    Raises `StateError` if a file in `directory` (a node's `tls/`) is missing or damaged.
+    """
     return _context(ssl.PROTOCOL_TLS_SERVER, directory)
 
 
 def client_context(directory: Path) -> ssl.SSLContext:
-    """TLS 1.3 for whoever dials. Who answers is checked by `peer_identity`, not by host name."""
+    """TLS 1.3 for dialling; `peer_identity`, not the host name, says which node answers.
+
+    Raises `StateError` if a file in `directory` (a node's `tls/`) is missing or damaged.
+    """
     return _context(ssl.PROTOCOL_TLS_CLIENT, directory)
 
 
 def peer_identity(certificate: Mapping[str, Any] | None) -> Identity:
-    """Whom a verified certificate (of `getpeercert`) names. Raises `ProtocolError` if no node."""
+    """The node that a verified certificate (of `getpeercert`) names.
+
+    Raises `ProtocolError` if it names none.
+    """
     names = () if certificate is None else certificate.get("subjectAltName", ())
     for kind, value in names:
         match = _URI.fullmatch(value) if kind == "URI" else None

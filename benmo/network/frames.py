@@ -1,4 +1,4 @@
-"""Frames: a 4-byte length, big-endian, and that many bytes of msgpack."""
+"""Frames: a length (4 bytes, big-endian), and that many bytes of msgpack."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from benmo.errors import ProtocolError
 
 FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
+"""How long a frame may take to arrive, from its first byte to its last."""
 _LENGTH_BYTES = 4
 
 
 def frame(payload: bytes) -> bytes:
-    """A payload with its length before it."""
+    """Put the length before a payload. Raises `ValueError` above `FRAME_BYTES_MAX` bytes."""
     if len(payload) > FRAME_BYTES_MAX:
         raise ValueError(f"a frame of {len(payload)} bytes is too long")
     return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
 
 
 def _length(data: bytes | bytearray) -> int:
-    """What the first bytes of a frame say; nonsense, if there are not enough."""
+    """The length that a frame's first 4 bytes give; meaningless if there are fewer bytes."""
     return int.from_bytes(data[:_LENGTH_BYTES], "big")
 
 
 class FrameReader(asyncio.Protocol, ABC):
-    """Cuts what arrives into frames; drops the connection on whatever is none.
+    """Cuts the bytes of a connection into frames, and drops the connection if they are none.
 
-    Subclasses say what a frame means, and may raise `ProtocolError`. Whoever reads so little of
-    what is sent that `unread_bytes_max` wait is dropped, too.
+    Subclasses say what a frame means, in `on_frame`. If `unread_bytes_max` is a number, the
+    connection is dropped, too, once more bytes than that wait for the other end to read them.
     """
 
     unread_bytes_max: int | None = None
@@ -52,7 +53,7 @@ class FrameReader(asyncio.Protocol, ABC):
     def data_received(self, data: bytes) -> None:
         try:
             is_one = _LENGTH_BYTES + _length(data) == len(data) <= FRAME_BYTES_MAX
-            if is_one and not self._buffer:  # as mostly
+            if is_one and not self._buffer:  # the most frequent case
                 self.on_frame(data[_LENGTH_BYTES:])
             else:
                 self._buffer += data
@@ -62,9 +63,10 @@ class FrameReader(asyncio.Protocol, ABC):
             self.on_misbehaviour(str(error))
 
     def send(self, payload: bytes) -> None:
-        """Send a frame, if there is still a connection.
+        """Send a payload as a frame; without a connection, it is lost.
 
-        The first of one pass of the loop leaves at once, the others together after it.
+        The first frame of a pass of the loop leaves at once, all others together after the pass.
+        Raises `ValueError` above `FRAME_BYTES_MAX` bytes.
         """
         self._unsent.append(frame(payload))
         if not self._is_sending:
@@ -93,11 +95,11 @@ class FrameReader(asyncio.Protocol, ABC):
 
     @abstractmethod
     def on_frame(self, payload: bytes) -> None:
-        """A whole frame came. May raise `ProtocolError`."""
+        """Take the payload of a whole frame. A `ProtocolError` drops the connection."""
 
     @abstractmethod
     def on_misbehaviour(self, reason: str) -> None:
-        """What came was no frame, or one that it mustn't be: the connection is being dropped."""
+        """Learn that the connection is being dropped, since a frame was too long or wrong."""
 
     def _take_frames(self) -> None:
         start = 0

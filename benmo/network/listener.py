@@ -1,8 +1,8 @@
 """Listening under TLS, with a bound on what strangers can take up.
 
-Until its certificate is verified, a connection is one of at most `PENDING_MAX`; when there are
-more, the oldest is dropped. Strangers can so delay one another, and a peer that connects by a
-moment; they can't use up the descriptors that the node's files need.
+At most `PENDING_MAX` connections at a time wait for their certificate to be verified; when one more
+comes, the oldest of them is dropped. So strangers can delay one another, and for a moment a peer
+that connects; they can't use up the descriptors that the node's files need.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def listen(
     context: ssl.SSLContext,
     make_protocol: Callable[[], asyncio.Protocol],
 ) -> Listener:
-    """Listen at the host's first address. Raises `OSError` where that can't be."""
+    """Listen at the host's first address. Raises `OSError` if that address can't be used."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
@@ -60,7 +60,7 @@ class Listener:
         self._task = asyncio.get_running_loop().create_task(self._accept())
 
     async def close(self) -> None:
-        """Stop listening; connections that are through stay."""
+        """Stop listening, and drop connections in their handshake; all others stay."""
         self._task.cancel()
         for connection in self._pending.values():
             _hang_up(connection)
@@ -72,7 +72,7 @@ class Listener:
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._listening)
-            except OSError:  # out of descriptors, or the other end has left: the next may do
+            except OSError:  # no descriptor is free, or the other end has left
                 await asyncio.sleep(_PAUSE_S)
                 continue
             if len(self._pending) >= PENDING_MAX:
@@ -82,7 +82,7 @@ class Listener:
             task.add_done_callback(lambda done: self._pending.pop(done, None))
 
     async def _shake_hands(self, connection: socket.socket) -> None:
-        """Ends when the certificate is verified or the connection lost."""
+        """Run a handshake until the certificate is verified or the connection is lost."""
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError):
@@ -95,13 +95,13 @@ class Listener:
 
 
 def _hang_up(connection: socket.socket) -> None:
-    """End a connection; whoever waits for it sees its end, and closes it."""
+    """Shut a connection down: its handshake then sees the end, and closes the socket."""
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process open as many files and sockets as it is allowed to ask for."""
+    """Raise this process's limit of open files and sockets as far as the system allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

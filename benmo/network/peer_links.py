@@ -1,8 +1,9 @@
-"""The listener's sockets: TLS, frames, and links that can be severed.
+"""A node's sockets: TLS, frames, and links to peers, which can be severed.
 
-Each node dials every peer. What it dials it writes, what it accepts it reads; a link is up while
-both connections are. A connection under this node's own certificate is somebody who may command it:
-what `control` makes takes what arrives there. All of it runs in one asyncio loop.
+Each node dials every peer. It writes on the connections that it dialled, and reads on those that it
+accepted; the link to a peer is up while both connections are. A connection under this node's own
+certificate may command the node: the protocol that `control` makes takes what arrives there. All of
+it runs in one asyncio loop.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ from benmo.network.frames import FrameReader, frame
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
 from benmo.network.listener import Listener, listen
 from benmo.network.wire import decode_message, encode_message
-from benmo.notices import Notice, PeerDropped, PeerNotDialled, PeerTakesNothing, StrangerDropped
+from benmo.notices import ConnectionDropped, Notice, PeerNotDialled, SlowPeerDropped
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 
 SEND_BYTES_MAX = 128 << 20
+"""How many bytes may wait for a peer to read them, before the connection to it is dropped."""
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 
 
 class _AcceptedConnection(FrameReader):
-    """A connection that this node accepted: a peer's, or a commander's, or it is dropped."""
+    """A connection that this node accepted: from a peer, or from a commander of this node."""
 
     def __init__(self, owner: PeerLinks) -> None:
         super().__init__()
         self._owner = owner
         self.peer: NodeId | None = None
         self.commander: FrameReader | None = None
-        """Who takes what arrives, if it is from somebody who commands this node."""
+        """The protocol that takes what arrives, if the connection may command this node."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -46,7 +48,7 @@ class _AcceptedConnection(FrameReader):
             self.peer = self._owner.admit(self)
         except ProtocolError as error:
             self.abort()
-            self._owner.on_notice(StrangerDropped(str(error)))
+            self._owner.on_notice(ConnectionDropped(None, str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -65,12 +67,11 @@ class _AcceptedConnection(FrameReader):
             self._owner.on_message(self.peer, decode_message(payload))
 
     def on_misbehaviour(self, reason: str) -> None:
-        if self.peer is not None:
-            self._owner.on_notice(PeerDropped(self.peer, reason))
+        self._owner.on_notice(ConnectionDropped(self.peer, reason))
 
 
 class _DialledConnection(asyncio.Protocol):
-    """A connection that this node dialled; it only writes there."""
+    """A connection that this node dialled, and only writes on."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -90,7 +91,7 @@ class _DialledConnection(asyncio.Protocol):
 
 
 class _PeerLink:
-    """Both directions of one link, and what the user has cut of it."""
+    """Both directions of one link, and how the user has severed or delayed them."""
 
     def __init__(self, address: NodeAddress) -> None:
         self.address = address
@@ -112,7 +113,15 @@ class _PeerLink:
 
 
 class PeerLinks:
-    """The sockets of one node. Its callbacks run in the loop's thread and must not block."""
+    """The sockets of one node. The callbacks run in the loop's thread and must not block.
+
+    on_message  takes a peer, and a message from it
+    on_link     takes a peer, and whether the link to it is up now
+    on_notice   takes what is to be reported to people
+    control     makes the protocol for a connection that may command this node
+
+    Raises `StateError` if a file in `tls` is missing or damaged.
+    """
 
     def __init__(
         self,
@@ -141,7 +150,7 @@ class PeerLinks:
         }
 
     async def start(self) -> None:
-        """Listen and dial. Raises `OSError` where the address can't be listened on."""
+        """Listen, and begin to dial. Raises `OSError` if the node's address can't be used."""
         loop = asyncio.get_running_loop()
         address = self._cluster.address(self._node)
         self._listener = await listen(
@@ -150,7 +159,7 @@ class PeerLinks:
         self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
 
     def abort(self) -> None:
-        """Let nothing more leave: drop every connection, whatever was written to it."""
+        """Drop every connection at once, with all bytes that have not left yet."""
         for peer in self._peers.values():
             if peer.outgoing is not None:
                 peer.outgoing.abort()
@@ -158,7 +167,7 @@ class PeerLinks:
             accepted.abort()
 
     async def close(self) -> None:
-        """Close everything, giving what was written a moment to leave."""
+        """Stop dialling and listening, and close all connections; bytes to peers still leave."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,7 +180,10 @@ class PeerLinks:
             accepted.abort()
 
     def send(self, to: NodeId, message: Message) -> None:
-        """Send, if the link can take it; else the message is lost. A message is encoded once."""
+        """Send a message to a peer; if the link is down or severed, the message is lost.
+
+        A message that is sent to several peers in a row is encoded once.
+        """
         peer = self._peers[to]
         if peer.outgoing is None or peer.outgoing.transport is None or not peer.sends:
             return
@@ -195,7 +207,7 @@ class PeerLinks:
             return
         transport.write(data)
         if transport.get_write_buffer_size() > SEND_BYTES_MAX:
-            self.on_notice(PeerTakesNothing(to))
+            self.on_notice(SlowPeerDropped(to))
             transport.abort()
 
     # Links.
@@ -204,19 +216,19 @@ class PeerLinks:
         return self._peers[peer].link
 
     def is_one_way(self, node: NodeId) -> bool:
-        """Whether nothing is sent to the peer, but what it sends is taken."""
+        """Whether this node sends nothing to the peer, but takes what the peer sends."""
         return self._peers[node].takes and not self._peers[node].sends
 
     def delay_s(self, node: NodeId) -> float:
-        """How much later than usual messages to the peer leave."""
+        """How much later than usual messages to the peer leave, in seconds."""
         return self._peers[node].delay_s
 
     def delay(self, node: NodeId, delay_s: float) -> None:
-        """Let messages to the peer leave so much later from now on; 0 for at once."""
+        """Send each message to the peer `delay_s` seconds late from now on; 0 for at once."""
         self._peers[node].delay_s = delay_s
 
     def sever(self, node: NodeId, one_way: bool) -> None:
-        """Send nothing to the peer and, unless one way, take nothing from it."""
+        """Send nothing to the peer and, unless `one_way`, take nothing from it."""
         peer = self._peers[node]
         peer.sends = False
         peer.takes = one_way
@@ -227,15 +239,15 @@ class PeerLinks:
         self._link_may_have_changed(node)
 
     def restore(self, node: NodeId) -> None:
-        """Undo `sever`."""
+        """Send to the peer and take from it again: undo `sever`."""
         peer = self._peers[node]
         peer.sends = peer.takes = True
         peer.wake.set()
         self._link_may_have_changed(node)
 
     def drop(self, node: NodeId, reason: str) -> None:
-        """The peer misbehaved: close what it writes on."""
-        self.on_notice(PeerDropped(node, reason))
+        """Close the connection on which a peer writes that misbehaved, and report that."""
+        self.on_notice(ConnectionDropped(node, reason))
         incoming = self._peers[node].incoming
         if incoming is not None:
             incoming.abort()
@@ -250,12 +262,16 @@ class PeerLinks:
     # Connections that were accepted.
 
     def admit(self, accepted: _AcceptedConnection) -> NodeId | None:
-        """Who is it? None for a commander, who is handed on. Raises `ProtocolError`."""
+        """Find out which peer a new connection comes from, and take it as that peer's.
+
+        None for a commander, whose bytes another protocol takes from now on, and for a peer whose
+        link is severed, which is dropped. Raises `ProtocolError` if the certificate names neither.
+        """
         transport = accepted.transport
         assert transport is not None
         identity = peer_identity(transport.get_extra_info("peercert"))
         if identity.cluster != self._cluster.cluster:
-            raise ProtocolError(f"it belongs to cluster {identity.cluster[:8]}")
+            raise ProtocolError(f"its certificate is of cluster {identity.cluster[:8]}")
         self._accepted.add(accepted)
         if identity.node == self._node:
             accepted.commander = self._control()
@@ -271,7 +287,7 @@ class PeerLinks:
             old, peer.incoming = peer.incoming, None
             old.abort()
             if peer.outgoing is not None:
-                peer.outgoing.abort()  # it began anew, and may not have been able to say so
+                peer.outgoing.abort()  # the peer began anew: this leads to its old process
             self._link_may_have_changed(identity.node)
         peer.incoming = accepted
         peer.wake.set()
@@ -305,7 +321,7 @@ class PeerLinks:
                 pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
 
     async def _connect(self, peer: _PeerLink) -> None:
-        """Dial once, and stay until the connection is lost."""
+        """Dial a peer once and, if that works, wait until the connection is lost."""
         node, address = peer.address.node, peer.address
         loop = asyncio.get_running_loop()
         dialled: _DialledConnection | None = None

@@ -1,4 +1,4 @@
-"""TCP ports: which are free, and who holds one: asked of `/proc`, to say why a node can't start."""
+"""TCP ports: which are free, and which process holds one, so that a node can say so."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from random import Random
 _LISTEN = "0A"
 _FIRST_PORT = 10_000
 _ENOUGH_PORTS = 1_000
+"""Fewer ports than this below the ephemeral ones are too few to choose from."""
 _PORTS = 65_536
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_LOW = 32_768
 
 
 def holder_of(port: int) -> str:
-    """Words about the process that listens on a port, to end a sentence with; empty if unknown."""
+    """Name the process that listens on a port, as `/proc` has it, in words to end a text with.
+
+    Empty if no process is found.
+    """
     sockets = _listening_sockets(port)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -29,7 +33,7 @@ def holder_of(port: int) -> str:
 
 
 def _open_files(process: Path) -> Iterator[str]:
-    """What a process has open; it may close one of them at any moment."""
+    """Yield the files and sockets of a process, which may close any of them meanwhile."""
     for link in (process / "fd").iterdir():
         with suppress(OSError):
             yield os.readlink(link)
@@ -47,7 +51,7 @@ def _listening_sockets(port: int) -> set[str]:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many consecutive ports that nobody listens on."""
+    """Find `count` consecutive ports of 127.0.0.1 that are free; the first of them."""
     random = Random()
     while True:
         first = random.choice(first_ports(count))
@@ -64,10 +68,10 @@ def free_ports(count: int) -> int:
 
 
 def first_ports(count: int) -> range:
-    """Where so many ports in a row may begin.
+    """The ports with which `count` consecutive ports may begin.
 
-    Below those that the system gives to whoever dials: a node's port must be free when it comes
-    back. Where hardly any are left there, all will do.
+    They lie below the ports that the system gives to outgoing connections: a node's port must be
+    free when the node comes back. If hardly any ports lie there, all ports above 10,000 will do.
     """
     low = _ephemeral_low()
     end = low if low - _FIRST_PORT >= _ENOUGH_PORTS else _PORTS
@@ -75,7 +79,7 @@ def first_ports(count: int) -> range:
 
 
 def _ephemeral_low() -> int:
-    """The first port of the range that the system gives out of its own accord."""
+    """The first port of the range that the system gives to outgoing connections."""
     try:
         return int(_EPHEMERAL_RANGE.read_text().split()[0])
     except OSError:  # not Linux

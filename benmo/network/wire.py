@@ -1,7 +1,7 @@
-"""Messages between nodes as bytes; whatever comes in is validated here.
+"""Messages between nodes as bytes, and the check of all bytes that come in.
 
-The payload of a frame is the msgpack of `[kind, fields]`. A block inside it is the very bytes that
-are hashed.
+The payload of a frame is the msgpack of `[kind, fields]`. A block in the fields is the very bytes
+that are hashed.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ _FLAT_NAMES = {kind: name for name, kind in _FLAT.items()}
 
 
 def encode_message(message: Message) -> bytes:
-    """The bytes of a frame."""
+    """Encode a message as the payload of a frame."""
     kind, fields = _to_wire(message)
     return bytes(msgpack.packb([kind, fields]))
 
 
 def decode_message(data: bytes) -> Message:
-    """The message of a frame. Raises `ProtocolError` if it isn't one."""
+    """Decode and check the payload of a frame. Raises `ProtocolError` if it is no message."""
     parts = unpack(data)
     if not (isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], str)):
         raise ProtocolError("a message is a kind and its fields")
@@ -105,7 +105,7 @@ def decode_message(data: bytes) -> Message:
 
 
 def unpack(data: bytes) -> Any:
-    """msgpack to plain objects. Raises `ProtocolError` if it isn't msgpack."""
+    """Decode msgpack to plain objects. Raises `ProtocolError` if it isn't msgpack."""
     try:
         return msgpack.unpackb(
             data,
@@ -116,11 +116,6 @@ def unpack(data: bytes) -> Any:
         )
     except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise ProtocolError(f"not msgpack: {error}") from error
-
-
-def pack(value: object) -> bytes:
-    """Plain objects to msgpack."""
-    return bytes(msgpack.packb(value))
 
 
 def _to_wire(message: Message) -> tuple[str, dict[str, object]]:

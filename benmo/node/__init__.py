@@ -3,7 +3,8 @@
 May import everything but `benmo.client`, `benmo.admin`, `benmo.demo`, `benmo.sim`, `benmo.bench`
 and `benmo.cli`.
 
-Begin with `process.py`: reads the state, starts the listener thread, runs the prompt, leaves with a
-status. `service.py` runs the engine's turns in that thread; `execute.py` carries out commands;
-`control_server.py` answers those who command the node over its port.
+Begin with `process.py`, which reads the state, starts the listener thread, runs the prompt and
+leaves with a status. `service.py` puts the node together and runs it in the listener thread;
+`turns.py` runs the engine's turns; `view.py` answers what may be asked of the node. `execute.py`
+carries out commands; `control_server.py` answers programs that command the node over its port.
 """

@@ -10,13 +10,13 @@ from benmo.startup import end_with_parent, fill_standard_files, why_not
 
 def main():
     # type: () -> None
-    """Run a node, or say in one line why that can't be; leave with a status."""
+    """Run a node and exit with its status, or say in one line why it can't run here."""
     fill_standard_files()
     reason = why_not()
     if reason:
         sys.exit("benmo: " + reason)
     end_with_parent()
-    from benmo.node.process import node  # noqa: PLC0415 - only once its packages are there
+    from benmo.node.process import node  # noqa: PLC0415 - needs the packages
 
     node(prog_name="python -m benmo.node")
 

@@ -1,4 +1,4 @@
-"""Linearizable reads: how high this node's chain must be, asked of a quorum."""
+"""Linearizable reads: asks a quorum how high this node's chain must be before it is read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ASK_AGAIN_MAX_S = 60.0
 
 
 class ConfirmedReads:
-    """Asks one question at a time; whoever comes meanwhile shares the next one.
+    """Asks a quorum one question at a time; reads that come meanwhile share the next question.
 
-    An answer counts only for those who came before its question was asked. `ask` puts a question,
-    under a ticket, to the protocol.
+    An answer counts only for reads that came before its question was asked. `ask` puts a question
+    to the protocol, under a ticket.
     """
 
     def __init__(self, ask: Callable[[int], None]) -> None:
@@ -27,7 +27,7 @@ class ConfirmedReads:
         self._next: asyncio.Task[int] | None = None
 
     async def height(self) -> int:
-        """A height that includes every decision that anybody was told of before this call.
+        """Ask a quorum for a height that includes every decision known to any client before.
 
         Waits until a quorum answers, for ever if need be.
         """
@@ -36,7 +36,7 @@ class ConfirmedReads:
         return await asyncio.shield(self._next)
 
     def on_confirmation(self, confirmation: Confirmation) -> None:
-        """A quorum answered the question under this ticket, perhaps after it was asked again."""
+        """Take a quorum's answer to the open question, under any ticket of that question."""
         answer = self._answer
         is_current = self._first_ticket <= confirmation.ticket <= self._ticket
         if answer is not None and not answer.done() and is_current:

@@ -46,11 +46,11 @@ _BACKLOG_BYTES_MAX = 4 << 20
 _BLOCKS_BYTES_MAX = 1 << 20
 _UNREAD_BYTES_MAX = 64 << 20
 _OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
-"""Of which each may take 4 bytes, and what is around them some."""
+"""A character takes up to 4 bytes of a frame, and an answer's other fields take some."""
 _ASK_AGAIN_S = 1.0
 _DRAIN_S = 0.01
 _TASKS_MAX = 50_000
-"""Requests under way at a time; more is misuse of the connection, as is to read no answers."""
+"""Requests under way on a connection; a connection with more is dropped, as misused."""
 
 
 class ControlServer(FrameReader):
@@ -95,7 +95,7 @@ class ControlServer(FrameReader):
 
     def _watch(self) -> None:
         if self._stop_watching is not None:
-            raise ProtocolError("it watches already")
+            raise ProtocolError("a second Watch on one connection")
         self._stop_watching = self._service.watch(self._on_notice)
         self._start(self._show_snapshots())
 
@@ -112,7 +112,7 @@ class ControlServer(FrameReader):
     async def _run(self, request: RunLine) -> None:
         answer = await execute(self._service, request.line, request.output_format)
         if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
-            reason = "that is too much for one answer: benmo export shows the whole chain"
+            reason = "the answer is too long to be sent: benmo export shows the whole chain"
             answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
         self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
 
@@ -145,7 +145,7 @@ class ControlServer(FrameReader):
                 assert_never(request)
 
     def _pay(self, request: Pay) -> None:
-        """Without a task: there may be many of these at a time."""
+        """Answer a request to pay without a task of its own: many may be under way at a time."""
         self._require_room()
 
         def done(pending: PendingPayment) -> None:
@@ -198,10 +198,11 @@ class ControlServer(FrameReader):
         return BalancesRead(request.number, tuple(view.balances.items()), view.height)
 
     async def _until_confirmed(self) -> None:
-        """Wait until this node has everything that was decided before this call.
+        """Wait until this node's chain has every block that was decided before this call.
 
-        An answer may count a block that was accepted and is never decided, since whoever accepted
-        it is gone: then a later answer tells. Each of them alone would do, so the least does.
+        A quorum's answer may count a block that was accepted and is never decided, since the nodes
+        that accepted it are gone; so the quorum is asked again while the node waits. Each answer
+        alone would do, so the least of them does.
         """
         loop = asyncio.get_running_loop()
         height = await self._service.view.confirmed_height()
@@ -238,7 +239,7 @@ class ControlServer(FrameReader):
         return BlocksRead(request.number, tuple(blocks), height)
 
     async def _until_read(self) -> None:
-        """Wait until the other end has taken most of what was written: it may ask for much."""
+        """Wait until the other end has read most of the earlier answers, which may be large."""
         while self.transport is not None and (
             self.transport.get_write_buffer_size() > _BACKLOG_BYTES_MAX
         ):
@@ -251,7 +252,7 @@ class ControlServer(FrameReader):
             await asyncio.sleep(_SNAPSHOT_EVERY_S)
 
     def _on_notice(self, notice: Notice, at: float) -> None:
-        """A reader that is too slow for the notices loses some, rather than the node its memory."""
+        """Send a notice, unless the other end reads too slowly: then it misses some notices."""
         transport = self.transport
         if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
             self._write(Told.of(notice, at))

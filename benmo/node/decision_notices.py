@@ -1,4 +1,4 @@
-"""What a decided block means to the users of a node, as notices."""
+"""The notices of a decided block: the block itself, and what became of a node's transfers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from benmo.notices import NodeNotice, RunApplied, SlotDecided, TransferApplied, 
 from benmo.paxos.types import NodeId
 
 _REPORTED_EACH_MAX = 500
-"""Of more transfers in a block, each doesn't get a notice of its own."""
+"""If a block applies more transfers of a node, they have one notice per run instead."""
 
 
 def decision_notices(applied: AppliedBlock, node: NodeId) -> list[NodeNotice]:
-    """A notice for a decided block, and one for each of this node's transfers in it.
+    """Make a notice for a decided block, and one for each of this node's transfers in it.
 
-    Of many that were applied there is one notice, since nobody reads them one by one.
+    Many transfers that were all applied share one notice per run, to be few enough to read.
     """
     block = applied.block
     notices: list[NodeNotice] = [SlotDecided(block.slot, block.ballot, len(block))]

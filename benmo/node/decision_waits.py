@@ -1,4 +1,4 @@
-"""What somebody waits for: decisions of this node's own transfers, and heights of the chain."""
+"""Waits for the decisions of this node's own transfers, and what became of requests to pay."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from benmo.paxos.types import NodeId
 
 @dataclass(slots=True)
 class DecisionWait:
-    """Somebody waits for transfers `first` to `end` - 1; `decided` are those that are decided.
+    """A wait until transfers `first` to `end` - 1 are decided.
 
-    They come in the order of their numbers. `on_decided` is called once all of them are.
+    `decided` holds the ranges decided so far, in the order of their numbers; they may reach beyond
+    these transfers. `on_decided` is called once all are decided.
     """
 
     ticket: int
@@ -30,7 +31,10 @@ class DecisionWait:
 
 
 class DecisionWaits:
-    """A node's transfers are decided in the order of their numbers, so a wait is for a range."""
+    """The waits for one node's transfers, each for a range of numbers.
+
+    A range is enough, since a node's transfers are decided in the order of their numbers.
+    """
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
@@ -38,21 +42,21 @@ class DecisionWaits:
         self._waits: dict[int, DecisionWait] = {}
 
     def wait(self, first: int, end: int, on_decided: Callable[[], object]) -> DecisionWait:
-        """For transfers none of which is decided yet."""
+        """Begin a wait for transfers `first` to `end` - 1, none of which may be decided yet."""
         wait = DecisionWait(next(self._tickets), first, end, on_decided)
         self._waits[wait.ticket] = wait
         return wait
 
     def forget(self, wait: DecisionWait) -> None:
-        """Nobody waits for these any more."""
+        """End a wait, if it has not ended yet, without calling its `on_decided`."""
         self._waits.pop(wait.ticket, None)
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many waits there are."""
         return len(self._waits)
 
     def applied(self, applied: AppliedBlock) -> None:
-        """A block was decided and applied."""
+        """Let the waits learn of a block that was decided and applied."""
         range_ = self._range(applied) if self._waits else None
         if range_ is None:
             return
@@ -65,7 +69,7 @@ class DecisionWaits:
                 wait.on_decided()
 
     def _range(self, applied: AppliedBlock) -> DecidedRange | None:
-        """What a block decided of this node; one run of numbers without gaps, or nothing."""
+        """The transfers of this node that a block decided: numbers without a gap, or None."""
         runs = [run for run in applied.block.runs if run.debit == self._node]
         if not runs:
             return None
@@ -82,35 +86,38 @@ class DecisionWaits:
         return DecidedRange(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
 
 
-def nobody() -> None:
-    """Who is told, and does nothing."""
+def do_nothing() -> None:
+    """Take the place of a callback that is not wanted, or not any more."""
 
 
 @dataclass(slots=True)
 class PaymentRequest:
-    """What somebody asked this node to pay, on its way through a turn of the engine.
+    """A request to this node to pay, on its way through a turn of the engine.
 
-    `on_admitted` is called once there is an `admission`, and `on_decided` later, if there is a
-    `wait`; both in the turn itself, so that an answer leaves with it.
+    `on_admitted` is called once there is an `admission`; `on_decided` later, if there is a `wait`,
+    once it ends. Both are called in a turn, so that an answer leaves with that turn.
     """
 
     payments: Payments
     is_awaited: bool
     on_admitted: Callable[[], object]
-    on_decided: Callable[[], object] = nobody
+    on_decided: Callable[[], object] = do_nothing
     admission: Admission | None = None
     wait: DecisionWait | None = None
     is_forgotten: bool = False
 
     def forget(self) -> None:
-        """Nobody wants to be told any more. (Whoever was may hold this, which would be a cycle.)"""
+        """Call neither callback any more, and drop both: they may refer to this request."""
         self.is_forgotten = True
-        self.on_admitted = self.on_decided = nobody
+        self.on_admitted = self.on_decided = do_nothing
         if self.wait is not None:
-            self.wait.on_decided = nobody
+            self.wait.on_decided = do_nothing
 
     def admit(self, admission: Admission, awaited: DecisionWaits) -> None:
-        """The turn is over, and what it decided is not told to `awaited` yet."""
+        """Take the engine's answer, and begin a wait for the transfers that are not decided yet.
+
+        Called before the waits, `awaited`, learn of the blocks that the same turn applied.
+        """
         if self.is_forgotten:
             return
         waiting = [known.transfer.number for known in admission.known.values() if not known.slot]
@@ -125,10 +132,12 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaymentState:
-    """Payments that are queued or decided: their numbers, and what is known to be decided.
+    """The payments of a request: the numbers of their transfers, and which are decided.
 
-    A range of numbers, from one up to another that it doesn't hold, stands for as many payments, in
-    their order. At `height` at least; of what is decided above it, not all need be known.
+    Each pair (first, end) in `ranges` stands for the transfers `first` to `end` - 1, and for as
+    many payments, in the order of the request. `decided` covers all of them that were decided at
+    this `height`, and perhaps more. `is_decided` says that the request waited for decisions, and
+    that all its transfers are decided.
     """
 
     ranges: tuple[tuple[int, int], ...]
@@ -138,7 +147,7 @@ class PaymentState:
 
 
 def state_of(request: PaymentRequest) -> PaymentState:
-    """What became of a request that was not refused, as far as it was waited for."""
+    """Sum up what is known of the payments of a request that was admitted, and not refused."""
     admission = request.admission
     assert admission is not None and admission.run is not None
     decided = [_range_of(known) for known in admission.known.values() if known.slot is not None]
@@ -150,7 +159,7 @@ def state_of(request: PaymentRequest) -> PaymentState:
 
 
 def _ranges(new: Run, known: Mapping[int, KnownPayment]) -> tuple[tuple[int, int], ...]:
-    """Of payments, by position: what is known has the number that it had before."""
+    """The numbers of payments, in order; `known` ones, by position, keep their old numbers."""
     ranges: list[tuple[int, int]] = []
     number, place = new.first, 0
     for position in sorted(known):

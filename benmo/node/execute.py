@@ -1,4 +1,4 @@
-"""Carries a line out: what each command that `benmo.commands.table` names does to a node."""
+"""Carries out a line: finds its command in `benmo.commands.table` and calls the handler."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ assert list(HANDLERS) == [command.name for command in COMMANDS]
 
 
 async def execute(service: Service, line: str, output_format: str) -> Rendered:
-    """Carry a line out; whatever is wrong with it is in the answer.
+    """Carry out a line; the answer says what is wrong with the line, if anything is.
 
-    An answer that takes long to render is rendered in another thread: the node's own has to vote
-    meanwhile.
+    An answer that takes long to render is rendered in another thread, so that the node can vote
+    meanwhile. A failure of the disk or of a check stops the node.
     """
     try:
         command, arguments = parse(line)

@@ -1,4 +1,8 @@
-"""What each command does to a node. `benmo.commands.table` says how they are called."""
+"""The handlers of all commands but those about links: what each command does to a node.
+
+`benmo.commands.table` has the commands' names and arguments. A handler raises `NotUnderstood` or
+`Refused` if the command can't be carried out.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from benmo.node.view import View
 
 BLOCKS_SHOWN_MAX = 1000
 TRANSFERS_SHOWN_MAX = 10_000
-"""Of a queue, or of several blocks; one block is shown whatever it holds."""
+"""How many transfers of a queue or of several blocks are shown; a single block is shown whole."""
 
 
 async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
@@ -59,7 +63,7 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
     first, last = _slots(arguments, height)
     if last - first >= BLOCKS_SHOWN_MAX:
         raise Refused(
-            f"that is {last - first + 1} blocks, {BLOCKS_SHOWN_MAX} can be shown at a time: "
+            f"slots {first} to {last} are too many, {BLOCKS_SHOWN_MAX} can be shown at a time: "
             f"printBlockchain {max(first, last - 99)} {last}"
         )
     blocks = await _blocks_to_show(service, first, last)
@@ -69,7 +73,7 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
 
 
 async def _blocks_to_show(service: Service, first: int, last: int) -> list[AppliedBlock]:
-    """These blocks, if they can be shown at a time. Raises `Refused`."""
+    """Read the blocks of these slots. Raises `Refused` if they hold too many transfers."""
     blocks: list[AppliedBlock] = []
     count = 0
     async for applied in service.view.blocks(first, last):
@@ -90,7 +94,7 @@ def _as_shown(blocks: list[AppliedBlock]) -> tuple[object, Table]:
 
 
 def _no_blocks(height: int) -> str:
-    return f"the chain has {height} blocks, none of them there" if height else "the chain is empty"
+    return f"the chain ends at slot {height}" if height else "the chain is empty"
 
 
 def _slots(arguments: Sequence[str], height: int) -> tuple[int, int]:
@@ -116,13 +120,13 @@ def _transfer_json(transfer: Transfer) -> dict[str, object]:
 
 
 def _texts(transfer: Transfer) -> dict[str, object]:
-    """Memo and key, where there are any."""
+    """A transfer's memo and key, unless they are empty."""
     texts = {"memo": transfer.memo, "key": transfer.key}
     return {name: text for name, text in texts.items() if text}
 
 
 def _memo(transfer: Transfer, is_shown: bool) -> tuple[Cell, ...]:
-    """The cell of a column that is there only where somebody wrote a memo."""
+    """The cell of the column of memos, if that column is shown."""
     return (escaped(transfer.memo),) if is_shown else ()
 
 
@@ -145,7 +149,7 @@ async def print_balance(service: Service, arguments: Sequence[str]) -> Answer:
 
 
 def _doubt(view: View) -> str:
-    """Why what this node shows may be old, if it may be."""
+    """Say why the balances that this node shows may be old; empty if they are not known to be."""
     if view.highest_peer > view.height:
         return f" (behind: others are at height {view.highest_peer})"
     if not view.has_quorum:

@@ -8,14 +8,17 @@ from contextlib import suppress
 
 
 class HeightWaits:
-    """Who waits until the chain is so high; a block wakes only those for whom it is."""
+    """Waits for heights of a chain; a block wakes only those whose height is reached.
+
+    `height` gives the chain's height.
+    """
 
     def __init__(self, height: Callable[[], int]) -> None:
         self._height = height
         self._waiting: dict[int, set[asyncio.Future[None]]] = {}
 
     async def reached(self, height: int, timeout_s: float) -> bool:
-        """Wait for this height; False if the time, in seconds, was up before."""
+        """Wait until the chain has this height; False if it hasn't after `timeout_s` seconds."""
         if self._height() >= height:
             return True
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -32,7 +35,7 @@ class HeightWaits:
         return self._height() >= height
 
     def grown(self) -> None:
-        """The chain is higher than before."""
+        """Wake the waits whose height is reached, now that the chain has grown."""
         height = self._height()
         for each in [each for each in self._waiting if each <= height]:
             for reached in self._waiting.pop(each):
@@ -40,5 +43,5 @@ class HeightWaits:
                     reached.set_result(None)
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many waits there are."""
         return sum(map(len, self._waiting.values()))

@@ -1,4 +1,4 @@
-"""What the commands about links do to a node."""
+"""The handlers of the commands that sever, restore and delay a node's links."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def delay_link(service: Service, arguments: Sequence[str]) -> Answer:
 
 
 def _require_peer(service: Service, node: NodeId) -> None:
-    """Raises `Refused` unless `node` is one of the other nodes."""
+    """Raise `Refused` unless `node` is one of the other nodes."""
     if node == service.view.node:
         raise Refused(f"this is node {node}: it has no link to itself")
     if node not in service.view.nodes:

@@ -1,7 +1,7 @@
 """The listener thread: one asyncio loop that owns every socket and all of a node's state.
 
-There is no lock, since nothing is shared: another thread that wants something of the node calls in
-through `call`, which hands a coroutine to the loop and returns its future.
+There is no lock, since nothing is shared: any other thread that wants something from the node hands
+a coroutine to the loop, through `call`, and gets its future.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class ListenerThread:
             raise
 
     async def aside(self, work: Callable[[], T]) -> T:
-        """Do what takes long in another thread, one thing at a time: this one has to vote."""
+        """Do long work in a thread beside this one, which must go on voting; one work at a time."""
         return await self.loop.run_in_executor(self._aside, work)
 
     def cancel_everything(self) -> None:
-        """Let no coroutine of the loop go on. Called in the loop."""
+        """Cancel every coroutine of the loop. Called in the loop's thread."""
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
 
     def stop(self) -> None:
-        """End the loop and wait for the thread."""
+        """End the loop, and wait for its thread for up to ten seconds."""
         if self.is_running:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(timeout=_STOP_S)

@@ -1,4 +1,4 @@
-"""What measures a node, if anything does: see `benmo.node.metrics`."""
+"""The interface to what measures a node, if `--metrics` asks for it: `benmo.node.metrics`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from benmo.storage.disk import RealDisk
 
 
 class Meter(Protocol):
-    """Measures a node; called in its loop's thread, `disk` and `begin` before that runs."""
+    """Measures a node. `disk` and `begin` are called before the loop runs, `turned` in the loop."""
 
-    def disk(self, path: Path, ahead: Collection[str]) -> RealDisk: ...
+    def disk(self, path: Path, ahead: Collection[str]) -> RealDisk:
+        """Make the disk of the node's directory, with its fsyncs measured."""
 
-    def begin(self, view: View) -> None: ...
+    def begin(self, view: View) -> None:
+        """Measure this node from now on."""
 
     def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
-        """A turn is over, and what it led to is durable."""
+        """Count what a turn led to, once that is durable; `now` is the node's time, in seconds."""

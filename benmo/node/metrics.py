@@ -1,8 +1,7 @@
-"""What a node shows to Prometheus, where `--metrics` asks for it.
+"""The metrics that a node shows to Prometheus, if `--metrics` asks for them.
 
-Needs the package prometheus-client: nothing else in Benmo imports this module before it is asked
-for. What happens is counted in the loop's thread; what is so at a moment is read there, at each
-scrape.
+This module needs the package prometheus-client, so a node imports it only for `--metrics`. Events
+are counted in the loop's thread as they happen; the node's state is read there, at each scrape.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _LOG = logging.getLogger("benmo")
 _ANSWER_S = 2.0
 """How long the node's loop may take to answer a scrape."""
 _SILENCE_S = 5.0
-"""How long whoever connects may say nothing."""
+"""How long a connection may send nothing before it is closed."""
 _POLL_S = 0.1
 _CLOSE_S = 1.0
 _BUCKETS_S = (
@@ -58,7 +57,7 @@ _BUCKETS_S = (
 
 
 class Metrics:
-    """A node's meter. `begin` and `turned` are called in its loop's thread."""
+    """A node's `Meter`, with a registry of what was measured."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -90,7 +89,7 @@ class Metrics:
             self._transfers.labels(outcome)
         self._view: View | None = None
         self._requests: deque[tuple[int, float]] = deque()
-        """The number of a request's last transfer, and since when it waits; in order."""
+        """Of each request under way, in order: its last transfer's number, and since when."""
 
     def _histogram(self, name: str, meaning: str) -> Histogram:
         return Histogram(name, meaning, registry=self.registry, buckets=_BUCKETS_S)
@@ -101,7 +100,7 @@ class Metrics:
     # What the service calls.
 
     def disk(self, path: Path, ahead: Collection[str] = ()) -> RealDisk:
-        """A directory, its fsyncs measured."""
+        """Make the disk of the node's directory, with its fsyncs measured."""
         return _MeteredDisk(path, ahead, self._syncs)
 
     def begin(self, view: View) -> None:
@@ -109,7 +108,7 @@ class Metrics:
         self._view = view
 
     def turned(self, events: Sequence[Event], report: Report, now: float) -> None:
-        """A turn is over, and what it led to is durable."""
+        """Count what a turn led to, once that is durable; `now` is the node's time, in seconds."""
         for event in events:
             match event:
                 case Received(_, Nack()):
@@ -159,7 +158,7 @@ class _Scraped:
 
 
 class _StateCollector(Collector):
-    """What is so at the moment of a scrape; asked of the node, which may be too busy to answer."""
+    """Reads the node's state at each scrape, if the node answers within `answer_s` seconds."""
 
     def __init__(self, service: Service, answer_s: float) -> None:
         self._service = service
@@ -234,15 +233,15 @@ def _gauge(name: str, meaning: str, value: float) -> Metric:
 
 
 class MetricsServer:
-    """Answers scrapes on this machine alone, one at a time, in a thread of its own.
+    """Answers scrapes from this machine alone, one at a time, in a thread of its own.
 
-    Whoever holds it up delays other scrapes and not the node.
+    A slow scraper delays other scrapers, but not the node. Raises `CannotStart` if the port can't
+    be used, naming the process that holds it.
     """
 
     def __init__(
         self, metrics: Metrics, service: Service, port: int, answer_s: float = _ANSWER_S
     ) -> None:
-        """Raises `CannotStart`, naming the holder, where the port is in use."""
         metrics.registry.register(_StateCollector(service, answer_s))
         try:
             self._server = _Server((HOST, port), _handler(metrics.registry))
@@ -256,7 +255,7 @@ class MetricsServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Takes a second at most: a scrape that somebody holds up ends with the process."""
+        """Stop answering; after a second at most, for a slow scrape ends with the process."""
         threading.Thread(target=self._server.shutdown, daemon=True).start()
         self._thread.join(_CLOSE_S)
         if not self._thread.is_alive():
@@ -267,7 +266,7 @@ class _Server(TCPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that went away is no news for who sits at the node's prompt."""
+        """Log a scrape that failed, at level debug: the user at the prompt needn't see it."""
         _LOG.debug("a scrape failed", exc_info=True)
 
 

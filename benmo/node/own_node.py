@@ -1,4 +1,4 @@
-"""The node of this process, as something that takes commands."""
+"""The node of this process, as a prompt or a pipe commands it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class OwnNode:
-    """The node of this process."""
+    """Commands the node of this process, from the main thread."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -37,20 +37,23 @@ class OwnNode:
         return self._service.snapshot
 
     def run(self, line: str, output_format: str) -> Rendered:
+        """Carry out a line and wait for the answer. Raises `NodeGone` if the node fails."""
         return self._result(execute(self._service, line, output_format))
 
     def watch(self, watcher: Watcher) -> None:
+        """Call `watcher`, which must not block, with every notice, in the loop's thread."""
+
         async def begin() -> None:
             self._service.watch(watcher)
 
         self._result(begin())
 
     def wait_for_quorum(self, timeout_s: float) -> bool:
-        """Give the links so long to come up; whether they are a majority."""
+        """Wait up to `timeout_s` until this node reaches a quorum; False if it doesn't."""
         return self._result(self._service.view.until_quorum(timeout_s))
 
     def _result(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine in the node's loop leads to. Raises `NodeGone` if the node fails."""
+        """Run a coroutine in the node's loop; its result. Raises `NodeGone` if the node fails."""
         future = self._service.call(coroutine)
         try:
             return result_of(future)

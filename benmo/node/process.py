@@ -32,19 +32,20 @@ if TYPE_CHECKING:
     from benmo.node.metrics import MetricsServer
 
 FAILED = 4
-"""The exit status of a node that had to stop: its disk failed, or its own check did."""
+"""The exit status of a node that had to stop: its disk or one of its own checks failed."""
 
 _COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
+"""How long the main thread has to end after a failure, before the process is ended for it."""
 _AGAIN_S = 1.0
 _LINKS_S = 1.0
-"""How long a node that is fed by a pipe gives its links to come up, before it answers."""
+"""How long a node that reads commands from a pipe waits for its links before the first one."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("node_id", metavar="N", type=click.IntRange(min=1))
 @state_dir_option
-@click.option("--headless", is_flag=True, help="No prompt and no standard input: until SIGTERM.")
+@click.option("--headless", is_flag=True, help="No prompt and no commands: run until a signal.")
 @format_option
 @click.option(
     "--metrics",
@@ -71,17 +72,18 @@ def node(
 ) -> None:
     """Run node N of the cluster.
 
-    On a terminal it shows a prompt. Elsewhere it carries out commands from standard input, line by
-    line, and leaves at its end or at the first that fails.
+    On a terminal, the node shows a prompt. Elsewhere, it carries out commands from standard input,
+    one a line, and leaves at the end of the input or at the first command that fails. With
+    --headless, it runs until SIGTERM, SIGINT or SIGHUP.
     """
     process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
     sys.exit(process.run(headless, severed))
 
 
-def _spare_the_collector() -> None:
-    """Let Python's cyclic garbage collector look seldom, and not at what was there at the start.
+def _slow_down_garbage_collector() -> None:
+    """Let Python look for cyclic garbage seldom, and never among the objects of the start.
 
-    What a node makes for a request ends without it; looking for cycles took a tenth of its time.
+    A request leaves no cyclic garbage behind; looking for some took a tenth of a node's time.
     """
     gc.collect()
     gc.freeze()
@@ -100,18 +102,18 @@ class _Process:
         self._owes_answer = False
 
     def run(self, headless: bool, severed: tuple[int, ...]) -> int:
-        """Run the node until it is to end; the exit status."""
+        """Run the node until it leaves or fails; its exit status."""
         try:
             service, server = self._make_service()
             for peer in severed:
                 if peer not in service.view.peers:
-                    raise CannotStart(f"--sever {peer}: node {self._node} has no link to that")
+                    raise CannotStart(f"--sever {peer}: node {self._node} has no link to {peer}")
                 service.sever(peer, one_way=False)
             self._catch_signals()
             raise_descriptor_limit()
             try:
                 service.start()
-                _spare_the_collector()
+                _slow_down_garbage_collector()
                 status = self._work(service, headless)
             finally:
                 self._ignore_signals()
@@ -163,14 +165,14 @@ class _Process:
             return Status.UNKNOWN
 
     def _lines(self) -> Iterator[str]:
-        """Those of standard input; who asks for another one has had the last one's answer."""
+        """The lines of standard input; each is owed an answer until the next is asked for."""
         for line in standard_input():
             self._owes_answer = True
             yield line
             self._owes_answer = False
 
     def _on_failure(self, error: BaseException) -> None:
-        """In the loop's thread: bring the main thread down, wherever it is."""
+        """End the main thread, wherever it is; called in the loop's thread."""
         self._failure = error
         last_resort = threading.Timer(_UNWIND_S, os._exit, (FAILED,))
         last_resort.daemon = True
@@ -196,7 +198,7 @@ class _Process:
 
     def _catch_signals(self) -> None:
         def leave(_signal: int, _frame: FrameType | None) -> None:
-            """Again and again, until it is heeded: Python drops what is raised in some places."""
+            """End the main thread: try again each second, for Python may drop an exception."""
             again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
             again.daemon = True
             again.start()

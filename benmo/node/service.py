@@ -1,6 +1,6 @@
-"""A running node: its disk, its sockets and its engine, put together in the listener thread.
+"""A running node: puts disk, sockets and engine together, and runs them in the listener thread.
 
-What may be asked of the node is in `benmo.node.view`; here is what it may be made to do.
+This module has what the node can be made to do; `benmo.node.view` has what it can be asked.
 """
 
 from __future__ import annotations
@@ -50,17 +50,20 @@ _STOP_S = 10.0
 
 
 def clock() -> Callable[[], float]:
-    """Seconds since 1970 as of now, and from now on a count that never goes back."""
+    """Make a clock that gives seconds since 1970, set once, now; it never goes back."""
     began = time.time() - time.monotonic()
     return lambda: began + time.monotonic()
 
 
 class Service:
-    """One node. `start` it, `call` it from any thread, `stop` it.
+    """One node: `start` it, `call` it from any thread, `stop` it.
 
-    `failed` is called, once, from the loop's thread, when the node can't go on: nothing leaves it
+    `failed` is called, from the loop's thread, when the node can't go on: nothing leaves the node
     any more, and the process is to end. `control` makes the protocol of a connection that may
     command this node.
+
+    Raises `StateError` if a file is missing or damaged, and as one of its kinds `DirectoryInUse` if
+    another process runs this node; `OSError` if the disk fails.
     """
 
     def __init__(
@@ -139,12 +142,15 @@ class Service:
     # From any thread.
 
     def start(self) -> None:
-        """Listen, dial, take part. Raises `CannotStart` where that can't be."""
+        """Listen, dial, take part. Raises `CannotStart` if the node's address can't be used."""
         self._thread.start()
         self.call(self._start()).result()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run a coroutine in the loop; it may use everything below. Cancelled after a failure."""
+        """Run a coroutine in the loop, where it may use everything below; its future.
+
+        The future is cancelled if the node fails. Raises `RuntimeError` once the loop has ended.
+        """
         guarded = self._unless_failed(coroutine)
         try:
             return self._thread.call(guarded)
@@ -159,24 +165,24 @@ class Service:
         return await coroutine
 
     def stop(self) -> None:
-        """Checkpoint, close, end the thread. After a failure, nothing is written any more."""
+        """Write a checkpoint, close everything, end the thread; after a failure, write nothing."""
         if self._thread.is_running:
             with suppress(Exception):
                 self._thread.call(self._stop()).result(timeout=_STOP_S)
         self._thread.stop()
         self._key_index.close()
-        if not self.has_failed:  # closing may shorten the journal, on a disk that has failed
+        if not self.has_failed:  # closing may shorten the journal, which is a write
             self._disk.close()
         self._directory_lock.release()
 
     # In the loop's thread.
 
     def hurry(self) -> None:
-        """Campaign at once, if there is a reason to."""
+        """Campaign at once, if this node has a reason to campaign."""
         self._turns.happened(Hurried())
 
     async def aside(self, work: Callable[[], T]) -> T:
-        """Do what takes long in another thread, one thing at a time: this one has to vote."""
+        """Do long work in a thread beside this one, which must go on voting; one work at a time."""
         return await self._thread.aside(work)
 
     def sever(self, peer: NodeId, one_way: bool) -> None:
@@ -189,14 +195,14 @@ class Service:
         self._transport.restore(peer)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Let `watcher` have every notice from now on; what is returned ends that."""
+        """Call `watcher` with every notice from now on, until the returned function is called."""
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
     def fail(self, error: BaseException) -> None:
-        """Stop taking part at once: what could not be made durable must not be answered.
+        """Stop taking part at once, and answer nothing more: memory may hold what the disk lacks.
 
-        Nor may it be seen: what is in memory may be what the disk doesn't have.
+        What is not durable must neither leave the node nor be seen by a user.
         """
         self.has_failed = True
         self._turns.end()
@@ -230,7 +236,7 @@ class Service:
         await self._transport.close()
 
     def _publish(self, events: Sequence[Event], report: Report, began_at: float) -> None:
-        """In a turn, whose effects are durable: answer, wake and notify who waits for them."""
+        """Answer requests, wake waits and notify watchers, in a turn whose effects are durable."""
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:
@@ -260,7 +266,7 @@ class Service:
             self._thread.loop.call_later(_SNAPSHOT_EVERY_S, self._update_snapshot)
 
     def _rest_disk(self) -> None:
-        """The journal's upkeep: while little is appended, it has no NULs at its end."""
+        """Take the NULs off the journal's end from time to time, while little is appended to it."""
         if self._turns.is_on:
             try:
                 self._disk.rest()

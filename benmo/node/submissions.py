@@ -1,4 +1,4 @@
-"""What a node is asked to pay, from the request to its decision."""
+"""Requests to a node to pay, each from its arrival to the decision of its transfers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benmo.paxos.types import NodeId
 
 
 class Submissions:
-    """Requests on their way. `submit` puts one to the engine, which answers under its ticket."""
+    """The requests to pay that are under way; `submit` hands one to the engine, under a ticket."""
 
     def __init__(self, node: NodeId, submit: Callable[[Submitted], None]) -> None:
         self._submit = submit
@@ -23,7 +23,10 @@ class Submissions:
         self._waits = DecisionWaits(node)
 
     async def submit(self, payments: Payments) -> Admission:
-        """Queue transfers, all or none; they are durable when this returns."""
+        """Queue all payments or none; when this returns, the queued transfers are durable.
+
+        An admission without a run says why the payments were refused.
+        """
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         request = PaymentRequest(payments, False, lambda: _resolve(admitted))
         self._put(request)
@@ -34,21 +37,21 @@ class Submissions:
     def ask(
         self, payments: Payments, wait_s: float, done: Callable[[PendingPayment], object]
     ) -> PendingPayment:
-        """Queue transfers, all or none, and wait this long, in seconds, for their decisions.
+        """Queue all payments or none, and wait up to `wait_s` seconds for their decisions.
 
-        Then `done` is called, in the loop. It must not fail: it may be called in a turn. A pending
-        payment that is forgotten, or waits for too short a time, leaves its transfers queued.
+        Then `done` is called, in the loop; it must not raise, since it may be called in a turn. The
+        transfers stay queued if the time is up, or if the pending payment is forgotten.
         """
         pending = PendingPayment(self._waits, payments, wait_s, done)
         self._put(pending.request)
         return pending
 
     def on_admission(self, admission: Admission) -> None:
-        """The engine's answer; before what the same turn applied is told."""
+        """Take the engine's answer to a request; called before `on_applied` in the same turn."""
         self._requests.pop(admission.ticket).admit(admission, self._waits)
 
     def on_applied(self, applied: AppliedBlock) -> None:
-        """A block was decided and applied."""
+        """Learn of a block that was decided and applied."""
         self._waits.applied(applied)
 
     def _put(self, request: PaymentRequest) -> None:
@@ -58,7 +61,7 @@ class Submissions:
 
 
 class PendingPayment:
-    """A request to pay, until it is answered or forgotten. It takes no task of its own."""
+    """A request to pay, until it is answered or forgotten; it needs no asyncio task."""
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class PendingPayment:
         self._timer: asyncio.TimerHandle | None = None
 
     def result(self) -> PaymentState:
-        """What became of it; once it is done. Raises `Refused`."""
+        """The outcome of the payments, once `done` was called. Raises `Refused` or `NoRoom`."""
         admission = self.request.admission
         assert admission is not None
         if admission.run is None:
@@ -82,8 +85,8 @@ class PendingPayment:
         return state_of(self.request)
 
     def forget(self) -> None:
-        """Nobody wants to know any more."""
-        self._done = _nobody
+        """Don't call `done` any more, and wait no longer."""
+        self._done = _do_nothing
         self._end()
 
     def _on_admitted(self) -> None:
@@ -94,7 +97,7 @@ class PendingPayment:
             self._timer = loop.call_later(self._wait_s, self._finish)
 
     def _finish(self) -> None:
-        done, self._done = self._done, _nobody
+        done, self._done = self._done, _do_nothing
         self._end()
         done(self)
 
@@ -106,11 +109,11 @@ class PendingPayment:
             self._waits.forget(self.request.wait)
 
 
-def _nobody(_pending: PendingPayment) -> None:
-    """Who is told of what was told already, or is wanted no more."""
+def _do_nothing(_pending: PendingPayment) -> None:
+    """Take the place of `done`, once it was called or is not wanted any more."""
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
-    """Wake who waits, unless that one has been cancelled meanwhile."""
+    """Wake the coroutine that waits for a future, unless it was cancelled meanwhile."""
     if not future.done():
         future.set_result(None)

@@ -1,6 +1,6 @@
-"""A node's turns: gathers what happens to it, and lets the engine deal with that, all at once.
+"""A node's turns: gathers the events of the node, and hands them to the engine all at once.
 
-What comes in one pass of the loop is one turn, so one fsync.
+The events of one pass of the loop make one turn, so they share one fsync.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from benmo.paxos.messages import Accepted, Message
 from benmo.paxos.types import NodeId
 
 _LATE_S = 0.005
-"""How long a vote that decides nothing may wait for other work."""
+"""How long a vote that decides nothing may wait for a turn."""
 
 Publish = Callable[[Sequence[Event], Report, float], None]
-"""Takes the events of a turn, what it led to, and when it began."""
+"""Takes the events of a turn, what they led to, and when the turn began, in seconds."""
 
 
 class _Ended(Exception):
-    """The node failed while it published a turn's report: the turn ends there."""
+    """The node failed while it published a turn's report, which ends the turn."""
 
 
 class Turns:
-    """Runs the engine from `begin` to `end`, in the loop's thread. `now` gives the node's time.
+    """Runs the engine's turns, from `begin` to `end`, in the loop's thread.
 
-    `publish` is called in a turn, as soon as what it led to may be told; `failed`, when one fails.
+    now      gives the node's time, in seconds
+    publish  is called in each turn, as soon as its effects are durable and may be reported
+    failed   is called with the exception if a turn fails
     """
 
     def __init__(
@@ -63,13 +65,13 @@ class Turns:
         self.happened(None)
 
     def end(self) -> None:
-        """Take no turn any more, and go on with none."""
+        """Begin no turn any more; a turn under way ends once its report is published."""
         self._is_on = False
         if self._timer is not None:
             self._timer.cancel()
 
     def happened(self, event: Event | None) -> None:
-        """Deal with an event, or only with what is due, in a turn that comes soon."""
+        """Let a turn come soon that deals with this event and with all that is due by then."""
         if event is not None:
             self._events.append(event)
         if not self._is_scheduled:
@@ -77,7 +79,10 @@ class Turns:
             self._loop.call_soon(self._turn)
 
     def received(self, sender: NodeId, message: Message) -> None:
-        """Deal with a message; a vote that decides nothing yet, or nothing any more, can wait."""
+        """Let a turn come that deals with this message; soon, unless it decides nothing.
+
+        A vote that decides nothing yet, or nothing any more, may wait for other events.
+        """
         if self._is_scheduled or not isinstance(message, Accepted):
             self.happened(Received(sender, message))
             return
@@ -88,12 +93,15 @@ class Turns:
             self._late = self._loop.call_later(_LATE_S, self.happened, None)
 
     async def until_settled(self) -> None:
-        """Wait until everything that happened before this call is in the node's state."""
+        """Wait until the node's state has every event before this call.
+
+        Votes that decide nothing may be left out.
+        """
         if self._is_scheduled:
             await asyncio.shield(self._turned)
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait for a condition on this node's state; False if the time was up before."""
+        """Wait for a condition on this node's state; False if it isn't true within `timeout_s`."""
         end = self._loop.time() + timeout_s
         while not condition():
             left_s = end - self._loop.time()
@@ -125,13 +133,13 @@ class Turns:
             self._engine.turn(events, now, publish)
         except _Ended:
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the node must stop, and says why
+        except Exception as error:  # noqa: BLE001 - any error must stop the node, which says why
             self._failed(error)
             return
         self._arm()
 
     def _arm(self) -> None:
-        """Set the timer for when a turn is due; one more turn, earlier, costs little."""
+        """Set the timer for when a turn is due; a timer that rings too early costs little."""
         deadline = self._engine.deadline
         if deadline < self._armed_for:
             if self._timer is not None:

@@ -1,6 +1,6 @@
-"""What a node may be asked about itself; read in its loop's thread.
+"""Answers what a node can be asked about itself; used in the node's loop thread.
 
-This is the only door to the engine's state: nobody else in a running node looks into the replica.
+This is the only door to the engine's state: no other part of a running node looks into the replica.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READ_BYTES = 1 << 20
 
 
 class View:
-    """A running node as it stands. `now` gives the node's time, in seconds."""
+    """The state of a running node. `now` gives the node's time, in seconds."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class View:
 
     @property
     def balance(self) -> int:
-        """What the chain says that this node has."""
+        """This node's money, by its chain."""
         return self._engine.ledger.balances[self.node]
 
     @property
     def available(self) -> int:
-        """What of this node's balance doesn't wait in the queue."""
+        """The part of this node's balance that its queue doesn't spend."""
         return self._engine.queue.available
 
     @property
@@ -86,15 +86,15 @@ class View:
         return self._engine.ledger.last[self.node]
 
     def find(self, key: str) -> KnownPayment | None:
-        """This node's transfer with that key, if there is one."""
+        """This node's transfer with this key, queued or decided; None if there is none."""
         return self._engine.keys.find(key)
 
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
-        """Decided blocks from a slot on, of about this many bytes together; one at least."""
+        """Read decided blocks from a slot on, about `bytes_max` bytes of them, one at least."""
         return self._storage.read(first_slot, bytes_max)
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:
-        """Decided blocks, slots `first` to `last`; the loop does other work between chunks."""
+        """Yield the blocks of slots `first` to `last`, and let the loop work between chunks."""
         slot = first
         while slot <= last:
             for applied in self.read(slot, _READ_BYTES):
@@ -106,23 +106,23 @@ class View:
     # Waits.
 
     async def until_settled(self) -> None:
-        """Wait until everything that was asked of this node before this call is in its state."""
+        """Wait until this node's state has all that was asked of the node before this call."""
         await self._turns.until_settled()
 
     async def until_queue_empty(self, timeout_s: float) -> bool:
-        """Wait until nothing of this node waits; False if the time was up before."""
+        """Wait until this node's queue is empty; False if it isn't after `timeout_s` seconds."""
         return await self._turns.until(lambda: not self.queue, timeout_s)
 
     async def until_quorum(self, timeout_s: float) -> bool:
-        """Wait until this node reaches a quorum; False if the time was up before."""
+        """Wait until this node reaches a quorum; False if it doesn't within `timeout_s` seconds."""
         return await self._turns.until(lambda: self.has_quorum, timeout_s)
 
     async def until_height(self, height: int, timeout_s: float) -> bool:
-        """Wait until the chain has this height; False if the time was up before."""
+        """Wait until the chain has this height; False if it hasn't after `timeout_s` seconds."""
         return await self._heights.reached(height, timeout_s)
 
     async def confirmed_height(self) -> int:
-        """A height that includes every decision that anybody was told of before this call.
+        """Ask a quorum for a height that includes every decision known to any client before.
 
         Waits until a quorum answers, for ever if need be.
         """
@@ -132,6 +132,7 @@ class View:
 
     @property
     def role(self) -> str:
+        """Whether this node leads, campaigns, or neither: "leader", "candidate" or "acceptor"."""
         leader = self._replica.leader
         if leader.is_leading:
             return "leader"
@@ -152,43 +153,44 @@ class View:
 
     @property
     def has_quorum(self) -> bool:
-        """Whether this node and those that it reaches are a majority."""
+        """Whether this node and the nodes that it reaches are a majority."""
         return self._replica.reachability.has_quorum
 
     @property
     def highest_peer(self) -> int:
-        """The greatest height that a peer told last."""
+        """The greatest of the heights that the peers last reported."""
         return max(map(self._replica.reachability.height, self.peers), default=0)
 
     def link(self, peer: NodeId) -> Link:
-        """The link to a peer; one that is up but silent counts as down."""
+        """The state of the link to a peer; if the peer is silent, the link counts as down."""
         link = self._transport.link(peer)
         if link is Link.UP and not self._replica.reachability.is_reachable(peer):
             return Link.DOWN
         return link
 
     def how_sent(self, peer: NodeId) -> str:
-        """What is odd about how this node sends to a peer, to stand after the link's state."""
+        """Say how this node sends to a peer, if not as usual, to follow the link's state."""
         if self._transport.is_one_way(peer):
             return " one way"
         delay_s = self._transport.delay_s(peer)
         return f", sends {delay_s * 1000:g} ms late" if delay_s else ""
 
     def severed(self) -> list[NodeId]:
+        """The peers to which the link is severed, one way or both."""
         return [peer for peer in self.peers if self._transport.link(peer) is Link.SEVERED]
 
     def why_undecided(self) -> str:
-        """In a few words, why what is queued is not decided yet."""
+        """Say in a few words why the queue of this node is not decided yet."""
         replica = self._replica
         if not replica.reachability.has_quorum:
             reached = replica.reachability.reached
             quorum = self._engine.settings.quorum
             return why_no_quorum(self.node, reached, len(self.nodes), quorum)
         if replica.leader.is_active:
-            return f"node {self.node} is at it with ballot {replica.leader.ballot}"
+            return f"ballot {replica.leader.ballot} of node {self.node} is under way"
         if replica.election.leader != Ballot.ZERO:
             ballot = replica.election.leader
-            return f"node {ballot.node} is at it with ballot {ballot}"
+            return f"ballot {ballot} of node {ballot.node} is under way"
         wait_s = max(0.0, replica.election.deadline - self._now())
         return f"node {self.node} tries to lead in {wait_s:.0f} s"
 

@@ -1,4 +1,4 @@
-"""`benmo attach`: commands for a running node, from another terminal."""
+"""`benmo attach`: commands a running node from another terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benmo.repl.batch import cleaned, run_lines, standard_input
 
 
 class _NodeThatIsDown:
-    """A runner of which nobody can tell what became of anything."""
+    """A runner whose node is down, so that the outcome of every line is unknown."""
 
     def __init__(self, error: NotReached) -> None:
         self._error = error
@@ -34,15 +34,15 @@ class _NodeThatIsDown:
     "commands",
     metavar="COMMAND",
     multiple=True,
-    help="Carry this out and leave; may be given several times.",
+    help="Carry out this command and leave; may be given several times.",
 )
 @format_option
 @state_dir_option
 def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_dir: Path) -> None:
     """Command node N, which is running, from here.
 
-    With -e, carries the commands out in order, up to the first that fails. Without, it shows a
-    prompt on a terminal, and elsewhere reads commands from standard input.
+    With -e, carry out these commands in order, up to the first that fails. Without -e, show a
+    prompt on a terminal; elsewhere, carry out commands from standard input, one a line.
     """
     state = StateDirectory(state_dir)
     try:
@@ -51,7 +51,7 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
         except NotReached as error:
             if not is_wait(next(filter(None, map(cleaned, commands)), "")):
                 raise
-            # What it asks after was queued before, and may be decided.
+            # The transfers that `wait` asks about were queued before, and may be decided.
             sys.exit(run_lines(_NodeThatIsDown(error), commands, output_format))
         try:
             if not commands and sys.stdin.isatty():

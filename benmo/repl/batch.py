@@ -1,4 +1,4 @@
-"""Commands one after the other, from a pipe or from options: whoever runs Benmo unattended."""
+"""Commands one after the other, from a pipe or from options, with no prompt."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Status:
-    """Carry out line by line, up to the first that fails; its status.
+    """Carry out lines, up to the first that fails or leaves; the status of the last one.
 
-    What follows a `#` is a comment.
+    A `#` begins a comment. If an answer can't be written, the status is `UNKNOWN`.
     """
     for raw in lines:
         line = cleaned(raw)
@@ -36,7 +36,7 @@ def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Statu
 
 
 def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:
-    """The answer to a line; if the node went before it answered, that the outcome is unknown."""
+    """The answer to a line; if the node is gone, an answer that the outcome is unknown."""
     try:
         return runner.run(line, output_format)
     except NodeGone as error:
@@ -46,24 +46,30 @@ def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:
 
 
 def cleaned(line: str) -> str:
-    """A line without its comment; what isn't text in it becomes a question mark."""
+    """Take the comment off a line; each character that can't be encoded becomes a `?`."""
     return line.partition("#")[0].strip().encode(errors="replace").decode()
 
 
 def standard_input() -> Iterable[str]:
-    """The lines of standard input; bytes that aren't UTF-8 don't stop it."""
+    """The lines of standard input; bytes that aren't UTF-8 are replaced."""
     return (line.decode(errors="replace") for line in lines_of(sys.stdin.fileno()))
 
 
 def show(rendered: Rendered, output_format: str) -> None:
-    """Print an answer: to standard output, or to standard error a failure that is for people."""
+    """Print an answer to standard output; but to standard error if it failed and isn't JSON.
+
+    Raises `OSError` or `UnicodeError` if the answer can't be written.
+    """
     if rendered.output:
         is_failure = rendered.status is not Status.DONE and output_format != "json"
         print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
 
 
 def _not_shown(error: OSError | UnicodeError) -> Status:
-    """Whoever asked can't know what became of it: the pipe's reader has left, the disk is full."""
+    """Report that an answer can't be written: its reader has left, or the disk is full.
+
+    Then the status is `UNKNOWN`, since the user can't know what became of the command.
+    """
     reason = getattr(error, "strerror", None) or error
     with suppress(OSError):
         print(f"benmo: the answer can't be written: {reason}", file=sys.stderr)
@@ -72,7 +78,7 @@ def _not_shown(error: OSError | UnicodeError) -> Status:
 
 
 def discard_output() -> None:
-    """Let what could not be written go: it would be tried again at the exit, and may block that."""
+    """Discard what was printed and not written: Python would try again at exit, and may hang."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nowhere, number)

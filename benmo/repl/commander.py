@@ -1,4 +1,4 @@
-"""What takes commands, as a prompt or a pipe sees it."""
+"""The interfaces to a node that takes commands, as a prompt or a pipe uses them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from benmo.paxos.types import NodeId
 
 
 class Runner(Protocol):
-    """Whatever takes commands."""
+    """Takes lines and answers them."""
 
     def run(self, line: str, output_format: str) -> Rendered:
-        """Carry a line out and wait for the answer. Raises `NodeGone`."""
+        """Carry out a line and wait for the answer, in one of `FORMATS`.
+
+        Raises `NodeGone` if no answer comes, so that the outcome is unknown.
+        """
 
 
 class Commander(Runner, Protocol):
-    """A node that takes commands: this process's own, or one attached to."""
+    """A node that takes commands: the node of this process, or an attached one."""
 
     @property
     def node(self) -> NodeId: ...
 
     @property
     def greeting(self) -> str:
-        """Whom the user has before him."""
+        """The words with which a prompt introduces the node, without a full stop."""
 
     @property
     def snapshot(self) -> NodeSnapshot | None:
-        """Its state as of a moment ago; None if unknown."""
+        """The node's state of a moment ago; None if unknown."""
 
     def watch(self, watcher: Watcher) -> None:
-        """Let `watcher`, which must not block, have every notice; called in another thread."""
+        """Call `watcher`, which must not block, with every notice, in another thread."""

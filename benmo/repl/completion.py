@@ -1,4 +1,4 @@
-"""What can be typed next: commands with their meaning, and nodes where a command takes one."""
+"""Completion at a prompt: commands with their meaning, and nodes for commands that take one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benmo.repl.commander import Commander
 
 
 class CommandCompleter(Completer):
-    """Commands with their meaning, and nodes where a command takes one."""
+    """Completes a node's commands, and the node that a command takes."""
 
     def __init__(self, commander: Commander) -> None:
         self._commander = commander
@@ -33,7 +33,7 @@ class CommandCompleter(Completer):
 
 
 class Listed(Protocol):
-    """What completion offers, with its meaning."""
+    """A command that completion offers, with its meaning."""
 
     @property
     def name(self) -> str: ...
@@ -43,14 +43,14 @@ class Listed(Protocol):
 
 
 def completed_commands(commands: Iterable[Listed], typed: str) -> Iterator[Completion]:
-    """Those that begin so, in any case."""
+    """Offer the commands that begin with what was typed, in any case."""
     for command in commands:
         if command.name.lower().startswith(typed.lower()):
             yield Completion(command.name, start_position=-len(typed), display_meta=command.meaning)
 
 
 def completed_nodes(snapshot: NodeSnapshot | None, name: str, typed: str) -> Iterator[Completion]:
-    """The nodes that the command of this name may be about."""
+    """Offer the nodes that the command `name` can take and that begin with what was typed."""
     try:
         command = find(name)
     except NotUnderstood:
@@ -71,7 +71,7 @@ def completed_nodes(snapshot: NodeSnapshot | None, name: str, typed: str) -> Ite
 
 
 def key_bindings() -> KeyBindings:
-    """Tab takes the only completion, whatever its case, or the first of several, then the next."""
+    """Let Tab take the only completion, in any case, or the first of several, then the next."""
     bindings = KeyBindings()
 
     @bindings.add("tab")

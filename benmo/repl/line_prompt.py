@@ -1,7 +1,7 @@
 """A prompt for lines on a terminal, by prompt_toolkit: history, completion, a toolbar below.
 
-What other threads print inside `above_prompt` appears above the line that is being typed and leaves
-it alone. Answers are printed while nothing is being typed.
+Inside `above_prompt`, lines that other threads print appear above the line that is being typed.
+Answers are printed while no line is being typed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _REFRESH_S = 0.5
 class LinePrompt:
     """Asks for lines until the user leaves: `exit`, Ctrl-D or the end of input.
 
-    text        what stands before the line
-    toolbar     the lines below, for so many columns
-    question    what to ask after a line that lacks its arguments; empty where none are missing
+    text        gives the text that stands before the line
+    toolbar     gives the lines below, for a terminal of this many columns
+    question    gives what to ask after a line that lacks arguments; empty if the line lacks none
     bindings    keys besides the usual ones
-    suggestion  what is shown, dimmed, on an empty line
+    suggestion  gives the dimmed text that is shown on an empty line
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LinePrompt:
         suggestion: Callable[[], AnyFormattedText] | None = None,
     ) -> None:
         self.output: TextIO = sys.stdout
-        """Where answers go; at the start of each batch of lines, the terminal itself."""
+        """Where answers are written: at first, and anew for each batch of lines, the terminal."""
         self._terminal = sys.stdout
         self._text = text
         self._question = question
@@ -66,7 +66,10 @@ class LinePrompt:
         )
 
     def run(self, carry_out: Callable[[str], Rendered]) -> Status:
-        """Have each line carried out; what is pasted, up to what fails or leaves."""
+        """Ask for lines and have them carried out until one leaves; its status.
+
+        Of several lines pasted at once, the first that fails or leaves is the last carried out.
+        """
         while True:
             try:
                 typed = self.session.prompt(self._text())
@@ -80,12 +83,12 @@ class LinePrompt:
                 return last.status
 
     def write(self, text: str) -> None:
-        """Write whole lines in one piece, for notices may come at any moment."""
+        """Write whole lines in one piece, so that no notice can come between them."""
         self.output.write(f"{text}\n")
         self.output.flush()
 
     def _run_all(self, lines: list[str], carry_out: Callable[[str], Rendered]) -> Rendered | None:
-        """The last answer."""
+        """Carry out lines, up to the first that fails or leaves; the last answer, if any."""
         rendered = None
         self.output = self._terminal
         try:
@@ -98,7 +101,7 @@ class LinePrompt:
         return rendered
 
     def _with_arguments(self, text: str) -> str:
-        """The line; with what is asked for, where arguments are missing."""
+        """Complete a line that lacks arguments by asking for them; empty if the user gives none."""
         line = cleaned(text)
         question = self._question(line)
         if not question:

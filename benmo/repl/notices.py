@@ -1,4 +1,4 @@
-"""Notices above the prompt: as they come, but no more than people can read."""
+"""Prints notices above the prompt as they come, but no more than people can read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from benmo.paxos.notices import NoticeKind
 from benmo.wording import sentence
 
 _PRINT_EVERY_S = 0.03
-"""Short enough to see a notice at once; prompt_toolkit draws the prompt anew each time."""
+"""How long printed text is gathered, as prompt_toolkit draws the prompt anew each time.
+
+Short enough to see a notice at once.
+"""
 COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
@@ -32,9 +35,9 @@ DIM = "2"
 
 
 class NoticePrinter:
-    """Prints notices as they come, but no more than people can read: of a burst, a count.
+    """Prints notices as they come; of a burst, it prints the first ones and counts the rest.
 
-    It is called in the loop from which they come.
+    Called in the asyncio loop from which the notices come.
     """
 
     _PER_SECOND_MAX = 25
@@ -65,7 +68,7 @@ class NoticePrinter:
         return False
 
     def _tell_left_out(self) -> None:
-        """When the second is over, even if no other notice comes."""
+        """Print how many notices of the last second were left out, if any were."""
         if self._left_out:
             self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
             self._left_out = 0
@@ -78,7 +81,7 @@ class NoticePrinter:
 
 @contextmanager
 def above_prompt() -> Iterator[None]:
-    """As long as this lasts, what any thread prints comes above the line that is being typed."""
+    """While in this context, print the output of all threads above the line that is being typed."""
     proxy = StdoutProxy(sleep_between_writes=_PRINT_EVERY_S, raw=True)
     out = cast(TextIO, proxy)
     with proxy, redirect_stdout(out), redirect_stderr(out):
@@ -86,4 +89,5 @@ def above_prompt() -> Iterator[None]:
 
 
 def has_no_colour() -> bool:
+    """Whether the user wants no colours: `NO_COLOR` is set."""
     return bool(os.environ.get("NO_COLOR"))

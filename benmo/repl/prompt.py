@@ -1,4 +1,4 @@
-"""The prompt of one node: of this process, or attached to."""
+"""The prompt of one node: the node of this process, or an attached one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from benmo.repl.toolbar import toolbar_text
 
 
 def run_prompt(commander: Commander, output_format: str, history_file: Path) -> Status:
-    """Ask for commands until the user leaves: `exit`, Ctrl-D or the end of input."""
+    """Ask for commands until the user leaves (`exit`, Ctrl-D, end of input) or the node is gone.
+
+    Returns the exit status.
+    """
     prompt = LinePrompt(
         lambda: f"benmo {commander.node}> ",
         history_file,
@@ -38,7 +41,7 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
 
 
 def _question(line: str) -> str:
-    """What to ask where a command that needs arguments was typed bare."""
+    """The question for the arguments, if a command that needs some was typed without any."""
     words = line.split()
     if len(words) != 1:
         return ""

@@ -7,7 +7,7 @@ from benmo.paxos.types import Ballot
 
 
 def toolbar_text(snapshot: NodeSnapshot | None, columns: int) -> str:
-    """The bottom lines: what this node is, has and reaches; broken between parts, not in them."""
+    """Show what a node is, has and reaches; lines break between parts to fit into `columns`."""
     if snapshot is None:
         return "…"
     money = f"balance {snapshot.balance}"

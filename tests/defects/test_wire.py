@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from benmo.admin.authority import Authority
@@ -18,7 +19,7 @@ from benmo.ledger.transfers import Run
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
 from benmo.network.frames import FRAME_BYTES_MAX, frame
 from benmo.network.link import Link
-from benmo.network.wire import decode_message, encode_message, pack
+from benmo.network.wire import decode_message, encode_message
 from benmo.node.service import Service
 from benmo.paxos.messages import (
     Accept,
@@ -273,8 +274,8 @@ def test_defect_27_a_node_campaigns_once_at_a_time(phase: str) -> None:
     [
         frame(b"\xc1"),
         frame(b""),
-        frame(pack(["promise", {"ballot": "x", "height": None}])),
-        frame(pack(["gossip", {}])),
+        frame(msgpack.packb(["promise", {"ballot": "x", "height": None}])),
+        frame(msgpack.packb(["gossip", {}])),
         (FRAME_BYTES_MAX + 1).to_bytes(4, "big"),
         frame(encode_message(Prepare(Ballot(9, 3)))),
     ],

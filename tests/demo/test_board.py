@@ -16,7 +16,7 @@ from benmo.demo.board import (
 )
 from benmo.demo.board_entries import Guide, HeardNotice, NoticeSum, Reply
 from benmo.ledger.transfers import Transfer
-from benmo.notices import Notice, SlotDecided, StrangerDropped, TransferVoid
+from benmo.notices import ConnectionDropped, Notice, SlotDecided, TransferVoid
 from benmo.paxos.notices import NoticeKind, PromiseMade, ProposalAccepted, QuorumMissing
 from benmo.paxos.types import Ballot
 from benmo.wording import sentence
@@ -30,7 +30,7 @@ NOTICES: dict[NoticeKind, Callable[[int], Notice]] = {
     NoticeKind.DECIDED: lambda number: SlotDecided(number, Ballot(1, 1), 1),
     NoticeKind.REFUSED: lambda number: TransferVoid(1, Transfer(2, number, 1, 5)),
     NoticeKind.NO_QUORUM: lambda number: QuorumMissing(2, number, 3, 2),
-    NoticeKind.WARNING: lambda number: StrangerDropped(f"reason {number}"),
+    NoticeKind.WARNING: lambda number: ConnectionDropped(None, f"reason {number}"),
 }
 
 

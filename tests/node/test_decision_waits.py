@@ -13,7 +13,7 @@ from benmo.node.decision_waits import (
     DecisionWaits,
     PaymentRequest,
     PaymentState,
-    nobody,
+    do_nothing,
     state_of,
 )
 from tests.support.keyed_chains import ListChain, asked, keyed
@@ -24,7 +24,7 @@ def known(number: int, slot: int | None = None, outcome: Outcome | None = None) 
 
 
 def a_request(payments: Payments, is_awaited: bool = True) -> PaymentRequest:
-    return PaymentRequest(payments, is_awaited, nobody)
+    return PaymentRequest(payments, is_awaited, do_nothing)
 
 
 # Waiting for a range.
@@ -32,7 +32,7 @@ def a_request(payments: Payments, is_awaited: bool = True) -> PaymentRequest:
 
 def test_a_wait_ends_with_the_decision_of_its_last_transfer() -> None:
     awaited, chain = DecisionWaits(1), ListChain()
-    wait = awaited.wait(1, 4, nobody)
+    wait = awaited.wait(1, 4, do_nothing)
     awaited.applied(chain.decide(Run(1, 1, (3,), (1,))))
     awaited.applied(chain.decide(Run(1, 2, (3,), (1,))))
     assert len(awaited) == 1
@@ -52,7 +52,7 @@ def test_a_wait_ends_with_the_decision_of_its_last_transfer() -> None:
 )
 def test_what_is_not_this_nodes_or_is_skipped_decides_nothing(runs: tuple[Run, ...]) -> None:
     awaited = DecisionWaits(1)
-    wait = awaited.wait(1, 3, nobody)
+    wait = awaited.wait(1, 3, do_nothing)
     awaited.applied(ListChain().decide(*runs))
     assert not wait.is_decided and wait.decided == []
 
@@ -61,7 +61,7 @@ def test_a_double_of_a_decided_transfer_is_not_told_again() -> None:
     awaited, chain = DecisionWaits(1), ListChain()
     run = Run(1, 1, (3,), (1,))
     awaited.applied(chain.decide(run))
-    wait = awaited.wait(2, 3, nobody)
+    wait = awaited.wait(2, 3, do_nothing)
     awaited.applied(chain.decide(run, Run(2, 1, (3,), (1,))))
     assert wait.decided == []
     awaited.applied(chain.decide(run, Run(1, 2, (3,), (1,))))
@@ -70,7 +70,7 @@ def test_a_double_of_a_decided_transfer_is_not_told_again() -> None:
 
 def test_void_transfers_are_named() -> None:
     awaited = DecisionWaits(1)
-    wait = awaited.wait(1, 4, nobody)
+    wait = awaited.wait(1, 4, do_nothing)
     awaited.applied(ListChain().decide(Run(1, 1, (3, 3, 3), (60, 60, 40))))
     assert wait.decided == [DecidedRange(1, 4, 1, (2,))]
 
@@ -78,9 +78,9 @@ def test_void_transfers_are_named() -> None:
 def test_everyone_who_waits_is_told_of_what_concerns_him() -> None:
     awaited, chain = DecisionWaits(1), ListChain()
     early, both, late = (
-        awaited.wait(1, 2, nobody),
-        awaited.wait(1, 3, nobody),
-        awaited.wait(3, 4, nobody),
+        awaited.wait(1, 2, do_nothing),
+        awaited.wait(1, 3, do_nothing),
+        awaited.wait(3, 4, do_nothing),
     )
     awaited.applied(chain.decide(Run(1, 1, (3, 3), (1, 1))))
     awaited.applied(chain.decide(Run(1, 3, (3,), (1,))))
@@ -91,14 +91,14 @@ def test_everyone_who_waits_is_told_of_what_concerns_him() -> None:
 
 def test_a_refusal_of_somebody_else_in_the_block_is_no_refusal_of_this_node() -> None:
     awaited = DecisionWaits(1)
-    wait = awaited.wait(1, 3, nobody)
+    wait = awaited.wait(1, 3, do_nothing)
     awaited.applied(ListChain().decide(Run(1, 1, (3, 3), (1, 1)), Run(2, 1, (3,), (101,))))
     assert wait.decided == [DecidedRange(1, 3, 1)] and wait.is_decided
 
 
 def test_whoever_waits_no_more_is_forgotten() -> None:
     awaited, chain = DecisionWaits(1), ListChain()
-    gone, stays = awaited.wait(1, 2, nobody), awaited.wait(1, 2, nobody)
+    gone, stays = awaited.wait(1, 2, do_nothing), awaited.wait(1, 2, do_nothing)
     awaited.forget(gone)
     assert len(awaited) == 1
     awaited.applied(chain.decide(Run(1, 1, (3,), (1,))))

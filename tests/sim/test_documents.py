@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from trials.planted_table import BEGIN, END
 
-from benmo.cli import command_named
+from benmo.cli import main
 from benmo.sim.checkers import NAMES
 from benmo.sim.planted import PLANTED, sentence
 
@@ -27,7 +28,8 @@ def _commands() -> list[str]:
 @pytest.mark.parametrize("line", _commands())
 def test_a_command_that_is_shown_is_understood(line: str, tmp_path: Path) -> None:
     _, name, *words = line.replace("trace.txt", str(tmp_path / "trace.txt")).split()
-    command = command_named(name)
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
     assert command.make_context(name, words).params
 
 

@@ -86,7 +86,8 @@ def named(command: click.Command) -> str:
 
 @pytest.mark.parametrize("name", cli.ENTRIES)
 def test_every_option_of_every_program_is_explained_and_no_other(name: str) -> None:
-    command = cli.command_named(name)
+    command = cli.main.get_command(click.Context(cli.main), name)
+    assert command is not None
     command.name = name
     part = named(command)
     options = {

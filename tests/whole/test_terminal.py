@@ -255,7 +255,7 @@ def test_what_was_typed_is_remembered_and_suggested(prompts: Prompts) -> None:
 def test_no_color_means_no_colours(prompts: Prompts, no_colour: str, coloured: bool) -> None:
     terminal, node = prompts.open(NO_COLOR=no_colour), prompts.node
     terminal.type("print")
-    terminal.wait_for("this node's balance, or everyone's")
+    terminal.wait_for("this node's balance, or every node's")
     terminal.type(CTRL_C)
     terminal.enter(f"moneyTransfer 1,{node},3")
     terminal.wait_for(re.compile(rf"decided {node}-\d+ \(1 from"))
