@@ -1,7 +1,9 @@
-"""What an operator runs: make a cluster, look at it, check its files, export them.
+"""The operator's programs: make a cluster, show its state, check its files, export its transfers.
 
-May import everything that lies below `benmo.node`.
+May import `benmo.control` and what that may import, `benmo.options` and `benmo.storage`.
 
-Begin with `initialize.py` (make a cluster), `status.py` (all nodes in one table), `verify.py`
-(check the files of all nodes) or `export.py` (the transfers, for other programs).
+Begin with the program that you look for: `initialize.py`, which makes a cluster with the help of
+`authority.py`; `status.py`, which shows all nodes in the table of `cluster_table.py`; `verify.py`,
+which checks the files of all nodes; `export.py`, which writes transfers for other programs.
+`progress.py` is the bar that the last two show.
 """

@@ -1,6 +1,6 @@
 """The cluster's certificate authority, which makes each node's certificate.
 
-Only the initialize script needs it; a node, which doesn't load it, takes 10 MiB less memory.
+Only a program that makes a cluster loads this module; without it, a node takes 10 MiB less memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benmo.cluster import write_private
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY, Identity
 from benmo.paxos.types import NodeId
 
-# Validity doesn't hang on clocks: a wrong one must not keep a node out.
+# Certificates are valid for so long that a wrong clock can't keep a node out.
 _VALID_FROM = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _VALID_UNTIL = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
 
@@ -41,12 +41,12 @@ class Authority:
         )
 
     def write(self, directory: Path) -> None:
-        """Write the authority's own key and certificate."""
+        """Write the authority's own key and certificate into a directory."""
         write_private(directory / KEY, _key_bytes(self._key))
         write_private(directory / AUTHORITY, _certificate_bytes(self._certificate))
 
     def write_node(self, node: NodeId, host: str, directory: Path) -> None:
-        """Make a node's key and certificate, and put them and the authority's beside each other."""
+        """Make a node's key and certificate, and write both, with the authority's certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
         identity = x509.UniformResourceIdentifier(Identity(self._cluster, node).uri)
         own = self._key.public_key()

@@ -1,4 +1,4 @@
-"""All nodes of a cluster at a glance: one table, from what each says of itself."""
+"""The table of all nodes of a cluster, one row each, from the status that each node reports."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _HEAD_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Nothing is heard from a node: `word` stands in the table in place of its state.
+    """Stands for a node that reports no status.
 
-    `is_down` is None where nobody here can tell whether it is.
+    word     shown in the table in place of the node's status
+    reason   why there is no status, for JSON
+    is_down  whether the node counts as down; None if that can't be known here
     """
 
     word: str = "no"
@@ -32,15 +34,16 @@ SILENT = Absent("no answer", "no answer")
 UNKNOWN = Absent("no certificate here", "no certificate here", None)
 
 Said = NodeStatus | Absent
-"""What a node says of itself, or why nothing is heard from it."""
+"""The status that a node reports, or why it reports none."""
 
 
 def cluster_table(
     said: Mapping[NodeId, Said], more: Mapping[str, Mapping[NodeId, Cell]] | None = None
 ) -> Answer:
-    """One row a node. `more` are columns of the caller's own, by their headers, after the node.
+    """The table of all nodes, as an answer: `DONE` if a quorum is up, else `UNKNOWN`.
 
-    The status is `DONE` if a quorum is up, else `UNKNOWN`.
+    `more` are columns that the caller adds after the node's number: for each header, the cell of
+    each node.
     """
     columns = more or {}
     rows: list[tuple[Cell, ...]] = []
@@ -55,9 +58,9 @@ def cluster_table(
 
 
 def _has_quorum(said: Sequence[Said]) -> bool:
-    """Whether a node says that it reaches a quorum, and enough nodes may be up for that.
+    """Whether a node reports that it reaches a quorum, and enough nodes may be up for that.
 
-    A node learns only after a while that another is gone, so its word alone is not enough.
+    A node learns only after a while that another is gone, so the report alone is not enough.
     """
     claims = any(isinstance(status, NodeStatus) and status.quorum for status in said)
     down = sum(isinstance(status, Absent) and status.is_down is True for status in said)

@@ -1,4 +1,4 @@
-"""`benmo export`: all decided transfers of one node's files, for other programs to read.
+"""`benmo export`: writes all decided transfers of one node's files, for other programs to read.
 
 The chain is verified as it is read, block by block, so memory doesn't grow with it.
 """
@@ -32,14 +32,14 @@ from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outco
 from benmo.typed_json import to_json
 
 _EPOCH_S_MAX = 253_402_300_799
-"""The end of the year 9999, beyond which there are no dates."""
+"""The end of the year 9999, the last with dates in Python; in seconds since 1970."""
 
 _HLEDGER_SIGNS = str.maketrans({";": r"\u003B", "|": r"\u007C"})
-"""What would end a description, or split it in two."""
+"""Signs that would end a description, or split a description in two, and what stands for each."""
 
 
 class _Exported(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A transfer, as it is exported."""
+    """A transfer as JSON and CSV show it; the fields are in the order of CSV's columns."""
 
     slot: int
     time: float
@@ -69,13 +69,13 @@ def _exported(applied: AppliedBlock) -> Iterator[_Exported]:
 
 
 def as_json(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """One JSON object a transfer, each on its line; memo and key only where there are any."""
+    """One JSON object per transfer, each on a line; memo and key only where there are any."""
     for applied in blocks:
         yield "".join(f"{to_json(each)}\n" for each in _exported(applied))
 
 
 def as_csv(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """One row a transfer, below a row of headers."""
+    """One row per transfer, below a row of headers."""
     yield _csv_rows([_Exported.__struct_fields__])
     for applied in blocks:
         yield _csv_rows(msgspec.structs.astuple(each) for each in _exported(applied))
@@ -88,9 +88,9 @@ def _csv_rows(rows: Iterable[tuple[object, ...]]) -> str:
 
 
 def as_hledger(blocks: Iterable[AppliedBlock], balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """A journal for hledger: declarations, opening balances, a transaction each applied transfer.
+    """A journal for hledger: declarations, opening balances, one transaction per applied transfer.
 
-    Others move no money, and are comments.
+    Refused and skipped transfers move no money, and are comments.
     """
     is_open = False
     for applied in blocks:
@@ -136,7 +136,11 @@ def _description(transfer: Transfer) -> str:
 
 
 def _date(time_s: float) -> str:
-    """A block's day, in UTC. Clocks decide nothing, so one that makes no sense may be there."""
+    """The day of a block's time, in UTC.
+
+    A time outside of the years 1970 to 9999, from a proposer whose clock is wrong, becomes the
+    nearest day within them.
+    """
     within_s = min(max(time_s, 0), _EPOCH_S_MAX)
     return f"{datetime.fromtimestamp(within_s, UTC):%Y-%m-%d}"
 
@@ -149,7 +153,10 @@ FORMS: Mapping[str, Form] = {"json": as_json, "csv": as_csv, "hledger": as_hledg
 def decided(
     files: NodeFiles, balances: Mapping[NodeId, int], advance: Callable[[int], None]
 ) -> Iterator[AppliedBlock]:
-    """All blocks that a node knows as decided, in order. Raises `Damage`."""
+    """All blocks that a node knows as decided, in order. Raises `Damage`.
+
+    `advance` is called with the length of each line of the chain file that is done, in bytes.
+    """
     ledger = Ledger(balances)
     for slot, line in enumerate(files.chain_lines(), 1):
         try:
@@ -165,7 +172,7 @@ def decided(
 
 
 def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
-    """The files of the node that knows most blocks. Raises `StateError` if none can be read."""
+    """The files of the node with the greatest height. Raises `StateError` if none can be read."""
     found: list[tuple[int, NodeFiles]] = []
     damages: list[Damage] = []
     for node in cluster.ids:
@@ -184,7 +191,7 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
 
 @contextmanager
 def _output_to(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file, which only a whole export takes the place of."""
+    """Standard output, or a new file that takes the place of `path` once the export is whole."""
     if path is None:
         yield sys.stdout.buffer
         return
@@ -212,7 +219,10 @@ def _output_to(path: Path | None) -> Iterator[BinaryIO]:
     help="The form of the output.",
 )
 @click.option(
-    "--node", "node_id", type=click.IntRange(min=1), help="Whose files; the highest, if not said."
+    "--node",
+    "node_id",
+    type=click.IntRange(min=1),
+    help="The node whose files are read.  [default: the one with the greatest height]",
 )
 @state_dir_option
 @click.option(
@@ -220,15 +230,16 @@ def _output_to(path: Path | None) -> Iterator[BinaryIO]:
     "output",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to, instead of standard output.",
+    help="The file to write, instead of standard output.",
 )
 def export(
     output_format: str, node_id: NodeId | None, state_dir: Path, output: Path | None
 ) -> None:
     """Write all decided transfers, from the files of one node, running or not.
 
-    json: an object a line. csv: a row each. hledger: a journal whose balances are the nodes'.
-    The chain is verified on the way; at damage, the exit status is 1, and no FILE is written.
+    json: one object per line. csv: one row per transfer. hledger: a journal with the nodes'
+    balances. The chain is verified on the way; if it is damaged, the exit status is 1, and no FILE
+    is written.
     """
     state = StateDirectory(state_dir)
     try:

@@ -1,4 +1,4 @@
-"""Make a new cluster's state: what `scripts/initialize.py` runs."""
+"""`benmo initialize`, which `scripts/initialize.py` runs, too: makes the state of a new cluster."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def main(
 ) -> None:
     """Make the state of a new cluster, and wipe the one that is there.
 
-    It asks before it wipes blocks. Without a terminal to ask on, it refuses, unless --yes is given.
+    The program asks before it wipes blocks, waiting transfers or promises. Without a terminal to
+    ask on, it refuses, unless --yes is given.
     """
     settings = ClusterSettings(
         balance=balance,
@@ -119,21 +120,21 @@ def main(
 
 
 def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
-    """A cluster that there never was."""
+    """A new cluster of these nodes, with an id that no other cluster has."""
     return Cluster(uuid.uuid4().hex, nodes, settings)
 
 
 def make_anew(state: StateDirectory, cluster: Cluster) -> None:
-    """Wipe what is in the directory and write a new cluster's state.
+    """Wipe the cluster that is in the directory, and write the state of a new one.
 
-    The caller has made sure that no node runs here. Raises `OSError`.
+    The caller must have made sure that no node runs here: see `no_node_running`. Raises `OSError`.
     """
     _wipe(state)
     _write(state, cluster)
 
 
 def seconds_range(text: str) -> tuple[float, float]:
-    """An election delay such as `20-60` or `3`. Raises `click.UsageError`."""
+    """Parse an election delay such as `20-60` or `3`, in seconds. Raises `click.UsageError`."""
     number = r"([0-9]+(?:\.[0-9]+)?)"
     match = re.fullmatch(rf"{number}(?:-{number})?", text)
     low = float(match[1]) if match else -1.0
@@ -144,7 +145,10 @@ def seconds_range(text: str) -> tuple[float, float]:
 
 
 def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]:
-    """Where each node listens. Raises `click.UsageError` where that can't be."""
+    """Where each node listens: on a host of its own, or at a port of its own on this machine.
+
+    Raises `click.UsageError` for a number of nodes, a port or a host that can't be.
+    """
     names = [name.strip() for name in hosts.split(",") if name.strip()]
     count = len(names) or nodes
     if count % 2 == 0:
@@ -172,7 +176,7 @@ def _require_host(name: str) -> None:
 
 @contextmanager
 def no_node_running(state: StateDirectory) -> Iterator[None]:
-    """As long as this lasts, no node runs here. Raises `Failure` if one does."""
+    """Keep nodes from starting here, as long as the context lasts. Raises `Failure` if one runs."""
     with ExitStack() as held:
         for path in state.node_directories():
             if path.is_dir():
@@ -193,7 +197,7 @@ def _ask(state: StateDirectory, yes: bool) -> None:
 
 
 def _what_would_be_lost(state: StateDirectory) -> str:
-    """In words, what is in the state directory besides a cluster that was never used."""
+    """Say in words what a wipe would lose; empty if the cluster here was never used."""
     height = waiting = promises = 0
     try:
         paths = state.node_directories()
@@ -226,7 +230,7 @@ def _wipe(state: StateDirectory) -> None:
 
 
 def _write(state: StateDirectory, cluster: Cluster) -> None:
-    """Write everything; `cluster.json` last, for without it no node starts."""
+    """Write a cluster's state; `cluster.json` last, since no node starts without that."""
     state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.path.chmod(0o700)
     state.authority.mkdir(mode=0o700)
@@ -245,7 +249,7 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
 
 
 def write_cluster(state: StateDirectory, cluster: Cluster) -> None:
-    """Write `cluster.json`, all of it or nothing."""
+    """Write `cluster.json`, as a whole or not at all."""
     document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
     new = state.cluster_file.with_suffix(".json.new")
     write_private(new, document + b"\n")
@@ -266,7 +270,7 @@ def _explain(state: StateDirectory, cluster: Cluster) -> None:
     if any(address.host != LOCALHOST for address in cluster.nodes):
         click.echo(
             f"Each machine gets cluster.json and the directory of its own node, from {state.path}; "
-            f"ca/ goes nowhere: see docs/machines.md."
+            f"ca/ stays here: see docs/machines.md."
         )
         return
     click.echo("Start each node in a terminal of its own:")

@@ -1,4 +1,4 @@
-"""A progress bar for work that takes over a second: on standard error, on a terminal only."""
+"""A progress bar for work that takes over a second, on standard error if that is a terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _STEP_BYTES = 1 << 18
 
 
 class Progress:
-    """How far some work on so many bytes is. A context: at its end, the bar is wiped off."""
+    """Shows how many bytes of some work are done. A context, at whose end the bar is wiped off."""
 
     def __init__(self, what: str, total_bytes: int, is_wanted: bool = True) -> None:
         self._what = what
         self._total_bytes = total_bytes
         self._is_wanted = is_wanted and sys.stderr.isatty()
         self._done_bytes = 0
-        self._told_bytes = 0
+        self._shown_bytes = 0
         self._began_s = time.monotonic()
         self._bar: RichProgress | None = None
 
@@ -33,13 +33,13 @@ class Progress:
             self._bar.stop()
 
     def advance(self, done_bytes: int) -> None:
-        """So many bytes more are done."""
+        """Count `done_bytes` more as done."""
         self._done_bytes += done_bytes
-        if self._is_wanted and self._done_bytes - self._told_bytes >= _STEP_BYTES:
-            self._told_bytes = self._done_bytes
-            self._tell()
+        if self._is_wanted and self._done_bytes - self._shown_bytes >= _STEP_BYTES:
+            self._shown_bytes = self._done_bytes
+            self._show()
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         if self._bar is None and time.monotonic() - self._began_s > _SHOWN_AFTER_S:
             self._bar = _bar()
             self._bar.start()

@@ -1,4 +1,4 @@
-"""`benmo status`: ask every node at the same time how it is, and show one table."""
+"""`benmo status`: asks every node at the same time for its status, and shows one table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benmo.paxos.types import NodeId
 from benmo.typed_json import from_json
 
 ANSWER_S = 2.0
-"""How long a node may take; the table waits no longer for any of them."""
+"""How many seconds a node may take to answer; the table waits no longer for any node."""
 
 
 @click.command()
@@ -28,8 +28,8 @@ ANSWER_S = 2.0
 def status(output_format: str, state_dir: Path) -> None:
     """Show how all nodes are in one table.
 
-    Exit status 0 if a quorum is up, 3 if not. A node is asked with its own certificate, so only
-    those whose directories are here can be.
+    The exit status is 0 if a quorum is up, 3 if not. A node is asked with its own certificate, so
+    only a node whose directory is here can be asked.
     """
     state = StateDirectory(state_dir)
     try:
@@ -43,7 +43,7 @@ def status(output_format: str, state_dir: Path) -> None:
 
 
 async def ask_all(state: StateDirectory, nodes: tuple[NodeId, ...]) -> dict[NodeId, Said]:
-    """What each node says of itself, or why nothing is heard from it, within `ANSWER_S`."""
+    """The status that each node reports within `ANSWER_S`, or why it reports none."""
     said = await asyncio.gather(*(_ask(state, node) for node in nodes))
     return dict(zip(nodes, said, strict=True))
 

@@ -1,8 +1,9 @@
-"""`benmo verify`: check the files of all nodes, and that they hold one chain; write nothing.
+"""`benmo verify`: checks the files of all nodes, and that they hold one chain; writes nothing.
 
 The nodes' chains are read side by side, a slot at a time. Lines that are the same byte by byte are
-decoded once, and one ledger serves all: up to the slot before, the nodes agree, for whoever doesn't
-is left out from there on. Memory doesn't grow with the chain.
+decoded once. One ledger serves all nodes: a node that is damaged, or has another block than most,
+is left out from that slot on, so the others agree on every slot so far. Memory doesn't grow with
+the chain.
 
 A node that runs is checked as of the moment when its checkpoint and journal were read.
 """
@@ -39,9 +40,9 @@ _MORE = "docs/state.md says what can be done about damage"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A block of a node's chain, and where it stands.
+    """A block of a node's chain, and the file and the line's number where the block stands.
 
-    `line` is that of the chain file; None for what the journal decided.
+    `line` is the block's line in the chain file; None for a block that the journal decided.
     """
 
     path: Path
@@ -55,7 +56,7 @@ class Entry:
 
 @dataclass(slots=True)
 class NodeCheck:
-    """How far a node's chain was found sound, and its first damage, if there is any."""
+    """The check of one node: how far its chain is sound, and its first damage, if there is any."""
 
     node: NodeId
     files: NodeFiles | None = None
@@ -78,8 +79,8 @@ class NodeCheck:
             return "not here"
         return "sound, running" if self.is_running else "sound"
 
-    def sound(self, applied: AppliedBlock) -> None:
-        """The next block is as it should be. Raises `Damage` if the index of keys isn't."""
+    def add_sound(self, applied: AppliedBlock) -> None:
+        """Count the next block as sound. Raises `Damage` if the index of keys contradicts it."""
         if self.keys is not None:
             try:
                 self.keys.follow(applied)
@@ -90,7 +91,7 @@ class NodeCheck:
         self.transfers += len(applied.block)
 
     def value(self) -> dict[str, object]:
-        """Its JSON form."""
+        """The JSON form of what was found."""
         found = self.damage
         return {
             "node": self.node,
@@ -106,7 +107,7 @@ class NodeCheck:
 class Verification:
     """Checks the nodes of a state directory, each by itself and against the others.
 
-    Raises `StateError` where there is no cluster.
+    Raises `StateError` where there is no cluster, or none of its nodes' files.
     """
 
     def __init__(self, state: StateDirectory) -> None:
@@ -126,12 +127,12 @@ class Verification:
 
     @property
     def chain_bytes(self) -> int:
-        """The length of all chain files."""
+        """The length of all chain files, up to their checkpoints."""
         files = [check.files for check in self.checks if check.files is not None]
         return sum(each.checkpoint.chain_bytes for each in files)
 
     def run(self, advance: Callable[[int], None]) -> None:
-        """Read all chains to their ends; `advance` is told of the bytes that are done."""
+        """Read all chains to their ends; `advance` is called with how many more bytes are done."""
         with ExitStack() as held:
             for check, _ in self._following.values():
                 keys = held.enter_context(KeyCheck(self._state.keys(check.node), check.node))
@@ -152,7 +153,7 @@ class Verification:
             self._lines.clear()
 
     def _next(self, check: NodeCheck, entries: Iterator[Entry]) -> Entry | None:
-        """A node's next block; None if it has none, or none that is sound."""
+        """A node's next block; None if its chain ends, or the next block isn't sound."""
         try:
             entry = next(entries, None)
         except Damage as damage:
@@ -167,7 +168,7 @@ class Verification:
         del self._following[check.node]
 
     def _entries(self, check: NodeCheck, files: NodeFiles) -> Iterator[Entry]:
-        """A node's chain. When more is asked for, the ledger is at the height of what was taken."""
+        """A node's chain. The ledger must apply a line's block before the next one is asked for."""
         for slot, line in enumerate(files.chain_lines(), 1):
             yield Entry(files.chain_path, slot, self._read(files.chain_path, slot, line), line)
         files.require_checkpoint(self._ledger)
@@ -185,7 +186,7 @@ class Verification:
         return self._lines[line]
 
     def _agree(self, found: dict[str, list[tuple[NodeCheck, Entry]]]) -> None:
-        """Take one block for this slot: that which most nodes have."""
+        """Take the block that most nodes have in this slot; drop the nodes that have another."""
         taken = max(found.values(), key=len)
         others = [each for group in found.values() if group is not taken for each in group]
         for check, entry in others:
@@ -197,7 +198,7 @@ class Verification:
             try:
                 if entry.line is not None:
                     require_outcomes(entry.written, applied)
-                check.sound(entry.written)
+                check.add_sound(entry.written)
             except DamagedLine as error:
                 self._drop(check, entry.damage(str(error)))
             except Damage as damage:
@@ -214,7 +215,7 @@ def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
 
 
 def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:
-    """What has the name of a node's directory, but of no node that the cluster has."""
+    """A failed check for each directory that is named like a node's, but is of no node here."""
     what = f"the cluster has no such node: nodes are {min(cluster.ids)} to {max(cluster.ids)}"
     own = {state.node(node) for node in cluster.ids}
     named = [
@@ -237,7 +238,7 @@ def _fork(entry: Entry, other: NodeCheck, others: Entry) -> str:
 
 
 def _notes(files: NodeFiles, tail: ReplayedJournal) -> Iterator[str]:
-    """What a crash left, which the next start mends."""
+    """A note on each thing that a crash left, and that the node's next start mends."""
     if tail.is_torn:
         yield f"{files.journal_path}: its last line is torn off, and was never acknowledged"
     if tail.is_stale:
@@ -250,7 +251,7 @@ def _notes(files: NodeFiles, tail: ReplayedJournal) -> Iterator[str]:
 
 
 def verified(state: StateDirectory) -> Answer:
-    """Verify a state directory; `REFUSED` if anything in it is damaged."""
+    """Verify a state directory; `REFUSED` if any file there is damaged. Raises `StateError`."""
     verification = Verification(state)
     with Progress("verifying", verification.chain_bytes) as progress:
         verification.run(progress.advance)
@@ -273,13 +274,13 @@ def verified(state: StateDirectory) -> Answer:
 )
 @format_option
 def verify(directory: Path, output_format: str) -> None:
-    """Check the files of all nodes in DIRECTORY (state, if not said); nothing is written.
+    """Check the files of all nodes in DIRECTORY (by default, state); nothing is written.
 
-    Checksums of all lines, the chain of hashes, balances and outcomes as the chain leads to them,
-    and that of any two nodes' chains one is the beginning of the other; of nodes that don't run,
-    also that the index of keys says what the chain says. A node that runs is checked as it stands
-    at this moment. Exit status 1 at damage, with the file and line of each node's
-    first.
+    What is checked: the checksums of all lines; the chain of hashes; that balances and outcomes are
+    those to which the chain leads; and that of any two nodes' chains, one is the beginning of the
+    other. For a node that doesn't run, also that its index of keys agrees with its chain. A node
+    that runs is checked as it stands at this moment. If a file is damaged, the exit status is 1,
+    and the file and line of each node's first damage are shown.
     """
     try:
         answer = verified(StateDirectory(directory))

@@ -7,9 +7,15 @@
         print(receipt.id, "is decided in slot", receipt.slot)
         print(client.balances(confirmed=True).by_node)
 
-What they say is true at any time: a payment is `decided`, or one of three errors says what is
-known of it. `Refused`: it never applies. `OutcomeUnknown`: it may; ask again with the same key.
-`NotConnected`: nothing was sent.
+What a client says is true at any time: a payment is `decided`, or one of three errors says what is
+known of the payment. `Refused`: the payment never applies. `OutcomeUnknown`: the payment may apply;
+ask again with the same key. `NotConnected`: nothing was sent.
+
+All public names are here. May import `benmo.control` and what that may import.
+
+Begin with `asynchronous.py`, which does the work and documents each method; `blocking.py` does the
+same for programs that wait. `values.py`, `receipts.py` and `errors.py` are what programs get;
+`connector.py` keeps the connection; `convert.py` turns values into messages and back.
 """
 
 from benmo.client.asynchronous import AsyncClient

@@ -1,4 +1,4 @@
-"""The client, for programs that use asyncio."""
+"""`AsyncClient`: the client for programs that use asyncio."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from benmo.ledger.transfers import Payments
 T = TypeVar("T")
 
 _GRACE_S = 2.0
-"""How much longer than it was told to wait a node may take before it counts as silent."""
+"""How much longer than it was asked to wait a node may take before it counts as silent."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""Long enough for a node that is restarted, short enough to be told of one that is down."""
+"""Long enough for a node that is restarted, short enough to learn soon that a node is down."""
 
 _POLL_S = 10.0
 _SLOT_MAX = 2**53
@@ -54,12 +54,15 @@ class AsyncClient:
     """A client of one node, with whose money it pays. Use it as a context manager, in one loop.
 
     node               the node's id
-    state_dir          holds `cluster.json` and the node's certificate, `node-N/tls`
-    connect_timeout_s  how long a call waits, within its own `timeout_s`, for a node that isn't
-                       there to come (again); seconds
+    state_dir          the directory with `cluster.json` and the node's certificate, `node-N/tls`
+    connect_timeout_s  how many seconds a call waits for a node that isn't there, at most the
+                       call's `timeout_s`
 
-    It connects when it is first asked for something, and again when the connection was lost.
-    What it shows never goes back: a later answer is of the same height or a greater one.
+    The client connects at the first call, and again when the connection was lost. What it returns
+    never goes back: a later answer is of the same height of the chain or a greater one.
+
+    The `timeout_s` of a method is how many seconds the node may take for each request of the call;
+    a node that hasn't answered 2 s later counts as silent. A time below 0 raises `ValueError`.
     """
 
     def __init__(
@@ -83,7 +86,11 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End the connection. What is under way ends with `OutcomeUnknown` or `Unavailable`."""
+        """End the connection for good.
+
+        Of the calls under way, a payment that was sent raises `OutcomeUnknown`, and any other call
+        `Unavailable` or `NotConnected`. A later call raises `NotConnected`.
+        """
         await self._connector.close()
 
     # Paying.
@@ -98,11 +105,16 @@ class AsyncClient:
         wait: Wait = "decided",
         timeout_s: float = 30.0,
     ) -> Receipt:
-        """Pay, and wait until that is decided, or only queued (which is not success).
+        """Pay `amount` to node `to`, and wait until the transfer is decided, or only queued.
 
-        With a key, the node pays once, however often it is asked, across any crash: the answer to
-        a repeated request is what became of the first. Raises `Refused`, `OutcomeUnknown` or
-        `NotConnected`.
+        Queued means that the node has the transfer on disk, which is not success. With a key, the
+        node pays once, however often it is asked, across any crash: a repeated request is answered
+        with what became of the first.
+
+        Raises `Refused` if the payment never applies, and of that `QueueFull` if there is no room
+        now; `OutcomeUnknown` if the payment was sent and may apply, as when the time is up before
+        the decision; `NotConnected` if nothing was sent; `TypeError` or `ValueError` for an
+        argument of another type or value.
         """
         payment = Payment(amount, to, key, memo)
         (receipt,) = await self._pay(convert.payment_of(payment), wait, timeout_s)
@@ -117,11 +129,12 @@ class AsyncClient:
         wait: Wait = "decided",
         timeout_s: float = 30.0,
     ) -> list[Receipt]:
-        """Queue all payments or none, and wait as `transfer` does; the receipts in their order.
+        """Queue all payments or none, and wait as `transfer` does. Returns a receipt for each.
 
-        A receipt may say "refused", if the node could no longer pay when it was decided. At most
-        100,000 at a time, and no more than the cluster's log limit. Raises as `transfer`; what is
-        `Refused` then is what is new: a payment that was made before, under its key, stays made.
+        At most 100,000 payments at a time, and no more than the cluster's `log_limit`. The outcome
+        of a receipt may be "refused", if the node could no longer pay when the transfer was
+        decided. Raises as `transfer`; `Refused` then concerns all payments that are new, while a
+        payment that was made before, under its key, stays made.
         """
         columns = convert.payments_of(list(payments))
         return list(await self._pay(columns, wait, timeout_s))
@@ -136,10 +149,11 @@ class AsyncClient:
         wait: Wait = "decided",
         timeout_s: float = 30.0,
     ) -> Receipts:
-        """As `transfer_many`, several times faster: what is paid, and what comes back, as columns.
+        """As `transfer_many`, several times faster, since payments and receipts are columns.
 
-        `to` and `amounts` are as long as each other; `keys` and `memos` too, with "" where a
-        payment has none, or empty. Raises `ValueError` if they aren't.
+        `to` and `amounts` have one item per payment. So have `keys` and `memos`, with "" for a
+        payment without one, or they are empty. Raises as `transfer_many`, and `ValueError` if the
+        columns' lengths differ.
         """
         columns = convert.columns_of(to, amounts, keys, memos)
         return await self._pay(columns, wait, timeout_s)
@@ -172,10 +186,11 @@ class AsyncClient:
         return receipts
 
     async def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
-        """What became of the payment under this key; None if the node has queued none until now.
+        """The receipt of the payment under this key; None if the node has queued none until now.
 
-        A request that was sent may still be on its way then. To be sure, pay with the same key: it
-        pays once. Raises `Unavailable`, `NotConnected`, or `ValueError` for what can't be a key.
+        After None, a request that was sent before may still arrive. To be sure, pay again with the
+        same key, which pays once. Raises `Unavailable`, `NotConnected`, `Inconsistent`, or
+        `ValueError` for a text that can't be a key.
         """
         convert.require_key(key)
         connection = await self._connected(timeout_s)
@@ -188,13 +203,13 @@ class AsyncClient:
     # Reading.
 
     async def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
-        """Everyone's balance, at a height.
+        """The balances of all nodes, at a height of the chain.
 
-        By default they are what this node knows, which may be old. Confirmed ones are
-        linearizable: a quorum confirms that nothing is missing that was decided, to anybody's
-        knowledge, before this call. That may take until a block is settled that a leader left
-        half-way when it went, so as long as an election delay. Raises `Unavailable` or
-        `NotConnected`.
+        By default, the balances are those that this node knows, which may be old. Confirmed
+        balances are linearizable: a quorum confirms that they include each decision that any
+        program or user can have learned of before this call. That may take as long as an election
+        delay, if a leader went and left a block undecided that must be settled first. Raises
+        `Unavailable`, `NotConnected` or `Inconsistent`.
         """
         connection = await self._connected(timeout_s)
         request = ReadBalances(connection.next_number(), confirmed, self._height, timeout_s)
@@ -207,8 +222,9 @@ class AsyncClient:
     ) -> AsyncIterator[Block]:
         """The decided blocks in slots `first` to `last`, or to the last that is decided now.
 
-        Each one's hash is computed, and that it continues the one before is checked. Raises
-        `Unavailable`, `NotConnected`, or `Inconsistent` if they contradict one another.
+        The hash of each block is computed here, and each block is checked to continue the one
+        before. `timeout_s` is for each of several requests. Raises `Unavailable`, `NotConnected`,
+        `Inconsistent` if blocks contradict one another, or `ValueError` if `first` is no slot.
         """
         _require_slot(first)
         slot, previous = first, None
@@ -216,7 +232,7 @@ class AsyncClient:
         while slot <= end:
             answer = await self._blocks(slot, end, 0.0, timeout_s)
             if answer.height < self._height:
-                await self.balances(timeout_s=timeout_s)  # which waits for that height
+                await self.balances(timeout_s=timeout_s)  # waits until the node is as high
                 answer = await self._blocks(slot, end, 0.0, timeout_s)
             self._see(answer.height)
             if last is None:
@@ -234,7 +250,8 @@ class AsyncClient:
         """Blocks as they are decided, from slot `first` on, or from the next one; without end.
 
         To resume after a break, begin with the slot after the last one seen. A lost connection is
-        made again; `NotConnected` is raised when that takes longer than `reconnect_s`.
+        made again. Raises `NotConnected` when that takes longer than `reconnect_s` seconds,
+        `Inconsistent` if blocks contradict one another, or `ValueError` if `first` is no slot.
         """
         if first is not None:
             _require_slot(first)
@@ -257,11 +274,11 @@ class AsyncClient:
     async def status(self, *, timeout_s: float = 30.0) -> Status:
         """The node's role, ballots, height, queue and links.
 
-        Raises `Unavailable` or `NotConnected`.
+        Raises `Unavailable`, `NotConnected` or `Inconsistent`.
         """
         status = await self._status(timeout_s)
         if status.height < self._height:
-            await self.balances(timeout_s=timeout_s)  # which waits for that height
+            await self.balances(timeout_s=timeout_s)  # waits until the node is as high
             status = await self._status(timeout_s)
         self._see(status.height)
         return status
@@ -272,7 +289,7 @@ class AsyncClient:
         return convert.status_of(_expect(await self._read(connection, request, timeout_s), Ran))
 
     def _see(self, height: int) -> None:
-        """The node is at this height. Raises `Inconsistent` if it was above it before."""
+        """Note the node's height. Raises `Inconsistent` if the node was higher before."""
         if height < self._height:
             raise Inconsistent(f"height {height} after height {self._height}")
         self._height = height
@@ -305,7 +322,10 @@ class AsyncClient:
         request: AnsweredRequest,
         timeout_s: float,
     ) -> ControlAnswer:
-        """Raises `NotConnected`, `Refused` if it is too long, `NodeGone` or `TimeoutError`."""
+        """Send a request and return its answer.
+
+        Raises `NotConnected`, `Refused` if the request is too long, `NodeGone` or `TimeoutError`.
+        """
         try:
             return await connection.ask(request, timeout_s)
         except NotReached as error:
@@ -314,7 +334,7 @@ class AsyncClient:
             raise Refused(str(error)) from error
 
     async def _connected(self, timeout_s: float) -> NodeConnection:
-        """Raises `NotConnected`."""
+        """The open connection. Raises `NotConnected`."""
         return await self._connector.connection(min(timeout_s, self._connect_timeout_s))
 
 

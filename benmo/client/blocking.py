@@ -1,4 +1,4 @@
-"""The client, for programs that wait."""
+"""`Client`: the client for programs that wait for each answer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _END_S = 2.0
 class Client:
     """A client of one node, with whose money it pays. Use it as a context manager.
 
-    For `node`, `state_dir` and `connect_timeout_s` see `AsyncClient`. Its methods may be called
-    from any thread; they promise and raise what those of `AsyncClient` do, which does the work in
-    a thread of its own.
+    `node`, `state_dir` and `connect_timeout_s` are those of `AsyncClient`, which does the work in a
+    thread of its own. Each method may be called from any thread, and promises and raises what the
+    method of that name of `AsyncClient` does; once the client is closed, it raises `ValueError`.
     """
 
     def __init__(
@@ -58,8 +58,11 @@ class Client:
         return self._client.node
 
     def close(self) -> None:
-        """End the connection and the thread. What is under way ends with a `ClientError`."""
-        with suppress(RuntimeError):  # somebody else has closed it
+        """End the connection and the thread.
+
+        A call under way raises a `ClientError`, or `ValueError` if it was just beginning.
+        """
+        with suppress(RuntimeError):  # another thread has closed it
             self._loop.call_soon_threadsafe(self._stop)
         self._thread.join()
 
@@ -101,11 +104,11 @@ class Client:
         return self._wait(paying)
 
     def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
-        """What became of the payment under this key: see `AsyncClient.find`."""
+        """The receipt of the payment under this key: see `AsyncClient.find`."""
         return self._wait(self._client.find(key, timeout_s=timeout_s))
 
     def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
-        """Everyone's balance: see `AsyncClient.balances`."""
+        """The balances of all nodes: see `AsyncClient.balances`."""
         return self._wait(self._client.balances(confirmed=confirmed, timeout_s=timeout_s))
 
     def chain(
@@ -146,7 +149,7 @@ class Client:
     def _each(self, blocks: AsyncIterator[Block]) -> Iterator[Block]:
         async def following() -> Block | None:
             try:
-                return await anext(blocks)  # with a default, it crashes CPython 3.11
+                return await anext(blocks)  # with a default, `anext` crashes CPython 3.11
             except StopAsyncIteration:
                 return None
 
@@ -157,7 +160,7 @@ class Client:
 
     def _run(self) -> None:
         self._loop.run_forever()
-        while asyncio.all_tasks(self._loop):  # whoever comes last hears that it is closed
+        while asyncio.all_tasks(self._loop):  # a call that comes last finds the client closed
             self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
@@ -172,7 +175,11 @@ class Client:
             self._stopping = self._loop.create_task(self._end())
 
     async def _end(self) -> None:
-        """Whoever waits for the node hears that it is gone; nothing else is cut short by that."""
+        """End the connection and stop the loop.
+
+        Calls that wait for the node end by themselves, with an error; those that are left after
+        `_END_S` are cancelled.
+        """
         await self._client.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:

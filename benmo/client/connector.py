@@ -1,4 +1,4 @@
-"""A client's connection to its node: made when it is needed, and again when it was lost."""
+"""A client's connection to its node: made when a call needs it, and again after it was lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _AGAIN_S = (0.05, 1.0)
 
 
 class Connector:
-    """Gives an open connection to whoever asks, in one loop; attempts are shared."""
+    """Gives each call of a client an open connection, in one loop; calls share an attempt."""
 
     def __init__(self, state: StateDirectory, node: int) -> None:
         self._state = state
@@ -24,7 +24,10 @@ class Connector:
         self._is_closed = False
 
     async def connection(self, timeout_s: float) -> NodeConnection:
-        """The connection, made if need be, and tried again for so long. Raises `NotConnected`."""
+        """The open connection; if there is none, tries to make one for `timeout_s` seconds.
+
+        Raises `NotConnected`, or `ValueError` for a time below 0.
+        """
         if not timeout_s >= 0:
             raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
         loop = asyncio.get_running_loop()
@@ -48,17 +51,17 @@ class Connector:
         return self._connection
 
     async def close(self) -> None:
-        """End the connection, and make no other."""
+        """End the connection, and make no other one."""
         self._is_closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         if self._connection is not None:
             self._connection.abort()
-        for _ in range(3):  # what was aborted takes a few passes of the loop to be closed
+        for _ in range(3):  # an aborted connection is closed after a few passes
             await asyncio.sleep(0)
 
     async def _connect(self) -> None:
-        """One attempt, shared by whoever needs it meanwhile."""
+        """Make one attempt, or wait for the one under way, which all calls share."""
         if self._is_closed:
             raise NotConnected("this client is closed")
         if self._connecting is None or self._connecting.done():
@@ -71,7 +74,7 @@ class Connector:
         connecting.result()
 
     async def _attempt(self) -> None:
-        """Goes on when nobody waits for it any more: the next request finds what it made."""
+        """Connect. Goes on when no call waits any more: the next call finds the connection."""
         connection = await connect(self._state, self._node)
         if self._cluster not in ("", connection.cluster):
             connection.abort()

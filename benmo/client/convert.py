@@ -1,4 +1,4 @@
-"""Between what programs see and what goes over the connection."""
+"""Converts between the values that programs see and the messages that a node sends and gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ _OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
 
 
 def payments_of(payments: Sequence[Payment]) -> Payments:
-    """As columns. Raises `TypeError` for what isn't a payment, `Refused` for an absurd number."""
+    """Payments as columns.
+
+    Raises `TypeError` for a value of another type, and `Refused` for a number or text that no node
+    would take, or for more than `TRANSFERS_MAX` payments.
+    """
     for payment in payments:
         if not isinstance(payment, Payment):
             raise TypeError(f"a payment is a benmo.client.Payment, not {payment!r}")
@@ -46,7 +50,7 @@ def payments_of(payments: Sequence[Payment]) -> Payments:
 
 
 def payment_of(payment: Payment) -> Payments:
-    """As columns of one, in less time than `payments_of` takes."""
+    """One payment as columns, in less time than `payments_of` takes. Raises as `payments_of`."""
     if payment.key == "":
         raise Refused("a key has at least one character")
     _require_number(payment.amount, "amount")
@@ -61,7 +65,7 @@ def payment_of(payment: Payment) -> Payments:
 def columns_of(
     to: Sequence[int], amounts: Sequence[int], keys: Sequence[str], memos: Sequence[str]
 ) -> Payments:
-    """Columns, checked as a whole. Raises as `payments_of`, and `ValueError` for other lengths."""
+    """Check columns. Raises as `payments_of`, and `ValueError` if their lengths differ."""
     count = len(amounts)
     if any(len(column) != count for column in (to, keys or amounts, memos or amounts)):
         raise ValueError("the columns are not of one length")
@@ -80,7 +84,7 @@ def columns_of(
 
 
 def _require_numbers(column: Sequence[int], what: str) -> None:
-    are_whole = set(map(type, column)) <= {int}  # a bool is no amount
+    are_whole = set(map(type, column)) <= {int}  # a bool is no number
     if are_whole and (not column or -_INTEGER_MAX <= min(column) <= max(column) < _INTEGER_MAX):
         return
     for number in column:
@@ -104,14 +108,14 @@ def _require_texts(column: Sequence[str], what: str, characters_max: int) -> Non
 
 
 def require_key(key: str) -> None:
-    """Raises `ValueError` for what can't be a key."""
+    """Raises `ValueError` for a text that can't be a key."""
     reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
     if reason is not None or not key:
         raise ValueError(reason or "a key has at least one character")
 
 
 def found_receipt(node: NodeId, key: str, answer: Found) -> Receipt | None:
-    """What became of the payment under a key."""
+    """The receipt of the payment that was found under a key; None if none was found."""
     found = answer.found
     if found is None:
         return None
@@ -123,9 +127,10 @@ def found_receipt(node: NodeId, key: str, answer: Found) -> Receipt | None:
 
 
 def block_of(read: BlockRead, slot: int, previous: str | None) -> Block:
-    """A block, if it is the one of this slot and continues the previous one.
+    """Decode the block that a node sent for a slot; `previous` is the hash before it, if known.
 
-    Raises `Inconsistent` if not.
+    Raises `Inconsistent` if the block is malformed, of another slot, or doesn't continue
+    `previous`.
     """
     try:
         block = decode_block(read.data)
@@ -154,7 +159,7 @@ def _transfer_of(transfer: LedgerTransfer, outcome: LedgerOutcome) -> Transfer:
 
 
 def status_of(answer: Ran) -> Status:
-    """What `printStatus` answered, in JSON."""
+    """Decode the answer to `printStatus`. Raises `Unavailable` or `Inconsistent`."""
     if answer.status != ExitStatus.DONE:
         raise Unavailable(answer.output)
     try:
@@ -164,5 +169,5 @@ def status_of(answer: Ran) -> Status:
 
 
 def refusal_of(answer: NotDone) -> Refused:
-    """The error for a payment that was refused."""
+    """The error for a payment that was refused: `QueueFull` if it may be asked for later."""
     return Refused(answer.reason) if answer.is_final else QueueFull(answer.reason)

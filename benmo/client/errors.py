@@ -1,27 +1,32 @@
-"""What can go wrong with a request: of a payment, exactly one of three."""
+"""The errors that a client raises.
+
+A payment raises one of three: `Refused`, `OutcomeUnknown` or `NotConnected`. A read raises
+`NotConnected`, `Unavailable` or `Inconsistent`.
+"""
 
 from __future__ import annotations
 
 
 class ClientError(Exception):
-    """Any of the errors below."""
+    """The base class of the errors below."""
 
 
 class Refused(ClientError):
-    """The node refused: what was asked for never applies. The text says why."""
+    """A payment is refused, and never applies. The text says why."""
 
 
 class QueueFull(Refused):
-    """Nothing was queued, as there is no room in the node's queue: ask again later."""
+    """Nothing was queued, since there is no room in the node's queue now: ask again later."""
 
 
 class OutcomeUnknown(ClientError):
     """The payment was sent, and what became of it isn't known: it may apply, now or later.
 
-    Ask again with the same key, which pays once at most. Without a key, look for it in the chain.
+    Pay again with the same key, which pays once at most. Without a key, look for the payment in the
+    chain.
 
-    keys  the keys of the payments that this is about, as far as they have any
-    ids   the ids that they are queued under, if that is known
+    keys  the keys of the payments of the request; a payment without a key has none here
+    ids   the ids of the transfers, if the payments are known to be queued; else empty
     """
 
     def __init__(self, reason: str, keys: tuple[str, ...] = (), ids: tuple[str, ...] = ()) -> None:
@@ -31,12 +36,12 @@ class OutcomeUnknown(ClientError):
 
 
 class NotConnected(ClientError):
-    """The node can't be reached. Nothing was sent, so nothing will come of it."""
+    """The node can't be reached. Nothing was sent, so the request will have no effect."""
 
 
 class Unavailable(ClientError):
-    """What was to be read could not be had in time, or the node went. Nothing is changed by it."""
+    """A read failed: the node did not answer in time, could not, or went. Nothing was changed."""
 
 
 class Inconsistent(ClientError):
-    """What the node sent contradicts itself, or what it sent before: don't trust it."""
+    """What the node sent contradicts itself, or what the node sent before: don't trust either."""

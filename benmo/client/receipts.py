@@ -1,4 +1,4 @@
-"""What became of many payments, kept as columns: a receipt is made when it is asked for."""
+"""The receipts of many payments, kept as columns: a `Receipt` is made only when asked for."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from benmo.paxos.types import NodeId
 
 
 class Receipts(Sequence[Receipt]):
-    """The receipts of one request, in the order of its payments.
+    """A sequence of the receipts of one request, in the order of its payments.
 
-    is_decided  whether what became of each is known: "decided" or "refused", none "queued"
-    refused     how many are
-    slots       those of the blocks that they are decided in, in order
+    is_decided  whether the outcome of every receipt is "decided" or "refused", and none "queued"
+    refused     how many payments are refused
+    slots       the slots of the blocks in which payments are decided, in order, each once
     """
 
     def __init__(self, node: NodeId, payments: Payments, paid: Paid) -> None:
-        """Raises `Inconsistent` if that is no answer to these payments."""
+        """Raises `Inconsistent` if `paid` is no answer to `payments`."""
         self._node = node
         self._payments = payments
         self._ranges = paid.transfers
@@ -74,11 +74,11 @@ class Receipts(Sequence[Receipt]):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Those of the transfers."""
+        """The ids of the transfers, in the order of the payments."""
         return tuple(receipt.id for receipt in self)
 
     def queued(self) -> list[Receipt]:
-        """Those of the payments of which nothing is known to be decided."""
+        """The receipts of the payments that are queued, and not known to be decided."""
         return [] if self.is_decided else [each for each in self if each.outcome == "queued"]
 
     def _receipt(self, place: int, number: int) -> Receipt:
@@ -99,24 +99,24 @@ class Receipts(Sequence[Receipt]):
         return self._decided[index][2]
 
     def _is_range_decided(self, first: int, end: int) -> bool:
-        """Whether decided ones, which are in order, cover these numbers without a gap."""
+        """Whether the decided ranges cover the numbers `first` to `end` - 1 without a gap."""
         for start, stop, _ in self._decided:
             if start <= first < stop:
                 first = stop
         return first >= end
 
     def _numbers(self, among: set[int]) -> list[int]:
-        """Of these numbers, the ones that are this request's."""
+        """Those of the numbers `among` that transfers of this request have."""
         return [each for each in among if any(first <= each < end for first, end in self._ranges)]
 
 
 def _is_possible(decided: DecidedRange) -> bool:
-    """Whether a block can have decided that."""
+    """Whether one block can have decided a range like this."""
     first, end, refused = decided.first, decided.end, decided.refused
     is_within = not refused or first <= min(refused) <= max(refused) < end
     return first < end and decided.slot >= 1 and is_within
 
 
 def _overlap(ranges: Sequence[tuple[int, int]]) -> bool:
-    """Whether a number is in two of these, which are in order."""
+    """Whether any number is in two of these ranges, which are in order."""
     return len(ranges) > 1 and any(end > first for (_, end), (first, _) in pairwise(ranges))

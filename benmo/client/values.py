@@ -1,4 +1,4 @@
-"""What a client gives and gets."""
+"""The values that a client takes and returns."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Literal
 from benmo.commands.node_status import NodeStatus
 
 Wait = Literal["decided", "queued"]
+"""The outcome that a call which pays waits for."""
 
 Outcome = Literal["decided", "queued", "refused"]
+"""The outcome of a payment: see `Receipt`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """So much money to that node.
+    """A payment of `amount` to node `to`, which is another than the payer's.
 
-    amount  whole, 1 or more
-    key     the payer's own name for this payment, at most 64 characters: under it, the node pays
-            once, however often it is asked
-    memo    for people, at most 140 characters, none of them invisible
+    amount  a whole number, 1 or more
+    key     the payer's own name for this payment, 1 to 64 characters, none of them invisible: for
+            one key, the node pays once, however often it is asked
+    memo    a text for people, at most 140 characters, none of them invisible
     """
 
     amount: int
@@ -31,12 +33,13 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a payment.
+    """The outcome of a payment, and the transfer that pays it.
 
-    id       the transfer's: node 3's 17th is "3-17"
-    outcome  "decided": a quorum has it on disk, it is applied for ever; "queued": the node has it
-             on disk, and nothing is decided; "refused": it never applies
-    slot     that of its block, from 1; None while it is queued
+    id       the id of its transfer: node 3's 17th is "3-17"
+    outcome  "decided": a quorum has the transfer on disk, and it is applied for ever; "queued": the
+             node has the transfer on disk, and it isn't known to be decided; "refused": the
+             transfer never applies
+    slot     the slot of the block that has the transfer, from 1; None while that is queued
     """
 
     id: str
@@ -47,9 +50,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """Everyone's balance at a height of the chain.
+    """The balances of all nodes at a height of the chain; `balances[2]` is node 2's.
 
-    is_confirmed  whether a quorum confirmed that nothing decided before is missing
+    by_node       each node's balance, by the node's id
+    height        how many blocks the balances include
+    is_confirmed  whether a quorum confirmed that no block is missing that was decided before
     """
 
     by_node: Mapping[int, int]
@@ -62,7 +67,13 @@ class Balances:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A transfer in a decided block; `outcome` is "applied", "refused" or "skipped" (a double)."""
+    """A transfer in a decided block.
+
+    id         as in `Receipt`
+    outcome    "applied": it has moved money; "refused": it never does; "skipped": it is a
+               duplicate, or out of order, and moves no money here
+    key, memo  None where there is none
+    """
 
     id: str
     amount: int
@@ -75,12 +86,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A decided block. Its hash was computed here, from the bytes that the node sent.
+    """A decided block.
 
-    slot      from 1
-    ballot    round and node
-    previous  the hash of the block in slot - 1, in 64 hexadecimal digits
-    time      the proposer's, in seconds since 1970
+    slot       the block's place in the chain, from 1
+    ballot     the ballot in which the block was first proposed: round and node
+    previous   the hash of the block in the slot before, in 64 hexadecimal digits
+    hash       the SHA-256 of this block, computed here from the bytes that the node sent
+    time       when it was proposed, by its proposer's clock, in seconds since 1970
+    transfers  in the order in which they were applied
     """
 
     slot: int
@@ -92,4 +105,4 @@ class Block:
 
 
 Status = NodeStatus
-"""A node's state: see `printStatus`."""
+"""A node's state, as `printStatus` shows it: see `benmo.commands.node_status.NodeStatus`."""

@@ -1,13 +1,12 @@
 """Five nodes as processes, and one prompt that commands them all: `benmo demo`.
 
-May import everything that lies below `benmo.node`, `benmo.admin` among it; it talks to its nodes
-through `benmo.control`, as anybody else does.
+May import `benmo.admin`, `benmo.repl` and what these may import, and `benmo.child_node`; not
+`benmo.node`: the demo commands its nodes through `benmo.control`, as any other program does.
 
-A line comes from `prompt.py` (or a pipe). `addresses.py` says for whom it is, and `execute.py` has
-it carried out: by a node, or by the demo itself (`table.py` names the demo's own commands,
-`handlers.py` carries them out). `fleet.py` holds the processes and a connection to each;
-`links.py`, what is cut and slowed. What the nodes report goes through `notice_order.py` (causes
-before effects) to `board.py`, which shows it no faster than people can read.
-
-Begin with `session.py`. The guided walk is in `tour`.
+Begin with `session.py`. `prompt.py` (or a pipe) gives a line, `addresses.py` says which node the
+line is for, and `execute.py` has a node or the demo itself carry it out: `table.py` names the
+demo's own commands, `handlers.py` carries them out. `fleet.py` holds the nodes' processes and a
+connection to each; `links.py` knows which links are cut or slowed. The nodes' notices go through
+`notice_order.py`, which puts causes before effects, to `board.py`, which shows notices no faster
+than people can read. The guided walk is in `tour`.
 """

@@ -1,4 +1,4 @@
-"""Whom a line is for: `2> printQueue` is for node 2, `all printQueue` for every node."""
+"""The address of a line: `2> printQueue` is for node 2, `all> printQueue` for every node."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ EVERYONE = "all"
 
 @dataclass(frozen=True, slots=True)
 class AddressedLine:
-    """A line taken apart: `target` is a node's number, `EVERYONE`, or nothing."""
+    """A line split in two: `target` is a node's number in digits, `EVERYONE`, or empty."""
 
     target: str
     text: str
 
 
 def read_line(line: str) -> AddressedLine:
-    """Split the address off."""
+    """Split a line into its address, if it has one, and its command."""
     found = _ADDRESS.fullmatch(line.strip())
     if found is None:
         return AddressedLine("", line.strip())
@@ -30,13 +30,13 @@ def read_line(line: str) -> AddressedLine:
 
 
 def split_name(text: str) -> tuple[str, str]:
-    """A command's name as it was typed, and what comes after it."""
+    """Split a command into its name, as it was typed, and its arguments."""
     name, *rest = re.split(r"[,\s]+", text.strip(), maxsplit=1)
     return name, rest[0] if rest else ""
 
 
 def require_node_command(text: str, target: str) -> None:
-    """Raises `NotUnderstood` for a word of the demo's, which nodes don't know."""
+    """Raise `NotUnderstood` if a command for a node is one of the demo's own, except `help`."""
     name, _ = split_name(text)
     word = next((word for word in DEMO_COMMANDS if word.name.lower() == name.lower()), None)
     if word is None or word.name == "help":

@@ -1,4 +1,4 @@
-"""The nodes' notices: in the order in which they happened, no faster than people can read."""
+"""The board: shows notices in the order in which they happened, no faster than people read."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _GUIDE_COLUMNS_MIN, _GUIDE_COLUMNS_MAX = 30, 88
 
 
 class Pacer:
-    """What may be shown by when: a dozen lines at once, a steady stream of a few a second.
+    """Says when each entry may be shown: a dozen at once, then eight a second.
 
-    Whatever waits longer than about three seconds would is summed up, a line per node. Pure: the
-    time comes in, in seconds.
+    If more notices wait than can be shown in three seconds, the backlog is summed up, one line per
+    node. Guides and replies cost nothing. Pure: the time is an argument, in seconds.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Pacer:
             self._backlog = _summed_up(self._backlog)
 
     def due(self, now: float) -> list[BoardEntry]:
-        """What may be shown now, in order; it counts as shown."""
+        """Take out the entries that may be shown now, in order; they count as shown."""
         earned = (now - self._counted_at) * LINES_PER_S
         self._credit = min(float(BURST_LINES), self._credit + earned)
         self._counted_at = now
@@ -68,12 +68,15 @@ class Pacer:
         return shown
 
     def wait_s(self) -> float:
-        """How long until more may be shown, counted from the last `due`; infinite if none waits."""
+        """Seconds from the last `due` until the next entry may be shown; infinite if none waits."""
         return max(0.0, 1.0 - self._credit) / LINES_PER_S if self._backlog else inf
 
 
 def _summed_up(backlog: Iterable[BoardEntry]) -> deque[BoardEntry]:
-    """A line per node for what stands between what the demo says; what matters most stays."""
+    """Replace notices by one sum per node, anew after each guide or reply.
+
+    Guides and replies stay, and so do the first few notices of the kinds that matter most.
+    """
     entries: deque[BoardEntry] = deque()
     sums: dict[NodeId, NoticeSum] = {}
     always = 0
@@ -95,14 +98,14 @@ def _summed_up(backlog: Iterable[BoardEntry]) -> deque[BoardEntry]:
 
 
 class Style:
-    """How an entry looks: which node says it, in a colour of that node's own."""
+    """Turns entries into text: a notice begins with its node's number, in the node's colour."""
 
     def __init__(self, nodes: Sequence[NodeId], has_colour: bool) -> None:
         self._width = len(str(max(nodes))) + 1
         self._has_colour = has_colour
 
     def line(self, entry: BoardEntry) -> str:
-        """One line, or for what the demo says as many as there are."""
+        """An entry as text: one line for a notice or a sum, any number for a guide or a reply."""
         if isinstance(entry, Reply):
             return entry.text
         if isinstance(entry, Guide):
@@ -129,22 +132,23 @@ class Style:
 
 
 def _wrapped(paragraph: str, columns: int) -> list[str]:
-    """Lines of at most so many columns; a ballot stays in one."""
+    """Break a paragraph into lines of at most `columns`; a ballot is never broken in two."""
     whole = _BALLOT.sub("(\\1,\u00a0\\2)", paragraph)
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(whole, columns)]
 
 
 class Board:
-    """Shows entries through `show`, in a thread of its own; may be told things by any thread.
+    """Shows entries through `show`, in a thread of its own; any thread may add entries.
 
-    Until `open`, and after `close`, nothing is shown. `is_quiet` holds the nodes' notices back.
+    An entry that is added before `open` or after `close` is dropped. While `is_quiet`, the nodes'
+    notices are dropped, too.
     """
 
     def __init__(self, show: Callable[[str], None], style: Style) -> None:
         self.is_quiet = False
         self._show = show
         self._style = style
-        self._told: SimpleQueue[Heard | Guide | None] = SimpleQueue()
+        self._added: SimpleQueue[Heard | Guide | None] = SimpleQueue()
         self._is_open = False
 
     def open(self) -> None:
@@ -153,18 +157,19 @@ class Board:
 
     def close(self) -> None:
         self._is_open = False
-        self._told.put(None)
+        self._added.put(None)
 
     def tell(self, node: NodeId, notice: Notice, at: float) -> None:
+        """Add a node's notice; `at` is when it happened, in seconds since 1970."""
         if not self.is_quiet:
             self._add(HeardNotice(node, notice, at))
 
     def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None:
-        """Say this after what the nodes have said so far; `on_shown` is called once it is seen."""
+        """Add a guide after all notices so far; `on_shown` is called once the guide is shown."""
         self._add(Guide(tuple(paragraphs), on_shown))
 
     def reply(self, text: str) -> None:
-        """Show a command's answer at its place among the notices, and return once it is shown."""
+        """Show a command's answer at its place among the notices; return once it is shown."""
         is_shown = threading.Event()
         self._add(Reply(text, time.time(), is_shown.set))
         while self._is_open and not is_shown.wait(_LOOK_EVERY_S):
@@ -172,14 +177,14 @@ class Board:
 
     def _add(self, entry: Heard | Guide) -> None:
         if self._is_open:
-            self._told.put(entry)
+            self._added.put(entry)
 
     def _run(self) -> None:
         order, pacer = NoticeOrder(), Pacer()
         while self._is_open:
             wait_s = min(order.wait_s(time.monotonic()), pacer.wait_s())
-            for told in self._gather(None if wait_s == inf else wait_s):
-                order.add(told, time.monotonic())
+            for added in self._gather(None if wait_s == inf else wait_s):
+                order.add(added, time.monotonic())
             now = time.monotonic()
             for entry in order.due(now):
                 pacer.add(entry)
@@ -189,13 +194,13 @@ class Board:
                     shown.on_shown()
 
     def _gather(self, timeout_s: float | None) -> list[Heard | Guide]:
-        """Wait for something to be told; that, and what else there is already, up to a limit."""
+        """Wait for an entry; return that one and all others that have come, up to a limit."""
         gathered: list[Heard | Guide] = []
         with suppress(Empty):
-            told = self._told.get(timeout=timeout_s)
-            while told is not None:
-                gathered.append(told)
+            entry = self._added.get(timeout=timeout_s)
+            while entry is not None:
+                gathered.append(entry)
                 if len(gathered) == _GATHERED_MAX:
                     break
-                told = self._told.get_nowait()
+                entry = self._added.get_nowait()
         return gathered

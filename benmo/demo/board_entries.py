@@ -1,4 +1,4 @@
-"""What the board shows: what nodes said, one by one or summed up, and what the demo says itself."""
+"""The entries of the board: notices, one by one or summed up, guides, and replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUMMED = {
 
 @dataclass(frozen=True, slots=True)
 class HeardNotice:
-    """What a node said, and when it happened, in seconds since 1970."""
+    """A node's notice, and when it happened, in seconds since 1970."""
 
     node: NodeId
     notice: Notice
@@ -29,7 +29,7 @@ class HeardNotice:
 
 @dataclass(slots=True)
 class NoticeSum:
-    """How much a node said of each kind, where there was too much of it to show."""
+    """How many notices of each kind a node reported, where there were too many to show."""
 
     node: NodeId
     counts: Counter[NoticeKind] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class NoticeSum:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What the demo itself says between the notices: never summed up, and at once."""
+    """A text of the tour's, shown between the notices; never summed up, and never held back."""
 
     paragraphs: tuple[str, ...]
     on_shown: Callable[[], None]
@@ -52,7 +52,7 @@ class Guide:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A command's answer that stands after the notices that led to it: never summed up."""
+    """A command's answer, shown after the notices that led to it; never summed up."""
 
     text: str
     at: float
@@ -60,6 +60,6 @@ class Reply:
 
 
 Heard = HeardNotice | Reply
-"""What has its place by when it happened."""
+"""An entry that has its place among others by when it happened: its field `at`."""
 
 BoardEntry = HeardNotice | NoticeSum | Guide | Reply

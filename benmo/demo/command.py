@@ -1,4 +1,4 @@
-"""`benmo demo`: options, and what happens from start to end."""
+"""`benmo demo`: its options, and what it does from its start to its end."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ _UNWIND_S = 5.0
 @click.option(
     "--election-delay",
     metavar="LOW-HIGH",
-    help="The range of the random wait before a node tries to lead, in seconds. Given for a "
-    "cluster that there is, it is changed.  [default: 2-6 for a new one]",
+    help="The range of the random wait before a node tries to lead, in seconds; also changes an "
+    "existing cluster.  [default: 2-6 for a new one]",
 )
 @click.option(
     "--tenure",
     type=click.Choice([str(tenure) for tenure in Tenure]),
-    help="How long a leader leads: one block, or until it is gone; may be changed, too.  "
-    "[default: block for a new one]",
+    help="How long a leader leads: one block, or until it is gone; also changes an existing "
+    "cluster.  [default: block for a new one]",
 )
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="The first node's port; the others' follow it; may be changed, too.  "
+    help="The first node's port, which the others' follow; also changes an existing cluster.  "
     f"[default: {PORT} for a new one]",
 )
 @click.option(
@@ -79,9 +79,9 @@ def demo(
 ) -> None:
     """Run five nodes on this machine, and one prompt for all of them.
 
-    On a terminal it shows a prompt; there, `tour` shows around. With -e it carries the commands out
-    in order, up to the first that fails; elsewhere it reads them from standard input. At its end
-    the nodes stop; the state is kept.
+    On a terminal, the demo shows a prompt; type tour there for a guided walk. With -e, it carries
+    out the given commands in order, up to the first that fails; without a terminal, it reads
+    commands from standard input. When the demo ends, its nodes stop, and their state is kept.
     """
     wishes = ClusterWishes(
         fresh=fresh,
@@ -125,7 +125,7 @@ def _name_the_option(reason: str, port: int) -> bool:
 
 
 def banner(state: StateDirectory, prepared: Prepared) -> str:
-    """What runs here, and what to type first."""
+    """The first lines on the terminal: what runs here, and what to type first."""
     cluster = prepared.cluster
     settings = cluster.settings
     low, high = settings.election_delay_s
@@ -148,9 +148,10 @@ def _who_runs(cluster: Cluster) -> str:
 
 @contextmanager
 def _signals_leave() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as `exit` does; if that takes too long, at once.
+    """Let SIGTERM and SIGHUP end the demo as `exit` does, and after `_UNWIND_S` in any case.
 
-    The exception may come where Python drops it, and the nodes end with this process in any case.
+    Python may drop the exception that the handler raises, if a signal comes at a bad moment: hence
+    the timer. The nodes end with this process in any case.
     """
 
     def leave(_signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What can be typed next: commands of the demo's and of the nodes', and nodes."""
+"""Completion at the demo's prompt: the demo's commands, the nodes' commands, and nodes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STATES = {
     "running": ("running", "paused"),
     "paused": ("paused",),
 }
-"""Which nodes are offered, by `DemoCommand.offers`; of all but "nodes", `all` is, too."""
+"""The states of the nodes to offer, by `DemoCommand.offers`; with `all`, but for "nodes"."""
 
 
 class DemoCompleter(Completer):
-    """Commands with their meaning, and nodes where a command takes some."""
+    """Offers commands with their meanings, and nodes where a command takes some."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -63,7 +63,7 @@ class DemoCompleter(Completer):
             yield from self._arguments(meaning, words)
 
     def _of_node(self, target: str, text: str, event: CompleteEvent) -> Iterator[Completion]:
-        """As that node's own prompt does it; for everyone, as the first that answers does."""
+        """Complete as the node's own prompt does; for all nodes, as the first that answers."""
         fleet = self._stage.fleet
         nodes = [int(target)] if target.isdigit() else fleet.nodes
         commander = next(filter(None, map(fleet.commander, nodes)), None)
@@ -80,11 +80,11 @@ class DemoCompleter(Completer):
 
     def _offered(self, offers: str) -> Iterator[tuple[str, str]]:
         if offers == "stop":
-            yield "stop", "no more of it"
+            yield "stop", "end the tour"
         fleet = self._stage.fleet
         wanted = _STATES.get(offers, ())
         for node in fleet.nodes:
             if fleet.state_of(node) in wanted:
                 yield str(node), fleet.state_of(node)
         if wanted and offers != "nodes":
-            yield EVERY_NODE, "each of them"
+            yield EVERY_NODE, "all of these nodes"

@@ -1,4 +1,4 @@
-"""One line of the user's, carried out."""
+"""Carries out a line that the user typed: at a node, at every node, or in the demo itself."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from benmo.errors import Failure, NotUnderstood, Refused
 
 
 class DemoRunner:
-    """Carries lines out, for whichever node or for the demo itself."""
+    """Carries out lines, each at the node that it is for, at every node, or in the demo itself."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
     def run(self, line: str, output_format: str) -> Rendered:
-        """The answer; whatever is wrong with the line is in it."""
+        """Carry out a line and return the answer, which also says what is wrong with the line."""
         try:
             return self._carry_out(line, output_format)
         except NotUnderstood as error:

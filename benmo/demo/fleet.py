@@ -1,4 +1,4 @@
-"""All nodes of the demo: their processes, and a connection to each that runs."""
+"""The fleet: the processes of all nodes, and a connection to each node that runs."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ OnEnd = Callable[[NodeId, str], None]
 
 
 class Fleet:
-    """Starts, stops, cuts and slows; each call returns when that has happened.
+    """Starts and stops nodes, cuts and slows links; each call returns when that is done.
 
-    Processes are started by the main thread only, so `start` and `restart` are for it alone.
-    `on_notice` has every node's notices, `on_end` hears of a node that ended unasked and how; both
-    are called in other threads.
+    Only the main thread may start processes, so only it may call `start` and `restart`.
+    `on_notice` is called with each node's notices and when they happened, in seconds since 1970;
+    `on_end`, with a node that ended by itself, and how. Both are called in other threads.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Fleet:
         self.nodes = cluster.ids
         self.links = Links(cluster.ids)
         self.hurried: Counter[NodeId] = Counter()
-        """How often each node was told to campaign at once."""
+        """How often each node was asked to campaign at once."""
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
         self._behind: set[NodeId] = set()
-        """Nodes that were paused while links were cut, slowed or mended."""
+        """Nodes that were paused while links were cut, slowed or mended, and don't know it yet."""
 
-    # What is asked of it.
+    # The state of the nodes.
 
     def is_running(self, node: NodeId) -> bool:
         process = self._processes.get(node)
@@ -67,17 +67,17 @@ class Fleet:
         return self.is_running(node) and self._processes[node].is_paused
 
     def state_of(self, node: NodeId) -> str:
-        """`running`, `paused` or `down`."""
+        """A node's state: `running`, `paused` or `down`."""
         if not self.is_running(node):
             return "down"
         return "paused" if self.is_paused(node) else "running"
 
     def process_id(self, node: NodeId) -> int:
-        """Of a node that runs."""
+        """The process id of a node that was started."""
         return self._processes[node].process_id
 
     def snapshot(self, node: NodeId) -> NodeSnapshot | None:
-        """A node's state as of a moment ago; None if it doesn't answer."""
+        """A node's state as of a moment ago; None if the node doesn't answer, or hasn't yet."""
         attached = self.commander(node)
         return None if attached is None else attached.snapshot
 
@@ -92,13 +92,13 @@ class Fleet:
         return "" if self.is_running(node) else f"node {node} is not running"
 
     def commander(self, node: NodeId) -> AttachedNode | None:
-        """The connection to a node; None if it doesn't answer."""
+        """The connection to a node; None if the node doesn't run, or is paused."""
         return self._attached.get(node) if self.is_answering(node) else None
 
     # Commands of one node.
 
     def run(self, node: NodeId, line: str, output_format: str) -> Rendered:
-        """Have a node carry a line out. Raises `Refused` if it can't be asked, and `NodeGone`."""
+        """Have a node carry out a line. Raises `NodeGone`, and `Refused` if it can't be asked."""
         why = self.why_silent(node)
         if why:
             remedy = f"continue {node}" if self.is_paused(node) else f"restart {node}"
@@ -106,15 +106,15 @@ class Fleet:
         return self._attached[node].run(line, output_format)
 
     def value(self, node: NodeId, line: str) -> object:
-        """A node's answer as what its JSON says. Raises `Refused` and `NodeGone`."""
+        """A node's answer to a line, decoded from JSON. Raises `Refused` and `NodeGone`."""
         return json.loads(self.run(node, line, "json").output or "null")
 
     def status(self, node: NodeId) -> NodeStatus:
-        """A node's state at this moment. Raises `Refused` and `NodeGone`."""
+        """Ask a node for its state at this moment. Raises `Refused` and `NodeGone`."""
         return from_json(self.run(node, "printStatus", "json").output.encode(), NodeStatus)
 
     def crash(self, node: NodeId, line: str, output_format: str) -> Rendered:
-        """As `run`, for a command that may kill the node."""
+        """As `run`, for `crashNode`: waits until the process of the node that crashed has ended."""
         process = self._processes.get(node)
         if process is not None:
             process.end_is_wanted = True
@@ -126,7 +126,7 @@ class Fleet:
         return rendered
 
     def hurry(self, nodes: Iterable[NodeId]) -> None:
-        """Let these campaign at this moment, if they have something to propose."""
+        """Let these nodes campaign at once, if they have something to propose."""
         for node in nodes:
             self._attached[node].hurry()
             self.hurried[node] += 1
@@ -134,7 +134,7 @@ class Fleet:
     # Processes.
 
     def start(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
-        """Start these all at once; for each that didn't come up, why."""
+        """Start these nodes all at once; returns why, for each node that did not come up."""
         for node in nodes:
             severed = self.links.cut_from(node)
             self._processes[node] = NodeProcess(node, self._state.path, severed, self._ended)
@@ -145,18 +145,18 @@ class Fleet:
         return {node: reason for node, reason in failed.items() if reason}
 
     def until_quorum(self) -> None:
-        """Wait until each that answers reaches a majority, if there is one to reach."""
+        """Wait until each node that answers reaches a majority, at most `_QUORUM_S`."""
         at_once(self._await_quorum, self._answering())
 
     def restart(self, nodes: Sequence[NodeId]) -> None:
-        """Kill those that run, wait for their real exit, start all. Raises `Failure`."""
+        """Kill those of these nodes that run, and start all of these. Raises `Failure`."""
         self.kill([node for node in nodes if self.is_running(node)])
         failed = self.start(nodes)
         if failed:
             raise Failure("; ".join(failed.values()))
 
     def kill(self, nodes: Sequence[NodeId]) -> None:
-        """Kill these and wait for their real exit. Raises `Failure` if one stays."""
+        """Kill these nodes and wait for their processes to end. Raises `Failure` if one doesn't."""
         for node in nodes:
             self._processes[node].kill()
         for node in nodes:
@@ -175,7 +175,7 @@ class Fleet:
         self._apply_links(sorted(behind))
 
     def end(self) -> None:
-        """Let every node leave cleanly, and kill what has not left after a second."""
+        """Let every node leave cleanly; kill those that are paused, or are left after a second."""
         for process in self._processes.values():
             process.kill() if process.is_paused else process.let_go()
         end = time.monotonic() + _CLEAN_END_S
@@ -190,20 +190,21 @@ class Fleet:
     # Links.
 
     def partition(self, groups: tuple[Group, ...]) -> None:
-        """Cut the links between groups, and mend those within."""
+        """Cut the links between these groups, and mend those within each group."""
         self.links.split(groups)
-        self._apply_links(self._told())
+        self._apply_links(self._ready_for_links())
 
     def heal(self) -> None:
-        """Mend every link, whoever cut or slowed it."""
+        """Mend every link, also one that a node's own `severLink` or `delayLink` cut or slowed."""
         self.links.heal()
-        at_once(self._heal, self._told())
+        at_once(self._heal, self._ready_for_links())
 
     def slow(self, pairs: Sequence[Pair], delay_ms: int) -> None:
-        """Delay what is sent over these links, both ways."""
+        """Delay what is sent over these links, both ways; 0 ends a delay."""
         self.links.slow(pairs, delay_ms)
         touched = {node for pair in pairs for node in pair}
-        at_once(self._apply_delays, [node for node in self._told() if node in touched])
+        ready = self._ready_for_links()
+        at_once(self._apply_delays, [node for node in ready if node in touched])
 
     def _heal(self, node: NodeId) -> None:
         lines = [f"delayLink {other} 0" for other in self.nodes if other != node]
@@ -227,23 +228,23 @@ class Fleet:
         self._run_all(node, [f"delayLink {other} {delays.get(other, 0)}" for other in others])
 
     def _run_all(self, node: NodeId, lines: Sequence[str]) -> None:
-        """A node that goes meanwhile has no links; that it went is told elsewhere."""
+        """Have a node carry out these lines; if the node goes meanwhile, it has no links."""
         with suppress(Refused, NodeGone):
             for line in lines:
                 self.run(node, line, "json")
 
-    def _told(self) -> list[NodeId]:
-        """Those that can be told of a change of links; the paused have to be told later."""
+    def _ready_for_links(self) -> list[NodeId]:
+        """The nodes that can change their links now; those that are paused are noted for later."""
         self._behind.update(node for node in self.nodes if self.is_paused(node))
         return self._answering()
 
-    # Coming up and going.
+    # Starts and ends of processes.
 
     def _answering(self) -> list[NodeId]:
         return [node for node in self.nodes if self.is_answering(node)]
 
     def _connect(self, node: NodeId) -> str:
-        """Wait until the node answers; why it didn't, if so."""
+        """Wait until a node answers; returns why it doesn't, or an empty text if it does."""
         process = self._processes[node]
         old = self._attached.pop(node, None)
         if old is not None:
@@ -263,7 +264,10 @@ class Fleet:
         return f"node {node} ended {process.how_it_ended}"
 
     def _await_quorum(self, node: NodeId) -> None:
-        """And the other links for a moment longer, so that they aren't news to whoever begins."""
+        """Wait until a node reaches a majority, and for its other links at most `_LINKS_S`.
+
+        Links that come up later would be the first notices that the user sees.
+        """
         began = time.monotonic()
         with suppress(Refused, NodeGone):
             while (waited_s := time.monotonic() - began) < _QUORUM_S:
@@ -274,12 +278,12 @@ class Fleet:
                 time.sleep(_POLL_S)
 
     def _shows_quorum(self, node: NodeId) -> bool:
-        """Whether what is shown of it, which may be old, says so too."""
+        """Whether a node's snapshot, which may be older than its status, shows a quorum, too."""
         snapshot = self.snapshot(node)
         return snapshot is not None and snapshot.quorum
 
     def _are_up(self, peers: Sequence[PeerStatus]) -> bool:
-        """Whether the links to all that run are up."""
+        """Whether the links to all peers that answer are up."""
         return all(peer.link is Link.UP for peer in peers if self.is_answering(peer.node))
 
     def _ended(self, process: NodeProcess) -> None:

@@ -1,4 +1,4 @@
-"""What each of the demo's own commands does. `benmo.demo.table` says how they are called."""
+"""Carries out the demo's own commands; `benmo.demo.table` has their names and arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def use(stage: Stage, text: str) -> Answer:
 
 
 def ask_all(stage: Stage, text: str) -> Answer:
-    """Every node at the same time. The worst answer of those that could be asked counts."""
+    """Have every node carry out a command at the same time, and merge their answers.
+
+    The status is the worst of those nodes that could be asked, `UNKNOWN` if none could.
+    """
     if not text:
         raise Misused("it takes a command")
     command, _ = parse(text)
@@ -52,7 +55,7 @@ def ask_all(stage: Stage, text: str) -> Answer:
 
 
 def _ask(stage: Stage, node: NodeId, line: str) -> Rendered:
-    """The answer in JSON; `leaves` marks one that the demo gives in a silent node's place."""
+    """A node's answer in JSON; if `leaves` is set, the demo gave it, for a node that is silent."""
     why = stage.fleet.why_silent(node)
     if why:
         value = {"outcome": "unknown", "reason": why}
@@ -64,7 +67,7 @@ def _ask(stage: Stage, node: NodeId, line: str) -> Rendered:
 
 
 def gone(error: Exception) -> Answer:
-    """A node ended before it answered."""
+    """The answer for a node that ended before it answered: the outcome is unknown."""
     reason = str(error)
     return Answer(
         Status.UNKNOWN, {"outcome": "unknown", "reason": reason}, f"outcome unknown: {reason}"
@@ -72,7 +75,7 @@ def gone(error: Exception) -> Answer:
 
 
 def run_at(stage: Stage, node: NodeId, line: str, output_format: str) -> Rendered:
-    """Have a node carry a line out. Raises `NodeGone` and `Refused`."""
+    """Have a node carry out a line; the demo stays. Raises `NodeGone` and `Refused`."""
     carry_out = stage.fleet.crash if is_crash(line) else stage.fleet.run
     rendered = carry_out(node, line, output_format)
     return Rendered(rendered.status, rendered.output, leaves=False)
@@ -81,13 +84,13 @@ def run_at(stage: Stage, node: NodeId, line: str, output_format: str) -> Rendere
 def kill(stage: Stage, text: str) -> Answer:
     nodes = _some_that_run(stage, text)
     stage.fleet.kill(nodes)
-    return _told("killed", nodes, "killed: as after a power cut")
+    return _done("killed", nodes, "killed: as after a power cut")
 
 
 def stop(stage: Stage, text: str) -> Answer:
     nodes = _some_that_run(stage, text)
     stage.fleet.pause(nodes)
-    return _told("paused", nodes, "paused: continue wakes it")
+    return _done("paused", nodes, "paused until you type continue")
 
 
 def resume(stage: Stage, text: str) -> Answer:
@@ -98,13 +101,13 @@ def resume(stage: Stage, text: str) -> Answer:
     elif awake:
         raise Refused(f"{many(awake)} {is_or_are(awake)} not paused")
     stage.fleet.resume(nodes)
-    return _told("continued", nodes, "awake again")
+    return _done("continued", nodes, "awake again")
 
 
 def restart(stage: Stage, text: str) -> Answer:
     nodes = _some(stage, text)
     stage.fleet.restart(nodes)
-    return _told("restarted", nodes, "up again, with what was on disk")
+    return _done("restarted", nodes, "up again, with what was on disk")
 
 
 def partition(stage: Stage, text: str) -> Answer:
@@ -128,16 +131,16 @@ def _who_can_decide(stage: Stage, groups: Sequence[Sequence[NodeId]], quorum: in
     if len(up) >= quorum:
         return f"only {many(up)} can decide"
     why = f" while {many(silent)} {is_or_are(silent)} down or paused" if silent else ""
-    return f"nobody can decide anything{why}"
+    return f"no side can decide anything{why}"
 
 
 def heal(stage: Stage, text: str) -> Answer:
-    nothing(text)
+    require_no_arguments(text)
     stage.fleet.heal()
     value = {"groups": [list(stage.fleet.nodes)]}
     text = "every link is whole, and as fast as it can be"
     if not any(map(stage.fleet.is_running, stage.fleet.nodes)):
-        text = "no node is running: once they are, every link will be whole. restart all"
+        text = "no node is running: every link will be whole when nodes run again. restart all"
     return Answer(Status.DONE, value, text)
 
 
@@ -171,17 +174,20 @@ def duel(stage: Stage, text: str) -> Answer:
         raise Misused("it takes two nodes")
     first, second = nodes
     _require_running(stage, nodes)
-    told = [_something_queued(stage, first, second), _something_queued(stage, second, first)]
+    lines = [_something_queued(stage, first, second), _something_queued(stage, second, first)]
     stage.fleet.hurry(nodes)
-    told.append(
-        f"nodes {first} and {second} want to lead at this moment: watch who gives its ballot up;\n"
-        f"the higher ballot wins at whoever promised both"
+    lines.append(
+        f"nodes {first} and {second} want to lead at this moment: watch which one gives its ballot "
+        f"up;\na node that has promised both ballots keeps to the higher one"
     )
-    return Answer(Status.DONE, {"nodes": list(nodes)}, "\n".join(filter(None, told)))
+    return Answer(Status.DONE, {"nodes": list(nodes)}, "\n".join(filter(None, lines)))
 
 
 def _something_queued(stage: Stage, node: NodeId, other: NodeId) -> str:
-    """Words about the transfer that was queued, if the node had none."""
+    """Queue a transfer of 1 at a node whose queue is empty; returns what to say about it.
+
+    Raises `Refused` if the node can't pay.
+    """
     if stage.fleet.value(node, "printQueue"):
         return ""
     rendered = stage.fleet.run(node, f"moneyTransfer 1,{node},{other}", "table")
@@ -191,15 +197,15 @@ def _something_queued(stage: Stage, node: NodeId, other: NodeId) -> str:
 
 
 def quiet(stage: Stage, text: str) -> Answer:
-    return _hush(stage, text, True)
+    return _set_quiet(stage, text, True)
 
 
 def loud(stage: Stage, text: str) -> Answer:
-    return _hush(stage, text, False)
+    return _set_quiet(stage, text, False)
 
 
-def _hush(stage: Stage, text: str, is_quiet: bool) -> Answer:
-    nothing(text)
+def _set_quiet(stage: Stage, text: str, is_quiet: bool) -> Answer:
+    require_no_arguments(text)
     if stage.board is not None:
         stage.board.is_quiet = is_quiet
     how = "are not shown: loud shows them" if is_quiet else "are shown"
@@ -207,19 +213,19 @@ def _hush(stage: Stage, text: str, is_quiet: bool) -> Answer:
 
 
 def list_nodes(stage: Stage, text: str) -> Answer:
-    nothing(text)
+    require_no_arguments(text)
     fleet = stage.fleet
     said = at_once(lambda node: json.loads(_ask(stage, node, "printStatus").output), fleet.nodes)
     processes: dict[NodeId, Cell] = {
         node: fleet.process_id(node) for node in fleet.nodes if fleet.is_running(node)
     }
     seen = cluster_table(_said_by_all(stage, said), {"process": processes})
-    text = "\n".join([seen.text, *fleet.links.told()])
+    text = "\n".join([seen.text, *fleet.links.summary()])
     return replace(seen, status=Status.DONE, text=text)
 
 
 def _said_by_all(stage: Stage, values: Mapping[NodeId, object]) -> dict[NodeId, Said]:
-    """For the table of all nodes: what each answered to `printStatus`, or why it didn't."""
+    """Each node's status, from its answer to `printStatus`, or why there is none."""
     return {node: _said_by(stage, node, value) for node, value in values.items()}
 
 
@@ -244,7 +250,7 @@ def _some(stage: Stage, text: str) -> tuple[NodeId, ...]:
 
 
 def _some_that_run(stage: Stage, text: str) -> tuple[NodeId, ...]:
-    """Of `all`, those that do; else each one named must."""
+    """The nodes named, each of which must run; of `all`, those that run. Raises `Refused`."""
     nodes = _some(stage, text)
     running = tuple(filter(stage.fleet.is_running, nodes))
     if _means_all(text) and running:
@@ -263,11 +269,11 @@ def _require_running(stage: Stage, nodes: Sequence[NodeId]) -> None:
         raise Refused(f"{many(down)} {is_or_are(down)} not running")
 
 
-def nothing(text: str) -> None:
-    """For a word that takes no arguments. Raises `Misused` if there are some."""
+def require_no_arguments(text: str) -> None:
+    """Raises `Misused` if a command that takes no arguments was given some."""
     if text:
         raise Misused(f"it takes nothing, not {text}")
 
 
-def _told(what: str, nodes: Sequence[NodeId], how: str) -> Answer:
+def _done(what: str, nodes: Sequence[NodeId], how: str) -> Answer:
     return Answer(Status.DONE, {what: list(nodes)}, f"{many(nodes)} {is_or_are(nodes)} {how}")

@@ -1,4 +1,4 @@
-"""Which links between nodes are cut or slowed: a node that is started anew doesn't know."""
+"""The links that are cut or slowed, remembered for nodes that are restarted."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ EVERY_NODE = "all"
 
 
 class Links:
-    """All links between the nodes, in both directions alike."""
+    """All links between the nodes; each is cut or slowed in both directions."""
 
     def __init__(self, nodes: Sequence[NodeId]) -> None:
         self._nodes = tuple(nodes)
         self.groups: tuple[Group, ...] = (self._nodes,)
-        """Nodes of different groups are cut off from one another."""
+        """Each node is in one group, and cut off from the nodes of all other groups."""
         self.delays_ms: dict[Pair, int] = {}
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is cut or slowed."""
+        """Whether no link is cut or slowed."""
         return len(self.groups) == 1 and not self.delays_ms
 
     def split(self, groups: tuple[Group, ...]) -> None:
         self.groups = groups
 
     def heal(self) -> None:
-        """Nothing is cut, nothing slowed."""
+        """Forget every cut and every delay."""
         self.groups = (self._nodes,)
         self.delays_ms.clear()
 
     def slow(self, pairs: Iterable[Pair], delay_ms: int) -> None:
-        """Zero makes a link as fast as it is."""
+        """Set the delay of these links, in milliseconds; 0 ends it."""
         for pair in pairs:
             self.delays_ms.pop(pair, None)
             if delay_ms:
                 self.delays_ms[pair] = delay_ms
 
     def cut_from(self, node: NodeId) -> list[NodeId]:
-        """Those that this node can't reach."""
+        """The nodes that this node is cut off from."""
         own = next(group for group in self.groups if node in group)
         return [other for other in self._nodes if other not in own]
 
     def delays_of(self, node: NodeId) -> dict[NodeId, int]:
-        """The delays to others, in milliseconds."""
+        """The delays of a node's slowed links, in milliseconds, by the node at the other end."""
         return {
             (pair[0] if pair[1] == node else pair[1]): delay_ms
             for pair, delay_ms in self.delays_ms.items()
@@ -56,22 +56,22 @@ class Links:
         }
 
     def shown(self) -> str:
-        """The groups as one types them."""
+        """The groups as a user types them: `1 2 | 3 4 5`."""
         return " | ".join(" ".join(map(str, group)) for group in self.groups)
 
-    def told(self) -> list[str]:
-        """A line about what is cut, if anything is, and one about what is slowed."""
-        told = [f"cut: {self.shown()}"] if len(self.groups) > 1 else []
+    def summary(self) -> list[str]:
+        """One line about the links that are cut, if any, and one about those that are slowed."""
+        lines = [f"cut: {self.shown()}"] if len(self.groups) > 1 else []
         count, slowed = len(self._nodes), len(self.delays_ms)
         delays = set(self.delays_ms.values())
         if slowed == count * (count - 1) // 2 and len(delays) == 1:
-            return [*told, f"slowed: every link by {delays.pop()} ms"]
+            return [*lines, f"slowed: every link by {delays.pop()} ms"]
         each = [f"{a}–{b} by {delay_ms} ms" for (a, b), delay_ms in sorted(self.delays_ms.items())]
-        return [*told, f"slowed: {', '.join(each)}"] if each else told
+        return [*lines, f"slowed: {', '.join(each)}"] if each else lines
 
 
 def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
-    """`1 2 | 3 4 5`; nodes that aren't named are one more group. Raises `Refused`."""
+    """Parse `1 2 | 3 4 5`; nodes that aren't named are one more group. Raises `Refused`."""
     parts = [read_nodes(part, nodes) for part in text.split("|")]
     named = [node for part in parts for node in part]
     for node in named:
@@ -85,7 +85,7 @@ def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
 
 
 def read_nodes(text: str, nodes: Sequence[NodeId]) -> tuple[NodeId, ...]:
-    """The nodes of a list such as `1 2` or `1,2`, or `all`. Raises `Refused`."""
+    """Parse a list of nodes such as `1 2` or `1,2`, or `all`. Raises `Refused`."""
     words = text.replace(",", " ").split()
     if [word.lower() for word in words] == [EVERY_NODE]:
         return tuple(nodes)
@@ -93,7 +93,7 @@ def read_nodes(text: str, nodes: Sequence[NodeId]) -> tuple[NodeId, ...]:
 
 
 def read_node(word: str, nodes: Sequence[NodeId]) -> NodeId:
-    """One node. Raises `Refused` for one that there isn't."""
+    """Parse a node's number. Raises `NotUnderstood`, or `Refused` if no node has it."""
     if not (word.isascii() and word.isdigit() and len(word) < 9):
         raise NotUnderstood(f"a node is a number from {min(nodes)} to {max(nodes)}, not {word!r}")
     if int(word) not in nodes:
@@ -102,7 +102,7 @@ def read_node(word: str, nodes: Sequence[NodeId]) -> NodeId:
 
 
 def pairs_between(some: Sequence[NodeId], others: Sequence[NodeId]) -> list[Pair]:
-    """Each link between one of these and one of those, once, the lower node first."""
+    """Each link between one of `some` and one of `others`, once, the lower node first."""
     pairs = {(min(a, b), max(a, b)) for a in some for b in others if a != b}
     return sorted(pairs)
 

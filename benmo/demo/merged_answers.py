@@ -1,4 +1,4 @@
-"""One answer out of what all nodes answered to the same command."""
+"""Merges the answers of all nodes to the same command into one answer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_DIGITS = 12
 _ANSWER = "answer"
 _LAST = ("outcome", "reason")
-"""Columns of a node that could not do it: after those of the others, whoever comes first."""
+"""The columns of a node that could not answer; they come last, whichever node comes first."""
 
 NodeRow = dict[str, Cell]
 
 
 def together(values: Mapping[NodeId, object], status: Status) -> Answer:
-    """A table with the nodes' values: a row per node, or one per item where they are lists.
+    """A table of the nodes' values, decoded from JSON: one row per node, or per item of a list.
 
-    Objects become rows of their scalar fields; a list of objects within one is its length.
+    An object becomes a row of its fields, and an object in a field becomes several columns. A list
+    of objects in a field is shown as its length.
     """
     rows: list[tuple[NodeId, NodeRow]] = []
     for node, value in values.items():
@@ -55,7 +56,7 @@ def _is_refusal(row: NodeRow) -> bool:
 
 
 def _row(node: NodeId, value: Mapping[str, object]) -> NodeRow:
-    """The fields of an object; which node it is from is told already."""
+    """An object's fields as a row, without the node's number, which has a column already."""
     row: NodeRow = {}
     for name, item in value.items():
         if name == "node" and item == node:

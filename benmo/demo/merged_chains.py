@@ -1,4 +1,4 @@
-"""All nodes' chains in one: a chain of which each node has a part, from its beginning."""
+"""Merges the nodes' chains into one: each node has the longest chain, or a beginning of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from benmo.paxos.types import NodeId
 
 
 def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
-    """The longest chain as a table, and in words how much of it each node has.
+    """How much of the longest chain each node has, in words, and that chain as a table.
 
-    `values` are the nodes' answers to `printBlockchain`, in JSON; a silent node's is an object.
+    `values` are the nodes' answers to `printBlockchain`, decoded from JSON: a list of blocks, or an
+    object from a node that could not answer. At least one must be a list.
     """
     chains = {
         node: msgspec.convert(value, list[ShownBlock])
@@ -26,13 +27,13 @@ def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
     sentences: dict[str, list[NodeId]] = {}
     for node, chain in chains.items():
         sentences.setdefault(_how_much(chain, longest), []).append(node)
-    told = [f"{many(nodes)} {has_or_have(nodes)} {what}" for what, nodes in sentences.items()]
+    shares = [f"{many(nodes)} {has_or_have(nodes)} {what}" for what, nodes in sentences.items()]
     silent = [
         str(value["reason"])
         for node, value in values.items()
         if node not in chains and isinstance(value, Mapping)
     ]
-    return "\n".join([*told, *silent]), chain_table(longest)
+    return "\n".join([*shares, *silent]), chain_table(longest)
 
 
 def _how_much(chain: list[ShownBlock], longest: list[ShownBlock]) -> str:

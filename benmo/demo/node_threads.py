@@ -1,4 +1,4 @@
-"""The same thing for several nodes at the same time."""
+"""Does the same work for several nodes at the same time, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ T = TypeVar("T")
 
 
 def at_once(work: Callable[[NodeId], T], nodes: Iterable[NodeId]) -> dict[NodeId, T]:
-    """What `work` returns for each node; a thread per node, none of which holds the process up.
+    """Call `work` for each node, all at the same time; returns what each call returned.
 
-    Raises what the first of them raised, once all are through.
+    Raises the error of the first node, in the order of `nodes`, whose call raised one; calls for
+    later nodes may then go on. The threads are daemons, so none keeps the process from ending.
     """
     futures = {node: _start(work, node) for node in nodes}
     return {node: result_of(future) for node, future in futures.items()}
@@ -28,7 +29,7 @@ def _start(work: Callable[[NodeId], T], node: NodeId) -> Future[T]:
     def carry_out() -> None:
         try:
             future.set_result(work(node))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - `at_once` raises it
             future.set_exception(error)
 
     threading.Thread(target=carry_out, name=f"ask node {node}", daemon=True).start()

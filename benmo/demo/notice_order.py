@@ -1,7 +1,7 @@
-"""What several nodes said, in the order in which it happened.
+"""Puts the notices of several nodes into the order in which they happened.
 
-Each node tells in order, but over a connection of its own: that a node promised may be heard here
-some milliseconds before that another one asked for it. So what is heard is held back for a moment.
+Each node reports in order, but over a connection of its own: a promise may be heard here some
+milliseconds before the campaign that asked for it. So each notice is held back for a moment.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ HOLD_S = 0.25
 
 
 class NoticeOrder:
-    """Holds entries back, and gives them out by when they happened: `at`.
+    """Holds notices and replies back for `HOLD_S`, and gives them out in the order of their `at`.
 
-    What the guide says stays after all that was heard before it. Pure: the time comes in, in
-    seconds.
+    A guide isn't held back, but stays after everything that was added before it. Pure: the time is
+    an argument, in seconds.
     """
 
     def __init__(self) -> None:
         self._held: deque[tuple[float, Heard | Guide]] = deque()
-        """With when they are to be given out at the latest; in the order in which they came."""
+        """Entries in the order in which they came, each after the latest time to give it out."""
 
     def add(self, entry: Heard | Guide, now: float) -> None:
         until = now if isinstance(entry, Guide) else now + HOLD_S
         self._held.append((until, entry))
 
     def wait_s(self, now: float) -> float:
-        """How long until something is to be given out; infinite if nothing is held."""
+        """Seconds until an entry is to be given out; infinite if none is held."""
         return max(0.0, self._held[0][0] - now) if self._held else inf
 
     def due(self, now: float) -> list[Heard | Guide]:
-        """What has been held for long enough, and whatever happened before that."""
+        """Take out the entries that were held for long enough, and what happened before them."""
         given: list[Heard | Guide] = []
         while self._held and self._held[0][0] <= now:
             entry = self._held[0][1]
@@ -46,7 +46,7 @@ class NoticeOrder:
         return given
 
     def _happened_until(self, now: float) -> list[Heard]:
-        """Up to the guide's next word."""
+        """Take out what happened before the last entry that is due; a guide ends the search."""
         heard: list[tuple[float, Heard]] = []
         while self._held and not isinstance(entry := self._held[0][1], Guide):
             heard.append((self._held.popleft()[0], entry))

@@ -1,4 +1,4 @@
-"""Nodes in sentences."""
+"""Words for nodes in a sentence: lists of nodes, and verbs that agree with them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from benmo.paxos.types import NodeId
 
 
 def listed(nodes: Sequence[NodeId]) -> str:
-    """As they are typed: `3 4 5`."""
+    """Nodes as a user types them: `3 4 5`."""
     return " ".join(map(str, nodes))
 
 
 def many(nodes: Sequence[NodeId]) -> str:
-    """As they are said: `node 3`, or `nodes 3, 4 and 5`."""
+    """Nodes as a sentence names them: `node 3`, or `nodes 3, 4 and 5`."""
     return f"node{'s' if len(nodes) > 1 else ''} {joined(list(map(str, nodes)))}"
 
 
@@ -26,7 +26,7 @@ def has_or_have(nodes: Sequence[NodeId]) -> str:
 
 
 def joined(parts: Sequence[str]) -> str:
-    """Parts as one says them: `a, b and c`."""
+    """Join parts as a sentence does: `a, b and c`."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"

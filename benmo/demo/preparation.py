@@ -1,4 +1,4 @@
-"""What must be right before any node starts: the state directory, its settings, and the ports."""
+"""Prepares the demo's cluster before any node starts: its state, its settings and its ports."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NODES = 5
 BALANCE = 100
 PORT = 9001
 ELECTION_DELAY_S = (2.0, 6.0)
-"""Short enough to wait for, long enough to follow."""
+"""Seconds: short enough to wait for, long enough to follow what happens."""
 
 _NEXT_RANGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterWishes:
-    """What the options say; None where they say nothing."""
+    """The options about the cluster; None for each that wasn't given."""
 
     fresh: bool = False
     nodes: int | None = None
@@ -47,16 +47,19 @@ class Prepared:
 
 
 Offer = Callable[[str, int], bool]
-"""Asks whether the ports from that one on may be used, having said what is wrong with the others.
+"""Asks the user whether the nodes may use other ports, and returns the answer.
 
-Raises `CannotStart` where there is nobody to ask.
+Called with what is wrong with the cluster's own ports, and the first of a range of free ones.
+Raises `CannotStart` where there is no user to ask.
 """
 
 
 def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepared:
-    """Make a cluster, or keep the one that is there, with the settings that are wished for.
+    """Make a cluster, or keep the existing one, with the settings that are wished for.
 
-    Nothing is wiped or written if a node runs there or the ports aren't free. Raises `CannotStart`.
+    Nothing is wiped or written if a node runs there or the ports aren't free. Raises `CannotStart`;
+    `StateError` if files of the existing cluster are damaged or missing; and `click.UsageError` for
+    a number of nodes, or ports, that can't be.
     """
     is_new = wishes.fresh or not state.cluster_file.exists()
     if is_new and not wishes.fresh and state.node_directories():
@@ -64,7 +67,7 @@ def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepa
             f"{state.cluster_file} is missing, but there are nodes beside it: --fresh wipes them "
             f"and makes a new cluster"
         )
-    with _nobody_else(state):
+    with _nodes_locked_out(state):
         cluster = _with_free_ports(_new(wishes) if is_new else _kept(state, wishes), offer)
         try:
             if is_new:
@@ -77,8 +80,11 @@ def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepa
 
 
 @contextmanager
-def _nobody_else(state: StateDirectory) -> Iterator[None]:
-    """As long as this lasts, no node runs here, of another demo or alone."""
+def _nodes_locked_out(state: StateDirectory) -> Iterator[None]:
+    """Keep nodes from starting in this directory, as long as the context lasts.
+
+    Raises `CannotStart` if one runs already, in another demo or by itself.
+    """
     with ExitStack() as held:
         try:
             held.enter_context(no_node_running(state))
@@ -123,7 +129,7 @@ def _require_same(state: StateDirectory, option: str, wished: int | None, found:
 
 
 def _moved(cluster: Cluster, port: int) -> Cluster:
-    """The same cluster at the ports from this one on."""
+    """The same cluster at the ports from `port` on. Raises `CannotStart` if they are too few."""
     if port + len(cluster.nodes) - 1 > 65535:
         raise CannotStart(f"there are no {len(cluster.nodes)} ports from {port} on")
     nodes = tuple(
@@ -134,7 +140,7 @@ def _moved(cluster: Cluster, port: int) -> Cluster:
 
 
 def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
-    """The cluster, moved to other ports if need be and if that is welcome."""
+    """The cluster, moved to other ports if its own are in use and `offer` agrees."""
     while True:
         taken = next((address for address in cluster.nodes if not _is_free(address)), None)
         if taken is None:
@@ -146,7 +152,7 @@ def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
 
 
 def _is_free(address: NodeAddress) -> bool:
-    """Whether a node could listen there. Raises `CannotStart` if that isn't this machine."""
+    """Whether an address's port is free. Raises `CannotStart` if no node can listen there."""
     try:
         with socket.create_server((address.host, address.port)):
             return True
@@ -161,7 +167,7 @@ def _is_free(address: NodeAddress) -> bool:
 
 
 def _free_range(cluster: Cluster) -> int:
-    """The first of as many free ports. Raises `CannotStart` if there are none."""
+    """The first of a range of free ports, one per node. Raises `CannotStart` if there is none."""
     first = cluster.nodes[0].port
     count = len(cluster.nodes)
     port: int

@@ -1,6 +1,6 @@
-"""The demo's prompt: its commands and those of the nodes, and what the tour suggests.
+"""The demo's prompt: takes commands of the demo and of its nodes, and shows the tour's suggestion.
 
-The nodes' notices come above the line that is being typed and leave it alone.
+Notices are printed above the line that is being typed, and leave that line alone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class DemoPrompt:
         )
 
     def run(self, begin: Callable[[], None]) -> Status:
-        """`begin` is called once what is printed comes above the prompt."""
+        """Call `begin`, then ask for commands until the user leaves; returns the status.
+
+        All that is printed meanwhile, in any thread, comes above the prompt.
+        """
         with above_prompt():
             begin()
             return self._prompt.run(self._carry_out)
@@ -56,7 +59,7 @@ class DemoPrompt:
             rendered = self._demo.run(line, self._format)
             if rendered.output and board is not None and _is_wait(line):
                 board.reply(rendered.output)
-                # What the board shows takes this way; another one could overtake it.
+                # The board prints to the same stream: through another, an answer could overtake it.
                 self._prompt.output = sys.stdout
             elif rendered.output:
                 self._prompt.write(rendered.output)
@@ -66,7 +69,10 @@ class DemoPrompt:
         return rendered
 
     def _tour_held(self, line: str) -> AbstractContextManager[None]:
-        """An answer comes before what the tour says of it, but nobody waits for a long `wait`."""
+        """Keep the tour silent while a line is carried out, so that the answer comes first.
+
+        Except during `wait`, which may take long.
+        """
         tour = self._stage.tour
         return nullcontext() if tour is None or _is_wait(line) else tour.held()
 
@@ -74,12 +80,15 @@ class DemoPrompt:
         return "" if self._stage.tour is None else self._stage.tour.suggestion
 
     def _placeholder(self) -> FormattedText:
-        """Of a line that is left, nothing stays that wasn't typed."""
+        """The tour's suggestion, shown on the empty line; nothing once the line is finished.
+
+        A suggestion that stayed on the screen would look as if the user had typed it.
+        """
         suggestion = "" if self._prompt.session.app.is_done else self._suggestion()
         return FormattedText([("class:auto-suggestion", suggestion)])
 
     def _enter_takes_suggestion(self) -> KeyBindings:
-        """On an empty line, Enter types what the tour says."""
+        """Let Enter on an empty line type the command that the tour suggests."""
         bindings = KeyBindings()
 
         @bindings.add("enter", filter=Condition(self._may_suggest))
@@ -94,7 +103,7 @@ class DemoPrompt:
 
 
 def _is_wait(line: str) -> bool:
-    """Whether a node, or all of them, were to wait: much may have been told meanwhile."""
+    """Whether a line is `wait`, for one node or for all: notices may come before its answer."""
     try:
         name, rest = split_name(read_line(line).text)
         meaning = command_meant(name)
@@ -106,7 +115,7 @@ def _is_wait(line: str) -> bool:
 
 
 def _question(line: str) -> str:
-    """What to ask where a node's command, addressed or not, was typed bare."""
+    """The question for a node's command, addressed or not, that was typed without arguments."""
     text = read_line(line).text
     if len(text.split()) != 1:
         return ""

@@ -1,4 +1,4 @@
-"""The demo from when its nodes start until they have ended."""
+"""A session of the demo, from when its nodes start until they have ended."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from benmo.repl.batch import run_lines
 
 
 class Session:
-    """A context: the nodes run as long as it lasts. Made in the main thread.
+    """A context in which the demo's nodes run. Only for the main thread.
 
-    Entering it raises `CannotStart` if no node comes up.
+    Entering the context starts the nodes, and raises `CannotStart` if none comes up.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Session:
         self._end()
 
     def run_lines(self, lines: Iterable[str]) -> Status:
-        """Carry lines out, up to the first that fails; its status."""
+        """Carry out lines, up to the first that fails; returns its status, or `DONE`."""
         return run_lines(DemoRunner(self._stage), lines, self._format)
 
     def run_prompt(self, banner: str) -> Status:
-        """Ask for commands until the user leaves."""
+        """Print the banner and ask for commands until the user leaves; returns the status."""
         from benmo.demo.prompt import DemoPrompt  # noqa: PLC0415 - only a terminal needs it
 
         def begin() -> None:
@@ -75,7 +75,7 @@ class Session:
         fleet.until_quorum()
 
     def _end(self) -> None:
-        """Whatever signals come meanwhile."""
+        """End the tour, the board and the nodes; signals are ignored from now on."""
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         if self._stage.tour is not None:
@@ -93,7 +93,7 @@ class Session:
             self._stage.board.tell(node, notice, at)
 
     def _on_end(self, node: NodeId, how: str) -> None:
-        """A node ended by itself."""
+        """Report a node that ended by itself."""
         if self._stage.board is not None:
             self._stage.board.tell(node, ProcessEnded(how), time.time())
         else:

@@ -1,4 +1,4 @@
-"""What the demo's commands work on."""
+"""The stage: what the demo's commands work on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from benmo.paxos.types import NodeId
 
 @dataclass(slots=True)
 class Stage:
-    """The nodes, and what the user sees of them. `board` is None where no notices are shown."""
+    """The nodes, and what the user sees of them.
+
+    selected  the node for which a line without an address is
+    board     None where no notices are shown
+    tour      the tour that was begun last; None if there is none
+    """
 
     fleet: Fleet
     selected: NodeId

@@ -1,4 +1,4 @@
-"""The demo's own commands, as one table, beside that of the nodes' (`benmo.commands.table`)."""
+"""The table of the demo's own commands; those of the nodes are in `benmo.commands.table`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from benmo.demo.tour.command import tour
 
 @dataclass(frozen=True, slots=True)
 class DemoCommand:
-    """A command of the demo's; as `benmo.commands.table.Command`, but for the stage.
+    """A command of the demo's: what it is called, takes and means, and what carries it out.
 
-    `offers` is what each of its arguments may be completed with.
+    `handler` is called with the stage and the text of the arguments. `offers` says what each
+    argument may be completed with: see `benmo.demo.completion`.
     """
 
     name: str
@@ -31,10 +32,11 @@ class DemoCommand:
 
 
 def command_meant(name: str) -> DemoCommand | Command:
-    """The demo's word or the nodes' command of that name. Raises `NotUnderstood`.
+    """The command of that name, the demo's or the nodes'. Raises `NotUnderstood`.
 
-    A name in full goes before a beginning, and a beginning of a nodes' command, if that is the only
-    one, before that of one of the demo's words. Of a name that both have, the demo's is meant.
+    A full name goes before a beginning, and the beginning of a nodes' command before that of a
+    demo's; a beginning that several nodes' commands share isn't understood. The demo's command is
+    meant by a name that both have.
     """
     named = match(name, COMMANDS, DEMO_COMMANDS)
     assert isinstance(named, DemoCommand | Command)
@@ -42,7 +44,7 @@ def command_meant(name: str) -> DemoCommand | Command:
 
 
 def node_commands() -> list[Command]:
-    """What a line without an address may mean besides the demo's own words."""
+    """The nodes' commands, without those that have the name of one of the demo's own."""
     own = {word.name for word in DEMO_COMMANDS}
     return [command for command in COMMANDS if command.name not in own]
 
@@ -51,12 +53,12 @@ def _help(_stage: Stage, text: str) -> Answer:
     shown: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
     if text:
         shown = [command_meant(text.split(maxsplit=1)[0])]
-    which = "" if text else "What comes after exit is for a node: 2> printQueue, all printQueue."
+    which = "" if text else "The commands below exit are for a node: 2> printQueue, all printQueue."
     return help_answer(shown, which)
 
 
 def _exit(_stage: Stage, text: str) -> Answer:
-    actions.nothing(text)
+    actions.require_no_arguments(text)
     return Answer(Status.DONE, None, "", leaves=True)
 
 
@@ -82,7 +84,7 @@ DEMO_COMMANDS = (
         "duel", "A B", "two nodes want to lead at the same moment", actions.duel, "running"
     ),
     DemoCommand("quiet", "", "show no notices", actions.quiet),
-    DemoCommand("loud", "", "show them again", actions.loud),
+    DemoCommand("loud", "", "show notices again", actions.loud),
     DemoCommand("help", "[COMMAND]", "what the commands mean", _help, "names"),
     DemoCommand("exit", "", "stop all nodes and leave; so does Ctrl-D", _exit),
 )

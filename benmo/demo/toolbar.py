@@ -12,7 +12,7 @@ _LINES_MAX = 2
 
 
 def bottom_text(fleet: Fleet, columns: int) -> str:
-    """`1 leader h7 q0 · 2 acceptor h7 q0 · 3 down`, shorter where that is too long."""
+    """Such as `1 leader h7 q0 · 2 acceptor h6 q1 · 3 down`: height and queue; short if need be."""
     full = [_node(fleet, node, False) for node in fleet.nodes]
     text = _SEPARATOR.join(full)
     if len(text) + 2 <= columns:
@@ -37,7 +37,7 @@ def _node(fleet: Fleet, node: NodeId, is_short: bool) -> str:
 
 
 def _folded(parts: Sequence[str], columns: int) -> str:
-    """As few lines as it takes; of more than two, what is left is counted."""
+    """Join the nodes' parts in one line or two; `+3` at the end counts those that don't fit."""
     lines = [f" {parts[0]}"]
     for index, part in enumerate(parts[1:], start=1):
         longer = f"{lines[-1]}{_SEPARATOR}{part}"

@@ -1,4 +1,4 @@
-"""The tour's beats: who plays which part, what there is to do, and what was seen."""
+"""The tour's beats: which node plays which part, what to type, and what that shows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from benmo.demo.phrases import listed, many
 from benmo.demo.tour.explanations import (
     all_alike,
+    explain_agreement,
+    explain_duel,
+    explain_healing,
     how_many_are_left,
     last_decided,
-    what_agreement_was,
-    what_healing_was,
-    what_the_duel_was,
 )
 from benmo.demo.tour.scene import Scene
 from benmo.demo.tour.tour import Beat
@@ -21,14 +21,14 @@ from benmo.paxos.types import NodeId
 
 NODES_MIN = 3
 MONEY = 10
-"""What the payer needs: the walk's transfers, and some to do a thing again."""
+"""The money that the payer needs: for the tour's transfers, and to repeat some of them."""
 
 _DELAY_MS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The payer and its side are a minority; the others are a majority, the payee among them."""
+    """The parts that nodes play: the payer is in the minority, the payee in the majority."""
 
     payer: NodeId
     payee: NodeId
@@ -49,32 +49,33 @@ class Cast:
 
     @property
     def victim(self) -> NodeId:
-        """Who crashes first."""
+        """The node that crashes first."""
         return next(node for node in reversed(self.majority) if node != self.payee)
 
     @property
     def survivors(self) -> tuple[NodeId, ...]:
-        """Who is left then."""
+        """The nodes that are left after the first crash."""
         return tuple(node for node in self.everyone if node != self.victim)
 
     @property
     def other_victims(self) -> tuple[NodeId, ...]:
+        """The nodes without which, after the first crash, no majority is left."""
         return tuple(node for node in self.majority if node != self.victim)
 
     @property
     def friend(self) -> NodeId:
-        """Who is paid while the payee is out of reach: on the payer's side if somebody is."""
+        """The node that is paid while the payee is out of reach; in the minority, if possible."""
         others = [node for node in (*self.minority, *self.majority) if node != self.payer]
         return others[0]
 
     @property
     def neighbour(self) -> NodeId:
-        """Whom the payee pays."""
+        """The node that the payee pays."""
         return next(node for node in self.majority if node != self.payee)
 
 
 def cast(available: Mapping[NodeId, int]) -> Cast:
-    """Give out the parts, by how much each node has to spend. Raises `Refused`."""
+    """Give out the parts; `available` is how much each node can spend. Raises `Refused`."""
     nodes = tuple(available)
     if len(nodes) < NODES_MIN:
         raise Refused(f"the tour needs {NODES_MIN} nodes: --fresh --nodes 5")
@@ -89,7 +90,7 @@ def cast(available: Mapping[NodeId, int]) -> Cast:
 
 
 def walk(parts: Cast) -> list[Beat]:
-    """All beats, in order."""
+    """All beats of the tour, in order."""
     return [
         *_agreement(parts),
         *_crash(parts),
@@ -108,7 +109,7 @@ def _agreement(parts: Cast) -> list[Beat]:
             f"nodes have accepted it. Node {parts.payer} pays 5 to node {parts.payee}.",
             _pay(parts.payer, parts.payee, 5),
             lambda scene: _is_decided(scene, parts),
-            what_agreement_was,
+            explain_agreement,
             needs=parts.everyone,
         )
     ]
@@ -154,8 +155,8 @@ def _lost_majority(parts: Cast) -> list[Beat]:
             lambda scene: [
                 f"Queued, not decided: node {parts.payer} reaches {scene.reached_by(parts.payer)} "
                 f"of {parts.nodes}, and needs {parts.quorum}. The transfer is on its disk, and "
-                f"waits. Those that are gone may have decided what it can't know of: to go on "
-                f"without them could make two chains."
+                f"waits. The nodes that are gone may have decided blocks that node "
+                f"{parts.payer} can't know of: to go on without them could make two chains."
             ],
             needs=parts.minority,
         ),
@@ -166,12 +167,12 @@ def _recovery(parts: Cast) -> list[Beat]:
     gone = sorted((parts.victim, *parts.other_victims))
     return [
         Beat(
-            "4 of 6: recovery. Each of them starts from what its own disk says.",
+            "4 of 6: recovery. Each node starts from what its own disk says.",
             f"restart {listed(gone)}",
             lambda scene: _is_decided(scene, parts),
             lambda scene: [
                 f"Node {parts.victim} came back at height {scene.height_before(parts.victim)}, and "
-                f"fetched what it had missed. With a majority up, what waited was decided. "
+                f"fetched what it had missed. With a majority up, the transfer was decided. "
                 f"{last_decided(scene)}",
                 all_alike(scene),
             ],
@@ -215,7 +216,7 @@ def _partition(parts: Cast) -> list[Beat]:
             "Now mend the links. What will become of the transfer that waits?",
             "heal",
             lambda scene: _is_decided(scene, parts),
-            lambda scene: [what_healing_was(scene, parts.payer), all_alike(scene)],
+            lambda scene: [explain_healing(scene, parts.payer), all_alike(scene)],
             needs=parts.everyone,
         ),
     ]
@@ -224,17 +225,17 @@ def _partition(parts: Cast) -> list[Beat]:
 def _duel(parts: Cast) -> list[Beat]:
     return [
         Beat(
-            "6 of 6: two leaders that duel. Slow every link down first, so that one can watch.",
+            "6 of 6: two leaders that duel. Slow every link down first, so that you can watch.",
             f"slow all all {_DELAY_MS}",
             lambda scene: bool(scene.fleet.links.delays_ms),
             lambda _: [],
         ),
         Beat(
-            "Election delays are random, so that this is rare, but nothing forbids it: two nodes "
-            "with something to propose want to lead at the same moment.",
+            "Two nodes with something to propose may want to lead at the same moment: that is "
+            "rare, since election delays are random, but nothing forbids it.",
             f"duel {parts.payer} {parts.payee}",
             lambda scene: _is_fought_out(scene, parts),
-            what_the_duel_was,
+            explain_duel,
             needs=parts.everyone,
         ),
         Beat(
@@ -249,11 +250,11 @@ def _duel(parts: Cast) -> list[Beat]:
     ]
 
 
-# What has happened.
+# Whether a command has had its effect.
 
 
 def _is_decided(scene: Scene, parts: Cast) -> bool:
-    """Everyone is up and level, higher than before, and nothing waits at the payer."""
+    """Whether all nodes are level, higher than at the mark, and nothing waits at the payer."""
     return scene.queue(parts.payer) == 0 and scene.are_level(scene.everyone, scene.top_before)
 
 
@@ -272,7 +273,7 @@ def _is_split(scene: Scene, parts: Cast) -> bool:
 
 
 def _is_fought_out(scene: Scene, parts: Cast) -> bool:
-    """Both were let loose, and what they wanted is decided, whoever came to lead for it."""
+    """Whether both nodes were made to campaign, and what they had queued is decided."""
     both = (parts.payer, parts.payee)
     return (
         all(scene.was_hurried(node) and scene.queue(node) == 0 for node in both)

@@ -1,4 +1,4 @@
-"""The command that begins the tour, with every node up and every link whole."""
+"""The command `tour`: begins the tour, with every node up and every link whole, or stops it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ def _opening(stage: Stage) -> str:
         else ""
     )
     return (
-        "A walk of about three minutes. Type what it says, or press Enter on the empty line, which "
-        f"does that for you. Everything else works meanwhile; tour stop ends it.{slow}"
+        "A walk of about three minutes. Type each command that it names, or press Enter on the "
+        "empty line to have it typed. All other commands work, too; tour stop ends the tour."
+        f"{slow}"
     )
 
 
 def _bring_everything_back(stage: Stage) -> str:
-    """What there was to do, in words; empty if nothing."""
+    """Start and wake all nodes, mend all links; returns in words what there was to do."""
     fleet = stage.fleet
     paused = [node for node in fleet.nodes if fleet.is_paused(node)]
     fleet.resume(paused)
@@ -69,7 +70,7 @@ def _bring_everything_back(stage: Stage) -> str:
 
 
 def _available(stage: Stage) -> dict[NodeId, int]:
-    """What each node has to spend."""
+    """How much each node can spend: its balance less what waits in its queue."""
     balances = at_once(lambda node: stage.fleet.value(node, "printBalance"), stage.fleet.nodes)
     return {
         node: balance["available"] if isinstance(balance, dict) else 0

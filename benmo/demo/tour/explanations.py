@@ -1,4 +1,4 @@
-"""The tour's words for what was seen. None of them says more than that."""
+"""Explains in words what the tour has seen of the nodes, and says no more than was seen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from benmo.wording import listed as comma_listed
 from benmo.wording import why_given_up
 
 
-def what_agreement_was(scene: Scene) -> list[str]:
-    """How the last slot came to be decided, from the wish to lead on."""
+def explain_agreement(scene: Scene) -> list[str]:
+    """How the last slot was decided, from its leader's campaign on, if that was seen."""
     decided = scene.decided()[-1:]
     return [*(f"{_led(last)}{_decided(last)}" for last in decided), all_alike(scene)]
 
 
-def what_healing_was(scene: Scene, payer: NodeId) -> str:
-    """What became of the transfer that waited at this node while it was cut off."""
+def explain_healing(scene: Scene, payer: NodeId) -> str:
+    """The fate of the transfer that waited at the payer while the payer was cut off."""
     decided = scene.decided_for(payer)
     fetched = "The smaller side fetched what the larger one had decided."
     if decided is None:
@@ -29,40 +29,40 @@ def what_healing_was(scene: Scene, payer: NodeId) -> str:
     )
 
 
-def what_the_duel_was(scene: Scene) -> list[str]:
-    """Who gave a ballot up, and what was decided."""
+def explain_duel(scene: Scene) -> list[str]:
+    """Which nodes gave a ballot up, and in which ballots slots were decided."""
     lost = [
         f"Node {lost.ballot.node} had ballot {lost.ballot} and gave it up: {why_given_up(lost)}."
         for lost in scene.given_up()[:2]
     ]
     how = (
-        f"{' '.join(lost)} Who loses waits, and tries again with a higher one."
+        f"{' '.join(lost)} The node that loses waits, and tries again with a higher one."
         if lost
-        else "Nobody had to give a ballot up: no clash this time."
+        else "No node had to give a ballot up: no clash this time."
     )
     slots = [_in_which_ballot(decided) for decided in scene.decided()]
-    told = f"Decided: {joined(slots)}. " if slots else ""
-    return [how, f"{told}{all_alike(scene)}"]
+    outcome = f"Decided: {joined(slots)}. " if slots else ""
+    return [how, f"{outcome}{all_alike(scene)}"]
 
 
 def _in_which_ballot(decided: DecidedSlot) -> str:
-    """And whose block it was, if another node had to take it over."""
-    told = f"slot {decided.slot} in ballot {decided.ballot}"
+    """The ballot that decided a slot, and whose block it was, if the leader had taken it over."""
+    text = f"slot {decided.slot} in ballot {decided.ballot}"
     if decided.proposed_in.node == decided.ballot.node:
-        return told
+        return text
     return (
-        f"{told} (the block of node {decided.proposed_in.node}, which had been accepted somewhere "
+        f"{text} (the block of node {decided.proposed_in.node}, which had been accepted somewhere "
         f"already: node {decided.ballot.node} had to take it over)"
     )
 
 
 def last_decided(scene: Scene) -> str:
-    """Who accepted the last slot that was decided; empty if none was."""
+    """Which nodes accepted the slot that was decided last; empty if none was decided."""
     return "".join(_decided(decided) for decided in scene.decided()[-1:])
 
 
 def all_alike(scene: Scene) -> str:
-    """That all nodes have the same chain, if they answered so."""
+    """The height and hash of all nodes, if all answered, and the same."""
     heads = {scene.head(node) for node in scene.everyone}
     heights = {scene.height(node) for node in scene.everyone}
     if len(heads) != 1 or len(heights) != 1 or "" in heads:
@@ -72,7 +72,7 @@ def all_alike(scene: Scene) -> str:
 
 
 def how_many_are_left(scene: Scene) -> str:
-    """Of those that answer, and whether that is a majority."""
+    """How many nodes answer, and whether they are a majority."""
     up, nodes = len(scene.answering), len(scene.everyone)
     what = "still a majority" if up > nodes // 2 else "no majority any more"
     return f"{up} of {nodes} are left: {what}."

@@ -1,4 +1,4 @@
-"""What the tour sees of the real nodes: their states now, and what they said since a mark."""
+"""The scene that a tour sees: the nodes' states now, and their notices since a mark."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from benmo.paxos.types import Ballot, NodeId
 
 @dataclass(frozen=True, slots=True)
 class DecidedSlot:
-    """A slot that was decided while one watched."""
+    """A slot that was decided since the mark, and what was seen of how."""
 
     slot: int
     proposed_in: Ballot
-    """The first ballot in which its block was proposed: that is the one in the block."""
+    """The ballot in which its block was proposed first, which the block itself names."""
     ballot: Ballot
-    """In which a majority accepted it; if none was seen to, the one in the block."""
+    """The ballot in which a majority was seen to accept it; else as `proposed_in`."""
     accepted_by: tuple[NodeId, ...]
-    """A majority; empty if none was seen to accept it in one ballot."""
+    """The nodes, a majority, that were seen to accept it in `ballot`; else empty."""
     promised_by: tuple[NodeId, ...]
-    """Those whose promises made it leader; none if that wasn't reported since the mark."""
+    """The nodes whose promises made its leader lead; empty if that came before the mark."""
 
 
 class Scene:
-    """Heights and notices are counted from the last `mark`, but what was accepted before counts.
+    """Watches the nodes' states and notices, from the last `mark` on.
 
-    A node may have accepted a slot long before enough of the others do.
+    Only what nodes accepted counts from the beginning: one node may have accepted a slot long
+    before a majority has.
     """
 
     def __init__(self, fleet: Fleet) -> None:
@@ -46,21 +47,21 @@ class Scene:
         self._heights_before: dict[NodeId, int] = {}
         self._hurried_before: Counter[NodeId] = Counter()
 
-    # What happens.
+    # Watching.
 
     def mark(self) -> None:
-        """From here on."""
+        """Set the mark: notices count from here on, and heights are compared with those now."""
         self._marked = len(self._notices)
         self.look()
         self._heights_before = dict(self._heights)
         self._hurried_before = self.fleet.hurried.copy()
 
     def tell(self, node: NodeId, notice: Notice) -> None:
-        """A node said something; called in another thread."""
+        """Take a node's notice; called in another thread."""
         self._notices.append((node, notice))
 
     def look(self) -> None:
-        """Remember the heights as they are, for nodes that go."""
+        """Remember the heights as they are now, for a node that is gone can't be asked."""
         for node in self.fleet.nodes:
             snapshot = self.fleet.snapshot(node)
             if snapshot is not None:
@@ -77,7 +78,7 @@ class Scene:
         return [node for node in self.fleet.nodes if self.fleet.is_answering(node)]
 
     def height(self, node: NodeId) -> int:
-        """A node's height when it was last seen."""
+        """A node's height when it was last seen; 0 if it never was."""
         return self._heights.get(node, 0)
 
     def height_before(self, node: NodeId) -> int:
@@ -88,24 +89,24 @@ class Scene:
         return max(self._heights_before.values(), default=0)
 
     def are_level(self, nodes: Iterable[NodeId], above: int) -> bool:
-        """Whether these answer, and all have the same height, above that one."""
+        """Whether these nodes all answer, and have the same height, which is above `above`."""
         snapshots = [self.fleet.snapshot(node) for node in nodes]
         heights = {None if snapshot is None else snapshot.height for snapshot in snapshots}
         return len(heights) == 1 and all(each is not None and each > above for each in heights)
 
     def queue(self, node: NodeId) -> int | None:
-        """How much waits at a node; None if it doesn't answer."""
+        """How many transfers wait at a node; None if the node doesn't answer."""
         snapshot = self.fleet.snapshot(node)
         return None if snapshot is None else snapshot.queue
 
     def is_done(self, node: NodeId) -> bool:
-        """Whether nothing waits at a node, at this moment: it is asked, as `queue` may be old."""
+        """Whether nothing waits at a node; the node is asked, since `queue` may be old."""
         with suppress(Refused, NodeGone):
             return self.fleet.value(node, "printQueue") == []
         return False
 
     def was_hurried(self, node: NodeId) -> bool:
-        """Whether it was told since the mark to campaign at once."""
+        """Whether a node was asked since the mark to campaign at once."""
         return self.fleet.hurried[node] > self._hurried_before[node]
 
     def has_quorum(self, node: NodeId) -> bool | None:
@@ -113,7 +114,7 @@ class Scene:
         return None if snapshot is None else snapshot.quorum
 
     def reaches(self, node: NodeId, others: Iterable[NodeId]) -> bool:
-        """Whether the link to any of these is up, as this node sees it."""
+        """Whether a node sees the link to any of `others` as up."""
         snapshot = self.fleet.snapshot(node)
         peers = () if snapshot is None else snapshot.peers
         return any(peer.link is Link.UP for peer in peers if peer.node in set(others))
@@ -124,15 +125,15 @@ class Scene:
         return 0 if snapshot is None else 1 + sum(peer.link is Link.UP for peer in snapshot.peers)
 
     def head(self, node: NodeId) -> str:
-        """The beginning of the last block's hash; empty if the node doesn't answer."""
+        """The first 12 digits of a node's last hash; empty if the node doesn't answer."""
         with suppress(Refused, NodeGone):
             return self.fleet.status(node).head[:12]
         return ""
 
-    # What was said since the mark.
+    # Notices since the mark.
 
     def decided(self) -> list[DecidedSlot]:
-        """Every slot that was decided, in order."""
+        """Every slot that was decided since the mark, in order."""
         proposed_in = {
             notice.slot: notice.ballot
             for _, notice in self._since_mark()
@@ -147,7 +148,7 @@ class Scene:
         return decided
 
     def decided_for(self, payer: NodeId) -> DecidedSlot | None:
-        """The slot in which the last transfer of this node's was decided, if that was told."""
+        """The slot in which the payer's last transfer was decided; None if that wasn't reported."""
         slots = [
             notice.slot
             for node, notice in self._since_mark()
@@ -157,7 +158,7 @@ class Scene:
         return next((decided for decided in self.decided() if decided.slot == wanted), None)
 
     def _choices(self) -> dict[int, tuple[Ballot, tuple[NodeId, ...]]]:
-        """For each slot, the lowest ballot in which a majority accepted it, and who did."""
+        """For each slot, the lowest ballot in which a majority accepted it, and those nodes."""
         accepted: dict[tuple[int, Ballot], set[NodeId]] = {}
         for node, notice in list(self._notices):
             if isinstance(notice, ProposalAccepted):
@@ -177,7 +178,7 @@ class Scene:
         }
 
     def given_up(self) -> list[BallotGivenUp]:
-        """The ballots with which a node could not lead."""
+        """The ballots that nodes gave up since the mark, and why."""
         return [notice for _, notice in self._since_mark() if isinstance(notice, BallotGivenUp)]
 
     def count(self, kind: NoticeKind) -> int:

@@ -1,4 +1,4 @@
-"""The guided walk: says what to type, waits until it has happened, explains what was seen."""
+"""Goes through the beats: says what to type, waits for the effect, explains what was seen."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ _MISSED_AFTER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One thing to do and to see. The scene is marked when it begins.
+    """One step of the tour. The scene is marked when the beat begins.
 
-    Nothing comes of it while one of `needs` is down.
+    say           what to say before the user types anything
+    command       what the user is to type
+    has_happened  whether the command has had its effect
+    explain       what to say then, in paragraphs
+    needs         nodes without which the command has no effect
     """
 
     say: str
@@ -35,7 +39,7 @@ class Beat:
 
 
 class GuideBoard(Protocol):
-    """Where a tour says what it has to say: see `benmo.demo.board.Board`."""
+    """The board on which a tour speaks: see `benmo.demo.board.Board`."""
 
     def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None: ...
 
@@ -43,7 +47,7 @@ class GuideBoard(Protocol):
 class Tour:
     """Goes through beats in a thread of its own.
 
-    It only looks: whatever is done to the nodes, the user types.
+    The tour only watches the nodes: everything that is done to them, the user types.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Tour:
 
     @property
     def suggestion(self) -> str:
-        """What to type next; empty while the tour waits for the nodes, or has yet to say it."""
+        """The line to type next; empty while the tour waits, or before its words are seen."""
         beat = self._beat
         if beat is None or beat is not self._shown or self.is_over:
             return ""
@@ -79,21 +83,21 @@ class Tour:
         self._thread.start()
 
     def stop(self) -> None:
-        """No more of it."""
+        """End the tour; its thread may go on for a moment."""
         self._beat = None
         self._stopped.set()
 
     def join(self) -> None:
-        """Wait until its thread has ended, after `stop`."""
+        """Wait until the tour's thread has ended, after `stop`."""
         self._thread.join()
 
     def tell(self, node: NodeId, notice: Notice) -> None:
-        """A node said something."""
+        """Take a node's notice; called in another thread."""
         self._scene.tell(node, notice)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """As long as this lasts, the tour explains nothing."""
+        """Keep the tour from explaining anything, as long as the context lasts."""
         self._is_held = True
         try:
             yield
@@ -101,7 +105,7 @@ class Tour:
             self._is_held = False
 
     def typed(self, line: str) -> None:
-        """The user had this line carried out."""
+        """Note that the user typed a line, and that it was carried out."""
         beat = self._beat
         if beat is self._shown and beat and line.lower().split() == beat.command.lower().split():
             self._typed = beat
@@ -119,7 +123,7 @@ class Tour:
                     return
                 self._scene.look()
                 if not self._is_held:
-                    self._miss(beat)
+                    self._name_missing(beat)
                 if self._missing:
                     hint_at = time.monotonic() + _HINT_AFTER_S
                 elif time.monotonic() > hint_at:
@@ -133,15 +137,15 @@ class Tour:
         self.stop()
 
     def _say(self, paragraphs: Iterable[str], beat: Beat | None) -> None:
-        """From when it is shown, the beat's command is suggested."""
+        """Show paragraphs on the board; once they are seen, the beat's command is suggested."""
 
         def be_shown() -> None:
             self._shown = beat
 
         self._board.guide(paragraphs, be_shown)
 
-    def _miss(self, beat: Beat) -> None:
-        """Say what to do where somebody without whom nothing can come of it is silent for long."""
+    def _name_missing(self, beat: Beat) -> None:
+        """Say what to type if a node that the beat needs has been silent for long."""
         fleet, now = self._scene.fleet, time.monotonic()
         missing = [node for node in beat.needs if fleet.why_silent(node)]
         if missing != self._missing:
@@ -153,10 +157,10 @@ class Tour:
             self._say([said], beat)
 
     def _hint(self, beat: Beat) -> None:
-        """Nothing came of it for long: once more."""
+        """Remind the user of the beat's command, since it has had no effect for long."""
         self._typed = None
         hint = (
-            f"The tour still waits for what this leads to: {beat.command}. Press Enter to type it; "
-            f"tour begins anew, tour stop ends it."
+            f"The tour still waits for the effect of this: {beat.command}. Press Enter to type it; "
+            f"tour begins the tour anew, tour stop ends it."
         )
         self._say([hint], beat)

@@ -11,10 +11,10 @@ from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour.explanations import (
     all_alike,
+    explain_agreement,
+    explain_duel,
+    explain_healing,
     last_decided,
-    what_agreement_was,
-    what_healing_was,
-    what_the_duel_was,
 )
 from benmo.demo.tour.scene import Scene
 from benmo.ledger.transfers import Transfer
@@ -57,7 +57,7 @@ def test_less_than_a_majority_is_not_told_as_the_reason(scene: Scene) -> None:
     accepted(scene, "2", (1, 2))
     decided(scene, "123", (2, 1))
     assert last_decided(scene) == "Slot 4 is decided."
-    assert what_agreement_was(scene)[0] == "Slot 4 is decided."
+    assert explain_agreement(scene)[0] == "Slot 4 is decided."
 
 
 def test_a_block_that_was_proposed_again_was_decided_in_the_later_ballot(scene: Scene) -> None:
@@ -81,8 +81,8 @@ def test_who_led_is_who_was_seen_to(scene: Scene) -> None:
     accepted(scene, "123", (3, 2))
     decided(scene, "1", (3, 2), own=Transfer(1, 4, 2, 1))
     decided(scene, "23", (3, 2))
-    assert what_agreement_was(scene)[0].startswith("Node 2 led already. Slot 4 is decided")
-    assert "transfer of node 1 decided, and node 2 led" in what_healing_was(scene, payer=1)
+    assert explain_agreement(scene)[0].startswith("Node 2 led already. Slot 4 is decided")
+    assert "transfer of node 1 decided, and node 2 led" in explain_healing(scene, payer=1)
 
 
 def test_the_slot_of_the_transfer_that_waited_is_told_and_not_a_later_one(scene: Scene) -> None:
@@ -90,13 +90,13 @@ def test_the_slot_of_the_transfer_that_waited_is_told_and_not_a_later_one(scene:
     decided(scene, "1", (3, 2), own=Transfer(1, 4, 2, 1))
     accepted(scene, "13", (4, 3), slot=5)
     decided(scene, "123", (4, 3), slot=5)
-    assert "Slot 4 is decided: nodes 1 and 2" in what_healing_was(scene, payer=1)
+    assert "Slot 4 is decided: nodes 1 and 2" in explain_healing(scene, payer=1)
 
 
 def test_without_a_clash_nothing_is_told_of_one(scene: Scene) -> None:
-    assert what_the_duel_was(scene)[0] == "Nobody had to give a ballot up: no clash this time."
+    assert explain_duel(scene)[0] == "No node had to give a ballot up: no clash this time."
     scene.tell(1, BallotGivenUp(Ballot(6, 1), Defeat.NACK, Ballot(6, 3), 2))
-    assert what_the_duel_was(scene)[0].startswith(
+    assert explain_duel(scene)[0].startswith(
         "Node 1 had ballot (6, 1) and gave it up: node 2 has promised ballot (6, 3)."
     )
 
@@ -107,7 +107,7 @@ def test_a_block_that_was_taken_over_in_a_duel_is_told_as_such(scene: Scene) -> 
     decided(scene, "123", (6, 1))
     accepted(scene, "123", (8, 3), slot=5)
     decided(scene, "123", (8, 3), slot=5)
-    assert what_the_duel_was(scene)[1].startswith(
+    assert explain_duel(scene)[1].startswith(
         "Decided: slot 4 in ballot (7, 3) (the block of node 1, which had been accepted somewhere "
         "already: node 3 had to take it over) and slot 5 in ballot (8, 3)."
     )
