@@ -25,13 +25,19 @@ from tests.support.real_cluster import free_ports
 from tests.support.terminals import Terminal
 
 _UNHURRIED = """
+from msgspec.structs import replace
 from benmo.cli import main
-from benmo.demo import fleet
+from benmo.demo import fleet, prepare
+
+def new_cluster(nodes, settings):
+    return made(nodes, replace(settings, heartbeat_s=5.0))
+
+made, prepare.new_cluster = prepare.new_cluster, new_cluster
 fleet._CLEAN_END_S = fleet._QUORUM_S = 60.0
 main(prog_name="benmo")
 """
 DEMO = (sys.executable, "-c", _UNHURRIED, "demo")
-"""The demo, whose nodes may be as slow as the machine makes them: it cuts none of them off."""
+"""The demo, whose nodes may be as slow as the machine makes them: nobody takes that for an end."""
 
 QUICK = ("--election-delay", "0-0.3")
 
