@@ -43,7 +43,7 @@ class Transport(Protocol):
 
 
 class Storage(Protocol):
-    """The durable state of one node: see `benmo.storage.node_storage.Storage`."""
+    """The durable state of one node: see `benmo.storage.node_storage.NodeStorage`."""
 
     @property
     def journal_bytes(self) -> int: ...

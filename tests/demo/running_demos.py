@@ -27,12 +27,12 @@ from tests.support.terminals import Terminal
 _UNHURRIED = """
 from msgspec.structs import replace
 from benmo.cli import main
-from benmo.demo import fleet, prepare
+from benmo.demo import fleet, preparation
 
 def new_cluster(nodes, settings):
     return made(nodes, replace(settings, heartbeat_s=5.0))
 
-made, prepare.new_cluster = prepare.new_cluster, new_cluster
+made, preparation.new_cluster = preparation.new_cluster, new_cluster
 fleet._CLEAN_END_S = fleet._QUORUM_S = 60.0
 main(prog_name="benmo")
 """

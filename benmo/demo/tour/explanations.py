@@ -66,7 +66,7 @@ def all_alike(scene: Scene) -> str:
     heads = {scene.head(node) for node in scene.everyone}
     heights = {scene.height(node) for node in scene.everyone}
     if len(heads) != 1 or len(heights) != 1 or "" in heads:
-        return "The chains are the same as far as they go."
+        return "Not all nodes are level yet: ls shows how far each of them is."
     height, head = heights.pop(), heads.pop()
     return f"All {len(scene.everyone)} are at height {height}, with the same hash {head}."
 

@@ -1,191 +1,206 @@
-"""The tour: its parts are given out to whoever can play them, and it is walked to its end."""
+"""How the tour goes from beat to beat. No node runs here; what happens is up to the test."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from benmo.demo.tour.beats import MONEY, cast, walk
-from benmo.errors import Refused
-from tests.demo.running_demos import Place, leave, place, terminal
-from tests.support.terminals import Terminal
-
-QUICK = ("--election-delay", "0.2-0.6")
-STEPS = (
-    "1> moneyTransfer 5,1,3",
-    "kill 5",
-    "1> moneyTransfer 1,1,3",
-    "kill 3 4",
-    "1> moneyTransfer 1,1,2",
-    "restart 3 4 5",
-    "partition 1 2 | 3 4 5",
-    "1> moneyTransfer 1,1,2",
-    "3> moneyTransfer 1,3,4",
-    "heal",
-    "slow all all 300",
-    "duel 1 3",
-    "heal",
-)
-BALLOT = r"\(\d+, [1-5]\)"
-SEEN = (
-    rf"asked all to promise ballot {BALLOT}\. Nodes [1-5, ]+ did",
-    rf"Slot 1 is decided: nodes [1-5, and]+ accepted it in ballot {BALLOT}",
-    r"All 5 are at height 1, with the same hash [0-9a-f]{12}\.",
-    r"4 of 5 are left: still a majority",
-    r"Slot 2 is decided: .* Node 5 missed it: a majority was enough",
-    r"It takes 3 of 5: without nodes 3 and 4 there are fewer",
-    r"Queued, not decided: node 1 reaches 2 of 5, and needs 3",
-    r"Node 5 came back at height 1, and fetched what it had missed",
-    r"All 5 are at height 3, with the same hash [0-9a-f]{12}",
-    r"Queued: node 1 reaches 2 of 5",
-    r"Slot 4 is decided: nodes [345, and]+ accepted .* node 1 is still at height 3",
-    r"transfer of node 1 decided, and node 1 led: it comes after, not beside\. Slot 5 is decided",
-    r"All 5 are at height 5, with the same hash [0-9a-f]{12}",
-    rf"Node [13] had ballot {BALLOT} and gave it up|no clash this time",
-    r"Decided: slot \d+ in ballot",
-    r"That was the tour",
-)
+from benmo.admin.initialize import addresses, new_cluster
+from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.demo.fleet import Fleet
+from benmo.demo.tour import tour as tour_module
+from benmo.demo.tour.tour import Beat, Tour
+from tests.support.processes import eventually
 
 
-def guide(shown: Terminal) -> str:
-    """All that the tour has said, in one line."""
-    lines = (line.partition("▶│") for line in shown.all_text().splitlines())
-    return " ".join(said.strip() for _, sign, said in lines if sign)
+class Happenings:
+    """What has happened, and what the tour said; `is_shown` says whether that is seen at once."""
+
+    def __init__(self) -> None:
+        self.happened: set[str] = set()
+        self.said: list[tuple[str, ...]] = []
+        self.is_shown = True
+        self.silent: dict[int, str] = {}
+        """Nodes that are down or paused, and which of both."""
+        self._unseen: list[Callable[[], None]] = []
+
+    def beat(self, name: str) -> Beat:
+        return Beat(
+            say=f"Now {name}.",
+            command=f"do {name}",
+            has_happened=lambda _: name in self.happened,
+            explain=lambda _: [f"That was {name}."],
+            needs=(1, 3),
+        )
+
+    def guide(self, paragraphs: Iterable[str], on_shown: Callable[[], None]) -> None:
+        self.said.append(tuple(paragraphs))
+        if self.is_shown:
+            on_shown()
+        else:
+            self._unseen.append(on_shown)
+
+    def show(self) -> None:
+        for on_shown in self._unseen:
+            on_shown()
 
 
-def offers(command: str) -> re.Pattern[str]:
-    """Of a screen's text: the prompt suggests this, on an empty line."""
-    return re.compile(rf"^benmo 1> {re.escape(command)}\n(?!.*^benmo)", re.MULTILINE | re.DOTALL)
+@pytest.fixture
+def happenings() -> Happenings:
+    return Happenings()
 
 
-def walk_to_the_end(shown: Terminal) -> None:
-    for step in STEPS:
-        shown.wait_for(offers(step))
-        shown.enter()
-    shown.wait_for("Ctrl-D stops the nodes")
+@pytest.fixture
+def tour(happenings: Happenings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tour]:
+    cluster = new_cluster(addresses(3, 9001), ClusterSettings())
+    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
+    monkeypatch.setattr(fleet, "why_silent", lambda node: happenings.silent.get(node, ""))
+    monkeypatch.setattr(fleet, "is_paused", lambda node: happenings.silent.get(node) == "paused")
+    beats = [happenings.beat("one"), happenings.beat("two")]
+    made = Tour(fleet, "A walk.", beats, happenings)
+    yield made
+    made.stop()
 
 
-def test_the_tour_is_walked_to_its_end_on_real_nodes(tmp_path: Path) -> None:
-    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
-        shown.enter("tour")
-        walk_to_the_end(shown)
-        told = guide(shown)
-        for wanted in SEEN:
-            assert re.search(wanted, told), f"{wanted}\n{told}"
-        places = [re.search(wanted, told) for wanted in SEEN]
-        starts = [found.start() for found in places if found]
-        assert starts == sorted(starts), told
-        text = shown.all_text()
-        assert text.rindex("every link is whole") < text.rindex("That was the tour")
-        leave(shown)
-        assert _heads(here) == 1
+def test_it_says_what_to_type_waits_and_explains(tour: Tour, happenings: Happenings) -> None:
+    tour.start()
+    eventually(lambda: tour.suggestion == "do one", "the first command is suggested")
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
+    assert not tour.is_over
+    happenings.happened.add("two")
+    eventually(lambda: tour.is_over, "the tour is over")
+    assert tour.suggestion == ""
+    assert happenings.said == [
+        ("A walk.", "Now one.", "Type: do one"),
+        ("That was one.", "Now two.", "Type: do two"),
+        ("That was two.",),
+    ]
 
 
-def test_it_begins_with_everything_up_and_stops_when_told_to(tmp_path: Path) -> None:
-    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
-        for line in ("kill 2", "stop 4", "slow 1 3 50", "partition 1 | 2 3 4 5", "tour"):
-            shown.enter(line)
-        shown.wait_for(offers(STEPS[0]))
-        shown.enter("ls")
-        text = shown.wait_for("5 of 5 nodes answer: a quorum is up")
-        assert "✂" not in text
-        assert "for the tour, nodes 4 and 2 are up again and every link is whole again" in text
-        shown.enter("tour stop")
-        shown.wait_for("the tour is over")
-        shown.enter("use 2")
-        shown.enter("")
-        shown.wait_for(re.compile(r"^benmo 2>\n(?!.*^benmo)", re.MULTILINE | re.DOTALL))
-        assert "queued" not in shown.all_text()
-        leave(shown)
+def test_nothing_is_suggested_before_it_is_seen(tour: Tour, happenings: Happenings) -> None:
+    happenings.is_shown = False
+    tour.start()
+    eventually(lambda: happenings.said, "the tour spoke")
+    assert tour.suggestion == ""
+    happenings.show()
+    assert tour.suggestion == "do one"
 
 
-def test_another_line_than_the_suggested_one_is_carried_out_as_it_is(tmp_path: Path) -> None:
-    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
-        shown.enter("tour")
-        shown.wait_for(offers(STEPS[0]))
-        shown.enter("5> moneyTransfer 2,5,1")
-        shown.wait_for("decided 5-1")
-        shown.enter("1> printBalance")
-        shown.wait_for("node 1 has 102")
-        leave(shown)
+def test_what_was_typed_is_suggested_no_more(tour: Tour, happenings: Happenings) -> None:
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    tour.typed("something else")
+    assert tour.suggestion == "do one"
+    tour.typed("DO   one")
+    assert tour.suggestion == ""
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
 
 
-def test_what_was_suggested_does_not_stay_as_if_it_had_been_typed(tmp_path: Path) -> None:
-    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
-        shown.enter("tour")
-        shown.wait_for(offers(STEPS[0]))
-        leave(shown)
-        assert shown.screen_text().splitlines()[-1].rstrip() == "benmo 1>"
-
-
-def test_it_counts_those_that_are_left_whoever_else_is_gone(tmp_path: Path) -> None:
-    with place(tmp_path) as here, terminal(here, *QUICK, columns=110) as shown:
-        shown.enter("tour")
-        for step in STEPS[:1]:
-            shown.wait_for(offers(step))
-            shown.enter()
-        shown.wait_for(offers(STEPS[1]))
-        shown.enter("kill 4")
-        shown.wait_for("node 4 is killed")
-        shown.enter()
-        shown.wait_for("3 of 5 are left: still a majority")
-        shown.wait_for(offers(STEPS[2]))
-        shown.enter()
-        shown.wait_for(lambda _: "Node 5 missed it: a majority was enough" in guide(shown))
-        leave(shown)
-
-
-def test_with_a_stable_leader_it_says_what_happened_too(tmp_path: Path) -> None:
-    options = (*QUICK, "--tenure", "stable", "--nodes", "3")
-    steps = tuple(beat.command for beat in walk(cast(dict.fromkeys((1, 2, 3), 100))))
-    with place(tmp_path, 3) as here, terminal(here, *options, columns=110) as shown:
-        shown.enter("tour")
-        for step in steps:
-            shown.wait_for(offers(step))
-            shown.enter()
-        shown.wait_for("Ctrl-D stops the nodes")
-        told = guide(shown)
-        assert re.findall(r"is decided: nodes? ([1-3]) accepted", told) == []
-        healed = re.search(r"node 1 decided, and node (\d) led: .*? in ballot \(\d+, (\d)\)", told)
-        assert healed and healed[1] == healed[2], told
-        leave(shown)
-
-
-def _heads(here: Place) -> int:
-    """How many different chains there are."""
-    (states,) = here.pipe("1> wait 60", "3> wait 60", "all printStatus", options=()).values[-1:]
-    return len({state["head"] for state in states["nodes"].values()})
-
-
-def test_the_usual_cast_is_of_five() -> None:
-    parts = cast(dict.fromkeys(range(1, 6), 100))
-    assert (parts.payer, parts.payee, parts.victim) == (1, 3, 5)
-    assert (parts.minority, parts.majority) == ((1, 2), (3, 4, 5))
-    assert tuple(beat.command for beat in walk(parts)) == STEPS
-
-
-@pytest.mark.parametrize("nodes", [3, 5, 7, 9])
-@pytest.mark.parametrize("payer", [1, 2, 3])
-def test_whoever_has_money_pays_and_the_sides_are_a_minority_and_a_majority(
-    nodes: int, payer: int
+def test_what_came_to_nothing_is_suggested_again(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    available = {node: MONEY if node == payer else 0 for node in range(1, nodes + 1)}
-    parts = cast(available)
-    assert parts.payer == payer
-    assert sorted((*parts.minority, *parts.majority)) == list(range(1, nodes + 1))
-    assert payer in parts.minority and parts.payee in parts.majority
-    assert len(parts.majority) == parts.quorum
-    assert parts.victim not in (parts.payer, parts.payee)
-    assert nodes - 1 - len(parts.other_victims) < parts.quorum
-    assert len({parts.payer, parts.friend}) == 2
-    assert len({parts.payee, parts.neighbour}) == 2
-    assert parts.neighbour in parts.majority
+    monkeypatch.setattr(tour_module, "_HINT_AFTER_S", 0.2)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    tour.typed("do one")
+    eventually(lambda: tour.suggestion == "do one", "it is suggested again")
+    assert any("do one" in text and "tour stop" in text for (text, *_) in happenings.said[1:])
 
 
-def test_nobody_can_pay_with_nothing() -> None:
-    with pytest.raises(Refused, match="--fresh"):
-        cast(dict.fromkeys(range(1, 6), MONEY - 1))
-    with pytest.raises(Refused, match="--nodes"):
-        cast({1: 100})
+@pytest.mark.parametrize(
+    ("silent", "remedy", "who"),
+    [
+        ({1: "down"}, "restart 1", "node 1"),
+        ({1: "down", 3: "paused", 2: "down"}, "restart 1 3", "nodes 1 and 3"),
+        ({3: "paused"}, "continue 3", "node 3"),
+    ],
+)
+def test_it_says_without_whom_it_can_not_go_on(
+    tour: Tour,
+    happenings: Happenings,
+    monkeypatch: pytest.MonkeyPatch,
+    silent: dict[int, str],
+    remedy: str,
+    who: str,
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    tour.typed("do one")
+    happenings.silent = silent
+    eventually(lambda: tour.suggestion == remedy, "what brings them back is suggested")
+    tour.typed(remedy.upper())
+    assert happenings.said[-1] == (f"The tour can't go on without {who}. Type: {remedy}",)
+    happenings.silent = {}
+    eventually(lambda: not tour.suggestion, "it waits for the nodes")
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
+    assert len(happenings.said) == 3, "it said that once"
+
+
+def test_what_was_suggested_before_is_so_again_once_they_are_back(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    monkeypatch.setattr(tour_module, "_HINT_AFTER_S", 1e9)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    happenings.silent = {1: "down"}
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
+    tour.typed("restart 1")
+    happenings.silent = {}
+    eventually(lambda: tour.suggestion == "do one", "the first command is suggested again")
+
+
+def test_each_beat_says_anew_whom_it_misses(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.2)
+    happenings.silent = {1: "down"}
+    tour.start()
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
+    happenings.happened.add("one")
+    eventually(lambda: len(happenings.said) == 4, "it says so again")
+    assert happenings.said[2][-1] == "Type: do two"
+    assert happenings.said[3] == happenings.said[1]
+
+
+def test_it_says_nothing_of_them_while_it_is_held(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.0)
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    looks: list[None] = []
+    monkeypatch.setattr(tour._scene, "look", lambda: looks.append(None))
+    with tour.held():
+        happenings.silent = {1: "down"}
+        eventually(lambda: len(looks) > 3, "it has looked some times")
+        assert tour.suggestion == "do one" and len(happenings.said) == 1
+    eventually(lambda: tour.suggestion == "restart 1", "what brings it back is suggested")
+
+
+def test_it_does_without_those_whom_nothing_takes(
+    tour: Tour, happenings: Happenings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tour_module, "_MISSED_AFTER_S", 0.0)
+    happenings.silent = {2: "down"}
+    tour.start()
+    eventually(lambda: tour.suggestion == "do one", "a command is suggested")
+    happenings.happened.add("one")
+    eventually(lambda: tour.suggestion == "do two", "the second command is suggested")
+    assert len(happenings.said) == 2
+
+
+def test_when_it_is_stopped_it_says_no_more(tour: Tour, happenings: Happenings) -> None:
+    tour.start()
+    eventually(lambda: tour.suggestion, "a command is suggested")
+    tour.stop()
+    happenings.happened.add("one")
+    tour.join()
+    assert tour.suggestion == ""
+    assert len(happenings.said) == 1
