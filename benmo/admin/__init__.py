@@ -2,8 +2,8 @@
 
 May import `benmo.control` and what that may import, `benmo.options` and `benmo.storage`.
 
-Begin with the program that you look for: `initialize.py`, which makes a cluster with the help of
-`authority.py`; `status.py`, which shows all nodes in the table of `cluster_table.py`; `verify.py`,
-which checks the files of all nodes; `export.py`, which writes transfers for other programs.
-`progress.py` is the bar that the last two show.
+Begin with the program that you look for: `initialize.py`, which makes a cluster (and
+`authority.py`, its certificates); `status.py`, which shows all nodes in the table of
+`cluster_table.py`; `verify.py`, which checks the files of all nodes; `export.py`, which writes
+transfers for other programs. `progress.py` is the bar that the last two show.
 """
