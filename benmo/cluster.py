@@ -35,7 +35,7 @@ _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a node listens."""
+    """The address at which a node listens."""
 
     node: _Whole
     host: str
@@ -68,7 +68,7 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(address.node for address in self.nodes)
 
     def address(self, node: NodeId) -> NodeAddress:
-        """Where a node listens. Raises `KeyError` if the cluster has no such node."""
+        """The address of a node. Raises `KeyError` if the cluster has no such node."""
         for address in self.nodes:
             if address.node == node:
                 return address
@@ -92,7 +92,7 @@ prepare(Cluster)
 
 
 class StateDirectory:
-    """Where the files of a state directory are; `load` reads its `cluster.json`."""
+    """The places of all files in a state directory; `load` reads its `cluster.json`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -145,7 +145,7 @@ def seconds_range(text: str) -> tuple[float, float]:
 
 
 def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]:
-    """Where each node listens: on a host of its own, or at a port of its own on this machine.
+    """The address of each node: on a host of its own, or at a port of its own on this machine.
 
     Raises `click.UsageError` for a number of nodes, a port or a host that can't be.
     """

@@ -44,4 +44,4 @@ class Unavailable(ClientError):
 
 
 class Inconsistent(ClientError):
-    """What the node sent contradicts itself, or what the node sent before: don't trust either."""
+    """The node's answers contradict themselves, or one another: trust none of them."""

@@ -106,7 +106,7 @@ class Receipts(Sequence[Receipt]):
         return first >= end
 
     def _numbers(self, among: set[int]) -> list[int]:
-        """Those of the numbers `among` that transfers of this request have."""
+        """The numbers in `among` that transfers of this request have."""
         return [each for each in among if any(first <= each < end for first, end in self._ranges)]
 
 

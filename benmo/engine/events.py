@@ -1,4 +1,4 @@
-"""What may happen to a node, and what a turn of its engine leads to."""
+"""The events that may happen to a node, and the report of what a turn of its engine led to."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Admission:
 
 @dataclass(slots=True)
 class Report:
-    """What a turn led to, for the turn's caller to publish.
+    """The results of a turn, for the turn's caller to publish.
 
     All of it is durable: decisions at a quorum, everything else at this node.
     `misbehaved` holds peers whose message was refused, each with the reason.

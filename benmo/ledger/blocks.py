@@ -29,7 +29,7 @@ _HASH = re.compile(rf"[0-9a-f]{{{len(GENESIS_HASH)}}}")
 
 
 class Outcome(StrEnum):
-    """What became of a transfer in a decided block."""
+    """The outcome of a transfer in a decided block."""
 
     APPLIED = "applied"
     REFUSED = "refused"

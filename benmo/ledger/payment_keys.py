@@ -56,7 +56,7 @@ class KeyIndex(Protocol):
     def head(self) -> str: ...
 
     def find(self, key: str) -> KeyUse | None:
-        """Where the key was used, or None. Raises `StateError` if the index can't be read."""
+        """The use of a key, or None. Raises `StateError` if the index can't be read."""
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         """Add the keys of the blocks up to this height, all or none; they needn't be durable."""

@@ -1,4 +1,4 @@
-"""What this node would propose: its own queue, and the transfers that others forwarded to it.
+"""The transfers that this node would propose: its own queue, and what others forwarded to it.
 
 `PaymentQueue` is the `Application` that the protocol sees. The node's own queue is durable: the run
 that `add` returns must be on disk before any of it leaves the node. Forwarded transfers are kept in

@@ -7,7 +7,7 @@ from benmo.notices import NodeNotice, RunApplied, SlotDecided, TransferApplied, 
 from benmo.paxos.types import NodeId
 
 _REPORTED_EACH_MAX = 500
-"""If a block applies more transfers of a node, they have one notice per run instead."""
+"""With more transfers of a node in a block, there is one notice per run instead."""
 
 
 def decision_notices(applied: AppliedBlock, node: NodeId) -> list[NodeNotice]:

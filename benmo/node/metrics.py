@@ -89,7 +89,7 @@ class Metrics:
             self._transfers.labels(outcome)
         self._view: View | None = None
         self._requests: deque[tuple[int, float]] = deque()
-        """Of each request under way, in order: its last transfer's number, and since when."""
+        """For each request under way, in order: its last transfer's number, and since when."""
 
     def _histogram(self, name: str, meaning: str) -> Histogram:
         return Histogram(name, meaning, registry=self.registry, buckets=_BUCKETS_S)

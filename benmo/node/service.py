@@ -131,7 +131,7 @@ class Service:
 
     @property
     def address(self) -> NodeAddress:
-        """Where this node listens."""
+        """The address at which this node listens."""
         return self.cluster.address(self.node)
 
     @property

@@ -1,4 +1,4 @@
-"""What a replica reports for people who watch: facts, each a type of its own.
+"""Notices: what a replica reports for people who watch, as facts, each a type of its own.
 
 None of them is a sentence. `benmo.wording` puts all notices into words, in one place.
 """
@@ -13,7 +13,7 @@ from benmo.paxos.types import Ballot, NodeId
 
 
 class NoticeKind(StrEnum):
-    """What a notice is about, so that a watcher can choose notices."""
+    """The subject of a notice, so that a watcher can choose notices."""
 
     PROMISED = "promised"
     ACCEPTED = "accepted"

@@ -1,4 +1,4 @@
-"""What a replica knows of its peers: which it can reach, and how far their chains are.
+"""A replica's knowledge of its peers: which it can reach, and how far their chains are.
 
 All of it is a hint, for speed and for people. No decision about safety rests on it.
 """

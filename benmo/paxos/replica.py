@@ -121,7 +121,7 @@ class Replica:
 
     @property
     def durable(self) -> Durable:
-        """What must survive a crash, as it is now."""
+        """The state that must survive a crash, as it is now."""
         return Durable(
             self.acceptor.promised, self.acceptor.accepted, self.learner.height, self.learner.head
         )

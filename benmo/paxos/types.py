@@ -42,7 +42,7 @@ Ballot.ZERO = Ballot(0, 0)
 
 
 class PaxosBlock(Protocol):
-    """What the protocol needs to know of a block; the ledger knows the rest."""
+    """A block as the protocol sees it; the ledger knows the rest."""
 
     @property
     def slot(self) -> int:
@@ -94,7 +94,7 @@ _SILENT_HEARTBEATS = 3
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a replica must know of its cluster; all times in seconds.
+    """The facts and limits that a replica must know of its cluster; all times in seconds.
 
     `nodes` holds every node's id, this node's included; their number is odd. Raises `ValueError`
     for other `nodes`, and for an election delay that is not a range.
@@ -140,7 +140,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """What a replica must find again after a crash, apart from the blocks themselves."""
+    """The state that a replica must find again after a crash, apart from the blocks themselves."""
 
     promised: Ballot = Ballot.ZERO
     accepted: Proposal | None = None

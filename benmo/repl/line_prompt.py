@@ -48,7 +48,7 @@ class LinePrompt:
         suggestion: Callable[[], AnyFormattedText] | None = None,
     ) -> None:
         self.output: TextIO = sys.stdout
-        """Where answers are written: at first, and anew for each batch of lines, the terminal."""
+        """The file that answers are written to; for each batch of lines, the terminal at first."""
         self._terminal = sys.stdout
         self._text = text
         self._question = question

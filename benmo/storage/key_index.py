@@ -28,7 +28,7 @@ _FORMAT = 1
 _BUSY_S = 0.2
 _EMPTY_LOG = "pragma wal_checkpoint(truncate)"
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
-"""What SQLite may add to the file's name, for the files that it puts beside it."""
+"""Endings that SQLite may add to the file's name, for the files that it puts beside it."""
 
 _TABLES = """
 create table used (key text primary key, number integer not null, slot integer not null)

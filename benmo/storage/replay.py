@@ -47,7 +47,7 @@ class ReplayedJournal:
 
     state: NodeState
     kept: bytes
-    """What the journal is to consist of from now on, if it isn't stale."""
+    """The bytes that the journal consists of from now on, if it isn't stale."""
     lines: int = 0
     """How many lines are applied, the opening one included; the last has `last_checksum`."""
     last_checksum: int = 0
