@@ -52,3 +52,12 @@ def test_an_unknown_command_is_named() -> None:
     ended = CliRunner().invoke(main, ["fly"])
     assert ended.exit_code == 2
     assert "No such command 'fly'" in ended.output
+
+
+def test_a_python_that_can_not_run_benmo_is_told_so_before_a_command_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benmo.cli.why_not", lambda: "a package is missing")
+    monkeypatch.setitem(ENTRIES, "status", ENTRIES["status"]._replace(module="benmo.not_there"))
+    ended = CliRunner().invoke(main, ["status"])
+    assert (ended.exit_code, ended.output) == (1, "benmo: a package is missing\n")

@@ -10,13 +10,12 @@ import click
 
 from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, cluster_table
 from benmo.cluster import StateDirectory
-from benmo.commands.node_status import NodeStatus
+from benmo.commands.node_status import status_in
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Ran, RunLine
 from benmo.errors import Failure
 from benmo.options import die, format_option, state_dir_option
 from benmo.paxos.types import NodeId
-from benmo.typed_json import from_json
 
 ANSWER_S = 2.0
 """How many seconds a node may take to answer; the table waits no longer for any node."""
@@ -65,4 +64,4 @@ async def _ask(state: StateDirectory, node: NodeId) -> Said:
     except NotReached as error:
         return Absent(reason=str(error))
     assert isinstance(answer, Ran)
-    return from_json(answer.output.encode(), NodeStatus)
+    return status_in(answer.status, answer.output) or SILENT

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from benmo.commands.answers import Status
 from benmo.network.link import Link
 from benmo.paxos.types import Ballot, NodeId
-from benmo.typed_json import prepare
+from benmo.typed_json import from_json, prepare
 
 LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
 
@@ -69,6 +70,14 @@ class NodeSnapshot(NodeStatus, frozen=True):
 
 
 prepare(NodeStatus, NodeSnapshot)
+
+
+def status_in(exit_status: int, output: str) -> NodeStatus | None:
+    """The state in an answer to `printStatus`, given as JSON; None if the answer holds none.
+
+    A node that is about to stop, or a connection that was lost, leads to such an answer.
+    """
+    return from_json(output.encode(), NodeStatus) if exit_status == Status.DONE else None
 
 
 def link_signs(peers: Iterable[PeerStatus]) -> str:

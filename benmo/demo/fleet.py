@@ -11,7 +11,7 @@ from contextlib import suppress
 from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Rendered
-from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus
+from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, status_in
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
@@ -20,7 +20,6 @@ from benmo.errors import Failure, Refused
 from benmo.network.link import Link
 from benmo.notices import Notice
 from benmo.paxos.types import NodeId
-from benmo.typed_json import from_json
 
 _START_S = 30.0
 _QUORUM_S = 10.0
@@ -111,7 +110,11 @@ class Fleet:
 
     def status(self, node: NodeId) -> NodeStatus:
         """Ask a node for its state at this moment. Raises `Refused` and `NodeGone`."""
-        return from_json(self.run(node, "printStatus", "json").output.encode(), NodeStatus)
+        rendered = self.run(node, "printStatus", "json")
+        status = status_in(rendered.status, rendered.output)
+        if status is None:
+            raise NodeGone(f"node {node} did not tell its state")
+        return status
 
     def crash(self, node: NodeId, line: str, output_format: str) -> Rendered:
         """As `run`, for `crashNode`: waits until the process of the node that crashed has ended."""

@@ -9,10 +9,12 @@ import pytest
 
 from benmo.admin.initialize import addresses, new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
-from benmo.commands.answers import Status
+from benmo.commands.answers import Status, refusal
+from benmo.control.connection import NodeGone
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
+from benmo.demo.tour.scene import Scene
 
 
 @pytest.fixture
@@ -122,3 +124,16 @@ def test_help_shows_both_tables_or_one_line(demo: DemoRunner) -> None:
     assert demo.run("help parti", "table").output.split("  ")[0].strip() == "partition 1 2 | 3 4 5"
     assert demo.run("help printQ", "tsv").output.startswith("printQueue\t")
     assert demo.run("help frobnicate", "table").status is Status.NOT_UNDERSTOOD
+
+
+def test_a_node_that_does_not_tell_its_state_counts_as_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is lost, say, while its process has yet to end."""
+    cluster = new_cluster(addresses(3, 9001), ClusterSettings())
+    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
+    lost = refusal(Status.REFUSED, "the connection to node 1 is lost").rendered("json")
+    monkeypatch.setattr(fleet, "run", lambda *_: lost)
+    with pytest.raises(NodeGone):
+        fleet.status(1)
+    assert Scene(fleet).head(1) == ""
