@@ -78,6 +78,7 @@ class _Bench:
         Simulations and bare rounds come before the event loop, under which Ctrl-C would have to
         wait for them.
         """
+        gc.collect()  # else full collections come the sooner, the less was loaded
         gc.freeze()  # the client's collector need not look at the loaded modules again and again
         wished = self._wishes.measures
         if "continents" in wished:
