@@ -53,7 +53,7 @@ PARTLY = {
     ("sim", "network"): {"wire"},
     ("sim", "commands"): {"answers"},
 }
-"""Where only some modules of a package may be imported."""
+"""The modules that may be imported, for packages of which only some may be."""
 
 
 def modules() -> dict[str, Path]:
@@ -89,7 +89,7 @@ def test_the_table_names_every_package_and_no_other() -> None:
 
 
 def test_the_table_has_floors() -> None:
-    """What a package may import stands before it, so nothing can be imported in a circle."""
+    """A package stands after all that it may import, so nothing can be imported in a circle."""
     order = list(MAY_IMPORT)
     for part, allowed in MAY_IMPORT.items():
         assert all(order.index(other) < order.index(part) for other in allowed), part
@@ -126,7 +126,7 @@ def test_a_package_exports_nothing_but_the_client() -> None:
 
 
 def test_a_class_name_means_one_thing() -> None:
-    """What a program sees of a client may bear the name of what is behind it."""
+    """Only the client's public values may share a name with what is behind them."""
     places = defaultdict(set)
     for module, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

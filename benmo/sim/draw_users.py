@@ -21,7 +21,7 @@ _QUESTIONS_PER_MINUTE = 500.0
 _HURRIES_PER_MINUTE = 40.0
 
 _KEYS = 20
-"""So few that now and then two payments take the same key."""
+"""The number of keys: few, so that now and then two payments take the same one."""
 
 _MEMOS = (
     "",

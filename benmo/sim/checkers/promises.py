@@ -1,4 +1,4 @@
-"""What an acceptor said to others binds its node: over any crash, whatever its disk lost.
+"""Promises bind a node: what its acceptor said holds over any crash, whatever its disk lost.
 
 A promise never goes back. An accepted block stays until a block of a higher ballot takes its place
 or the slot is decided.
