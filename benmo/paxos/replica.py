@@ -13,7 +13,7 @@ from benmo.paxos.acceptor import Acceptor, Ahead
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
-from benmo.paxos.message_checks import admitted_round
+from benmo.paxos.message_checks import admitted_round, round_max
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -71,7 +71,8 @@ class Replica:
     `step.reads` names are read from the chain and sent after duty 3, at any time.
 
     `on_timer` is due as soon as `deadline` has come, which may be at once. `now`, in seconds, never
-    goes back. In a few lines, with nothing gathered:
+    goes back. It counts from 1970, as well as the node's clock knows: `round_max` alone relies on
+    that. In a few lines, with nothing gathered:
 
         while True:
             if replica.deadline <= now():
@@ -157,7 +158,7 @@ class Replica:
         then.
         """
         step = Step()
-        highest = admitted_round(sender, message, self.settings, self._highest_round)
+        highest = admitted_round(sender, message, self.settings, self._highest_round, now)
         self._highest_round = highest
         before = self._before()
         if sender in self.reachability and self.reachability.on_heard(sender, now):
@@ -416,8 +417,9 @@ class Replica:
     def _finish(self, before: tuple[Ballot, int], now: float, step: Step) -> Step:
         """End each call: report decisions to the roles, or consult the application at once."""
         if step.decided:
-            rounds = [block.ballot.round for block in step.decided]
-            self._highest_round = max(self._highest_round, *rounds)
+            rounds = (block.ballot.round for block in step.decided)
+            usable = (number for number in rounds if number <= round_max(now))
+            self._highest_round = max((self._highest_round, *usable))
             self.acceptor.on_decided(self.learner.height)
             self.leader.on_progress(self.learner.height, now)
             self.election.on_decided(now)
