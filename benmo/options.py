@@ -26,6 +26,11 @@ format_option = click.option(
     show_default=True,
     help="How answers are shown.",
 )
+keep_going_option = click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Go on after a command that fails; the exit status is that of the first one.",
+)
 
 
 def die(reason: Failure | str) -> NoReturn:

@@ -8,12 +8,43 @@ from typing import NoReturn
 
 from benmo.errors import NotUnderstood
 
+_NAME = re.compile(r"([^\s,(]*)(?:,(?!\s*,))?\s*(.*)", re.DOTALL)
+"""A command's name, up to a blank, a parenthesis or a comma; then its arguments."""
+_SEPARATOR = re.compile(r"\s*,\s*|\s+")
+
 WAIT_S = 300.0
 """How long `wait` waits where no time is given, in seconds."""
 
 
 class Misused(NotUnderstood):
     """A command was given arguments that it doesn't take; the catcher adds the usage."""
+
+
+def split_line(line: str) -> tuple[str, str]:
+    """Split a line into a command's name and the text of its arguments.
+
+    `moneyTransfer 1,2,3`, `moneyTransfer 1 2 3` and `moneyTransfer(1, 2, 3)` say the same. Raises
+    `NotUnderstood` if a parenthesis is not closed.
+    """
+    found = _NAME.match(line.strip())
+    assert found is not None
+    name, rest = found.groups()
+    if rest.startswith("("):
+        if not rest.endswith(")"):
+            raise NotUnderstood(f"the ( after {name} is not closed")
+        rest = rest[1:-1]
+    return name, rest.strip()
+
+
+def split_arguments(text: str) -> list[str]:
+    """Split arguments at commas or blanks.
+
+    Raises `NotUnderstood` if one is empty: an amount, say, must not be taken for another's place.
+    """
+    fields = _SEPARATOR.split(text.strip()) if text.strip() else []
+    if "" in fields:
+        raise NotUnderstood(f"an argument is missing beside a comma: {text.strip()[:40]!r}")
+    return fields
 
 
 def no_arguments(arguments: Sequence[str]) -> None:

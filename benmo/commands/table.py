@@ -6,13 +6,12 @@ The table holds names and flags; `benmo.node.execute` binds each name to what th
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from benmo.commands.answers import Answer, Cell, Status, Table
-from benmo.commands.arguments import WAIT_S, waiting_time_s
+from benmo.commands.arguments import WAIT_S, split_arguments, split_line, waiting_time_s
 from benmo.errors import NotUnderstood
 
 _PATIENCE_S = 30.0
@@ -45,8 +44,8 @@ class Command:
 
 def parse(line: str) -> tuple[Command, list[str]]:
     """Split a line into its command and arguments. Raises `NotUnderstood`."""
-    name, *arguments = re.split(r"[,\s]+", line.strip().strip(","))
-    return find(name), arguments
+    name, text = split_line(line)
+    return find(name), split_arguments(text)
 
 
 def patience_s(line: str) -> float:
@@ -82,6 +81,15 @@ def find(name: str) -> Command:
     return match(name, COMMANDS)
 
 
+_OTHER_NAMES = {"quit": "exit", "?": "help"}
+"""What people type out of habit, and the command that is meant."""
+
+
+def usual_name(name: str) -> str:
+    """The name in small letters; `quit` and `?` become the names in the table."""
+    return _OTHER_NAMES.get(name.lower(), name.lower())
+
+
 class Named(Protocol):
     """An entry of a table, which a user calls by its name."""
 
@@ -95,10 +103,10 @@ N = TypeVar("N", bound=Named)
 def match(name: str, *tables: Sequence[N]) -> N:
     """Find the entry of this name, in any case; else the only entry whose name begins so.
 
-    Of several tables, the first that has such a beginning decides. Raises `NotUnderstood` if no
-    name begins so, or more than one does.
+    Of several tables, the first that has such a beginning decides. `quit` and `?` are other names
+    of `exit` and `help`. Raises `NotUnderstood` if no name begins so, or more than one does.
     """
-    wanted = name.lower()
+    wanted = usual_name(name)
     everything = [named for table in tables for named in table]
     for named in everything:
         if named.name.lower() == wanted:

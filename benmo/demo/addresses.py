@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from benmo.commands.arguments import split_line
+from benmo.commands.table import usual_name
 from benmo.demo.table import DEMO_COMMANDS
 from benmo.errors import NotUnderstood
 
@@ -29,16 +31,10 @@ def read_line(line: str) -> AddressedLine:
     return AddressedLine(found["target"].lower(), found["rest"].strip())
 
 
-def split_name(text: str) -> tuple[str, str]:
-    """Split a command into its name, as it was typed, and its arguments."""
-    name, *rest = re.split(r"[,\s]+", text.strip(), maxsplit=1)
-    return name, rest[0] if rest else ""
-
-
 def require_node_command(text: str, target: str) -> None:
     """Raise `NotUnderstood` if a command for a node is one of the demo's own, except `help`."""
-    name, _ = split_name(text)
-    word = next((word for word in DEMO_COMMANDS if word.name.lower() == name.lower()), None)
+    name, _ = split_line(text)
+    word = next((word for word in DEMO_COMMANDS if word.name == usual_name(name)), None)
     if word is None or word.name == "help":
         return
     if word.name == "exit":

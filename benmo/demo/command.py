@@ -18,7 +18,7 @@ from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart, Failure
-from benmo.options import die, format_option, state_dir_option
+from benmo.options import die, format_option, keep_going_option, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.repl.batch import standard_input
 from benmo.waiting import SignalReceived
@@ -64,6 +64,7 @@ _UNWIND_S = 5.0
     multiple=True,
     help="Carry this out and leave; may be given several times.",
 )
+@keep_going_option
 @format_option
 @state_dir_option
 def demo(
@@ -74,13 +75,15 @@ def demo(
     tenure: str | None,
     port: int | None,
     commands: tuple[str, ...],
+    keep_going: bool,
     output_format: str,
     state_dir: Path,
 ) -> None:
     """Run five nodes on this machine, and one prompt for all of them.
 
     On a terminal, the demo shows a prompt; type tour there for a guided walk. With -e, it carries
-    out the given commands in order, up to the first that fails; without a terminal, it reads
+    out the given commands in order, up to the first that fails, or with --keep-going all of them;
+    without a terminal, it reads
     commands from standard input. When the demo ends, its nodes stop, and their state is kept.
     """
     wishes = ClusterWishes(
@@ -94,7 +97,7 @@ def demo(
     state = StateDirectory(state_dir)
     try:
         with _signals_leave():
-            status = _run(state, wishes, commands, output_format)
+            status = _run(state, wishes, commands, output_format, keep_going)
     except KeyboardInterrupt:
         status = Status.UNKNOWN
     except Failure as error:
@@ -103,7 +106,11 @@ def demo(
 
 
 def _run(
-    state: StateDirectory, wishes: ClusterWishes, commands: Iterable[str], output_format: str
+    state: StateDirectory,
+    wishes: ClusterWishes,
+    commands: Iterable[str],
+    output_format: str,
+    keep_going: bool,
 ) -> Status:
     has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
     prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)
@@ -112,7 +119,7 @@ def _run(
     with Session(state, prepared.cluster, output_format, has_prompt) as session:
         if has_prompt:
             return session.run_prompt(banner(state, prepared))
-        return session.run_lines(commands or standard_input())
+        return session.run_lines(commands or standard_input(), keep_going)
 
 
 def _ask_for_ports(reason: str, port: int) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from benmo.commands.answers import Rendered, Status, refusal
-from benmo.commands.arguments import Misused
+from benmo.commands.arguments import Misused, split_line
 from benmo.control.connection import NodeGone
 from benmo.demo.addresses import (
     EVERYONE,
     AddressedLine,
     read_line,
     require_node_command,
-    split_name,
 )
 from benmo.demo.handlers import ask_all, gone, run_at
 from benmo.demo.links import read_node
@@ -50,7 +49,7 @@ class DemoRunner:
         if parts.target:
             node = read_node(parts.target, self._stage.fleet.nodes)
             return run_at(self._stage, node, parts.text, output_format)
-        name, rest = split_name(parts.text)
+        name, rest = split_line(parts.text)
         meaning = command_meant(name)
         if not isinstance(meaning, DemoCommand):
             return run_at(self._stage, self._stage.selected, parts.text, output_format)

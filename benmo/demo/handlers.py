@@ -10,7 +10,7 @@ import msgspec
 
 from benmo.admin.cluster_table import DOWN, Absent, Said, cluster_table
 from benmo.commands.answers import Answer, Cell, Rendered, Status
-from benmo.commands.arguments import Misused
+from benmo.commands.arguments import Misused, split_arguments
 from benmo.commands.node_status import NodeStatus
 from benmo.commands.table import is_crash, parse
 from benmo.control.connection import NodeGone
@@ -145,7 +145,7 @@ def heal(stage: Stage, text: str) -> Answer:
 
 
 def slow(stage: Stage, text: str) -> Answer:
-    words = text.replace(",", " ").split()
+    words = split_arguments(text)
     if len(words) != 3:
         raise Misused("it takes two nodes and a time in milliseconds")
     one, other = (read_nodes(word, stage.fleet.nodes) for word in words[:2])
@@ -236,7 +236,7 @@ def _said_by(stage: Stage, node: NodeId, value: object) -> Said:
 
 
 def _one(stage: Stage, text: str) -> NodeId:
-    words = text.split()
+    words = split_arguments(text)
     if len(words) != 1:
         raise Misused("it takes one node")
     return read_node(words[0], stage.fleet.nodes)

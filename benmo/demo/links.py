@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benmo.commands.arguments import split_arguments
 from benmo.errors import NotUnderstood, Refused
 from benmo.paxos.types import NodeId
 
@@ -86,7 +87,7 @@ def read_groups(text: str, nodes: Sequence[NodeId]) -> tuple[Group, ...]:
 
 def read_nodes(text: str, nodes: Sequence[NodeId]) -> tuple[NodeId, ...]:
     """Parse a list of nodes such as `1 2` or `1,2`, or `all`. Raises `Refused`."""
-    words = text.replace(",", " ").split()
+    words = split_arguments(text)
     if [word.lower() for word in words] == [EVERY_NODE]:
         return tuple(nodes)
     return tuple(dict.fromkeys(read_node(word, nodes) for word in words))

@@ -15,8 +15,9 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from benmo.commands.answers import Rendered, Status
+from benmo.commands.arguments import split_line
 from benmo.commands.table import Command
-from benmo.demo.addresses import EVERYONE, read_line, split_name
+from benmo.demo.addresses import EVERYONE, read_line
 from benmo.demo.completion import DemoCompleter
 from benmo.demo.execute import DemoRunner
 from benmo.demo.stage import Stage
@@ -105,10 +106,10 @@ class DemoPrompt:
 def _is_wait(line: str) -> bool:
     """Whether a line is `wait`, for one node or for all: notices may come before its answer."""
     try:
-        name, rest = split_name(read_line(line).text)
+        name, rest = split_line(read_line(line).text)
         meaning = command_meant(name)
         if meaning.name == EVERYONE:
-            meaning = command_meant(split_name(rest)[0])
+            meaning = command_meant(split_line(rest)[0])
     except NotUnderstood:
         return False
     return isinstance(meaning, Command) and meaning.waits

@@ -49,9 +49,9 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def run_lines(self, lines: Iterable[str]) -> Status:
-        """Carry out lines, up to the first that fails; returns its status, or `DONE`."""
-        return run_lines(DemoRunner(self._stage), lines, self._format)
+    def run_lines(self, lines: Iterable[str], keeps_going: bool) -> Status:
+        """Carry out lines, as `benmo.repl.batch.run_lines` does; returns the status."""
+        return run_lines(DemoRunner(self._stage), lines, self._format, keeps_going)
 
     def run_prompt(self, banner: str) -> Status:
         """Print the banner and ask for commands until the user leaves; returns the status."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benmo.commands.answers import Answer, Status
+from benmo.commands.arguments import split_arguments
 from benmo.commands.table import COMMANDS, Command, help_answer, match
 from benmo.demo import handlers as actions
 from benmo.demo.stage import Stage
@@ -52,7 +53,7 @@ def node_commands() -> list[Command]:
 def _help(_stage: Stage, text: str) -> Answer:
     shown: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
     if text:
-        shown = [command_meant(text.split(maxsplit=1)[0])]
+        shown = [command_meant(split_arguments(text)[0])]
     which = "" if text else "The commands below exit are for a node: 2> printQueue, all printQueue."
     return help_answer(shown, which)
 

@@ -24,7 +24,7 @@ from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
-from benmo.options import die, format_option, state_dir_option
+from benmo.options import die, format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import discard_output, run_lines, standard_input
 from benmo.waiting import LOOK_S, SignalReceived
 
@@ -46,6 +46,7 @@ _LINKS_S = 1.0
 @click.argument("node_id", metavar="N", type=click.IntRange(min=1))
 @state_dir_option
 @click.option("--headless", is_flag=True, help="No prompt and no commands: run until a signal.")
+@keep_going_option
 @format_option
 @click.option(
     "--metrics",
@@ -66,6 +67,7 @@ def node(
     node_id: int,
     state_dir: Path,
     headless: bool,
+    keep_going: bool,
     output_format: str,
     metrics_port: int | None,
     severed: tuple[int, ...],
@@ -73,11 +75,11 @@ def node(
     """Run node N of the cluster.
 
     On a terminal, the node shows a prompt. Elsewhere, it carries out commands from standard input,
-    one a line, and leaves at the end of the input or at the first command that fails. With
-    --headless, it runs until SIGTERM, SIGINT or SIGHUP.
+    one a line, and leaves at the end of the input or, without --keep-going, at the first command
+    that fails. With --headless, it runs until SIGTERM, SIGINT or SIGHUP.
     """
     process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
-    sys.exit(process.run(headless, severed))
+    sys.exit(process.run(headless, severed, keep_going))
 
 
 def _slow_down_garbage_collector() -> None:
@@ -101,7 +103,7 @@ class _Process:
         self._failure: BaseException | None = None
         self._owes_answer = False
 
-    def run(self, headless: bool, severed: tuple[int, ...]) -> int:
+    def run(self, headless: bool, severed: tuple[int, ...], keeps_going: bool) -> int:
         """Run the node until it leaves or fails; its exit status."""
         try:
             service, server = self._make_service()
@@ -114,7 +116,7 @@ class _Process:
             try:
                 service.start()
                 _slow_down_garbage_collector()
-                status = self._work(service, headless)
+                status = self._work(service, headless, keeps_going)
             finally:
                 self._ignore_signals()
                 if server is not None:
@@ -147,7 +149,7 @@ class _Process:
         service = Service(self._state, self._node, self._on_failure, ControlServer, metrics)
         return service, MetricsServer(metrics, service, self._metrics_port)
 
-    def _work(self, service: Service, headless: bool) -> int:
+    def _work(self, service: Service, headless: bool, keeps_going: bool) -> int:
         if headless:
             signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
             click.echo(f"node {self._node} listens on {service.address}", err=True)
@@ -160,7 +162,7 @@ class _Process:
 
                 return run_prompt(own, self._format, self._state.history(self._node))
             own.wait_for_quorum(_LINKS_S)
-            return run_lines(own, self._lines(), self._format)
+            return run_lines(own, self._lines(), self._format, keeps_going)
         except (NodeGone, KeyboardInterrupt):
             return Status.UNKNOWN
 

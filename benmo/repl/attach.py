@@ -13,7 +13,7 @@ from benmo.commands.table import is_wait
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone, NotReached
 from benmo.errors import Failure
-from benmo.options import die, format_option, state_dir_option
+from benmo.options import die, format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import cleaned, run_lines, standard_input
 
 
@@ -36,13 +36,21 @@ class _NodeThatIsDown:
     multiple=True,
     help="Carry out this command and leave; may be given several times.",
 )
+@keep_going_option
 @format_option
 @state_dir_option
-def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_dir: Path) -> None:
+def attach(
+    node_id: int,
+    commands: tuple[str, ...],
+    keep_going: bool,
+    output_format: str,
+    state_dir: Path,
+) -> None:
     """Command node N, which is running, from here.
 
-    With -e, carry out these commands in order, up to the first that fails. Without -e, show a
-    prompt on a terminal; elsewhere, carry out commands from standard input, one a line.
+    With -e, carry out these commands in order, up to the first that fails, or with --keep-going all
+    of them. Without -e, show a prompt on a terminal; elsewhere, carry out commands from standard
+    input, one a line.
     """
     state = StateDirectory(state_dir)
     try:
@@ -59,7 +67,9 @@ def attach(node_id: int, commands: tuple[str, ...], output_format: str, state_di
 
                 status = run_prompt(attached, output_format, state.history(node_id))
             else:
-                status = run_lines(attached, commands or standard_input(), output_format)
+                status = run_lines(
+                    attached, commands or standard_input(), output_format, keep_going
+                )
         except KeyboardInterrupt:
             status = Status.UNKNOWN
         finally:

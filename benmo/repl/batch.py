@@ -16,11 +16,15 @@ from benmo.waiting import lines_of
 T = TypeVar("T")
 
 
-def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Status:
+def run_lines(
+    runner: Runner, lines: Iterable[str], output_format: str, keeps_going: bool = False
+) -> Status:
     """Carry out lines, up to the first that fails or leaves; the status of the last one.
 
-    A `#` begins a comment. If an answer can't be written, the status is `UNKNOWN`.
+    With `keeps_going`, a line that fails doesn't end this, and the status is that of the first one
+    that failed. A `#` begins a comment. If an answer can't be written, the status is `UNKNOWN`.
     """
+    first_failure = Status.DONE
     for raw in lines:
         line = cleaned(raw)
         if not line:
@@ -30,9 +34,10 @@ def run_lines(runner: Runner, lines: Iterable[str], output_format: str) -> Statu
             show(rendered, output_format)
         except (OSError, UnicodeError) as error:
             return _not_shown(error)
-        if rendered.status is not Status.DONE or rendered.leaves:
-            return rendered.status
-    return Status.DONE
+        first_failure = first_failure or rendered.status
+        if rendered.leaves or (first_failure and not keeps_going):
+            break
+    return first_failure
 
 
 def outcome_of(runner: Runner, line: str, output_format: str) -> Rendered:

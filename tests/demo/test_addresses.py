@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benmo.commands.table import COMMANDS, Command
-from benmo.demo.addresses import AddressedLine, read_line, require_node_command, split_name
+from benmo.demo.addresses import AddressedLine, read_line, require_node_command
 from benmo.demo.links import Links, pairs_between, read_groups, read_nodes
 from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant
 from benmo.errors import NotUnderstood, Refused
@@ -31,19 +31,6 @@ NODES = (1, 2, 3, 4, 5)
 )
 def test_a_line_says_whom_it_is_for(typed: str, target: str, text: str) -> None:
     assert read_line(typed) == AddressedLine(target, text)
-
-
-@pytest.mark.parametrize(
-    ("typed", "name", "rest"),
-    [
-        ("kill 3", "kill", "3"),
-        ("kill,3", "kill", "3"),
-        ("ls", "ls", ""),
-        ("partition 1 2 | 3", "partition", "1 2 | 3"),
-    ],
-)
-def test_a_name_ends_where_its_arguments_begin(typed: str, name: str, rest: str) -> None:
-    assert split_name(typed) == (name, rest)
 
 
 def test_every_name_in_full_means_what_it_says_in_any_case() -> None:

@@ -84,6 +84,16 @@ def test_each_answer_in_json_is_one_line_of_the_promised_shape(cluster: RealClus
     assert [peer["node"] for peer in status["peers"]] == [2, 3]
 
 
+def test_a_pipe_may_go_on_after_a_refused_payment(lonely: RealCluster) -> None:
+    typed = "moneyTransfer 1000,1,2\nmoneyTransfer 1,1,2\n"
+    option = lonely.state_option
+    finished = run(*NODE, "1", "--keep-going", "--format", "json", *option, typed=typed)
+    refused, queued = finished.values
+    require_shape(refused, Refused)
+    require_shape(queued, Queued)
+    assert finished.status == 1
+
+
 def test_a_queue_without_a_quorum_in_json(mute: RealCluster) -> None:
     commands = ("moneyTransfer 2,3,1", "printQueue", "printBalance", "wait 0.2", "help")
     finished = mute.attach(3, *commands)
@@ -113,6 +123,9 @@ def test_a_queue_without_a_quorum_in_json(mute: RealCluster) -> None:
         ("restoreLink 2", Refused, 1),
         ("moneyTransfer 1.5,1,2", NotUnderstood, 2),
         ("moneyTransfer 1", NotUnderstood, 2),
+        ("moneyTransfer ,1,,1,2", NotUnderstood, 2),
+        ("moneyTransfer 1,1,2,", NotUnderstood, 2),
+        ("moneyTransfer(1,1,2", NotUnderstood, 2),
         ("launch", NotUnderstood, 2),
         ("print", NotUnderstood, 2),
         ("wait soon", NotUnderstood, 2),
@@ -187,7 +200,7 @@ def test_a_command_may_be_in_any_case_and_short(cluster: RealCluster, line: str)
 
 
 @pytest.mark.parametrize(
-    "written", ["1,1,2", "1 1 2", "1, 1, 2", " 1 ,1 ,2", "1\t1\t2", "1,1,2,", "+1,1,2"]
+    "written", ["1,1,2", "1 1 2", "1, 1, 2", " 1 ,1 ,2", "1\t1\t2", "+1,1,2", "(1, 1, 2)"]
 )
 def test_arguments_are_parted_by_commas_or_blanks(cluster: RealCluster, written: str) -> None:
     finished = cluster.attach(1, f"moneyTransfer {written}", "wait 60")

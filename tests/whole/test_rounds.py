@@ -15,7 +15,7 @@ from tests.support.processes import eventually
 from tests.support.scripted_peers import ScriptedPeer, is_closed_by_peer, say
 
 _JUMP = 2**40 - 1
-_CLAIMS = 8_191
+_CLAIMS = 8_192
 
 
 def test_a_node_that_claims_ever_higher_rounds_stops_no_other(tmp_path: Path) -> None:
