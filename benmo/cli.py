@@ -23,6 +23,9 @@ class CommandEntry(NamedTuple):
 ENTRIES = {
     "attach": CommandEntry("benmo.repl.attach", "attach", "Command a running node from here."),
     "bench": CommandEntry("benmo.bench.command", "bench", "Measure a temporary cluster."),
+    "client-certificate": CommandEntry(
+        "benmo.admin.client_certificate", "client_certificate", "Let a program pay or read."
+    ),
     "demo": CommandEntry(
         "benmo.demo.command", "demo", "Run five nodes, and one prompt for all of them."
     ),

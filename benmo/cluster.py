@@ -30,6 +30,8 @@ THRIFT_S = 0.05
 Many blocks under load; too short to matter to an acceptor that then has to catch up.
 """
 
+_TLS = "tls"
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -109,10 +111,31 @@ class StateDirectory:
         return self.path / f"node-{node}"
 
     def tls(self, node: NodeId) -> Path:
-        return self.node(node) / "tls"
+        return self.node(node) / _TLS
+
+    @property
+    def client_tls(self) -> Path:
+        """Where a client's key and certificates are, if this is a client's directory."""
+        return self.path / _TLS
+
+    def credentials(self, node: NodeId) -> Path | None:
+        """Where the key and certificates are to command a node with; None if there are none.
+
+        The node's own come first, then a client's.
+        """
+        places = (self.tls(node), self.client_tls)
+        return next((path for path in places if path.is_dir()), None)
+
+    def client(self, name: str) -> StateDirectory:
+        """The directory of a client: all that a program needs to command nodes."""
+        return StateDirectory(self.path / f"client-{name}")
+
+    def client_directories(self) -> list[StateDirectory]:
+        return [StateDirectory(path) for path in sorted(self.path.glob("client-*"))]
 
     def history(self, node: NodeId) -> Path:
-        return self.node(node) / "history"
+        """The history of a prompt of this node; in a client's directory, of all nodes' prompts."""
+        return (self.node(node) if self.node(node).is_dir() else self.path) / "history"
 
     def keys(self, node: NodeId) -> Path:
         return self.node(node) / "keys.sqlite"
@@ -150,14 +173,19 @@ class StateDirectory:
             raise StateError(f"{self.cluster_file} is damaged: {error}") from error
         return cluster
 
-    def load_node(self, node: NodeId) -> Cluster:
-        """As `load`. Raises `StateError`, too, if the node is unknown or has no directory here."""
+    def load_with(self, node: NodeId) -> Cluster:
+        """As `load`. Raises `StateError`, too, if the cluster has no such node."""
         cluster = self.load()
         if node not in cluster.ids:
             raise StateError(
                 f"there is no node {node} in this cluster: nodes are "
                 f"{min(cluster.ids)} to {max(cluster.ids)}"
             )
+        return cluster
+
+    def load_node(self, node: NodeId) -> Cluster:
+        """As `load_with`. Raises `StateError`, too, if the node has no directory here."""
+        cluster = self.load_with(node)
         if not self.node(node).is_dir():
             raise StateError(
                 f"{self.node(node)} is missing: node {node} has no state here. A node never "

@@ -48,7 +48,7 @@ MAY_IMPORT = {
 PARTLY = {
     ("ledger", "paxos"): {"types"},
     ("storage", "paxos"): {"types", "step"},
-    ("commands", "network"): {"link"},
+    ("commands", "network"): {"link", "rights"},
     ("commands", "paxos"): {"types"},
     ("sim", "network"): {"wire"},
     ("sim", "commands"): {"answers"},

@@ -234,7 +234,7 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
     state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.path.chmod(0o700)
     state.authority.mkdir(mode=0o700)
-    authority = Authority(cluster.cluster)
+    authority = Authority.make(cluster.cluster)
     authority.write(state.authority)
     balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
     for address in cluster.nodes:

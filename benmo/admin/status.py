@@ -27,8 +27,8 @@ ANSWER_S = 2.0
 def status(output_format: str, state_dir: Path) -> None:
     """Show how all nodes are in one table.
 
-    The exit status is 0 if a quorum is up, 3 if not. A node is asked with its own certificate, so
-    only a node whose directory is here can be asked.
+    The exit status is 0 if a quorum is up, 3 if not. A node is asked with its own certificate, or a
+    client's; a node for which neither is here can't be asked.
     """
     state = StateDirectory(state_dir)
     try:
@@ -48,7 +48,7 @@ async def ask_all(state: StateDirectory, nodes: tuple[NodeId, ...]) -> dict[Node
 
 
 async def _ask(state: StateDirectory, node: NodeId) -> Said:
-    if not state.tls(node).is_dir():
+    if state.credentials(node) is None:
         return UNKNOWN
     try:
         async with asyncio.timeout(ANSWER_S):

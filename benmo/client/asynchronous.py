@@ -54,7 +54,8 @@ class AsyncClient:
     """A client of one node, with whose money it pays. Use it as a context manager, in one loop.
 
     node               the node's id
-    state_dir          the directory with `cluster.json` and the node's certificate, `node-N/tls`
+    state_dir          the directory with `cluster.json` and a certificate: a client's directory,
+                       or one with the node's own, `node-N/tls`
     connect_timeout_s  how many seconds a call waits for a node that isn't there, at most the
                        call's `timeout_s`
 

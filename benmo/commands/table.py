@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.commands.arguments import WAIT_S, split_arguments, split_line, waiting_time_s
 from benmo.errors import NotUnderstood
+from benmo.network.rights import Right
 
 _PATIENCE_S = 30.0
 """How long a node may take to answer a line that doesn't wait, before it counts as gone."""
@@ -27,6 +28,7 @@ class Command:
                or nothing
     waits      whether the command asks what becomes of transfers that were queued before
     ends_node  whether the command kills the node
+    right      what a certificate must give; unless an entry says less, only a node's own will do
     """
 
     name: str
@@ -36,6 +38,7 @@ class Command:
     offers: str = ""
     waits: bool = False
     ends_node: bool = False
+    right: Right = Right.COMMAND
 
     @property
     def usage(self) -> str:
@@ -158,18 +161,21 @@ COMMANDS = (
         "AMOUNT,DEBIT,CREDIT",
         "pay another node; queued until it is decided",
         question="amount,debit_node,credit_node: ",
+        right=Right.PAY,
     ),
     Command(
         "printBlockchain",
         "[FIRST [LAST]]",
         "the decided blocks and their transfers",
+        right=Right.READ,
     ),
-    Command("printBalance", "[all]", "this node's balance, or every node's"),
-    Command("printQueue", "", "this node's transfers not decided yet"),
+    Command("printBalance", "[all]", "this node's balance, or every node's", right=Right.READ),
+    Command("printQueue", "", "this node's transfers not decided yet", right=Right.READ),
     Command(
         "printStatus",
         "",
         "role, ballots, height, quorum and links",
+        right=Right.READ,
     ),
     Command(
         "severLink",
@@ -198,7 +204,8 @@ COMMANDS = (
         "[SECONDS]",
         f"until the queue is empty; {WAIT_S:g} s by default",
         waits=True,
+        right=Right.PAY,
     ),
-    Command("help", "[COMMAND]", "what the commands mean"),
-    Command("exit", "", "leave; at a node's own prompt, stop the node"),
+    Command("help", "[COMMAND]", "what the commands mean", right=Right.READ),
+    Command("exit", "", "leave; at a node's own prompt, stop the node", right=Right.READ),
 )

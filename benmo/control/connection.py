@@ -19,8 +19,15 @@ from benmo.control.requests import (
     decode_answer,
     encode,
 )
-from benmo.errors import Failure, ProtocolError, Refused
-from benmo.network.certificates import client_context, peer_identity
+from benmo.errors import Failure, ProtocolError, Refused, StateError
+from benmo.network.certificates import (
+    CERTIFICATE,
+    ClientIdentity,
+    NodeIdentity,
+    client_context,
+    own_identity,
+    peer_identity,
+)
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
 from benmo.notices import Watcher
@@ -131,13 +138,28 @@ def payload_of(request: AnsweredRequest) -> bytes:
     return payload
 
 
+def _credentials(state: StateDirectory, node: NodeIdentity) -> Path:
+    """Where the certificate is to command the node with. Raises `StateError` if it won't do."""
+    tls = state.credentials(node.node)
+    if tls is None:
+        raise StateError(
+            f"{state.path} holds no certificate to command node {node.node} with: "
+            f"neither {state.tls(node.node)} nor {state.client_tls} is there"
+        )
+    identity = own_identity(tls)
+    is_client = isinstance(identity, ClientIdentity) and tls == state.client_tls
+    if identity.cluster != node.cluster or not (is_client or identity == node):
+        raise StateError(f"{tls / CERTIFICATE} is of {identity}: it can't command {node}")
+    return tls
+
+
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
-    """Connect to a running node, under that node's own certificate.
+    """Connect to a running node, under the certificate that the directory has for that.
 
     Raises `NotReached`, or another `Failure` if trying again won't help.
     """
-    cluster = state.load_node(node)
-    context = client_context(state.tls(node))
+    cluster = state.load_with(node)
+    context = client_context(_credentials(state, NodeIdentity(cluster.cluster, node)))
     address = cluster.address(node)
     loop = asyncio.get_running_loop()
     try:
@@ -168,7 +190,7 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     except ProtocolError as error:
         transport.abort()
         raise NotReached(f"{address} is not node {node} of this cluster: {error}") from error
-    if (identity.cluster, identity.node) != (cluster.cluster, node):
+    if identity != NodeIdentity(cluster.cluster, node):
         transport.abort()
         raise NotReached(f"{address} is not node {node} of this cluster")
     return connection

@@ -1,8 +1,8 @@
 """The requests to a running node over its port, and the answers.
 
 Both travel as frames of msgpack, as between nodes; the connection is under the node's own
-certificate. A request carries a number, and its answer carries the same number; several requests
-may be under way.
+certificate, or a client's. A request carries a number, and its answer carries the same number;
+several requests may be under way.
 
     attach or client                               node
       |  RunLine, Pay, Find, ReadBalances, ReadBlocks, ReadUsage
@@ -19,6 +19,9 @@ may be under way.
 
 `wait_s` is how long, in seconds, the node waits for what a request asks for. When that time is
 over, the node answers with what it knows, or with `NotDone`.
+
+A request that the certificate gives no right to is answered with `NotDone`, and a line with `Ran`;
+`Hurry`, which has no answer, then does nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import msgspec
 from benmo.commands.node_status import NodeSnapshot
 from benmo.errors import ProtocolError
 from benmo.ledger.transfers import Payments
+from benmo.network.rights import Right
 from benmo.notices import NOTICES, Notice
 from benmo.paxos.types import NodeId
 from benmo.typed_json import prepare
@@ -238,6 +242,24 @@ AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
 """A request that has an answer of its own, under its number."""
 
 ControlRequest = AnsweredRequest | Watch | Hurry
+
+_RIGHTS: dict[type[ControlRequest], Right] = {
+    RunLine: Right.READ,  # what the line needs is in the table of commands
+    Watch: Right.READ,
+    Hurry: Right.PAY,
+    Pay: Right.PAY,
+    Find: Right.READ,
+    ReadBalances: Right.READ,
+    ReadBlocks: Right.READ,
+    ReadUsage: Right.READ,
+}
+
+
+def right_for(kind: type[ControlRequest]) -> Right:
+    """What a certificate must give for such a request: if nothing else is said, everything."""
+    return _RIGHTS.get(kind, Right.COMMAND)
+
+
 ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
 

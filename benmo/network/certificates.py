@@ -1,30 +1,48 @@
-"""TLS with the cluster's certificates, and the node that each certificate names.
+"""TLS with the cluster's certificates, and the node or the client that each certificate names.
 
 The initialize script makes the cluster's own authority (`benmo.admin.authority`), and for each node
-a certificate that names cluster and node in a URI. With mutual TLS 1.3, which trusts that authority
-alone, strangers are turned away before a single byte of theirs is decoded.
+a certificate that names cluster and node in a URI. A client's certificate has another URI, which no
+node's can be taken for:
+
+    benmo://CLUSTER/node/2          node 2: it speaks for node 2, and commands it
+    benmo://CLUSTER/payer/shop      a client: it pays with the money of any node, and reads
+    benmo://CLUSTER/payer/shop/2    a client: it pays with node 2's money alone, and reads
+    benmo://CLUSTER/reader/books    a client: it only reads
+
+With mutual TLS 1.3, which trusts that authority alone, strangers are turned away before a single
+byte of theirs is decoded.
 """
 
 from __future__ import annotations
 
 import re
 import ssl
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benmo.errors import ProtocolError, StateError
+from benmo.network.rights import Right
 from benmo.paxos.types import NodeId
 
 KEY, CERTIFICATE, AUTHORITY = "key.pem", "certificate.pem", "authority.pem"
+_NOT_ITS_KEY = f"it isn't the key of {CERTIFICATE}"
 
-_URI = re.compile(r"benmo://([0-9a-f]+)/node/([1-9][0-9]*)")
+CLIENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+_NODE_URI = re.compile(r"benmo://([0-9a-f]+)/node/([1-9][0-9]*)")
+_CLIENT_URI = re.compile(
+    rf"benmo://([0-9a-f]+)/(?:reader/({CLIENT_NAME.pattern})"
+    rf"|payer/({CLIENT_NAME.pattern})(?:/([1-9][0-9]*))?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """The cluster and the node that a certificate names."""
+class NodeIdentity:
+    """The cluster and the node that a node's certificate names."""
 
     cluster: str
     node: NodeId
@@ -33,11 +51,45 @@ class Identity:
     def uri(self) -> str:
         return f"benmo://{self.cluster}/node/{self.node}"
 
+    def __str__(self) -> str:
+        return f"node {self.node} of cluster {self.cluster[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdentity:
+    """The cluster and the client that a client's certificate names, and what the client may do.
+
+    may_pay   whether the client may pay, and not only read
+    pays_for  the node with whose money alone it may pay; None for any node
+    """
+
+    cluster: str
+    name: str
+    may_pay: bool
+    pays_for: NodeId | None = None
+
+    @property
+    def uri(self) -> str:
+        if not self.may_pay:
+            return f"benmo://{self.cluster}/reader/{self.name}"
+        node = "" if self.pays_for is None else f"/{self.pays_for}"
+        return f"benmo://{self.cluster}/payer/{self.name}{node}"
+
+    def __str__(self) -> str:
+        return f"client {self.name} of cluster {self.cluster[:8]}"
+
+    def right_at(self, node: NodeId) -> Right:
+        """What the client may ask this node for."""
+        return Right.PAY if self.may_pay and self.pays_for in (None, node) else Right.READ
+
+
+Identity = NodeIdentity | ClientIdentity
+
 
 def server_context(directory: Path) -> ssl.SSLContext:
     """TLS 1.3 for listening; the other end must have a certificate of this cluster.
 
-    Raises `StateError` if a file in `directory` (a node's `tls/`) is missing or damaged.
+    Raises `StateError` if a file in `directory` (a `tls/`) is missing or damaged.
     """
     return _context(ssl.PROTOCOL_TLS_SERVER, directory)
 
@@ -45,22 +97,65 @@ def server_context(directory: Path) -> ssl.SSLContext:
 def client_context(directory: Path) -> ssl.SSLContext:
     """TLS 1.3 for dialling; `peer_identity`, not the host name, says which node answers.
 
-    Raises `StateError` if a file in `directory` (a node's `tls/`) is missing or damaged.
+    Raises `StateError` if a file in `directory` (a `tls/`) is missing or damaged.
     """
     return _context(ssl.PROTOCOL_TLS_CLIENT, directory)
 
 
 def peer_identity(certificate: Mapping[str, Any] | None) -> Identity:
-    """The node that a verified certificate (of `getpeercert`) names.
+    """The node or client that a verified certificate (of `getpeercert`) names.
 
-    Raises `ProtocolError` if it names none.
+    Raises `ProtocolError` if it names none, or several.
     """
     names = () if certificate is None else certificate.get("subjectAltName", ())
-    for kind, value in names:
-        match = _URI.fullmatch(value) if kind == "URI" else None
-        if match is not None:
-            return Identity(match[1], int(match[2]))
-    raise ProtocolError("its certificate names no node")
+    uris = [value for kind, value in names if kind == "URI"]
+    identity = _identity_in(uris[0]) if len(uris) == 1 else None
+    if identity is None:
+        raise ProtocolError("its certificate names no node and no client")
+    return identity
+
+
+def _identity_in(uri: str) -> Identity | None:
+    if match := _NODE_URI.fullmatch(uri):
+        return NodeIdentity(match[1], int(match[2]))
+    if match := _CLIENT_URI.fullmatch(uri):
+        cluster, reader, payer, node = match.groups()
+        pays_for = None if node is None else int(node)
+        return ClientIdentity(cluster, reader or payer, payer is not None, pays_for)
+    return None
+
+
+def own_identity(directory: Path) -> Identity:
+    """The node or client whose certificate is in `directory` (a `tls/`).
+
+    The files are tried out, in a handshake with themselves. Raises `StateError`, naming the file,
+    unless the key is the certificate's and the certificate verifies against the authority.
+    """
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context(directory).wrap_bio(to_client, to_server)
+    server = server_context(directory).wrap_bio(to_server, to_client, server_side=True)
+    path = directory / CERTIFICATE
+    try:
+        for end in (client, server, client, server):
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+        return peer_identity(server.getpeercert())
+    except ssl.SSLCertVerificationError as error:
+        why = f"it doesn't verify against {AUTHORITY}: {error.verify_message}"
+        raise StateError(f"{path}: {why}") from error
+    except ssl.SSLError as error:
+        if error.reason == "BAD_SIGNATURE":
+            raise StateError(f"{directory / KEY} is damaged: {_NOT_ITS_KEY}") from error
+        raise StateError(f"{path}: it can't be used: {error.reason}") from error
+    except ProtocolError as error:
+        raise StateError(f"{path}: {error}") from error
+
+
+def require_node(directory: Path, wanted: NodeIdentity) -> None:
+    """Raises `StateError`, as `own_identity`, and if the certificate is another's."""
+    identity = own_identity(directory)
+    if identity != wanted:
+        raise StateError(f"{directory / CERTIFICATE} is of {identity}, not of {wanted}")
 
 
 def _context(protocol: int, directory: Path) -> ssl.SSLContext:
@@ -71,13 +166,35 @@ def _context(protocol: int, directory: Path) -> ssl.SSLContext:
     if protocol == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
     for name in (KEY, CERTIFICATE, AUTHORITY):
-        try:
-            (directory / name).read_bytes()
-        except OSError as error:
-            raise StateError(f"{directory / name} can't be read: {error.strerror}") from error
-    try:
-        context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
-        context.load_verify_locations(directory / AUTHORITY)
-    except ssl.SSLError as error:
-        raise StateError(f"{directory}: its key or certificates are damaged: {error}") from error
+        _require_readable(directory / name)
+    _load(context, directory)
     return context
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StateError(f"{path} can't be read: it is no file")
+        path.read_bytes()
+    except OSError as error:
+        raise StateError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _load(context: ssl.SSLContext, directory: Path) -> None:
+    """Load a directory's files. Raises `StateError`, naming the file."""
+    try:
+        context.load_verify_locations(directory / AUTHORITY)
+        context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
+    except ssl.SSLError as error:
+        raise StateError(_what_is_damaged(directory, error)) from error
+
+
+def _what_is_damaged(directory: Path, error: ssl.SSLError) -> str:
+    for name in (AUTHORITY, CERTIFICATE):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(directory / name)
+        except ssl.SSLError:
+            return f"{directory / name} is damaged: it holds no certificate"
+    fits = error.reason != "KEY_VALUES_MISMATCH"
+    why = "it holds no key" if fits else _NOT_ITS_KEY
+    return f"{directory / KEY} is damaged: {why}"

@@ -2,8 +2,8 @@
 
 Each node dials every peer. It writes on the connections that it dialled, and reads on those that it
 accepted; the link to a peer is up while both connections are. A connection under this node's own
-certificate may command the node: the protocol that `control` makes takes what arrives there. All of
-it runs in one asyncio loop.
+certificate, or a client's, commands the node: the protocol that `control` makes takes what arrives
+there, so none of that is ever decoded as a peer's message. All of it runs in one asyncio loop.
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ from typing import cast
 
 from benmo.cluster import Cluster, NodeAddress
 from benmo.errors import ProtocolError
-from benmo.network.certificates import client_context, peer_identity, server_context
+from benmo.network.certificates import (
+    ClientIdentity,
+    NodeIdentity,
+    client_context,
+    peer_identity,
+    server_context,
+)
 from benmo.network.frames import FrameReader, frame
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
 from benmo.network.listener import Listener, listen
+from benmo.network.rights import Right
 from benmo.network.wire import decode_message, encode_message
 from benmo.notices import ConnectionDropped, Notice, PeerNotDialled, SlowPeerDropped
 from benmo.paxos.messages import Message
@@ -118,7 +125,7 @@ class PeerLinks:
     on_message  takes a peer, and a message from it
     on_link     takes a peer, and whether the link to it is up now
     on_notice   takes what is to be reported to people
-    control     makes the protocol for a connection that may command this node
+    control     makes the protocol for a connection that commands this node, with this right
 
     Raises `StateError` if a file in `tls` is missing or damaged.
     """
@@ -131,7 +138,7 @@ class PeerLinks:
         on_message: Callable[[NodeId, Message], None],
         on_link: Callable[[NodeId, bool], None],
         on_notice: Callable[[Notice], None],
-        control: Callable[[], FrameReader],
+        control: Callable[[Right], FrameReader],
     ) -> None:
         self.on_message = on_message
         self.on_notice = on_notice
@@ -273,9 +280,11 @@ class PeerLinks:
         if identity.cluster != self._cluster.cluster:
             raise ProtocolError(f"its certificate is of cluster {identity.cluster[:8]}")
         self._accepted.add(accepted)
+        if isinstance(identity, ClientIdentity):
+            self._take_commander(accepted, identity.right_at(self._node))
+            return None
         if identity.node == self._node:
-            accepted.commander = self._control()
-            accepted.commander.connection_made(transport)
+            self._take_commander(accepted, Right.COMMAND)
             return None
         peer = self._peers.get(identity.node)
         if peer is None:
@@ -293,6 +302,11 @@ class PeerLinks:
         peer.wake.set()
         self._link_may_have_changed(identity.node)
         return identity.node
+
+    def _take_commander(self, accepted: _AcceptedConnection, right: Right) -> None:
+        assert accepted.transport is not None
+        accepted.commander = self._control(right)
+        accepted.commander.connection_made(accepted.transport)
 
     def accepted_lost(self, accepted: _AcceptedConnection) -> None:
         self._accepted.discard(accepted)
@@ -336,8 +350,8 @@ class PeerLinks:
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
                 )
             identity = peer_identity(transport.get_extra_info("peercert"))
-            if (identity.cluster, identity.node) != (self._cluster.cluster, node):
-                raise ProtocolError(f"{address} is not node {node}, but {identity.uri}")
+            if identity != NodeIdentity(self._cluster.cluster, node):
+                raise ProtocolError(f"{address} is not node {node}, but {identity}")
             if not peer.sends:
                 return
             peer.outgoing = dialled

@@ -13,6 +13,7 @@ from benmo.control.requests import (
     BlockRead,
     BlocksRead,
     ControlAnswer,
+    ControlRequest,
     Find,
     Found,
     FoundTransfer,
@@ -31,10 +32,12 @@ from benmo.control.requests import (
     Watch,
     decode_request,
     encode,
+    right_for,
 )
 from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.network.rights import Right, require_right
 from benmo.node.decision_waits import PaymentState
 from benmo.node.execute import execute
 from benmo.node.service import Service
@@ -54,13 +57,14 @@ _TASKS_MAX = 50_000
 
 
 class ControlServer(FrameReader):
-    """Answers the requests of one connection."""
+    """Answers the requests of one connection, whose certificate gives the right `held`."""
 
     unread_bytes_max = _UNREAD_BYTES_MAX
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, held: Right) -> None:
         super().__init__()
         self._service = service
+        self._held = held
         self._tasks: set[asyncio.Task[None]] = set()
         self._paying: set[PendingPayment] = set()
         self._stop_watching: Callable[[], None] | None = None
@@ -81,7 +85,11 @@ class ControlServer(FrameReader):
     def on_frame(self, payload: bytes) -> None:
         if self._service.has_failed:
             return
-        match decode_request(payload):
+        asked = decode_request(payload)
+        if self._held < right_for(type(asked)):
+            self._refuse(asked)
+            return
+        match asked:
             case RunLine() as request:
                 self._start(self._run(request))
             case Watch():
@@ -92,6 +100,15 @@ class ControlServer(FrameReader):
                 self._pay(request)
             case request:
                 self._start(self._answer(request))
+
+    def _refuse(self, request: ControlRequest) -> None:
+        """Answer a request to which the certificate gives no right, if it has an answer."""
+        if isinstance(request, Watch | Hurry):
+            return
+        try:
+            require_right(self._held, right_for(type(request)), self._service.node)
+        except Refused as error:
+            self._write(_not_done(request.number, error))
 
     def _watch(self) -> None:
         if self._stop_watching is not None:
@@ -110,7 +127,7 @@ class ControlServer(FrameReader):
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, request: RunLine) -> None:
-        answer = await execute(self._service, request.line, request.output_format)
+        answer = await execute(self._service, self._held, request.line, request.output_format)
         if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
             reason = "the answer is too long to be sent: benmo export shows the whole chain"
             answer = refusal(Status.REFUSED, reason).rendered(request.output_format)

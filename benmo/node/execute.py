@@ -9,6 +9,7 @@ from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.arguments import Misused
 from benmo.commands.table import COMMANDS, Command, parse
 from benmo.errors import NotUnderstood, Refused, StateError
+from benmo.network.rights import Right, require_right
 from benmo.node import handlers, link_handlers
 from benmo.node.service import Service
 
@@ -29,14 +30,17 @@ HANDLERS: dict[str, Callable[[Service, Sequence[str]], Awaitable[Answer]]] = {
 assert list(HANDLERS) == [command.name for command in COMMANDS]
 
 
-async def execute(service: Service, line: str, output_format: str) -> Rendered:
+async def execute(service: Service, held: Right, line: str, output_format: str) -> Rendered:
     """Carry out a line; the answer says what is wrong with the line, if anything is.
+
+    `held` is the right of those whose line it is: a command that needs more is refused.
 
     An answer that takes long to render is rendered in another thread, so that the node can vote
     meanwhile. A failure of the disk or of a check stops the node.
     """
     try:
         command, arguments = parse(line)
+        require_right(held, command.right, service.node)
         answer = await _answer_to(service, command, arguments)
     except NotUnderstood as error:
         answer = refusal(Status.NOT_UNDERSTOOD, str(error))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from benmo.commands.answers import Rendered
 from benmo.commands.node_status import NodeSnapshot
 from benmo.control.connection import NodeGone
+from benmo.network.rights import Right
 from benmo.node.execute import execute
 from benmo.node.service import Service
 from benmo.notices import Watcher
@@ -38,7 +39,7 @@ class OwnNode:
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry out a line and wait for the answer. Raises `NodeGone` if the node fails."""
-        return self._result(execute(self._service, line, output_format))
+        return self._result(execute(self._service, Right.COMMAND, line, output_format))
 
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher`, which must not block, with every notice, in the loop's thread."""

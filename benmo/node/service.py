@@ -25,6 +25,7 @@ from benmo.errors import CannotStart, StateError
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
+from benmo.network.rights import Right
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
 from benmo.node.height_waits import HeightWaits
@@ -59,8 +60,8 @@ class Service:
     """One node: `start` it, `call` it from any thread, `stop` it.
 
     `failed` is called, from the loop's thread, when the node can't go on: nothing leaves the node
-    any more, and the process is to end. `control` makes the protocol of a connection that may
-    command this node.
+    any more, and the process is to end. `control` makes the protocol of a connection that
+    commands this node, with the right that its certificate gives.
 
     Raises `StateError` if a file is missing or damaged, and as one of its kinds `DirectoryInUse` if
     another process runs this node; `OSError` if the disk fails.
@@ -71,7 +72,7 @@ class Service:
         state: StateDirectory,
         node: NodeId,
         failed: Callable[[BaseException], None],
-        control: Callable[[Service], FrameReader],
+        control: Callable[[Service, Right], FrameReader],
         meter: Meter | None = None,
     ) -> None:
         self.node = node
@@ -96,7 +97,7 @@ class Service:
             on_message=self._received,
             on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
             on_notice=lambda notice: self._notify(notice, now()),
-            control=lambda: control(self),
+            control=lambda right: control(self, right),
         )
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(

@@ -178,7 +178,7 @@ def _stranger(cluster: MixedCluster, who: str, directory: Path) -> ssl.SSLContex
     context.verify_mode = ssl.CERT_NONE
     if who != "nobody":
         directory.mkdir(exist_ok=True)
-        Authority(cluster.definition.cluster).write_node(2, "127.0.0.1", directory)
+        Authority.make(cluster.definition.cluster).write_node(2, "127.0.0.1", directory)
         context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
         context.load_verify_locations(directory / AUTHORITY)
     return context

@@ -9,6 +9,7 @@ import pytest
 
 from benmo.control.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
 from benmo.network.frames import FrameReader
+from benmo.network.rights import Right
 from benmo.node.control_server import ControlServer
 from benmo.node.service import Service
 
@@ -56,7 +57,7 @@ class Connection:
 
 
 async def answer_to(service: StandIn, request: ReadBalances) -> BalancesRead | NotDone:
-    server = ControlServer(cast(Service, service))
+    server = ControlServer(cast(Service, service), Right.COMMAND)
     connection = Connection()
     FrameReader.connection_made(server, cast(asyncio.Transport, connection))
     server.on_frame(encode(request))

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from benmo.admin.initialize import main as initialize
 from benmo.cluster import NodeAddress, StateDirectory, write_private
 from benmo.commands.answers import Rendered
+from benmo.network.rights import Right
 from benmo.node.control_server import ControlServer
 from benmo.node.execute import execute
 from benmo.node.service import Service
@@ -114,7 +115,7 @@ class MixedCluster:
 
 def command(service: Service, line: str, output_format: str = "json") -> Rendered:
     """Carry a line out at a node of this process."""
-    return service.call(execute(service, line, output_format)).result(DEADLINE_S)
+    return service.call(execute(service, Right.COMMAND, line, output_format)).result(DEADLINE_S)
 
 
 def answer(service: Service, line: str) -> Any:

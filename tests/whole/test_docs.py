@@ -53,6 +53,9 @@ SHORT_BENCH = Change(
 )
 FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/scripts/test_torture.py")
 
+PROGRAMS = [each for each in fences() if each.kind == "python" and each.document != MACHINES]
+"""Those that `tests/whole/test_machines.py` doesn't run."""
+
 WAYS: tuple[Way[Reader], ...] = (
     Way(r"source \.venv/bin/activate", Reader.runs),
     Way(r"python3 scripts/initialize\.py.*", Reader.runs_elsewhere),
@@ -97,7 +100,7 @@ def test_a_line_that_a_document_shows_does_what_it_should(line: ShownLine, reade
     way.go(reader, line.text)
 
 
-@pytest.mark.parametrize("fence", [each for each in fences() if each.kind == "python"], ids=str)
+@pytest.mark.parametrize("fence", PROGRAMS, ids=str)
 def test_a_program_that_a_document_shows_pays(fence: Fence, reader: Reader) -> None:
     assert "is decided in slot" in reader.runs_program(fence.text)
 

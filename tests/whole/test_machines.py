@@ -18,19 +18,34 @@ from tests.support.processes import eventually
 NO_SSH = Change(
     r"scp (\S+) root@10\.0\.0\.\$k:/root/", r"cp \1 ../../machine-$k/root/", "no machine runs sshd"
 )
+NO_SSH_OF_A_CLIENT = Change(
+    r"scp -r (\S+) shop@10\.0\.0\.2:", r"cp -r \1 ../../machine-2/home/", "no machine runs sshd"
+)
 NO_USER = Change("benmo:benmo", "root:root", "the user is made on the machine's own disk alone")
 OWN_DISK = Change(
     "^useradd", "useradd --prefix $(dirname $PWD)", "else the user is made on the tester's"
 )
 
+
+def pack(desk: Machine, line: str) -> None:
+    """Pack the nodes' directories; nobody else at the desk may read what holds their keys."""
+    desk.types(line)
+    packed = list(desk.home.glob("*.tar"))
+    assert len(packed) == 5
+    for path in packed:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
 DESK: tuple[Way[Machine], ...] = (
     Way(r"python3 scripts/initialize\.py --hosts .*", Machine.types),
-    Way(r"for k in 1 2 3 4 5; do tar .*; done", Machine.types),
+    Way(r"\(umask 077; for k in 1 2 3 4 5; do tar .*; done\)", pack),
     Way(r"for k in 1 2 3 4 5; do scp .*; done", Machine.types, (NO_SSH,)),
     Way(r"rm node-\?\.tar", Machine.types),
     Way(r"find state/node-\* -maxdepth 1 -type f -delete", Machine.types),
     Way(r"benmo status", Machine.types),
+    Way(r"benmo client-certificate .*", Machine.types),
     Way(r"benmo attach 2 .*", Machine.types),
+    Way(r"scp -r .*", Machine.types, (NO_SSH_OF_A_CLIENT,)),
 )
 MACHINE: tuple[Way[Machine], ...] = (
     Way(r"python3 /opt/benmo/scripts/initialize\.py --help", Machine.types),
@@ -46,6 +61,7 @@ PLACES = {
     "Make the cluster": DESK,
     "Set a machine up": MACHINE,
     "Commands from the desk": DESK,
+    "Programs that pay or read": DESK,
     "Watching over it": MACHINE,
     "Backups": MACHINE,
     "A new version": MACHINE,
@@ -116,6 +132,19 @@ def test_every_machine_pays_and_all_have_one_chain(machines: Machines) -> None:
 
 def test_the_commands_of_the_desk_reach_a_node(machines: Machines) -> None:
     follow(machines.desk, "Commands from the desk")
+
+
+def test_a_program_pays_with_a_certificate_of_its_own(machines: Machines) -> None:
+    follow(machines.desk, "Programs that pay or read")
+    machine = machines.all[2]
+    client = machine.home / "client-shop"
+    for path in (client, *client.rglob("*")):
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+    (program,) = [fence.text for fence in fences(DOCUMENT) if fence.kind == "python"]
+    (machine.home / "shop.py").write_text(program)
+    assert "is decided in slot" in machine.run("python3 shop.py")
+    machine.run("benmo attach 2 --state-dir client-shop -e 'severLink 1'", status=1)
 
 
 def test_a_machine_that_loses_its_network_waits_and_goes_on(machines: Machines) -> None:
