@@ -29,9 +29,9 @@ from benmo.network.certificates import (
 )
 from benmo.paxos.types import NodeId
 
-# Certificates are valid for so long that a wrong clock can't keep a node out.
-_VALID_FROM = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-_VALID_UNTIL = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
+# No node looks at these dates; they are for other programs that do.
+_VALID_FROM = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_VALID_UNTIL = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  # RFC 5280, 4.1.2.5
 
 
 class Authority:

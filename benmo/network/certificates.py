@@ -10,7 +10,8 @@ node's can be taken for:
     benmo://CLUSTER/reader/books    a client: it only reads
 
 With mutual TLS 1.3, which trusts that authority alone, strangers are turned away before a single
-byte of theirs is decoded.
+byte of theirs is decoded. No certificate expires, whatever dates it bears: a wrong clock must not
+keep a node out.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _CLIENT_URI = re.compile(
     rf"benmo://([0-9a-f]+)/(?:reader/({CLIENT_NAME.pattern})"
     rf"|payer/({CLIENT_NAME.pattern})(?:/([1-9][0-9]*))?)"
 )
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ def _context(protocol: int, directory: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= _NO_CHECK_TIME
     if protocol == ssl.PROTOCOL_TLS_SERVER:
         context.num_tickets = 0
     for name in (KEY, CERTIFICATE, AUTHORITY):

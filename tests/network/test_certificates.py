@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from benmo.admin import authority as made
 from benmo.admin.authority import Authority
 from benmo.errors import ProtocolError, StateError
 from benmo.network.certificates import (
@@ -175,6 +178,26 @@ def test_files_that_do_not_fit_are_named(what: str, written: Path, tmp_path: Pat
     assert text.startswith(str(tls / name)), text
     assert said in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "years", [(1970, 1971), (2000, 2001), (2400, 9999)], ids=["long ago", "past", "future"]
+)
+def test_no_certificate_expires(
+    years: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate made for another time is to this clock what this one is to a wrong clock."""
+    for name, year in zip(("_VALID_FROM", "_VALID_UNTIL"), years, strict=True):
+        monkeypatch.setattr(made, name, datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
+    Authority.make(CLUSTER).write_node(1, "127.0.0.1", tmp_path)
+    assert own_identity(tmp_path) == NodeIdentity(CLUSTER, 1)
+
+
+def test_certificates_are_valid_at_any_time_for_other_programs_too(written: Path) -> None:
+    for name in (CERTIFICATE, AUTHORITY):
+        found = x509.load_pem_x509_certificate((written / "own" / "1" / name).read_bytes())
+        assert found.not_valid_before_utc.timestamp() == 0
+        assert found.not_valid_after_utc.isoformat() == "9999-12-31T23:59:59+00:00"
 
 
 # The authority.
