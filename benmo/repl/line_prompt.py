@@ -13,6 +13,7 @@ from typing import TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -64,17 +65,20 @@ class LinePrompt:
             reserve_space_for_menu=4,
             placeholder=suggestion,
         )
+        self.session.default_buffer.on_text_changed += self._show_pasted_once
 
     def run(self, carry_out: Callable[[str], Rendered]) -> Status:
         """Ask for lines and have them carried out until one leaves; its status.
 
-        Of several lines pasted at once, the first that fails or leaves is the last carried out.
+        Of several lines pasted at once, each is shown with its answer below it, and the first that
+        fails or leaves is the last carried out.
         """
         while True:
             try:
                 typed = self.session.prompt(self._text())
-                lines = [self._with_arguments(line) for line in typed.splitlines()]
-                last = self._run_all(lines, carry_out)
+                last = self._run_all(
+                    list(filter(None, map(cleaned, typed.splitlines()))), carry_out
+                )
             except KeyboardInterrupt:
                 continue
             except EOFError:
@@ -92,17 +96,34 @@ class LinePrompt:
         rendered = None
         self.output = self._terminal
         try:
-            for line in filter(None, lines):
+            for number, text in enumerate(lines, start=1):
+                if len(lines) > 1:
+                    self.write(f"{self._text()}{text}")
+                line = self._with_arguments(text)
+                if not line:
+                    continue
                 rendered = carry_out(line)
-                if rendered.leaves or rendered.status is not Status.DONE:
+                if rendered.leaves:
+                    break
+                if rendered.status is not Status.DONE:
+                    self._tell_not_done(lines[number:])
                     break
         except KeyboardInterrupt:
             print(file=self.output)
         return rendered
 
-    def _with_arguments(self, text: str) -> str:
+    def _tell_not_done(self, lines: list[str]) -> None:
+        """Say which of the pasted lines were left out, since the one before them failed."""
+        if lines:
+            count = "the last line was" if len(lines) == 1 else f"the last {len(lines)} lines were"
+            self.write(f"so {count} not carried out, from this one on: {lines[0]}")
+
+    def _show_pasted_once(self, buffer: Buffer) -> None:
+        """Let pasted lines vanish at Enter, since each is shown again above its answer."""
+        self.session.app.erase_when_done = "\n" in buffer.text.strip()
+
+    def _with_arguments(self, line: str) -> str:
         """Complete a line that lacks arguments by asking for them; empty if the user gives none."""
-        line = cleaned(text)
         question = self._question(line)
         if not question:
             return line

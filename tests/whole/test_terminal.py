@@ -152,6 +152,33 @@ def test_a_bare_command_asks_for_what_it_needs(prompts: Prompts) -> None:
     assert terminal.screen_text().count("queued ") == 1
 
 
+def pasted(*lines: str) -> str:
+    return f"\x1b[200~{chr(10).join(lines)}\x1b[201~"
+
+
+def test_of_a_pasted_script_each_command_is_shown_above_its_answer(prompts: Prompts) -> None:
+    terminal, node = prompts.open(), prompts.node
+    terminal.enter(pasted("printQueue", "", "printBalance # mine", "wait 60"))
+    text = terminal.wait_for(is_above_prompt("nothing waits in the queue"))
+    shown = [line for line in text.splitlines()[1:] if not re.match(r"\d\d:", line)]
+    assert shown[0] == f"benmo {node}> printQueue"
+    assert shown[1] == "the queue is empty"
+    assert shown[2] == f"benmo {node}> printBalance"
+    assert shown[3].startswith(f"node {node} has ")
+    assert shown[4] == f"benmo {node}> wait 60"
+    assert shown[5].startswith("nothing waits in the queue")
+
+
+def test_what_is_left_out_of_a_pasted_script_is_said(prompts: Prompts) -> None:
+    terminal, node = prompts.open(), prompts.node
+    terminal.enter(pasted("printQueue", f"moneyTransfer 100000,{node},3", "wait 1", "wait 2"))
+    text = terminal.wait_for(is_above_prompt("lines were not carried out"))
+    assert "so the last 2 lines were not carried out, from this one on: wait 1" in text
+    terminal.enter(pasted(f"moneyTransfer 100000,{node},3", "wait 3"))
+    terminal.wait_for(is_above_prompt("so the last line was not carried out"))
+    assert f"benmo {node}> wait" not in terminal.all_text()
+
+
 def test_a_typing_error_is_told_in_a_line_and_the_node_goes_on(prompts: Prompts) -> None:
     terminal, node = prompts.open(), prompts.node
     for typed, told in (
