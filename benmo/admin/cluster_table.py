@@ -13,6 +13,7 @@ from benmo.paxos.types import Ballot, NodeId
 
 HEADERS = ("node", "up", "role", "ballot", "height", "head", "queue", "links")
 _HEAD_DIGITS = 12
+_NOTHING_IS_DECIDED = "no quorum is up and connected, so nothing is decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,24 @@ def _has_quorum(said: Sequence[Said]) -> bool:
 
 
 def _summary(said: Mapping[NodeId, Said], is_up: bool) -> str:
-    up = sum(isinstance(status, NodeStatus) for status in said.values())
-    what = "a quorum is up" if is_up else "no quorum is up and connected, so nothing is decided"
-    return f"{up} of {len(said)} nodes answer: {what}"
+    answers = {node: status for node, status in said.items() if isinstance(status, NodeStatus)}
+    what = _who_reaches_quorum(answers, len(said)) if is_up else _NOTHING_IS_DECIDED
+    unknown = sum(isinstance(status, Absent) and status.is_down is None for status in said.values())
+    if unknown and not is_up:
+        what = "what answers reaches no quorum"
+    hidden = f"; {unknown} can't be asked from here" if unknown else ""
+    return f"{len(answers)} of {len(said)} nodes answer: {what}{hidden}"
+
+
+def _who_reaches_quorum(answers: Mapping[NodeId, NodeStatus], nodes: int) -> str:
+    """Say that a quorum is up, or, where not all that is known bears that out, who reaches one."""
+    reach = [node for node, status in answers.items() if status.quorum]
+    if len(reach) == len(answers) > nodes // 2:
+        return "a quorum is up"
+    rest = ", the others don't" if len(reach) < len(answers) else ""
+    if len(reach) == 1:
+        return f"node {reach[0]} reaches a quorum{rest}"
+    return f"nodes {', '.join(map(str, reach[:-1]))} and {reach[-1]} reach a quorum{rest}"
 
 
 def _cells(status: Said) -> tuple[Cell, ...]:

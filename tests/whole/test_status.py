@@ -211,3 +211,34 @@ def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
     spoken = [other(quorum) if callable(other) else other for other in [said, *others]]
     answer = cluster_table(dict(enumerate(spoken, 1)))
     assert answer.status is expected
+
+
+@pytest.mark.parametrize(
+    ("spoken", "summary"),
+    [
+        ([said(), said(), said()], "3 of 3 nodes answer: a quorum is up"),
+        ([said(), said(), DOWN], "2 of 3 nodes answer: a quorum is up"),
+        (
+            [said(), UNKNOWN, UNKNOWN],
+            "1 of 3 nodes answer: node 1 reaches a quorum; 2 can't be asked from here",
+        ),
+        (
+            [said(quorum=False), UNKNOWN, UNKNOWN],
+            "1 of 3 nodes answer: what answers reaches no quorum; 2 can't be asked from here",
+        ),
+        (
+            [said(quorum=False), said(), said()],
+            "3 of 3 nodes answer: nodes 2 and 3 reach a quorum, the others don't",
+        ),
+        (
+            [said(quorum=False), said(), SILENT],
+            "2 of 3 nodes answer: node 2 reaches a quorum, the others don't",
+        ),
+        (
+            [said(), DOWN, DOWN],
+            "1 of 3 nodes answer: no quorum is up and connected, so nothing is decided",
+        ),
+    ],
+)
+def test_the_summary_says_no_more_than_the_nodes_say(spoken: list[Any], summary: str) -> None:
+    assert cluster_table(dict(enumerate(spoken, 1))).text == summary
