@@ -17,11 +17,16 @@ from benmo.paxos.types import Ballot, NodeId
 
 @dataclass(frozen=True, slots=True)
 class SlotDecided:
-    """A block is decided. `ballot` is the ballot in which the block was first proposed."""
+    """A block is decided.
+
+    It was first proposed in ballot `proposed_in`. The ballot that decided it is `decided_in`, ZERO
+    if this node knows only that the block is decided.
+    """
 
     kind: ClassVar = NoticeKind.DECIDED
     slot: int
-    ballot: Ballot
+    proposed_in: Ballot
+    decided_in: Ballot
     transfers: int
     """How many transfers the block holds."""
 

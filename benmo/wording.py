@@ -6,20 +6,26 @@ reads the fields of the notice instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from benmo import notices
 from benmo.paxos import notices as protocol
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 
 
 def sentence(notice: notices.Notice) -> str:
     """Put a notice into one line of text, without a full stop."""
     match notice:
-        case protocol.PromiseMade(ballot, to):
-            return f"promised ballot {ballot} to node {to}"
-        case protocol.ProposalAccepted(slot, ballot, proposer):
-            return f"accepted slot {slot} from node {proposer} in ballot {ballot}"
+        case protocol.PromiseMade(ballot, to, slot, accepted_in):
+            return f"promised ballot {ballot} to node {to}, reports: {_report(slot, accepted_in)}"
+        case protocol.BallotRefused(ballot, promised, to, 0):
+            return f"refused to promise ballot {ballot} to node {to}: has promised {promised}"
+        case protocol.BallotRefused(ballot, promised, to, slot):
+            return f"refused slot {slot} from node {to} in ballot {ballot}: has promised {promised}"
+        case protocol.ProposalAccepted(slot, ballot, proposer, proposed_in):
+            whose = "" if proposed_in == ballot else f": node {proposed_in.node}'s block"
+            return f"accepted slot {slot} from node {proposer} in ballot {ballot}{whose}"
         case protocol.CampaignBegun(ballot):
             return f"wants to lead: asks for promises for ballot {ballot}"
         case protocol.BallotGivenUp(ballot):
@@ -28,8 +34,12 @@ def sentence(notice: notices.Notice) -> str:
             return f"leads with ballot {ballot}: promised by {listed(promised_by)}"
         case protocol.LeaderLost(leader):
             return f"the leader, node {leader}, is gone"
-        case protocol.ProposalMade(slot, _, is_taken_over):
-            return f"proposes slot {slot}{', taken over from a promise' if is_taken_over else ''}"
+        case protocol.BlockReported(slot, accepted_in, proposed_in, reporters):
+            block = f"node {proposed_in.node}'s block for slot {slot}"
+            first = "" if proposed_in == accepted_in else f", first proposed in {proposed_in}"
+            return f"{many(reporters)} reported {block}, accepted in ballot {accepted_in}{first}"
+        case protocol.ProposalMade(slot, _, taken_over, is_choice):
+            return f"proposes slot {slot}: {_why_this_block(taken_over, is_choice)}"
         case protocol.QuorumMissing(node, reached, nodes, quorum):
             return f"queued, not decided: {why_no_quorum(node, reached, nodes, quorum)}"
         case protocol.ReachabilityChanged(peer, is_reachable):
@@ -38,9 +48,9 @@ def sentence(notice: notices.Notice) -> str:
             return f"caught up to height {height}"
         case protocol.ForeignBlockReported(reporter):
             return f"node {reporter} reports a block of another chain"
-        case notices.SlotDecided(slot, ballot, transfers):
-            count = f"{transfers} transfer{'s' if transfers != 1 else ''}"
-            return f"slot {slot} is decided: {count} in ballot {ballot}"
+        case notices.SlotDecided(slot, proposed_in, decided_in, transfers):
+            how_many = f"{transfers} transfer{'s' if transfers != 1 else ''}"
+            return f"slot {slot} is decided: {how_many}{_in_ballots(proposed_in, decided_in)}"
         case notices.TransferApplied(_, transfer):
             return f"decided {transfer}"
         case notices.TransferVoid(_, transfer):
@@ -62,13 +72,37 @@ def sentence(notice: notices.Notice) -> str:
             assert_never(notice)
 
 
+def _report(slot: int, accepted_in: Ballot) -> str:
+    """Say what a promise reports about the slot above its sender's chain."""
+    if accepted_in == Ballot.ZERO:
+        return f"nothing accepted for slot {slot}"
+    return f"slot {slot} accepted in {accepted_in}"
+
+
+def _why_this_block(taken_over: Ballot, is_choice: bool) -> str:
+    """Say which block a leader proposes, and why that one (*Paxos Made Simple*, P2c)."""
+    if taken_over == Ballot.ZERO:
+        return "a new block, as no promise reported one"
+    if is_choice:
+        return f"must be node {taken_over.node}'s block, reported in the highest ballot"
+    return f"must be node {taken_over.node}'s block, which may be decided already"
+
+
+def _in_ballots(proposed_in: Ballot, decided_in: Ballot) -> str:
+    """Say in which ballots a block was first proposed and decided, as far as this is known."""
+    if decided_in == Ballot.ZERO:
+        return f", first proposed in ballot {proposed_in}"
+    first = "" if proposed_in == decided_in else f", first proposed in {proposed_in}"
+    return f" in ballot {decided_in}{first}"
+
+
 def why_given_up(notice: protocol.BallotGivenUp) -> str:
     """Say why a ballot was given up."""
     match notice.defeat:
         case protocol.Defeat.NO_ANSWER:
             return "no quorum answered in time"
         case protocol.Defeat.NACK:
-            return f"node {notice.nacker} has promised ballot {notice.higher}"
+            return f"node {notice.nacker} refused it, having promised {notice.higher}"
         case protocol.Defeat.OUTBID:
             return f"node {notice.higher.node} has the higher ballot {notice.higher}"
 
@@ -76,6 +110,18 @@ def why_given_up(notice: protocol.BallotGivenUp) -> str:
 def why_no_quorum(node: NodeId, reached: int, nodes: int, quorum: int) -> str:
     """Say why nothing in a node's queue can be decided; `reached` counts the node itself."""
     return f"node {node} reaches {reached} of {nodes}, needs {quorum}"
+
+
+def many(nodes: Sequence[NodeId]) -> str:
+    """Nodes as a sentence names them: `node 3`, or `nodes 3, 4 and 5`."""
+    return f"node{'s' if len(nodes) > 1 else ''} {joined(list(map(str, nodes)))}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Join parts as a sentence does: `a, b and c`."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def listed(nodes: tuple[NodeId, ...]) -> str:

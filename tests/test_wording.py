@@ -15,8 +15,30 @@ from benmo.wording import sentence
 
 BALLOT = Ballot(7, 2)
 SENTENCES: list[tuple[Notice, str]] = [
-    (protocol.PromiseMade(BALLOT, 2), "promised ballot (7, 2) to node 2"),
-    (protocol.ProposalAccepted(4, BALLOT, 2), "accepted slot 4 from node 2 in ballot (7, 2)"),
+    (
+        protocol.PromiseMade(BALLOT, 2, 4),
+        "promised ballot (7, 2) to node 2, reports: nothing accepted for slot 4",
+    ),
+    (
+        protocol.PromiseMade(BALLOT, 2, 4, Ballot(6, 1)),
+        "promised ballot (7, 2) to node 2, reports: slot 4 accepted in (6, 1)",
+    ),
+    (
+        protocol.BallotRefused(Ballot(6, 1), BALLOT, 1),
+        "refused to promise ballot (6, 1) to node 1: has promised (7, 2)",
+    ),
+    (
+        protocol.BallotRefused(Ballot(6, 1), BALLOT, 1, 4),
+        "refused slot 4 from node 1 in ballot (6, 1): has promised (7, 2)",
+    ),
+    (
+        protocol.ProposalAccepted(4, BALLOT, 2, BALLOT),
+        "accepted slot 4 from node 2 in ballot (7, 2)",
+    ),
+    (
+        protocol.ProposalAccepted(4, BALLOT, 2, Ballot(6, 1)),
+        "accepted slot 4 from node 2 in ballot (7, 2): node 1's block",
+    ),
     (protocol.CampaignBegun(BALLOT), "wants to lead: asks for promises for ballot (7, 2)"),
     (
         protocol.BallotGivenUp(BALLOT, protocol.Defeat.NO_ANSWER),
@@ -24,7 +46,7 @@ SENTENCES: list[tuple[Notice, str]] = [
     ),
     (
         protocol.BallotGivenUp(BALLOT, protocol.Defeat.NACK, Ballot(8, 3), 4),
-        "gives ballot (7, 2) up: node 4 has promised ballot (8, 3)",
+        "gives ballot (7, 2) up: node 4 refused it, having promised (8, 3)",
     ),
     (
         protocol.BallotGivenUp(BALLOT, protocol.Defeat.OUTBID, Ballot(8, 3)),
@@ -32,15 +54,44 @@ SENTENCES: list[tuple[Notice, str]] = [
     ),
     (protocol.LeadershipWon(BALLOT, (1, 2, 4)), "leads with ballot (7, 2): promised by 1, 2, 4"),
     (protocol.LeaderLost(2), "the leader, node 2, is gone"),
-    (protocol.ProposalMade(4, BALLOT, False), "proposes slot 4"),
-    (protocol.ProposalMade(4, BALLOT, True), "proposes slot 4, taken over from a promise"),
+    (
+        protocol.BlockReported(4, Ballot(6, 1), Ballot(6, 1), (3,)),
+        "node 3 reported node 1's block for slot 4, accepted in ballot (6, 1)",
+    ),
+    (
+        protocol.BlockReported(4, Ballot(6, 5), Ballot(5, 1), (2, 3)),
+        "nodes 2 and 3 reported node 1's block for slot 4, accepted in ballot (6, 5), "
+        "first proposed in (5, 1)",
+    ),
+    (
+        protocol.ProposalMade(4, BALLOT),
+        "proposes slot 4: a new block, as no promise reported one",
+    ),
+    (
+        protocol.ProposalMade(4, BALLOT, Ballot(6, 1)),
+        "proposes slot 4: must be node 1's block, which may be decided already",
+    ),
+    (
+        protocol.ProposalMade(4, BALLOT, Ballot(6, 1), is_choice=True),
+        "proposes slot 4: must be node 1's block, reported in the highest ballot",
+    ),
     (protocol.QuorumMissing(1, 2, 5, 3), "queued, not decided: node 1 reaches 2 of 5, needs 3"),
     (protocol.ReachabilityChanged(3, True), "node 3 is reachable"),
     (protocol.ReachabilityChanged(3, False), "node 3 is unreachable"),
     (protocol.CaughtUp(9), "caught up to height 9"),
     (protocol.ForeignBlockReported(3), "node 3 reports a block of another chain"),
-    (notices.SlotDecided(4, BALLOT, 1), "slot 4 is decided: 1 transfer in ballot (7, 2)"),
-    (notices.SlotDecided(4, BALLOT, 2), "slot 4 is decided: 2 transfers in ballot (7, 2)"),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 1),
+        "slot 4 is decided: 1 transfer in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, Ballot(6, 1), BALLOT, 2),
+        "slot 4 is decided: 2 transfers in ballot (7, 2), first proposed in (6, 1)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, Ballot.ZERO, 2),
+        "slot 4 is decided: 2 transfers, first proposed in ballot (7, 2)",
+    ),
     (
         notices.TransferApplied(4, Transfer(1, 3, 2, 10, "thanks", "a key")),
         "decided 1-3 (10 from node 1 to node 2: thanks)",

@@ -10,10 +10,23 @@ from benmo.commands.answers import Cell, Table
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 
 _HASH_DIGITS = 12
-_HEADERS = ("slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome")
+_HEADERS = (
+    "slot",
+    "proposed",
+    "decided",
+    "hash",
+    "transfer",
+    "amount",
+    "debit",
+    "credit",
+    "outcome",
+)
+_UNKNOWN = "?"
+_NOTES_MAX = 5
+_UNKNOWN_NOTE = "?: not seen here, or before a restart; a block holds only its first ballot"
 
 
 class ShownTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,21 +42,26 @@ class ShownTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ShownBlock(msgspec.Struct, frozen=True):
-    """A decided block: `ballot` is round and node, the hashes are whole."""
+    """A decided block; the hashes are whole.
+
+    `ballot` is the one in which the block was first proposed, as round and node. `decided_in` is
+    one in which a majority accepted it, None where the node that shows the block knows none.
+    """
 
     slot: int
-    ballot: tuple[int, NodeId]
+    ballot: Ballot
     previous: str
     hash: str
     transfers: tuple[ShownTransfer, ...]
+    decided_in: Ballot | None = None
 
 
 def shown(applied: AppliedBlock) -> ShownBlock:
     """Take from a decided block what is shown of it."""
     block = applied.block
     transfers = tuple(_shown(transfer, outcome) for transfer, outcome in applied.outcomes())
-    ballot = (block.ballot.round, block.ballot.node)
-    return ShownBlock(block.slot, ballot, block.previous, block.hash, transfers)
+    decided_in = None if applied.decided_in == Ballot.ZERO else applied.decided_in
+    return ShownBlock(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in)
 
 
 def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
@@ -71,11 +89,32 @@ def chain_table(blocks: Iterable[ShownBlock]) -> Table:
     return Table((*_HEADERS, *(("memo",) if has_memo else ())), rows)
 
 
+def chain_notes(blocks: Sequence[ShownBlock]) -> str:
+    """What a reader of the table might take wrongly: blocks taken over, and ballots not known."""
+    notes = [
+        f"slot {block.slot}: {_taken_over(block.ballot, block.decided_in)}"
+        for block in blocks
+        if block.decided_in is not None and block.decided_in != block.ballot
+    ]
+    if len(notes) > _NOTES_MAX:
+        notes = [*notes[:_NOTES_MAX], f"… and {len(notes) - _NOTES_MAX} more were taken over"]
+    if any(block.decided_in is None for block in blocks):
+        notes.append(_UNKNOWN_NOTE)
+    return "\n".join(notes)
+
+
+def _taken_over(proposed_in: Ballot, decided_in: Ballot) -> str:
+    first = f"node {proposed_in.node} proposed it in {proposed_in}"
+    if proposed_in.node == decided_in.node:
+        return f"{first}, and again in {decided_in}"
+    return f"{first}; node {decided_in.node} had to take it over, in {decided_in}"
+
+
 def _row(block: ShownBlock, transfer: ShownTransfer, has_memo: bool) -> tuple[Cell, ...]:
-    round_, node = block.ballot
     return (
         block.slot,
-        f"({round_}, {node})",
+        str(block.ballot),
+        _UNKNOWN if block.decided_in is None else str(block.decided_in),
         block.hash[:_HASH_DIGITS],
         transfer.id,
         transfer.amount,

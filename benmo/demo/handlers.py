@@ -18,10 +18,11 @@ from benmo.demo.links import EVERY_NODE, pairs_between, read_groups, read_node, 
 from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
-from benmo.demo.phrases import is_or_are, many
+from benmo.demo.phrases import is_or_are
 from benmo.demo.stage import Stage
 from benmo.errors import NotUnderstood, Refused
 from benmo.paxos.types import NodeId
+from benmo.wording import many
 
 DELAY_MS_MAX = 60_000
 

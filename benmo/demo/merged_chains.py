@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from benmo.commands.answers import Table
-from benmo.commands.block_table import ShownBlock, chain_table
-from benmo.demo.phrases import has_or_have, many
+from benmo.commands.block_table import ShownBlock, chain_notes, chain_table
+from benmo.demo.phrases import has_or_have
 from benmo.paxos.types import NodeId
+from benmo.wording import many
 
 
 def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
@@ -23,6 +24,7 @@ def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
         for node, value in values.items()
         if isinstance(value, list)
     }
+    _share_deciding_ballots(chains)
     longest = max(chains.values(), key=len)
     sentences: dict[str, list[NodeId]] = {}
     for node, chain in chains.items():
@@ -33,7 +35,22 @@ def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
         for node, value in values.items()
         if node not in chains and isinstance(value, Mapping)
     ]
-    return "\n".join([*shares, *silent]), chain_table(longest)
+    notes = list(filter(None, [chain_notes(longest)]))
+    return "\n".join([*shares, *silent, *notes]), chain_table(longest)
+
+
+def _share_deciding_ballots(chains: dict[NodeId, list[ShownBlock]]) -> None:
+    """Fill in the ballots that decided blocks, wherever at least one node knows them."""
+    known = {
+        block.hash: block.decided_in
+        for chain in chains.values()
+        for block in chain
+        if block.decided_in is not None
+    }
+    for node, chain in chains.items():
+        chains[node] = [
+            msgspec.structs.replace(block, decided_in=known.get(block.hash)) for block in chain
+        ]
 
 
 def _how_much(chain: list[ShownBlock], longest: list[ShownBlock]) -> str:

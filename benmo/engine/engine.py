@@ -31,7 +31,7 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
-from benmo.paxos.types import Durable, NodeId, PaxosBlock, ProtocolError, Settings
+from benmo.paxos.types import Ballot, Durable, NodeId, PaxosBlock, ProtocolError, Settings
 from benmo.storage.journal import JournalRecord, NodeState, QueueRecord
 
 
@@ -126,8 +126,8 @@ class Engine:
         """The number after the last transfer of this node that is recorded."""
         self._outbox: list[tuple[NodeId, Message]] = []
         """The messages that leave once all records so far are durable."""
-        self._decided: list[PaxosBlock] = []
-        """The decided blocks that the ledger has yet to apply."""
+        self._decided: list[tuple[PaxosBlock, Ballot]] = []
+        """The decided blocks that the ledger has yet to apply, and in which ballots, if known."""
         self._wanted: dict[NodeId, int] = {}
         """By peer, the first slot of the blocks to send to it."""
 
@@ -317,7 +317,8 @@ class Engine:
                 self._transport.send(to, message)
         report.notices.extend(step.notices)
         report.confirmations.extend(step.confirmations)
-        self._decided.extend(step.decided)
+        for block in step.decided:
+            self._decided.append((block, step.decided_in))
         for wanted in step.reads:
             self._wanted[wanted.to] = wanted.first_slot
 
@@ -327,13 +328,13 @@ class Engine:
         Called as late as possible, so that messages leave first, but before the replica is called
         again, which relies on it.
         """
-        for block in self._decided:
-            report.applied.append(self._apply(block))
+        for block, decided_in in self._decided:
+            report.applied.append(self._apply(block, decided_in))
         self._decided.clear()
 
-    def _apply(self, block: PaxosBlock) -> AppliedBlock:
+    def _apply(self, block: PaxosBlock, decided_in: Ballot) -> AppliedBlock:
         assert isinstance(block, Block)
-        applied = self.ledger.apply(block)
+        applied = self.ledger.apply(block, decided_in)
         self._storage.applied(applied)
         self.queue.on_applied()
         self.keys.applied(applied)

@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -69,11 +69,14 @@ class AppliedBlock:
     """A decided block and what became of its transfers.
 
     `refused` and `skipped` hold positions in the block, from 0; all others were applied.
+    `decided_in` is a ballot in which a quorum accepted the block, ZERO where none is known: no file
+    keeps it, and a block that a peer sends comes without it.
     """
 
     block: Block
     refused: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
+    decided_in: Ballot = field(default=Ballot.ZERO, compare=False)
 
     def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
         """Transfer `number` of node `debit` and its outcome, found without walking the block.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run, Transfer
-from benmo.paxos.types import GENESIS_HASH, NodeId
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 
 
 class Ledger:
@@ -43,8 +43,11 @@ class Ledger:
         assert sum(self.balances.values()) == self.total, "M1"
         assert min(self.balances.values()) >= 0, "M2"
 
-    def apply(self, block: Block) -> AppliedBlock:
-        """Apply the next decided block; the same block has the same outcomes on every node."""
+    def apply(self, block: Block, decided_in: Ballot = Ballot.ZERO) -> AppliedBlock:
+        """Apply the next decided block; the same block has the same outcomes on every node.
+
+        `decided_in`, the ballot that decided the block if one is known, only goes into the result.
+        """
         assert block.slot == self.height + 1, f"slot {block.slot} at height {self.height}"
         assert block.previous == self.head, f"slot {block.slot} belongs to another chain"
         refused: list[int] = []
@@ -57,7 +60,7 @@ class Ledger:
         self.height = block.slot
         self.head = block.hash
         self.check()
-        return AppliedBlock(block, tuple(refused), tuple(skipped))
+        return AppliedBlock(block, tuple(refused), tuple(skipped), decided_in)
 
     def _apply_whole(self, run: Run) -> bool:
         """Apply a run if all its transfers can be applied; else change nothing, return False."""

@@ -16,7 +16,9 @@ def decision_notices(applied: AppliedBlock, node: NodeId) -> list[NodeNotice]:
     Many transfers that were all applied share one notice per run, to be few enough to read.
     """
     block = applied.block
-    notices: list[NodeNotice] = [SlotDecided(block.slot, block.ballot, len(block))]
+    notices: list[NodeNotice] = [
+        SlotDecided(block.slot, block.ballot, applied.decided_in, len(block))
+    ]
     own = [run for run in block.runs if run.debit == node]
     if not (applied.refused or applied.skipped) and sum(map(len, own)) > _REPORTED_EACH_MAX:
         notices += (RunApplied(block.slot, node, run.first, run.end) for run in own)

@@ -15,7 +15,7 @@ import msgspec
 
 from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.commands.arguments import integer, misused, no_arguments, waiting_time_s
-from benmo.commands.block_table import chain_json, chain_table, shown
+from benmo.commands.block_table import chain_json, chain_notes, chain_table, shown
 from benmo.commands.table import COMMANDS, find, help_answer
 from benmo.errors import Refused
 from benmo.ledger.blocks import AppliedBlock
@@ -67,9 +67,8 @@ async def print_blockchain(service: Service, arguments: Sequence[str]) -> Answer
             f"printBlockchain {max(first, last - 99)} {last}"
         )
     blocks = await _blocks_to_show(service, first, last)
-    text = "" if blocks else _no_blocks(height)
-    value, table = await service.aside(partial(_as_shown, blocks))
-    return Answer(Status.DONE, value, text, table)
+    value, table, notes = await service.aside(partial(_as_shown, blocks))
+    return Answer(Status.DONE, value, notes if blocks else _no_blocks(height), table)
 
 
 async def _blocks_to_show(service: Service, first: int, last: int) -> list[AppliedBlock]:
@@ -88,9 +87,9 @@ async def _blocks_to_show(service: Service, first: int, last: int) -> list[Appli
     return blocks
 
 
-def _as_shown(blocks: list[AppliedBlock]) -> tuple[object, Table]:
+def _as_shown(blocks: list[AppliedBlock]) -> tuple[object, Table, str]:
     chain = list(map(shown, blocks))
-    return chain_json(chain), chain_table(chain)
+    return chain_json(chain), chain_table(chain), chain_notes(chain)
 
 
 def _no_blocks(height: int) -> str:

@@ -19,6 +19,7 @@ from math import inf
 from benmo.paxos.announcements import Announcements
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.notices import (
+    BlockReported,
     CampaignBegun,
     ForeignBlockReported,
     LeadershipWon,
@@ -148,7 +149,7 @@ class Leader:
         self.proposal = Proposal(self.ballot, block)
         self._accepted_by = set()
         self._enter(Phase.ACCEPT, now)
-        step.notices.append(ProposalMade(block.slot, self.ballot, not self.proposed_own))
+        self._tell_proposal(block, height, step)
         everyone = [node for node in self._settings.nodes if node not in self._left_out]
         wanted = {*self._application.payers(block), *self.announcements.payers}
         if self._application.bytes_of(block) > self._settings.thrift_bytes_max:
@@ -245,6 +246,21 @@ class Leader:
         if not reported:
             return None
         return max(reported, key=lambda proposal: proposal.ballot).block
+
+    def _tell_proposal(self, block: PaxosBlock, height: int, step: Step) -> None:
+        """Report what is proposed; of a block that is taken over, also which promises showed it."""
+        if self.proposed_own:
+            step.notices.append(ProposalMade(block.slot, self.ballot))
+            return
+        reports: dict[tuple[Ballot, Ballot], list[NodeId]] = {}
+        for node, promise in sorted(self.promises.items()):
+            if promise.height == height and promise.accepted is not None:
+                ballots = (promise.accepted.ballot, promise.accepted.block.ballot)
+                reports.setdefault(ballots, []).append(node)
+        for (accepted_in, proposed_in), nodes in sorted(reports.items()):
+            step.notices.append(BlockReported(block.slot, accepted_in, proposed_in, tuple(nodes)))
+        is_choice = len({proposed_in for _, proposed_in in reports}) > 1
+        step.notices.append(ProposalMade(block.slot, self.ballot, block.ballot, is_choice))
 
     def _rest(self, now: float) -> None:
         """End the instance: lead on in tenure `stable`, else be an acceptor again."""

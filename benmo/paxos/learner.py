@@ -84,6 +84,7 @@ class Learner:
             raise ProtocolError(f"node {sender} decides a block that it didn't propose")
         self._require_linked((accepted.block,))
         self._append(accepted.block, accepted.ballot, step)
+        step.decided_in = message.ballot
 
     def on_blocks(self, sender: NodeId, message: Blocks, now: float, step: Step) -> None:
         """Append the blocks that are new, and ask for those that follow.

@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
     """The subject of a notice, so that a watcher can choose notices."""
 
     PROMISED = "promised"
+    NACKED = "nacked"
     ACCEPTED = "accepted"
     CAMPAIGN = "campaign"
     LEADER = "leader"
@@ -30,21 +31,42 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromiseMade:
-    """This node promised a ballot to the node that asked."""
+    """This node promised a ballot to the node that asked, and reported what it has accepted.
+
+    `accepted_in` is the ballot in which this node has accepted a block for `slot`, the slot right
+    above its chain; ZERO if it has accepted none.
+    """
 
     kind: ClassVar = NoticeKind.PROMISED
     ballot: Ballot
     to: NodeId
+    slot: int
+    accepted_in: Ballot = Ballot.ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class BallotRefused:
+    """This node answered `to`, the ballot's node, that it has promised the higher one `promised`.
+
+    `slot` is that of the proposal that it refused to accept; 0 if it refused to promise.
+    """
+
+    kind: ClassVar = NoticeKind.NACKED
+    ballot: Ballot
+    promised: Ballot
+    to: NodeId
+    slot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalAccepted:
-    """This node accepted a proposal for a slot."""
+    """This node accepted a proposal for a slot; `proposed_in` is its block's first ballot."""
 
     kind: ClassVar = NoticeKind.ACCEPTED
     slot: int
     ballot: Ballot
     proposer: NodeId
+    proposed_in: Ballot
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +121,32 @@ class LeaderLost:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockReported:
+    """Promises of `reporters`, for this node's ballot, reported a block for the next slot.
+
+    They accepted it in ballot `accepted_in`; it was first proposed in ballot `proposed_in`.
+    """
+
+    kind: ClassVar = NoticeKind.PROPOSED
+    slot: int
+    accepted_in: Ballot
+    proposed_in: Ballot
+    reporters: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalMade:
-    """This node, as leader, proposes its own block, or takes over one that a promise reported."""
+    """This node, as leader, proposes a new block, or takes over one that promises reported.
+
+    `taken_over` is the ballot in which the block was first proposed, ZERO for a new block. With
+    `is_choice`, other blocks were reported too, and this one in the highest ballot.
+    """
 
     kind: ClassVar = NoticeKind.PROPOSED
     slot: int
     ballot: Ballot
-    is_taken_over: bool
+    taken_over: Ballot = Ballot.ZERO
+    is_choice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +188,13 @@ class ForeignBlockReported:
 
 ProtocolNotice = (
     PromiseMade
+    | BallotRefused
     | ProposalAccepted
     | CampaignBegun
     | BallotGivenUp
     | LeadershipWon
     | LeaderLost
+    | BlockReported
     | ProposalMade
     | QuorumMissing
     | ReachabilityChanged

@@ -31,6 +31,7 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.notices import (
     BallotGivenUp,
+    BallotRefused,
     Defeat,
     LeaderLost,
     PromiseMade,
@@ -253,9 +254,13 @@ class Replica:
 
     def _on_prepare(self, sender: NodeId, ballot: Ballot, now: float, step: Step) -> None:
         answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
-        if isinstance(answer, Promise):
-            step.notices.append(PromiseMade(ballot, sender))
-            self._follow(ballot, now, step)
+        match answer:
+            case Promise(_, height, accepted):
+                accepted_in = Ballot.ZERO if accepted is None else accepted.ballot
+                step.notices.append(PromiseMade(ballot, sender, height + 1, accepted_in))
+                self._follow(ballot, now, step)
+            case Nack(_, promised):
+                step.notices.append(BallotRefused(ballot, promised, sender))
         if answer is not None:
             step.send(sender, answer)
 
@@ -267,13 +272,16 @@ class Replica:
         answer = self.acceptor.on_accept(proposal, self.learner.height, step)
         match answer:
             case Accepted():
-                step.notices.append(ProposalAccepted(proposal.slot, proposal.ballot, sender))
+                step.notices.append(
+                    ProposalAccepted(proposal.slot, proposal.ballot, sender, proposal.block.ballot)
+                )
                 self._follow(proposal.ballot, now, step)
                 step.send(sender, answer)
             case Behind():
                 self._follow(proposal.ballot, now, step)
                 self.learner.ask(sender, proposal.slot - 1, now, step)
-            case Nack():
+            case Nack(ballot, promised):
+                step.notices.append(BallotRefused(ballot, promised, sender, proposal.slot))
                 step.send(sender, answer)
             case Ahead(first_slot):
                 self._send_blocks(sender, first_slot, step)
@@ -299,6 +307,7 @@ class Replica:
         self.learner.append(
             proposal.block, proposal.ballot if was_accepted_here else Ballot.ZERO, step
         )
+        step.decided_in = proposal.ballot
         self.election.on_own_decided(self.leader.proposed_own, now)
 
     def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:

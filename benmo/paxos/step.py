@@ -3,6 +3,7 @@
     step.records        append these and make them durable …
     step.messages       … before these leave, those to this node itself included
     step.decided        blocks for the ledger, in order
+    step.decided_in     the ballot that decided them, ZERO if this node doesn't know it
     step.reads          blocks to read from the chain and to send
     step.confirmations  how far the chain may be, for reads that asked
     step.notices        facts to show to people who watch
@@ -73,6 +74,11 @@ class Step:
     messages: list[tuple[NodeId, Message]] = field(default_factory=list)
     reads: list[BlocksWanted] = field(default_factory=list)
     decided: list[PaxosBlock] = field(default_factory=list)
+    decided_in: Ballot = Ballot.ZERO
+    """The ballot in which a quorum is known to have accepted the block in `decided`.
+
+    ZERO if only the decision is known. One message announces one such ballot at most.
+    """
     notices: list[ProtocolNotice] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
 

@@ -25,9 +25,9 @@ STYLE = Style((1, 2, 3), has_colour=False)
 
 
 NOTICES: dict[NoticeKind, Callable[[int], Notice]] = {
-    NoticeKind.ACCEPTED: lambda number: ProposalAccepted(number, Ballot(1, 1), 1),
-    NoticeKind.PROMISED: lambda number: PromiseMade(Ballot(number, 1), 1),
-    NoticeKind.DECIDED: lambda number: SlotDecided(number, Ballot(1, 1), 1),
+    NoticeKind.ACCEPTED: lambda number: ProposalAccepted(number, Ballot(1, 1), 1, Ballot(1, 1)),
+    NoticeKind.PROMISED: lambda number: PromiseMade(Ballot(number, 1), 1, 1),
+    NoticeKind.DECIDED: lambda number: SlotDecided(number, Ballot(1, 1), Ballot(1, 1), 1),
     NoticeKind.REFUSED: lambda number: TransferVoid(1, Transfer(2, number, 1, 5)),
     NoticeKind.NO_QUORUM: lambda number: QuorumMissing(2, number, 3, 2),
     NoticeKind.WARNING: lambda number: ConnectionDropped(None, f"reason {number}"),

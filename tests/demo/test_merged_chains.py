@@ -11,6 +11,7 @@ def chain(*names: str, first: int = 1) -> list[dict[str, object]]:
         {
             "slot": slot,
             "ballot": [slot, 1],
+            "decided_in": [slot, 1],
             "previous": "00",
             "hash": name * 64,
             "transfers": [
@@ -25,7 +26,7 @@ def chain(*names: str, first: int = 1) -> list[dict[str, object]]:
 def test_one_chain_is_shown_once_with_its_transfers() -> None:
     text, table = chains_together({1: chain("a", "b"), 2: chain("a", "b")})
     assert text == "nodes 1 and 2 have all of it, up to slot 2"
-    assert [row[:4] for row in table.rows] == [
+    assert [(row[0], row[1], *row[3:5]) for row in table.rows] == [
         (1, "(1, 1)", "a" * 12, "1-1"),
         (2, "(2, 1)", "b" * 12, "1-2"),
     ]
@@ -56,3 +57,13 @@ def test_another_block_is_said_aloud() -> None:
 def test_no_block_is_no_row() -> None:
     text, table = chains_together({1: [], 2: []})
     assert (text, table.rows) == ("nodes 1 and 2 have no block there", [])
+
+
+def test_the_ballot_that_decided_a_block_is_shown_if_one_node_knows_it() -> None:
+    forgot, knows = chain("a", "b", "c"), chain("a", "b")
+    forgot[1]["decided_in"] = forgot[2]["decided_in"] = None
+    knows[1]["decided_in"] = [3, 2]
+    text, table = chains_together({1: forgot, 2: knows})
+    assert [row[2] for row in table.rows] == ["(1, 1)", "(3, 2)", "?"]
+    assert "slot 2: node 1 proposed it in (2, 1); node 2 had to take it over" in text
+    assert "ANOTHER BLOCK" not in text

@@ -71,6 +71,7 @@ def test_a_decision_alone_needs_no_sync() -> None:
     assert node.tape.records == [DecideRecord(FIRST, Ballot(5, 2))]
     assert node.tape.syncs == 0
     assert [applied.block for applied in node.report.applied] == [FIRST]
+    assert [applied.decided_in for applied in node.report.applied] == [Ballot(5, 2)]
 
 
 def test_who_is_told_of_a_decision_does_not_wait_until_it_is_written() -> None:
@@ -93,6 +94,7 @@ def test_a_block_that_a_peer_sends_is_synced() -> None:
     node = TapedNode(delay_s=60.0)
     done = done_in_turn(node, Received(2, Blocks((FIRST, SECOND), 2)))
     assert done == ["Behind", "DecideRecord", "DecideRecord", "sync"]
+    assert [applied.decided_in for applied in node.report.applied] == [Ballot.ZERO] * 2
 
 
 def test_a_ballot_is_durable_before_anybody_hears_of_it() -> None:

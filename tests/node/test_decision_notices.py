@@ -15,7 +15,7 @@ def first_block(*runs: Run) -> Block:
 
 def test_each_transfer_of_a_decided_block_is_told() -> None:
     ledger = Ledger({1: 100, 2: 100, 3: 100})
-    applied = ledger.apply(first_block(Run(2, 1, (3, 3), (60, 60))))
+    applied = ledger.apply(first_block(Run(2, 1, (3, 3), (60, 60))), Ballot(5, 2))
     assert [sentence(notice) for notice in decision_notices(applied, 2)] == [
         "slot 1 is decided: 2 transfers in ballot (5, 2)",
         "decided 2-1 (60 from node 2 to node 3)",
@@ -29,7 +29,7 @@ def test_thousands_of_transfers_in_a_block_are_told_in_one_sentence() -> None:
     runs = Run(1, 1, (3,), (1,)), Run(2, 1, (3,) * 3000, (1,) * 3000)
     applied = ledger.apply(first_block(*runs))
     assert [sentence(notice) for notice in decision_notices(applied, 2)] == [
-        "slot 1 is decided: 3001 transfers in ballot (5, 2)",
+        "slot 1 is decided: 3001 transfers, first proposed in ballot (5, 2)",
         "decided 2-1 to 2-3000 (3000 transfers)",
     ]
     assert len(decision_notices(applied, 1)) == 2

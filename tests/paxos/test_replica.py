@@ -18,7 +18,7 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.notices import NoticeKind
+from benmo.paxos.notices import BallotRefused, NoticeKind, PromiseMade
 from benmo.paxos.step import (
     AcceptRecord,
     BlocksWanted,
@@ -315,3 +315,57 @@ def test_a_node_that_does_not_campaign_gives_nothing_up() -> None:
     bench.due()
     steps = [bench.hear(2, Prepare(Ballot(1, 2))), bench.hear(2, accept_of(1, 2))]
     assert notices(steps, NoticeKind.CAMPAIGN) == 0
+
+
+def told(step: Step) -> list[object]:
+    return [notice for notice in step.notices if notice.kind is not NoticeKind.LINK]
+
+
+def test_a_promise_is_told_with_what_it_reports() -> None:
+    bench = Bench(3)
+    assert told(bench.hear(1, Prepare(Ballot(1, 1)))) == [PromiseMade(Ballot(1, 1), 1, 1)]
+    bench.hear(1, accept_of(1, 1, 1))
+    step = bench.hear(2, Prepare(Ballot(2, 2)))
+    assert told(step) == [PromiseMade(Ballot(2, 2), 2, 1, Ballot(1, 1))]
+
+
+def test_a_refusal_is_told_with_both_ballots() -> None:
+    bench = Bench(3, durable=at_height(4, Ballot(5, 2)))
+    assert told(bench.hear(1, Prepare(Ballot(4, 1)))) == [
+        BallotRefused(Ballot(4, 1), Ballot(5, 2), 1)
+    ]
+    assert told(bench.hear(1, accept_of(4, 1, 5))) == [
+        BallotRefused(Ballot(4, 1), Ballot(5, 2), 1, 5)
+    ]
+
+
+# The ballot that decided a block: told only where a quorum is known to have accepted in it.
+
+
+def test_a_leader_knows_the_ballot_that_decided_what_it_took_over() -> None:
+    bench = Bench(queue=("own",))
+    ballot = bench.campaign()
+    for sender in (1, 2):
+        bench.hear(sender, Promise(ballot, 0, proposal(1, 3, 1) if sender == 2 else None))
+    bench.due()
+    for sender in (2, 3):
+        step = bench.hear(sender, Accepted(ballot, 1))
+    assert (step.decided, step.decided_in) == ([block(1)], ballot)
+    assert block(1).ballot != ballot
+
+
+def test_a_decide_tells_its_ballot_to_a_node_that_accepted_in_it() -> None:
+    bench = Bench(3)
+    bench.hear(1, accept_of(7, 1, 1))
+    step = bench.hear(1, Decide(1, Ballot(7, 1), block(1).hash))
+    assert (step.decided, step.decided_in) == ([block(1)], Ballot(7, 1))
+
+
+def test_blocks_and_a_later_accept_tell_only_that_a_block_is_decided() -> None:
+    fetching = Bench(3)
+    step = fetching.hear(2, Blocks((block(1),), 1))
+    assert (step.decided, step.decided_in) == ([block(1)], Ballot.ZERO)
+    following = Bench(3)
+    following.hear(1, accept_of(7, 1, 1))
+    step = following.hear(2, accept_of(8, 2, 2))
+    assert (step.decided, step.decided_in) == ([block(1)], Ballot.ZERO)

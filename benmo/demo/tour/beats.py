@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benmo.demo.phrases import listed, many
+from benmo.demo.phrases import listed
 from benmo.demo.tour.explanations import (
     all_alike,
     explain_agreement,
@@ -18,6 +18,7 @@ from benmo.demo.tour.scene import Scene
 from benmo.demo.tour.tour import Beat
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
+from benmo.wording import many
 
 NODES_MIN = 3
 MONEY = 10

@@ -6,12 +6,13 @@ from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import Misused
 from benmo.demo.board import Board
 from benmo.demo.node_threads import at_once
-from benmo.demo.phrases import is_or_are, many
+from benmo.demo.phrases import is_or_are
 from benmo.demo.stage import Stage
 from benmo.demo.tour.beats import cast, walk
 from benmo.demo.tour.tour import Tour
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
+from benmo.wording import many
 
 _LONG_DELAY_S = 10.0
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from benmo.demo.phrases import joined, many
 from benmo.demo.tour.scene import DecidedSlot, Scene
 from benmo.paxos.types import NodeId
+from benmo.wording import joined, many, why_given_up
 from benmo.wording import listed as comma_listed
-from benmo.wording import why_given_up
 
 
 def explain_agreement(scene: Scene) -> list[str]:

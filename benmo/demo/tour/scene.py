@@ -135,7 +135,7 @@ class Scene:
     def decided(self) -> list[DecidedSlot]:
         """Every slot that was decided since the mark, in order."""
         proposed_in = {
-            notice.slot: notice.ballot
+            notice.slot: notice.proposed_in
             for _, notice in self._since_mark()
             if isinstance(notice, SlotDecided)
         }

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benmo.demo.fleet import Fleet
-from benmo.demo.phrases import listed, many
+from benmo.demo.phrases import listed
 from benmo.demo.tour.scene import Scene
 from benmo.notices import Notice
 from benmo.paxos.types import NodeId
+from benmo.wording import many
 
 _LOOK_EVERY_S = 0.1
 _HINT_AFTER_S = 45.0

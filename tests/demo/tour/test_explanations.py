@@ -32,14 +32,14 @@ def scene(tmp_path: Path) -> Scene:
 
 def accepted(scene: Scene, nodes: str, ballot: tuple[int, int], slot: int = 4) -> None:
     for node in map(int, nodes):
-        scene.tell(node, ProposalAccepted(slot, Ballot(*ballot), 1))
+        scene.tell(node, ProposalAccepted(slot, Ballot(*ballot), 1, Ballot(*ballot)))
 
 
 def decided(
     scene: Scene, nodes: str, ballot: tuple[int, int], slot: int = 4, own: Transfer | None = None
 ) -> None:
     for node in map(int, nodes):
-        scene.tell(node, SlotDecided(slot, Ballot(*ballot), 1))
+        scene.tell(node, SlotDecided(slot, Ballot(*ballot), Ballot.ZERO, 1))
         if own is not None:
             scene.tell(node, TransferApplied(slot, own))
 
@@ -97,7 +97,7 @@ def test_without_a_clash_nothing_is_told_of_one(scene: Scene) -> None:
     assert explain_duel(scene)[0] == "No node had to give a ballot up: no clash this time."
     scene.tell(1, BallotGivenUp(Ballot(6, 1), Defeat.NACK, Ballot(6, 3), 2))
     assert explain_duel(scene)[0].startswith(
-        "Node 1 had ballot (6, 1) and gave it up: node 2 has promised ballot (6, 3)."
+        "Node 1 had ballot (6, 1) and gave it up: node 2 refused it, having promised (6, 3)."
     )
 
 

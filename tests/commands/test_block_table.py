@@ -1,0 +1,66 @@
+"""`printBlockchain` shows where a block was first proposed, and which ballot decided it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benmo.commands.answers import Table
+from benmo.commands.block_table import chain_json, chain_notes, chain_table, shown
+from benmo.ledger.blocks import AppliedBlock, encode_block
+from benmo.ledger.ledger import Ledger
+from benmo.ledger.transfers import Run
+from benmo.paxos.types import GENESIS_HASH, Ballot
+from benmo.typed_json import to_json
+
+PROPOSED = Ballot(2, 1)
+
+
+def applied(decided_in: Ballot) -> AppliedBlock:
+    block = encode_block(1, PROPOSED, GENESIS_HASH, 1.5, (Run(1, 1, (2,), (10,)),))
+    return Ledger({1: 100, 2: 100, 3: 100}).apply(block, decided_in)
+
+
+def row(table: Table) -> dict[str, object]:
+    return dict(zip(table.headers, table.rows[0], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("decided_in", "cell", "value", "note"),
+    [
+        (PROPOSED, "(2, 1)", [2, 1], ""),
+        (
+            Ballot(3, 2),
+            "(3, 2)",
+            [3, 2],
+            "slot 1: node 1 proposed it in (2, 1); node 2 had to take it over, in (3, 2)",
+        ),
+        (
+            Ballot(3, 1),
+            "(3, 1)",
+            [3, 1],
+            "slot 1: node 1 proposed it in (2, 1), and again in (3, 1)",
+        ),
+        (Ballot.ZERO, "?", None, "?: not seen here, or before a restart"),
+    ],
+)
+def test_a_block_has_the_ballot_of_its_proposal_and_the_one_that_decided_it(
+    decided_in: Ballot, cell: str, value: object, note: str
+) -> None:
+    chain = [shown(applied(decided_in))]
+    first = row(chain_table(chain))
+    assert (first["proposed"], first["decided"]) == ("(2, 1)", cell)
+    (block,) = json.loads(to_json(chain_json(chain)))
+    assert (block["ballot"], block["decided_in"]) == ([2, 1], value)
+    assert chain_notes(chain).startswith(note) and bool(chain_notes(chain)) == bool(note)
+
+
+def test_the_table_fits_into_80_columns() -> None:
+    lines = [chain_table([shown(applied(PROPOSED))]).as_text()]
+    lines += [chain_notes([shown(applied(each))]) for each in (Ballot(3, 2), Ballot.ZERO)]
+    assert max(len(line) for text in lines for line in text.splitlines()) <= 80
+
+
+def test_ballots_count_nothing_when_blocks_are_compared() -> None:
+    assert applied(PROPOSED) == applied(Ballot.ZERO)
