@@ -54,7 +54,7 @@ def cluster_table(
         rows.append((node, *(cell or "" for cell in own.values()), *_cells(status)))
         values.append({"node": node, **own, **_value(status)})
     is_up = _has_quorum(list(said.values()))
-    table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows)
+    table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows, spare=("head", *columns))
     return Answer(Status.DONE if is_up else Status.UNKNOWN, values, _summary(said, is_up), table)
 
 

@@ -10,6 +10,8 @@ import click
 
 from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, cluster_table
 from benmo.cluster import StateDirectory
+from benmo.commands.answers import fitting_format
+from benmo.commands.fitting import terminal_columns
 from benmo.commands.node_status import status_in
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Ran, RunLine
@@ -36,7 +38,7 @@ def status(output_format: str, state_dir: Path) -> None:
     except Failure as error:
         die(error)
     answer = cluster_table(asyncio.run(ask_all(state, nodes)))
-    rendered = answer.rendered(output_format)
+    rendered = answer.rendered(fitting_format(output_format, terminal_columns()))
     click.echo(rendered.output)
     sys.exit(rendered.status)
 

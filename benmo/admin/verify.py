@@ -21,7 +21,8 @@ import click
 
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
-from benmo.commands.answers import Answer, Cell, Status, Table
+from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
+from benmo.commands.fitting import terminal_columns
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
@@ -286,7 +287,7 @@ def verify(directory: Path, output_format: str) -> None:
         answer = verified(StateDirectory(directory))
     except StateError as error:
         die(error)
-    click.echo(answer.rendered(output_format).output)
+    click.echo(answer.rendered(fitting_format(output_format, terminal_columns())).output)
     if output_format == "tsv" and answer.text:
         click.echo(answer.text, err=True)
     sys.exit(answer.status)

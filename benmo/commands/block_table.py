@@ -86,7 +86,8 @@ def chain_table(blocks: Iterable[ShownBlock]) -> Table:
     pairs = [(block, transfer) for block in blocks for transfer in block.transfers]
     has_memo = any(transfer.memo for _, transfer in pairs)
     rows = [_row(block, transfer, has_memo) for block, transfer in pairs]
-    return Table((*_HEADERS, *(("memo",) if has_memo else ())), rows)
+    headers = (*_HEADERS, *(("memo",) if has_memo else ()))
+    return Table(headers, rows, spare=("hash", "proposed"))
 
 
 def chain_notes(blocks: Sequence[ShownBlock]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import textwrap
 import threading
 import time
 from collections import deque
@@ -13,6 +11,7 @@ from contextlib import suppress
 from math import inf
 from queue import Empty, SimpleQueue
 
+from benmo.commands.fitting import fitted, terminal_columns, wrapped
 from benmo.demo.board_entries import BoardEntry, Guide, Heard, HeardNotice, NoticeSum, Reply
 from benmo.demo.notice_order import NoticeOrder
 from benmo.notices import Notice
@@ -29,7 +28,6 @@ _MINOR = (NoticeKind.PROMISED, NoticeKind.ACCEPTED, NoticeKind.LINK)
 _COLOURS = ("36", "33", "35", "32", "34", "96", "93", "95", "92", "94")
 _WARNING_COLOUR = "31"
 _GUIDE_COLOUR = "1"
-_BALLOT = re.compile(r"\((\d+), (\d+)\)")
 _GATHERED_MAX = 1000
 _LOOK_EVERY_S = 0.5
 _GUIDE_COLUMNS_MIN, _GUIDE_COLUMNS_MAX = 30, 88
@@ -112,10 +110,12 @@ class Style:
             return "\n".join(
                 self._coloured(f"{'▶':>{self._width}}│ {line}", _GUIDE_COLOUR)
                 for paragraph in entry.paragraphs
-                for line in _wrapped(paragraph, self._guide_columns())
+                for line in wrapped(paragraph, self._guide_columns())
             )
         text = entry.text if isinstance(entry, NoticeSum) else sentence(entry.notice)
-        return self._coloured(f"n{entry.node:<{self._width - 1}}│ {text}", self._colour(entry))
+        line = f"n{entry.node:<{self._width - 1}}│ {text}"
+        indent = f"{'':{self._width}}│ "
+        return self._coloured(fitted(line, terminal_columns(), indent), self._colour(entry))
 
     def _colour(self, entry: HeardNotice | NoticeSum) -> str:
         colour = _COLOURS[(entry.node - 1) % len(_COLOURS)]
@@ -129,12 +129,6 @@ class Style:
 
     def _coloured(self, line: str, colour: str) -> str:
         return f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line
-
-
-def _wrapped(paragraph: str, columns: int) -> list[str]:
-    """Break a paragraph into lines of at most `columns`; a ballot is never broken in two."""
-    whole = _BALLOT.sub("(\\1,\u00a0\\2)", paragraph)
-    return [line.replace("\u00a0", " ") for line in textwrap.wrap(whole, columns)]
 
 
 class Board:

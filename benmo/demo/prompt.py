@@ -14,8 +14,9 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from benmo.commands.answers import Rendered, Status
+from benmo.commands.answers import Rendered, Status, fitting_format
 from benmo.commands.arguments import split_line
+from benmo.commands.fitting import terminal_columns
 from benmo.commands.table import Command
 from benmo.demo.addresses import EVERYONE, read_line
 from benmo.demo.completion import DemoCompleter
@@ -57,7 +58,7 @@ class DemoPrompt:
     def _carry_out(self, line: str) -> Rendered:
         board = self._stage.board
         with self._tour_held(line):
-            rendered = self._demo.run(line, self._format)
+            rendered = self._demo.run(line, fitting_format(self._format, terminal_columns()))
             if rendered.output and board is not None and _is_wait(line):
                 board.reply(rendered.output)
                 # The board prints to the same stream: through another, an answer could overtake it.

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.demo.board import Board, Style
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
@@ -58,7 +59,7 @@ class Session:
         from benmo.demo.prompt import DemoPrompt  # noqa: PLC0415 - only a terminal needs it
 
         def begin() -> None:
-            print(banner)
+            print(fitted(banner, terminal_columns()))
             if self._stage.board is not None:
                 self._stage.board.open()
 

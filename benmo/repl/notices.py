@@ -11,6 +11,7 @@ from typing import TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
 
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.notices import Notice
 from benmo.paxos.notices import NoticeKind
 from benmo.wording import sentence
@@ -74,7 +75,8 @@ class NoticePrinter:
             self._left_out = 0
 
     def _print(self, kind: NoticeKind, text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')} {text}"
+        at = time.strftime("%H:%M:%S ")
+        line = fitted(f"{at}{text}", terminal_columns(), " " * len(at))
         colour = COLOURS.get(kind, DIM)
         print(f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benmo.commands.answers import Rendered, Status
+from benmo.commands.answers import Rendered, Status, fitting_format
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.commands.table import find
 from benmo.errors import NotUnderstood
 from benmo.repl.batch import outcome_of
@@ -29,14 +30,16 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
     )
 
     def carry_out(line: str) -> Rendered:
-        rendered = outcome_of(commander, line, output_format)
+        form = fitting_format(output_format, terminal_columns())
+        rendered = outcome_of(commander, line, form)
         if rendered.output:
             prompt.write(rendered.output)
         return rendered
 
     with above_prompt():
         commander.watch(NoticePrinter(has_colour=not has_no_colour()))
-        print(f"{commander.greeting}. help lists commands, Tab completes, Ctrl-D leaves.")
+        greeting = f"{commander.greeting}. help lists commands, Tab completes, Ctrl-D leaves."
+        print(fitted(greeting, terminal_columns()))
         return prompt.run(carry_out)
 
 
