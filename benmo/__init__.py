@@ -11,7 +11,7 @@ The packages, from the ground up (ARCHITECTURE.md says how they work together):
     control    commanding a running node over its port: the messages, and the caller's end
     repl       the prompt, and pipes: lines in, answers out
     client     `Client` and `AsyncClient`, for programs
-    admin      what an operator runs: initialize, status, verify, export
+    admin      what an operator runs: initialize, client-certificate, status, verify, export
     node       a running node: process, listener thread, turns, what it answers
     demo       five nodes and one prompt, with a tour
     sim        the simulator, the explorer, the checkers, the planted mistakes
@@ -22,6 +22,7 @@ The modules beside them:
     startup             the check of what must hold before anything else is imported
     errors              the kinds of error
     typed_json          JSON documents as typed values
+    regular_files       opening files where a directory, a pipe or a socket may stand instead
     cluster             `cluster.json`, and where files are
     notices, wording    what a node reports, and the one place that puts it into words
     waiting             waits that a signal can end

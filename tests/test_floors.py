@@ -19,6 +19,7 @@ CALLING = MONEY | {"cluster", "network", "commands", "control", "options", "wait
 
 MAY_IMPORT = {
     "startup": set[str](),
+    "regular_files": set[str](),
     "paxos": set[str](),
     "typed_json": set[str](),
     "waiting": set[str](),
@@ -26,10 +27,10 @@ MAY_IMPORT = {
     "ledger": {"paxos", "errors"},
     "notices": {"paxos", "ledger"},
     "wording": {"paxos", "notices"},
-    "cluster": PROTOCOL,
-    "storage": {"paxos", "errors", "ledger"},
+    "cluster": PROTOCOL | {"regular_files"},
+    "storage": {"paxos", "errors", "ledger", "regular_files"},
     "engine": {"paxos", "errors", "ledger", "storage"},
-    "network": {"paxos", "errors", "ledger", "notices", "cluster"},
+    "network": {"paxos", "errors", "ledger", "notices", "cluster", "regular_files"},
     "commands": PROTOCOL | {"ledger", "network"},
     "control": MONEY | {"cluster", "network", "commands", "waiting"},
     "options": {"errors", "commands"},

@@ -14,6 +14,8 @@ from math import inf
 from pathlib import Path
 from typing import Protocol
 
+from benmo.regular_files import read_regular
+
 
 class Disk(Protocol):
     """Files by name; offsets and lengths are in bytes."""
@@ -74,7 +76,7 @@ class RealDisk:
         return os.stat(self.path / name).st_size
 
     def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+        return read_regular(self.path / name)
 
     def read_at(self, name: str, offset: int, length: int) -> bytes:
         return os.pread(self._open(name), length, offset)

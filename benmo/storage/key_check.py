@@ -6,6 +6,7 @@ index says of this chain must be true, since a key that it lacks would be paid a
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -15,7 +16,9 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import KeyUse
 from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
+from benmo.regular_files import open_regular
 from benmo.storage.key_index import SqliteKeyIndex
+from benmo.storage.node_files import Damage
 
 
 class WrongIndex(ValueError):
@@ -26,7 +29,7 @@ class KeyCheck:
     """Follows a node's chain and looks up each key in a copy of the index; a context manager.
 
     SQLite may have to write in order to read what a crash left, so it gets a copy. A `path` that
-    isn't there is an empty index.
+    isn't there is an empty index. Raises `Damage` on entering if the index can't be read.
     """
 
     def __init__(self, path: Path, node: NodeId) -> None:
@@ -37,14 +40,16 @@ class KeyCheck:
         self._known = 0
 
     def __enter__(self) -> KeyCheck:
-        if self.path.exists():
-            directory = self._held.enter_context(tempfile.TemporaryDirectory(prefix="benmo-"))
+        if not os.path.lexists(self.path):
+            return self
+        with ExitStack() as held:
+            directory = held.enter_context(tempfile.TemporaryDirectory(prefix="benmo-"))
             copy = Path(directory, self.path.name)
             for suffix in ("", "-wal"):
-                if Path(f"{self.path}{suffix}").exists():
-                    shutil.copyfile(f"{self.path}{suffix}", f"{copy}{suffix}")
+                _copy(Path(f"{self.path}{suffix}"), Path(f"{copy}{suffix}"))
             self._index = SqliteKeyIndex(copy, self._node)
-            self._held.callback(self._index.close)
+            held.callback(self._index.close)
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,3 +76,15 @@ class KeyCheck:
             raise WrongIndex("it is another chain's")
         if self._index.count() != self._known:
             raise WrongIndex(f"it holds {self._index.count()} keys, the chain has {self._known}")
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a file if it is there. Raises `Damage` if it can't be opened."""
+    try:
+        source = open_regular(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Damage(path, 1, f"it can't be read: {error.strerror}") from error
+    with source, open(to, "wb") as copy:
+        shutil.copyfileobj(source, copy)

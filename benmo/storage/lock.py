@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from benmo.errors import StateError
+from benmo.regular_files import open_regular
 
-_LOCK = "lock"
+LOCK = "lock"
 _TRIES = 20
 _TRY_AGAIN_S = 0.02
 
@@ -30,7 +31,7 @@ class DirectoryLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not self._is_taken():
             holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
             os.close(self._descriptor)
@@ -53,15 +54,15 @@ class DirectoryLock:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a process holds the lock of a node directory right now. Writes nothing."""
+    """Whether a process holds the lock of a node directory right now. Writes nothing.
+
+    Raises `OSError` if the lock can't be read.
+    """
     try:
-        descriptor = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        with open_regular(path / LOCK) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
     return False

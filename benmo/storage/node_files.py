@@ -15,10 +15,11 @@ from benmo.errors import StateError
 from benmo.ledger.blocks import BLOCK_BYTES_MAX, AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.paxos.types import NodeId
+from benmo.regular_files import open_regular, read_regular
 from benmo.storage.chain_file import decode_chain_line
 from benmo.storage.checkpoint import CheckpointLine, decode_checkpoint
 from benmo.storage.lines import DamagedLine
-from benmo.storage.lock import is_in_use
+from benmo.storage.lock import LOCK, is_in_use
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from benmo.storage.replay import ReplayedJournal, WrongGeneration, replay, require_own
 
@@ -45,7 +46,10 @@ class NodeFiles:
         self.path = path
         self.chain_path = path / CHAIN
         self.journal_path = path / JOURNAL
-        self.is_running = is_in_use(path)
+        try:
+            self.is_running = is_in_use(path)
+        except OSError as error:
+            raise self._unreadable(LOCK, 1, error) from error
         self.checkpoint, self._journal = self._snapshot()
         self._require_own(cluster, nodes)
 
@@ -59,7 +63,7 @@ class NodeFiles:
         left = self.checkpoint.chain_bytes
         slot = 1
         try:
-            with open(self.chain_path, "rb") as file:
+            with open_regular(self.chain_path) as file:
                 for slot in range(1, self.checkpoint.height + 1):
                     line = file.readline(min(left, _LINE_BYTES_MAX))
                     if not line.endswith(b"\n"):
@@ -108,7 +112,7 @@ class NodeFiles:
 
     def _read(self, name: str) -> bytes:
         try:
-            return (self.path / name).read_bytes()
+            return read_regular(self.path / name)
         except OSError as error:
             raise self._unreadable(name, 1, error) from error
 
