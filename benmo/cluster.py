@@ -13,6 +13,7 @@ import msgspec
 
 from benmo.errors import StateError
 from benmo.paxos.types import NodeId, Settings, Tenure
+from benmo.regular_files import read_regular
 from benmo.typed_json import from_json, prepare
 
 BALANCE_MAX = 2**40
@@ -130,8 +131,10 @@ class StateDirectory:
         """The directory of a client: all that a program needs to command nodes."""
         return StateDirectory(self.path / f"client-{name}")
 
-    def client_directories(self) -> list[StateDirectory]:
-        return [StateDirectory(path) for path in sorted(self.path.glob("client-*"))]
+    def clients(self) -> list[StateDirectory]:
+        """The clients' directories here; this one, too, if it is a client's."""
+        found = [self, *map(StateDirectory, sorted(self.path.glob("client-*")))]
+        return [each for each in found if each.client_tls.is_dir()]
 
     def history(self, node: NodeId) -> Path:
         """The history of a prompt of this node; in a client's directory, of all nodes' prompts."""
@@ -147,10 +150,11 @@ class StateDirectory:
     def has_lived(self, node: NodeId) -> bool:
         """Whether a node's own files are here, and not only `tls/`.
 
-        `tls/` alone is enough to command a node that runs on another machine.
+        `tls/` alone is enough to command a node that runs on another machine. Raises `OSError` if
+        something else than a directory is there, or one that can't be read.
         """
         directory = self.node(node)
-        return directory.is_dir() and any(path != self.tls(node) for path in directory.iterdir())
+        return directory.exists() and any(path != self.tls(node) for path in directory.iterdir())
 
     def node_directories(self) -> list[Path]:
         return sorted(self.path.glob("node-*"))
@@ -158,7 +162,7 @@ class StateDirectory:
     def load(self) -> Cluster:
         """Read and check `cluster.json`. Raises `StateError`, naming the remedy."""
         try:
-            data = self.cluster_file.read_bytes()
+            data = read_regular(self.cluster_file)
         except FileNotFoundError:
             raise StateError(
                 f"{self.path} holds no cluster: make one with {how_to_initialize()}"

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import click
 
+from benmo.admin.certificate_check import ClientCheck, certificate_damage, damage_value
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
@@ -67,6 +68,8 @@ class NodeCheck:
     damage: Damage | None = None
     notes: tuple[str, ...] = ()
     keys: KeyCheck | None = None
+    beside: Damage | None = None
+    """Damage to a file beside the chain, which is shown if the chain itself has none."""
 
     @property
     def is_running(self) -> bool:
@@ -93,14 +96,13 @@ class NodeCheck:
 
     def value(self) -> dict[str, object]:
         """The JSON form of what was found."""
-        found = self.damage
         return {
             "node": self.node,
             "height": self.height,
             "head": self.head,
             "transfers": self.transfers,
             "result": self.result,
-            "damage": found and {"file": str(found.path), "line": found.line, "what": found.what},
+            "damage": damage_value(self.damage),
             "notes": list(self.notes),
         }
 
@@ -115,7 +117,8 @@ class Verification:
         cluster = state.load()
         self._state = state
         self.checks = [_opened(state, cluster, node) for node in cluster.ids]
-        if all(check.result == "not here" for check in self.checks):
+        self.clients = [ClientCheck.of(client, cluster) for client in state.clients()]
+        if not self.clients and all(check.result == "not here" for check in self.checks):
             raise StateError(f"no node's files are in {state.path}: there is nothing to verify")
         self.checks += _strays(state, cluster)
         self._ledger = Ledger(dict.fromkeys(cluster.ids, cluster.settings.balance))
@@ -136,10 +139,16 @@ class Verification:
         """Read all chains to their ends; `advance` is called with how many more bytes are done."""
         with ExitStack() as held:
             for check, _ in self._following.values():
-                keys = held.enter_context(KeyCheck(self._state.keys(check.node), check.node))
+                try:
+                    keys = held.enter_context(KeyCheck(self._state.keys(check.node), check.node))
+                except Damage as damage:
+                    check.beside = check.beside or damage
+                    continue
                 if not check.is_running and not is_in_use(self._state.node(check.node)):
                     check.keys = keys
             self._run(advance)
+        for check in self.checks:
+            check.damage = check.damage or check.beside
 
     def _run(self, advance: Callable[[int], None]) -> None:
         while self._following:
@@ -207,12 +216,17 @@ class Verification:
 
 
 def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
-    if not state.has_lived(node):
-        return NodeCheck(node)
+    path = state.node(node)
     try:
-        return NodeCheck(node, NodeFiles(state.node(node), cluster.cluster, node, cluster.ids))
+        if not state.has_lived(node):
+            beside = certificate_damage(state, cluster, node) if state.tls(node).exists() else None
+            return NodeCheck(node, damage=beside)
+        files = NodeFiles(path, cluster.cluster, node, cluster.ids)
     except Damage as damage:
         return NodeCheck(node, damage=damage)
+    except OSError as error:
+        return NodeCheck(node, damage=Damage(path, 1, f"it can't be read: {error.strerror}"))
+    return NodeCheck(node, files, beside=certificate_damage(state, cluster, node))
 
 
 def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:
@@ -261,12 +275,14 @@ def verified(state: StateDirectory) -> Answer:
         (check.node, check.height, check.head[:_HEAD_DIGITS], check.transfers, check.result)
         for check in checks
     ]
+    rows += [(client.name, "", "", "", client.result) for client in verification.clients]
     table = Table(("node", "height", "head", "transfers", "result"), rows)
-    damages = [str(check.damage) for check in checks if check.damage is not None]
+    found: list[NodeCheck | ClientCheck] = [*checks, *verification.clients]
+    damages = [str(check.damage) for check in found if check.damage is not None]
     notes = [f"{note} (no damage)" for check in checks for note in check.notes]
     text = "\n".join([*damages, *notes, *([_MORE] if damages else [])])
     status = Status.REFUSED if damages else Status.DONE
-    return Answer(status, [check.value() for check in checks], text, table)
+    return Answer(status, [check.value() for check in found], text, table)
 
 
 @click.command()
@@ -280,8 +296,9 @@ def verify(directory: Path, output_format: str) -> None:
     What is checked: the checksums of all lines; the chain of hashes; that balances and outcomes are
     those to which the chain leads; and that of any two nodes' chains, one is the beginning of the
     other. For a node that doesn't run, also that its index of keys agrees with its chain. A node
-    that runs is checked as it stands at this moment. If a file is damaged, the exit status is 1,
-    and the file and line of each node's first damage are shown.
+    that runs is checked as it stands at this moment. Each certificate, of nodes and clients, must
+    be its owner's, and verify. If a file is damaged, the exit status is 1, and the file and line of
+    the first damage of each node and client are shown.
     """
     try:
         answer = verified(StateDirectory(directory))

@@ -21,12 +21,11 @@ from benmo.control.requests import (
 )
 from benmo.errors import Failure, ProtocolError, Refused, StateError
 from benmo.network.certificates import (
-    CERTIFICATE,
-    ClientIdentity,
     NodeIdentity,
     client_context,
-    own_identity,
     peer_identity,
+    require_client,
+    require_node,
 )
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
@@ -146,10 +145,10 @@ def _credentials(state: StateDirectory, node: NodeIdentity) -> Path:
             f"{state.path} holds no certificate to command node {node.node} with: "
             f"neither {state.tls(node.node)} nor {state.client_tls} is there"
         )
-    identity = own_identity(tls)
-    is_client = isinstance(identity, ClientIdentity) and tls == state.client_tls
-    if identity.cluster != node.cluster or not (is_client or identity == node):
-        raise StateError(f"{tls / CERTIFICATE} is of {identity}: it can't command {node}")
+    if tls == state.client_tls:
+        require_client(tls, node.cluster)
+    else:
+        require_node(tls, node)
     return tls
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 import ssl
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from typing import Any
 from benmo.errors import ProtocolError, StateError
 from benmo.network.rights import Right
 from benmo.paxos.types import NodeId
+from benmo.regular_files import read_regular
 
 KEY, CERTIFICATE, AUTHORITY = "key.pem", "certificate.pem", "authority.pem"
 _NOT_ITS_KEY = f"it isn't the key of {CERTIFICATE}"
@@ -89,10 +89,19 @@ class ClientIdentity:
 Identity = NodeIdentity | ClientIdentity
 
 
+class WrongCertificate(StateError):
+    """A key or a certificate is missing, damaged or another's. The text begins with the file."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+        self.what = what
+
+
 def server_context(directory: Path) -> ssl.SSLContext:
     """TLS 1.3 for listening; the other end must have a certificate of this cluster.
 
-    Raises `StateError` if a file in `directory` (a `tls/`) is missing or damaged.
+    Raises `WrongCertificate` if a file in `directory` (a `tls/`) is missing or damaged.
     """
     return _context(ssl.PROTOCOL_TLS_SERVER, directory)
 
@@ -100,7 +109,7 @@ def server_context(directory: Path) -> ssl.SSLContext:
 def client_context(directory: Path) -> ssl.SSLContext:
     """TLS 1.3 for dialling; `peer_identity`, not the host name, says which node answers.
 
-    Raises `StateError` if a file in `directory` (a `tls/`) is missing or damaged.
+    Raises `WrongCertificate` if a file in `directory` (a `tls/`) is missing or damaged.
     """
     return _context(ssl.PROTOCOL_TLS_CLIENT, directory)
 
@@ -131,8 +140,8 @@ def _identity_in(uri: str) -> Identity | None:
 def own_identity(directory: Path) -> Identity:
     """The node or client whose certificate is in `directory` (a `tls/`).
 
-    The files are tried out, in a handshake with themselves. Raises `StateError`, naming the file,
-    unless the key is the certificate's and the certificate verifies against the authority.
+    The files are tried out, in a handshake with themselves. Raises `WrongCertificate` unless the
+    key is the certificate's and the certificate verifies against the authority.
     """
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context(directory).wrap_bio(to_client, to_server)
@@ -144,21 +153,29 @@ def own_identity(directory: Path) -> Identity:
                 end.do_handshake()
         return peer_identity(server.getpeercert())
     except ssl.SSLCertVerificationError as error:
-        why = f"it doesn't verify against {AUTHORITY}: {error.verify_message}"
-        raise StateError(f"{path}: {why}") from error
+        what = f"it doesn't verify against {AUTHORITY}: {error.verify_message}"
+        raise WrongCertificate(path, what) from error
     except ssl.SSLError as error:
         if error.reason == "BAD_SIGNATURE":
-            raise StateError(f"{directory / KEY} is damaged: {_NOT_ITS_KEY}") from error
-        raise StateError(f"{path}: it can't be used: {error.reason}") from error
+            raise WrongCertificate(directory / KEY, _NOT_ITS_KEY) from error
+        raise WrongCertificate(path, f"it can't be used: {error.reason}") from error
     except ProtocolError as error:
-        raise StateError(f"{path}: {error}") from error
+        raise WrongCertificate(path, str(error)) from error
 
 
 def require_node(directory: Path, wanted: NodeIdentity) -> None:
-    """Raises `StateError`, as `own_identity`, and if the certificate is another's."""
+    """Raises `WrongCertificate`, as `own_identity`, and if the certificate is another's."""
     identity = own_identity(directory)
     if identity != wanted:
-        raise StateError(f"{directory / CERTIFICATE} is of {identity}, not of {wanted}")
+        raise WrongCertificate(directory / CERTIFICATE, f"it is of {identity}, not of {wanted}")
+
+
+def require_client(directory: Path, cluster: str) -> None:
+    """Raises `WrongCertificate`, as `own_identity`, and unless it is a client's of the cluster."""
+    identity = own_identity(directory)
+    if not isinstance(identity, ClientIdentity) or identity.cluster != cluster:
+        what = f"it is of {identity}, not of a client of cluster {cluster[:8]}"
+        raise WrongCertificate(directory / CERTIFICATE, what)
 
 
 def _context(protocol: int, directory: Path) -> ssl.SSLContext:
@@ -171,34 +188,28 @@ def _context(protocol: int, directory: Path) -> ssl.SSLContext:
         context.num_tickets = 0
     for name in (KEY, CERTIFICATE, AUTHORITY):
         _require_readable(directory / name)
-    _load(context, directory)
+    try:
+        context.load_verify_locations(directory / AUTHORITY)
+        context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
+    except ssl.SSLError as error:
+        raise _damage(directory, error) from error
     return context
 
 
 def _require_readable(path: Path) -> None:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise StateError(f"{path} can't be read: it is no file")
-        path.read_bytes()
+        read_regular(path)
     except OSError as error:
-        raise StateError(f"{path} can't be read: {error.strerror}") from error
+        raise WrongCertificate(path, f"it can't be read: {error.strerror}") from error
 
 
-def _load(context: ssl.SSLContext, directory: Path) -> None:
-    """Load a directory's files. Raises `StateError`, naming the file."""
-    try:
-        context.load_verify_locations(directory / AUTHORITY)
-        context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
-    except ssl.SSLError as error:
-        raise StateError(_what_is_damaged(directory, error)) from error
-
-
-def _what_is_damaged(directory: Path, error: ssl.SSLError) -> str:
+def _damage(directory: Path, error: ssl.SSLError) -> WrongCertificate:
+    """Find the file that can't be loaded."""
     for name in (AUTHORITY, CERTIFICATE):
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(directory / name)
         except ssl.SSLError:
-            return f"{directory / name} is damaged: it holds no certificate"
+            return WrongCertificate(directory / name, "it is damaged: it holds no certificate")
     fits = error.reason != "KEY_VALUES_MISMATCH"
-    why = "it holds no key" if fits else _NOT_ITS_KEY
-    return f"{directory / KEY} is damaged: {why}"
+    what = "it is damaged: it holds no key" if fits else _NOT_ITS_KEY
+    return WrongCertificate(directory / KEY, what)

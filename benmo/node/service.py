@@ -22,6 +22,7 @@ from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
 from benmo.errors import CannotStart, StateError
+from benmo.network.certificates import NodeIdentity, require_node
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
@@ -87,6 +88,7 @@ class Service:
         storage, recovered = NodeStorage.open(self._disk, self.cluster.cluster, node)
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
+        require_node(state.tls(node), NodeIdentity(self.cluster.cluster, node))
         now = clock()
         self._thread = ListenerThread()
         self._watchers: set[Watcher] = set()

@@ -11,6 +11,8 @@ from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
+from benmo.regular_files import read_regular
+from benmo.storage import node_files
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import CHAIN, JOURNAL
 from tests.support.verified_state import PAYMENTS, require_sound, results
@@ -19,6 +21,7 @@ from tests.support.written_state import (
     content,
     empty_state,
     new_disk,
+    write_certificate,
     write_first,
     write_node,
 )
@@ -61,8 +64,7 @@ def test_where_only_the_keys_of_a_node_are_there_is_nothing_of_it_to_verify(
     chained: StateDirectory,
 ) -> None:
     """So it is at a desk that commands nodes elsewhere."""
-    chained.tls(2).mkdir(parents=True)
-    (chained.tls(2) / "node.pem").write_text("a key")
+    write_certificate(chained, 2)
     assert results(require_sound(chained)) == ["sound", "not here", "not here"]
     for path in chained.node(1).iterdir():
         if path.is_file():
@@ -173,16 +175,15 @@ def test_a_checkpoint_made_between_two_reads_is_read_as_a_whole(
 ) -> None:
     disk = new_disk(state, 1)
     writer = every_kind_of_line(disk)
-    read = Path.read_bytes
     made: list[Path] = []
 
     def read_late(path: Path) -> bytes:
         if path.name == JOURNAL and not made:
             made.append(path)
             writer.checkpoint()
-        return read(path)
+        return read_regular(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read_late)
+    monkeypatch.setattr(node_files, "read_regular", read_late)
     require_sound(state)
     disk.close()
     assert made

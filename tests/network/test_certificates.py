@@ -155,14 +155,14 @@ DAMAGES: dict[str, tuple[Callable[[Path, Path], None], str, str]] = {
     "a foreign authority": (take(AUTHORITY, "foreign/1"), CERTIFICATE, "doesn't verify against"),
     "a damaged signature": (damage(CERTIFICATE, -1), CERTIFICATE, "doesn't verify against"),
     "a damaged name": (damage(CERTIFICATE, b"node/1"), CERTIFICATE, "doesn't verify against"),
-    "a damaged key": (damage(KEY, 50), KEY, "it isn't the key of"),
+    "a damaged key": (damage(KEY, 50), KEY, "it isn't the key of certificate.pem"),
     "a damaged authority": (damage(AUTHORITY, 4), AUTHORITY, "holds no certificate"),
     "no key": (put(KEY, lambda path: None), KEY, "can't be read: No such file"),
     "an empty key": (put(KEY, Path.touch), KEY, "holds no key"),
     "an empty certificate": (put(CERTIFICATE, Path.touch), CERTIFICATE, "holds no certificate"),
     "an empty authority": (put(AUTHORITY, Path.touch), AUTHORITY, "holds no certificate"),
-    "a directory": (put(KEY, Path.mkdir), KEY, "it is no file"),
-    "a pipe": (put(AUTHORITY, os.mkfifo), AUTHORITY, "it is no file"),
+    "a directory": (put(KEY, Path.mkdir), KEY, "can't be read: Is a directory"),
+    "a pipe": (put(AUTHORITY, os.mkfifo), AUTHORITY, "can't be read: Not a regular file"),
 }
 
 
@@ -175,7 +175,7 @@ def test_files_that_do_not_fit_are_named(what: str, written: Path, tmp_path: Pat
     with pytest.raises(StateError) as refused:
         require_node(tls, NodeIdentity(CLUSTER, 1))
     text = str(refused.value)
-    assert text.startswith(str(tls / name)), text
+    assert text.startswith(f"{tls / name}: it "), text
     assert said in text
     assert "\n" not in text
 

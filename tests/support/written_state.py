@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
+from benmo.admin.authority import Authority
 from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
@@ -64,9 +66,20 @@ def chain_of(*runs: Run, time: float = 1_790_000_000.0) -> list[Block]:
 
 
 def new_disk(state: StateDirectory, node: NodeId) -> RealDisk:
-    """Make a node's directory."""
-    state.node(node).mkdir()
+    """Make a node's directory, with its certificate."""
+    write_certificate(state, node)
     return RealDisk(state.node(node))
+
+
+def write_certificate(state: StateDirectory, node: NodeId) -> None:
+    state.tls(node).mkdir(parents=True)
+    authority().write_node(node, "127.0.0.1", state.tls(node))
+
+
+@cache
+def authority() -> Authority:
+    """The authority of `CLUSTER`."""
+    return Authority.make(CLUSTER)
 
 
 def resealed(line: bytes, old: bytes, new: bytes) -> bytes:

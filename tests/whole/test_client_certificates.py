@@ -283,8 +283,8 @@ def test_a_directory_with_a_certificate_that_is_of_no_use_says_so(
     words = ("attach", "2", "-e", "printBalance", "--state-dir", str(tmp_path / "client"))
     cluster_id = json.loads((cluster.state / "cluster.json").read_text())["cluster"][:8]
     assert run(*BENMO, *words).err == (
-        f"benmo: {tls}/certificate.pem is of node 3 of cluster {cluster_id}: "
-        f"it can't command node 2 of cluster {cluster_id}\n"
+        f"benmo: {tls}/certificate.pem: it is of node 3 of cluster {cluster_id}, "
+        f"not of a client of cluster {cluster_id}\n"
     )
     shutil.rmtree(tls)
     told = run(*BENMO, *words)

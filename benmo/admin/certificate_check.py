@@ -1,0 +1,62 @@
+"""A check of the certificates of nodes and clients: each is its owner's, and can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benmo.cluster import Cluster, StateDirectory
+from benmo.errors import StateError
+from benmo.network.certificates import NodeIdentity, WrongCertificate, require_client, require_node
+from benmo.paxos.types import NodeId
+from benmo.storage.node_files import Damage
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCheck:
+    """The check of a client's directory: the directory's name, and its first damage, if any."""
+
+    name: str
+    damage: Damage | None = None
+
+    @classmethod
+    def of(cls, client: StateDirectory, cluster: Cluster) -> ClientCheck:
+        """Check a client of this cluster."""
+        name = client.path.resolve().name
+        try:
+            own = client.load()
+        except StateError as error:
+            said = str(error).removeprefix(f"{client.cluster_file} ")
+            what = f"it {said}" if client.cluster_file.exists() else "it is missing"
+            return cls(name, Damage(client.cluster_file, 1, what))
+        if own.cluster != cluster.cluster:
+            what = f"it is of cluster {own.cluster[:8]}, not of cluster {cluster.cluster[:8]}"
+            return cls(name, Damage(client.cluster_file, 1, what))
+        try:
+            require_client(client.client_tls, cluster.cluster)
+        except WrongCertificate as error:
+            return cls(name, Damage(error.path, 1, error.what))
+        return cls(name)
+
+    @property
+    def result(self) -> str:
+        return "sound" if self.damage is None else "damaged"
+
+    def value(self) -> dict[str, object]:
+        """The JSON form of what was found."""
+        return {"client": self.name, "result": self.result, "damage": damage_value(self.damage)}
+
+
+def certificate_damage(state: StateDirectory, cluster: Cluster, node: NodeId) -> Damage | None:
+    """What keeps a node from using its key and certificate; None if nothing does."""
+    try:
+        require_node(state.tls(node), NodeIdentity(cluster.cluster, node))
+    except WrongCertificate as error:
+        return Damage(error.path, 1, error.what)
+    return None
+
+
+def damage_value(damage: Damage | None) -> dict[str, object] | None:
+    """The JSON form of a damage."""
+    if damage is None:
+        return None
+    return {"file": str(damage.path), "line": damage.line, "what": damage.what}
