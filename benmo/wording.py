@@ -46,6 +46,11 @@ def sentence(notice: notices.Notice) -> str:
             return f"node {peer} is {'reachable' if is_reachable else 'unreachable'}"
         case protocol.CaughtUp(height):
             return f"caught up to height {height}"
+        case protocol.PeerWentBack(peer, height_before, height):
+            return (
+                f"node {peer}'s chain went back from height {height_before} to {height}, "
+                f"as after a power cut, or with an old copy of its files"
+            )
         case protocol.ForeignBlockReported(reporter):
             return f"node {reporter} reports a block of another chain"
         case notices.SlotDecided(slot, proposed_in, decided_in, transfers):

@@ -53,6 +53,11 @@ SENTENCES: list[tuple[Notice, str]] = [
         "gives ballot (7, 2) up: node 3 has the higher ballot (8, 3)",
     ),
     (protocol.LeadershipWon(BALLOT, (1, 2, 4)), "leads with ballot (7, 2): promised by 1, 2, 4"),
+    (
+        protocol.PeerWentBack(3, 57, 40),
+        "node 3's chain went back from height 57 to 40, "
+        "as after a power cut, or with an old copy of its files",
+    ),
     (protocol.LeaderLost(2), "the leader, node 2, is gone"),
     (
         protocol.BlockReported(4, Ballot(6, 1), Ballot(6, 1), (3,)),

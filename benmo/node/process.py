@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +22,17 @@ from benmo.control.connection import NodeGone
 from benmo.errors import CannotStart, Failure, StateError
 from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
+from benmo.node.headless import run_headless
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
 from benmo.options import die, format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import discard_output, run_lines, standard_input
-from benmo.waiting import LOOK_S, SignalReceived
+from benmo.waiting import SignalReceived
 
 if TYPE_CHECKING:
     from benmo.node.metrics import MetricsServer
+
+_LOG = logging.getLogger("benmo")
 
 FAILED = 4
 """The exit status of a node that had to stop: its disk or one of its own checks failed."""
@@ -102,6 +105,8 @@ class _Process:
         self._metrics_port = metrics_port
         self._failure: BaseException | None = None
         self._owes_answer = False
+        self._signal = ""
+        """The name of the signal that ended this node."""
 
     def run(self, headless: bool, severed: tuple[int, ...], keeps_going: bool) -> int:
         """Run the node until it leaves or fails; its exit status."""
@@ -127,6 +132,8 @@ class _Process:
         except OSError as error:
             die(self._what_failed(error))
         except SignalReceived:
+            if self._failure is None:
+                _LOG.info("%s: node %s stopped", self._signal, self._node)
             status = Status.DONE
             if self._owes_answer and self._failure is None:
                 status = Status.UNKNOWN
@@ -152,9 +159,7 @@ class _Process:
     def _work(self, service: Service, headless: bool, keeps_going: bool) -> int:
         if headless:
             signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
-            click.echo(f"node {self._node} listens on {service.address}", err=True)
-            while True:
-                time.sleep(LOOK_S)
+            run_headless(service)
         own = OwnNode(service)
         try:
             if sys.stdin.isatty():
@@ -199,8 +204,9 @@ class _Process:
         return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
 
     def _catch_signals(self) -> None:
-        def leave(_signal: int, _frame: FrameType | None) -> None:
+        def leave(number: int, _frame: FrameType | None) -> None:
             """End the main thread: try again each second, for Python may drop an exception."""
+            self._signal = self._signal or signal.Signals(number).name
             again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
             again.daemon = True
             again.start()

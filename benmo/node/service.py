@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from itertools import chain
 from random import Random
 from typing import Any, TypeVar
 
@@ -37,6 +36,7 @@ from benmo.node.turns import Turns
 from benmo.node.view import View
 from benmo.notices import Notice, Watcher
 from benmo.paxos.messages import Message
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
@@ -46,6 +46,7 @@ from benmo.wording import sentence
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
+_LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
 _REST_EVERY_S = 0.25
 _STOP_S = 10.0
@@ -252,14 +253,16 @@ class Service:
             self.submissions.on_applied(applied)
         if report.applied:
             self._heights.grown()
+        for notice in report.notices:
+            self._notify(notice, began_at)
         if self._watchers:
-            decided = (decision_notices(applied, self.node) for applied in report.applied)
-            for notice in chain(report.notices, *decided):
-                self._notify(notice, began_at)
+            for applied in report.applied:
+                for told in decision_notices(applied, self.node):
+                    self._notify(told, began_at)
 
     def _notify(self, notice: Notice, at: float) -> None:
-        if _LOG.isEnabledFor(logging.DEBUG):
-            _LOG.debug("%s: %s", notice.kind, sentence(notice))
+        if notice.kind is NoticeKind.WARNING:
+            _LOG.warning("%s", sentence(notice))
         for watcher in list(self._watchers):
             watcher(notice, at)
 

@@ -179,6 +179,20 @@ class CaughtUp:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerWentBack:
+    """A peer reports a shorter chain than it did before.
+
+    A power cut can take the last blocks of a chain from a disk; all that the node promised and
+    accepted is still there. With an old copy of its directory it is not.
+    """
+
+    kind: ClassVar = NoticeKind.WARNING
+    peer: NodeId
+    height_before: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignBlockReported:
     """A promise reports an accepted block that doesn't continue this node's chain."""
 
@@ -199,5 +213,6 @@ ProtocolNotice = (
     | QuorumMissing
     | ReachabilityChanged
     | CaughtUp
+    | PeerWentBack
     | ForeignBlockReported
 )

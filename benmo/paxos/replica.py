@@ -34,6 +34,7 @@ from benmo.paxos.notices import (
     BallotRefused,
     Defeat,
     LeaderLost,
+    PeerWentBack,
     PromiseMade,
     ProposalAccepted,
     ReachabilityChanged,
@@ -330,6 +331,10 @@ class Replica:
                 self._follow(message.ballot, now, step)
         elif not leads and self.election.leader.node == sender:
             self.election.on_gone(sender, now)
+        if sender in self.reachability:
+            height_before = self.reachability.height(sender)
+            if message.height < height_before:
+                step.notices.append(PeerWentBack(sender, height_before, message.height))
         self._on_height(sender, message.height, now, step)
 
     # Effects that several handlers share.

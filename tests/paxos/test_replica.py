@@ -18,7 +18,7 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.notices import BallotRefused, NoticeKind, PromiseMade
+from benmo.paxos.notices import BallotRefused, NoticeKind, PeerWentBack, PromiseMade
 from benmo.paxos.step import (
     AcceptRecord,
     BlocksWanted,
@@ -308,6 +308,16 @@ def test_a_node_learns_who_leads_from_a_heartbeat() -> None:
     assert bench.replica.known_leader == Ballot(5, 1)
     bench.hear(2, Heartbeat(4, Ballot(4, 2)))
     assert bench.replica.known_leader == Ballot(5, 1), "an older leader is none"
+
+
+def test_a_peer_that_comes_back_with_a_shorter_chain_is_reported_once() -> None:
+    """Its directory may be an old copy, which has forgotten promises."""
+    bench = Bench(1, durable=at_height(4))
+    bench.hear(2, Heartbeat(4, Ballot.ZERO))
+    assert bench.hear(2, Heartbeat(1, Ballot.ZERO)).notices == [PeerWentBack(2, 4, 1)]
+    assert bench.hear(2, Heartbeat(1, Ballot.ZERO)).notices == []
+    assert bench.hear(2, Heartbeat(2, Ballot.ZERO)).notices == []
+    assert bench.hear(3, Heartbeat(0, Ballot.ZERO)).notices == [], "nothing was known of it"
 
 
 def test_a_node_that_does_not_campaign_gives_nothing_up() -> None:
