@@ -30,6 +30,8 @@ def sentence(notice: notices.Notice) -> str:
             return f"wants to lead: asks for promises for ballot {ballot}"
         case protocol.BallotGivenUp(ballot):
             return f"gives ballot {ballot} up: {why_given_up(notice)}"
+        case protocol.RoundLimitRaised(took_s, limit_s):
+            return f"answers take {took_s:.1f} s here: from now on a round may take {limit_s:.1f} s"
         case protocol.LeadershipWon(ballot, promised_by):
             return f"leads with ballot {ballot}: promised by {listed(promised_by)}"
         case protocol.LeaderLost(leader):
@@ -105,7 +107,7 @@ def why_given_up(notice: protocol.BallotGivenUp) -> str:
     """Say why a ballot was given up."""
     match notice.defeat:
         case protocol.Defeat.NO_ANSWER:
-            return "no quorum answered in time"
+            return f"no quorum answered within {notice.limit_s:.3g} s"
         case protocol.Defeat.NACK:
             return f"node {notice.nacker} refused it, having promised {notice.higher}"
         case protocol.Defeat.OUTBID:

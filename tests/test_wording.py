@@ -41,8 +41,8 @@ SENTENCES: list[tuple[Notice, str]] = [
     ),
     (protocol.CampaignBegun(BALLOT), "wants to lead: asks for promises for ballot (7, 2)"),
     (
-        protocol.BallotGivenUp(BALLOT, protocol.Defeat.NO_ANSWER),
-        "gives ballot (7, 2) up: no quorum answered in time",
+        protocol.BallotGivenUp(BALLOT, protocol.Defeat.NO_ANSWER, limit_s=2.0),
+        "gives ballot (7, 2) up: no quorum answered within 2 s",
     ),
     (
         protocol.BallotGivenUp(BALLOT, protocol.Defeat.NACK, Ballot(8, 3), 4),
@@ -51,6 +51,10 @@ SENTENCES: list[tuple[Notice, str]] = [
     (
         protocol.BallotGivenUp(BALLOT, protocol.Defeat.OUTBID, Ballot(8, 3)),
         "gives ballot (7, 2) up: node 3 has the higher ballot (8, 3)",
+    ),
+    (
+        protocol.RoundLimitRaised(2.04, 6.12),
+        "answers take 2.0 s here: from now on a round may take 6.1 s",
     ),
     (protocol.LeadershipWon(BALLOT, (1, 2, 4)), "leads with ballot (7, 2): promised by 1, 2, 4"),
     (

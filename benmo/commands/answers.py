@@ -34,6 +34,7 @@ class Table:
     """Rows of cells, with a header for each column. Without `is_shown`, it is for TSV alone.
 
     A narrow terminal is first spared the columns whose headers are `spare`, in their order.
+    `tsv_headers` are the headers for TSV, where programs need others than people.
     """
 
     headers: tuple[str, ...]
@@ -41,6 +42,7 @@ class Table:
     is_shown: bool = True
     has_headers: bool = True
     spare: tuple[str, ...] = ()
+    tsv_headers: tuple[str, ...] = ()
 
     def as_text(self, columns: int | None = None) -> str:
         """Lines of aligned columns, with numbers to the right, no longer than `columns`.
@@ -93,7 +95,8 @@ class Table:
         return "\n".join(lines)
 
     def as_tsv(self) -> str:
-        lines = [self.headers, *self.rows] if self.has_headers else list(self.rows)
+        headers = self.tsv_headers or self.headers
+        lines = [headers, *self.rows] if self.has_headers else list(self.rows)
         return "\n".join("\t".join(map(str, line)) for line in lines)
 
 

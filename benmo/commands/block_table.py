@@ -24,6 +24,7 @@ _HEADERS = (
     "credit",
     "outcome",
 )
+_TSV_HEADERS = ("slot", "ballot", "decided_in", *_HEADERS[3:])
 _UNKNOWN = "?"
 _NOTES_MAX = 5
 _UNKNOWN_NOTE = "?: not seen here, or before a restart; a block holds only its first ballot"
@@ -86,8 +87,13 @@ def chain_table(blocks: Iterable[ShownBlock]) -> Table:
     pairs = [(block, transfer) for block in blocks for transfer in block.transfers]
     has_memo = any(transfer.memo for _, transfer in pairs)
     rows = [_row(block, transfer, has_memo) for block, transfer in pairs]
-    headers = (*_HEADERS, *(("memo",) if has_memo else ()))
-    return Table(headers, rows, spare=("hash", "proposed"))
+    memo = ("memo",) if has_memo else ()
+    return Table(
+        (*_HEADERS, *memo),
+        rows,
+        spare=("hash", "proposed"),
+        tsv_headers=(*_TSV_HEADERS, *memo),
+    )
 
 
 def chain_notes(blocks: Sequence[ShownBlock]) -> str:

@@ -19,6 +19,7 @@ from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
+from benmo.demo.slow_links import what_slow_links_mean
 from benmo.demo.stage import Stage
 from benmo.errors import NotUnderstood, Refused
 from benmo.paxos.types import NodeId
@@ -158,7 +159,21 @@ def slow(stage: Stage, text: str) -> Answer:
     links = f"the link between {pairs[0][0]} and {pairs[0][1]}" if len(pairs) == 1 else "each link"
     how = f"takes {delay_ms} ms, each way" if delay_ms else "is as fast as it can be"
     value = {"links": [list(pair) for pair in pairs], "milliseconds": delay_ms}
-    return Answer(Status.DONE, value, f"{links} {how}")
+    return Answer(Status.DONE, value, "\n".join([f"{links} {how}", *_what_delays_mean(stage)]))
+
+
+def _what_delays_mean(stage: Stage) -> list[str]:
+    """What the delays mean for the nodes, each sentence once, with the nodes that it is about."""
+    about: dict[str, list[NodeId]] = {}
+    for node in stage.fleet.nodes:
+        settings = stage.fleet.cluster.protocol_settings(node)
+        for said in what_slow_links_mean(settings, stage.fleet.links.delays_of(node)):
+            about.setdefault(said, []).append(node)
+    everyone = len(stage.fleet.nodes)
+    return [
+        f"at {'every node' if len(nodes) == everyone else many(nodes)}, {said}"
+        for said, nodes in about.items()
+    ]
 
 
 def _delay_ms(word: str) -> int:

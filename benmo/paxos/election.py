@@ -10,6 +10,7 @@ from math import inf
 from random import Random
 
 from benmo.paxos.messages import Forward
+from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.step import Step
 from benmo.paxos.types import Application, Ballot, NodeId, Settings, Tenure
 
@@ -20,6 +21,8 @@ _PATIENCE_MIN_S = 0.4
 """The least time for which a stable leader that decides nothing for this node is left alone."""
 _PATIENCE_FACTOR = 8
 """A stable leader may take this many times as long as decisions have usually taken of late."""
+_CANDIDATE_FACTOR = 2
+"""A node that wants to lead may take this many times as long as a quorum takes to promise."""
 _FORGOTTEN_AFTER = 8
 """A faster decision than usual lowers `_usual_s` by one part in this many of the difference."""
 
@@ -31,13 +34,15 @@ class Election:
     leader is at work.
     """
 
-    def __init__(self, settings: Settings, random: Random) -> None:
+    def __init__(self, settings: Settings, random: Random, round_limit: RoundLimit) -> None:
         self.leader = Ballot.ZERO
         """The ballot of the other node that leads, as far as this node knows; ZERO if none."""
         self._settings = settings
         self._random = random
+        self._round_limit = round_limit
         self._campaign_at = inf
         self._hold_until = -inf
+        self._followed_at = -inf
         self._failures = 0
         self._front = 0
         self._front_since = -inf
@@ -71,14 +76,16 @@ class Election:
             self._hold_until = -inf
 
     def on_leader(self, ballot: Ballot, now: float) -> None:
-        """Leave the lead to the node of this ballot, for a round's time limit.
+        """Leave the lead to the node of this ballot, for the time limit of a round.
 
         A stable leader gets this time only for a ballot that is new here, however busy it is. It
         gets more time only by serving this node, which `on_front` sees.
         """
-        if self._settings.tenure is Tenure.BLOCK or self.leader != ballot:
-            self._hold_until = now + self._settings.round_timeout_s
-        self.leader = ballot
+        if self.leader != ballot:
+            self.leader, self._followed_at = ballot, now
+        elif self._settings.tenure is Tenure.STABLE:
+            return
+        self._hold_until = now + self._round_limit.limit_s
 
     def on_decided(self, now: float) -> None:
         """Note that a block was decided; in tenure `block`, that ends the leader's tenure."""
@@ -121,7 +128,7 @@ class Election:
     @property
     def _patience_s(self) -> float:
         """How long a stable leader that decides nothing for this node is left alone, in seconds."""
-        at_most_s = self._settings.round_timeout_s
+        at_most_s = self._round_limit.limit_s
         return min(at_most_s, max(_PATIENCE_MIN_S, _PATIENCE_FACTOR * self._usual_s))
 
     def on_own_decided(self, was_own_block: bool, now: float) -> None:
@@ -146,6 +153,15 @@ class Election:
         self.leader = Ballot.ZERO
         self._hold_until = now + self._jitter()
         return True
+
+    def on_not_leading(self, peer: NodeId, now: float) -> None:
+        """Forget the leader if it is this peer, which says that it doesn't lead.
+
+        A node that asked for promises doesn't lead before a quorum's answers are back, so it is
+        given the time that this takes.
+        """
+        if now >= self._followed_at + _CANDIDATE_FACTOR * self._round_limit.answer_s:
+            self.on_gone(peer, now)
 
     def forward(self, application: Application, again: bool, step: Step) -> None:
         """Send the known leader, if there is one, the transfers to propose for this node.

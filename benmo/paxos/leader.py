@@ -25,6 +25,7 @@ from benmo.paxos.notices import (
     LeadershipWon,
     ProposalMade,
 )
+from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.step import Step
 from benmo.paxos.thrifty_votes import ThriftyVotes
 from benmo.paxos.types import Application, Ballot, NodeId, PaxosBlock, Proposal, Settings, Tenure
@@ -64,6 +65,7 @@ class Leader:
         self.promises: dict[NodeId, Promise] = {}
         self.announcements = Announcements(settings)
         self.thrifty_votes = ThriftyVotes(settings)
+        self.round_limit = RoundLimit(settings)
         self._settings = settings
         self._application = application
         self._accepted_by: set[NodeId] = set()
@@ -117,11 +119,16 @@ class Leader:
         self.resign()
         self.ballot = ballot
         self._enter(Phase.PREPARE, now)
+        self.round_limit.on_campaign(ballot, now)
         step.notices.append(CampaignBegun(ballot))
         step.send_all(self._settings.peers, Prepare(ballot))
 
     def on_promise(self, sender: NodeId, message: Promise, now: float, step: Step) -> None:
-        """Count a promise for the ballot that is being prepared; ignore any other, as late."""
+        """Count a promise for the ballot that is being prepared.
+
+        Any other comes too late, and only shows how long answers take.
+        """
+        self.round_limit.on_promise(sender, message.ballot, now, step)
         if self.phase is not Phase.PREPARE or message.ballot != self.ballot:
             return
         self.promises[sender] = message
@@ -274,4 +281,4 @@ class Leader:
 
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase = phase
-        self.round_deadline = inf if phase is Phase.LEAD else now + self._settings.round_timeout_s
+        self.round_deadline = inf if phase is Phase.LEAD else now + self.round_limit.limit_s

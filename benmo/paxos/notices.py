@@ -93,7 +93,7 @@ class BallotGivenUp:
     """This node gave up a ballot of its own, with which it campaigned or led.
 
     `higher` is the ballot that stands in the way, ZERO for `Defeat.NO_ANSWER`; `nacker` is the node
-    that refused, None except for `Defeat.NACK`.
+    that refused, None except for `Defeat.NACK`; `limit_s` was the time limit of the round.
     """
 
     kind: ClassVar = NoticeKind.CAMPAIGN
@@ -101,6 +101,16 @@ class BallotGivenUp:
     defeat: Defeat
     higher: Ballot = Ballot.ZERO
     nacker: NodeId | None = None
+    limit_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundLimitRaised:
+    """A quorum took `took_s` seconds to promise: from now on a round may take `limit_s` seconds."""
+
+    kind: ClassVar = NoticeKind.CAMPAIGN
+    took_s: float
+    limit_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +216,7 @@ ProtocolNotice = (
     | ProposalAccepted
     | CampaignBegun
     | BallotGivenUp
+    | RoundLimitRaised
     | LeadershipWon
     | LeaderLost
     | BlockReported

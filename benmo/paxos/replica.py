@@ -112,7 +112,7 @@ class Replica:
         self.acceptor = Acceptor(durable.promised, durable.accepted)
         self.learner = Learner(settings, self.reachability, durable.height, durable.head)
         self.leader = Leader(settings, application)
-        self.election = Election(settings, random)
+        self.election = Election(settings, random, self.leader.round_limit)
         self.quorum_reads = QuorumReads(settings, random)
         self._application = application
         self._highest_round = durable.promised.round
@@ -329,8 +329,8 @@ class Replica:
         if leads and message.ballot >= self.acceptor.promised:
             if self.election.leader != message.ballot:
                 self._follow(message.ballot, now, step)
-        elif not leads and self.election.leader.node == sender:
-            self.election.on_gone(sender, now)
+        elif not leads:
+            self.election.on_not_leading(sender, now)
         if sender in self.reachability:
             height_before = self.reachability.height(sender)
             if message.height < height_before:
@@ -377,7 +377,8 @@ class Replica:
         higher: Ballot = Ballot.ZERO,
         nacker: NodeId | None = None,
     ) -> None:
-        step.notices.append(BallotGivenUp(self.leader.ballot, defeat, higher, nacker))
+        limit_s = self.leader.round_limit.limit_s
+        step.notices.append(BallotGivenUp(self.leader.ballot, defeat, higher, nacker, limit_s))
         self.leader.resign()
         self.election.on_failed(now)
 

@@ -106,7 +106,7 @@ class Settings:
     election_delay_s: tuple[float, float] = (20.0, 60.0)
     """The least and the greatest election delay."""
     round_timeout_s: float = 2.0
-    """The time limit of a round: for a quorum's answers, or for the next blocks to catch up."""
+    """The least time limit of a round; see `benmo.paxos.round_limit`."""
     heartbeat_s: float = 1.0
     """The time from one heartbeat to the next."""
     backoff_s: float = 0.05

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from benmo.paxos.election import Election
+from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.types import Ballot, Settings, Tenure
 from tests.support.replicas import TENURES, settings
 
@@ -18,7 +19,8 @@ THEIRS = Ballot(3, 2)
 def election(
     delay: tuple[float, float] = (20.0, 60.0), tenure: Tenure = Tenure.BLOCK, seed: int = 1
 ) -> Election:
-    return Election(settings(1, 3, tenure, delay), Random(seed))
+    its = settings(1, 3, tenure, delay)
+    return Election(its, Random(seed), RoundLimit(its))
 
 
 def wanting(

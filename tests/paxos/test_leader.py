@@ -280,8 +280,8 @@ def test_each_phase_has_its_own_time_limit_and_leading_has_none() -> None:
     leader.campaign(MINE, 10.0, Step())
     assert leader.deadline == 12.0
     for node in (1, 2):
-        leader.on_promise(node, Promise(MINE, 1, None), 11.0, Step())
-    assert leader.deadline == 13.0
+        leader.on_promise(node, Promise(MINE, 1, None), 10.5, Step())
+    assert leader.deadline == 12.5
     leader.on_progress(1, 12.0)
     assert leader.deadline == 14.0
     leader.propose(1, "a1", 13.0, Step())

@@ -1,0 +1,34 @@
+"""Says what slowed links mean for the protocol's time limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benmo.paxos.round_limit import limit_max_s
+from benmo.paxos.types import NodeId, Settings
+
+
+def what_slow_links_mean(settings: Settings, delays_ms: Mapping[NodeId, int]) -> list[str]:
+    """What the delays of a node's links, by peer, mean for the node: sentences, perhaps none."""
+    said = []
+    answer_s = _answer_s(settings, delays_ms)
+    if answer_s >= limit_max_s(settings):
+        said.append(
+            f"answers take {answer_s:g} s, and a round {limit_max_s(settings):g} s at most: "
+            f"nothing is decided over such links"
+        )
+    elif answer_s >= settings.round_timeout_s:
+        said.append(
+            f"answers take {answer_s:g} s, and a round {settings.round_timeout_s:g} s at first: "
+            f"ballots are given up until a node has seen how long answers take"
+        )
+    longest_s = max(delays_ms.values(), default=0) / 1000
+    if longest_s > settings.silence_s:
+        said.append(f"for the first {longest_s:g} s nothing arrives, so nodes seem to be gone")
+    return said
+
+
+def _answer_s(settings: Settings, delays_ms: Mapping[NodeId, int]) -> float:
+    """How long it takes until a quorum has answered: the fastest of the peers suffice."""
+    round_trips_s = sorted(2 * delays_ms.get(peer, 0) / 1000 for peer in settings.peers)
+    return max(round_trips_s[: settings.quorum - 1], default=0.0)
