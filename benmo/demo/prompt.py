@@ -64,7 +64,7 @@ class DemoPrompt:
                 # The board prints to the same stream: through another, an answer could overtake it.
                 self._prompt.output = sys.stdout
             elif rendered.output:
-                self._prompt.write(rendered.output)
+                self._prompt.write(self._stage.said_once.without_reason(rendered.output))
         tour = self._stage.tour
         if tour is not None and rendered.status is Status.DONE and not rendered.leaves:
             tour.typed(line)

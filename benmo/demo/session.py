@@ -91,6 +91,8 @@ class Session:
         if self._stage.tour is not None:
             self._stage.tour.tell(node, notice)
         if self._stage.board is not None:
+            if not self._stage.board.is_quiet:
+                self._stage.said_once.heard(notice)
             self._stage.board.tell(node, notice, at)
 
     def _on_end(self, node: NodeId, how: str) -> None:

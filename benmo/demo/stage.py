@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour.tour import Tour
 from benmo.paxos.types import NodeId
+from benmo.repl.said_once import SaidOnce
 
 
 @dataclass(slots=True)
 class Stage:
     """The nodes, and what the user sees of them.
 
-    selected  the node for which a line without an address is
-    board     None where no notices are shown
-    tour      the tour that was begun last; None if there is none
+    selected   the node for which a line without an address is
+    board      None where no notices are shown
+    said_once  the reasons that notices have given
+    tour       the tour that was begun last; None if there is none
     """
 
     fleet: Fleet
     selected: NodeId
     board: Board | None = None
+    said_once: SaidOnce = field(default_factory=SaidOnce)
     tour: Tour | None = None

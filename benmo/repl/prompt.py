@@ -8,11 +8,13 @@ from benmo.commands.answers import Rendered, Status, fitting_format
 from benmo.commands.fitting import fitted, terminal_columns
 from benmo.commands.table import find
 from benmo.errors import NotUnderstood
+from benmo.notices import Notice
 from benmo.repl.batch import outcome_of
 from benmo.repl.commander import Commander
 from benmo.repl.completion import CommandCompleter
 from benmo.repl.line_prompt import LinePrompt
 from benmo.repl.notices import NoticePrinter, above_prompt, has_no_colour
+from benmo.repl.said_once import SaidOnce
 from benmo.repl.toolbar import toolbar_text
 
 
@@ -33,11 +35,16 @@ def run_prompt(commander: Commander, output_format: str, history_file: Path) -> 
         form = fitting_format(output_format, terminal_columns())
         rendered = outcome_of(commander, line, form)
         if rendered.output:
-            prompt.write(rendered.output)
+            prompt.write(said_once.without_reason(rendered.output))
         return rendered
 
+    def show(notice: Notice, at: float) -> None:
+        said_once.heard(notice)
+        printer(notice, at)
+
+    said_once, printer = SaidOnce(), NoticePrinter(has_colour=not has_no_colour())
     with above_prompt():
-        commander.watch(NoticePrinter(has_colour=not has_no_colour()))
+        commander.watch(show)
         greeting = f"{commander.greeting}. help lists commands, Tab completes, Ctrl-D leaves."
         print(fitted(greeting, terminal_columns()))
         return prompt.run(carry_out)
