@@ -34,7 +34,8 @@ class Table:
     """Rows of cells, with a header for each column. Without `is_shown`, it is for TSV alone.
 
     A narrow terminal is first spared the columns whose headers are `spare`, in their order.
-    `tsv_headers` are the headers for TSV, where programs need others than people.
+    `tsv_headers` are the headers for TSV, where programs need others than people; a column whose
+    header there is empty is for people alone.
     """
 
     headers: tuple[str, ...]
@@ -97,7 +98,8 @@ class Table:
     def as_tsv(self) -> str:
         headers = self.tsv_headers or self.headers
         lines = [headers, *self.rows] if self.has_headers else list(self.rows)
-        return "\n".join("\t".join(map(str, line)) for line in lines)
+        kept = [index for index, header in enumerate(headers) if header or not self.has_headers]
+        return "\n".join("\t".join(str(line[index]) for index in kept) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

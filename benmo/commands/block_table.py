@@ -24,7 +24,7 @@ _HEADERS = (
     "credit",
     "outcome",
 )
-_TSV_HEADERS = ("slot", "ballot", "decided_in", *_HEADERS[3:])
+_TSV_HEADERS = ("slot", "ballot", "", *_HEADERS[3:])
 _UNKNOWN = "?"
 _NOTES_MAX = 5
 _UNKNOWN_NOTE = "?: not seen here, or before a restart; a block holds only its first ballot"
@@ -78,8 +78,16 @@ def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
 
 
 def chain_json(blocks: Sequence[ShownBlock]) -> object:
-    """Turn the blocks into plain objects, for JSON."""
-    return msgspec.to_builtins(blocks)
+    """Turn the blocks into plain objects, for JSON: the same at each node that has these blocks.
+
+    So what only some nodes know, the ballot that decided a block, is not in it.
+    """
+    return [_without_decided_in(block) for block in msgspec.to_builtins(blocks)]
+
+
+def _without_decided_in(block: dict[str, object]) -> dict[str, object]:
+    del block["decided_in"]
+    return block
 
 
 def chain_table(blocks: Iterable[ShownBlock]) -> Table:

@@ -51,7 +51,7 @@ def ask_all(stage: Stage, text: str) -> Answer:
         seen = cluster_table(_said_by_all(stage, values))
         return replace(answer, text=seen.text, table=seen.table)
     if command.name == "printBlockchain":
-        text, table = chains_together(values)
+        text, table = chains_together(values, stage.decided_in)
         return replace(answer, text=text, table=table)
     return answer
 

@@ -9,22 +9,24 @@ import msgspec
 from benmo.commands.answers import Table
 from benmo.commands.block_table import ShownBlock, chain_notes, chain_table
 from benmo.demo.phrases import has_or_have
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.wording import many
 
 
-def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
+def chains_together(
+    values: Mapping[NodeId, object], decided_in: Mapping[int, Ballot]
+) -> tuple[str, Table]:
     """How much of the longest chain each node has, in words, and that chain as a table.
 
     `values` are the nodes' answers to `printBlockchain`, decoded from JSON: a list of blocks, or an
-    object from a node that could not answer. At least one must be a list.
+    object from a node that could not answer. At least one must be a list. `decided_in` has, for
+    each slot for which this is known, the ballot that decided it.
     """
     chains = {
         node: msgspec.convert(value, list[ShownBlock])
         for node, value in values.items()
         if isinstance(value, list)
     }
-    _share_deciding_ballots(chains)
     longest = max(chains.values(), key=len)
     sentences: dict[str, list[NodeId]] = {}
     for node, chain in chains.items():
@@ -35,22 +37,11 @@ def chains_together(values: Mapping[NodeId, object]) -> tuple[str, Table]:
         for node, value in values.items()
         if node not in chains and isinstance(value, Mapping)
     ]
-    notes = list(filter(None, [chain_notes(longest)]))
-    return "\n".join([*shares, *silent, *notes]), chain_table(longest)
-
-
-def _share_deciding_ballots(chains: dict[NodeId, list[ShownBlock]]) -> None:
-    """Fill in the ballots that decided blocks, wherever at least one node knows them."""
-    known = {
-        block.hash: block.decided_in
-        for chain in chains.values()
-        for block in chain
-        if block.decided_in is not None
-    }
-    for node, chain in chains.items():
-        chains[node] = [
-            msgspec.structs.replace(block, decided_in=known.get(block.hash)) for block in chain
-        ]
+    blocks = [
+        msgspec.structs.replace(block, decided_in=decided_in.get(block.slot)) for block in longest
+    ]
+    notes = list(filter(None, [chain_notes(blocks)]))
+    return "\n".join([*shares, *silent, *notes]), chain_table(blocks)
 
 
 def _how_much(chain: list[ShownBlock], longest: list[ShownBlock]) -> str:

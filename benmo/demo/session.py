@@ -16,8 +16,8 @@ from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
 from benmo.demo.stage import Stage
 from benmo.errors import CannotStart
-from benmo.notices import Notice, ProcessEnded
-from benmo.paxos.types import NodeId
+from benmo.notices import Notice, ProcessEnded, SlotDecided
+from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.batch import run_lines
 
 
@@ -88,6 +88,8 @@ class Session:
     # In other threads.
 
     def _on_notice(self, node: NodeId, notice: Notice, at: float) -> None:
+        if isinstance(notice, SlotDecided) and notice.decided_in != Ballot.ZERO:
+            self._stage.decided_in[notice.slot] = notice.decided_in
         if self._stage.tour is not None:
             self._stage.tour.tell(node, notice)
         if self._stage.board is not None:

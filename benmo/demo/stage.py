@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour.tour import Tour
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.said_once import SaidOnce
 
 
@@ -15,14 +15,16 @@ from benmo.repl.said_once import SaidOnce
 class Stage:
     """The nodes, and what the user sees of them.
 
-    selected   the node for which a line without an address is
-    board      None where no notices are shown
-    said_once  the reasons that notices have given
-    tour       the tour that was begun last; None if there is none
+    selected    the node for which a line without an address is
+    board       None where no notices are shown
+    said_once   the reasons that notices have given
+    decided_in  the ballots in which slots were decided, as far as notices said
+    tour        the tour that was begun last; None if there is none
     """
 
     fleet: Fleet
     selected: NodeId
     board: Board | None = None
     said_once: SaidOnce = field(default_factory=SaidOnce)
+    decided_in: dict[int, Ballot] = field(default_factory=dict)
     tour: Tour | None = None

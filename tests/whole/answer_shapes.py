@@ -72,7 +72,6 @@ class Block(Exact):
     previous: str
     hash: str
     transfers: list[Applied]
-    decided_in: BallotPair | None
 
 
 class Peer(Exact):

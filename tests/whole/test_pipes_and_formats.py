@@ -164,8 +164,7 @@ def test_an_unknown_command_is_answered_with_a_near_one_or_none(
 
 
 def test_tsv_has_one_row_a_line_and_as_many_cells_in_each(cluster: RealCluster) -> None:
-    headers = ["slot", "ballot", "decided_in", "hash"]
-    headers += ["transfer", "amount", "debit", "credit", "outcome"]
+    headers = ["slot", "ballot", "hash", "transfer", "amount", "debit", "credit", "outcome"]
     tables = {
         "printBlockchain": headers,
         "printBalance all": ["node", "balance"],
