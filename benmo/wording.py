@@ -6,12 +6,22 @@ reads the fields of the notice instead.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import assert_never
 
 from benmo import notices
 from benmo.paxos import notices as protocol
+from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import Ballot, NodeId
+
+_COUNTED = {
+    NoticeKind.CAMPAIGN: "campaigning",
+    NoticeKind.LEADER: "leading",
+    NoticeKind.LINK: "on links",
+    NoticeKind.NACKED: "refusing a ballot",
+    NoticeKind.WARNING: "warnings",
+}
 
 
 def sentence(notice: notices.Notice) -> str:
@@ -44,8 +54,11 @@ def sentence(notice: notices.Notice) -> str:
             return f"proposes slot {slot}: {_why_this_block(taken_over, is_choice)}"
         case protocol.QuorumMissing(node, reached, nodes, quorum):
             return f"queued, not decided: {why_no_quorum(node, reached, nodes, quorum)}"
-        case protocol.ReachabilityChanged(peer, is_reachable):
-            return f"node {peer} is {'reachable' if is_reachable else 'unreachable'}"
+        case protocol.ReachabilityChanged(peers, True):
+            links, are = ("links", "are") if len(peers) > 1 else ("the link", "is")
+            return f"{links} to {many(peers)} {are} up"
+        case protocol.ReachabilityChanged(peers, _):
+            return f"{many(peers)} {'are' if len(peers) > 1 else 'is'} unreachable"
         case protocol.CaughtUp(height):
             return f"caught up to height {height}"
         case protocol.PeerWentBack(peer, height_before, height):
@@ -117,6 +130,11 @@ def why_given_up(notice: protocol.BallotGivenUp) -> str:
 def why_no_quorum(node: NodeId, reached: int, nodes: int, quorum: int) -> str:
     """Say why nothing in a node's queue can be decided; `reached` counts the node itself."""
     return f"node {node} reaches {reached} of {nodes}, needs {quorum}"
+
+
+def counted(counts: Counter[NoticeKind]) -> str:
+    """Say how many notices of each kind there were, most of them first: `9 accepted, 3 decided`."""
+    return ", ".join(f"{count} {_COUNTED.get(kind, kind)}" for kind, count in counts.most_common())
 
 
 def many(nodes: Sequence[NodeId]) -> str:

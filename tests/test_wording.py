@@ -85,8 +85,10 @@ SENTENCES: list[tuple[Notice, str]] = [
         "proposes slot 4: must be node 1's block, reported in the highest ballot",
     ),
     (protocol.QuorumMissing(1, 2, 5, 3), "queued, not decided: node 1 reaches 2 of 5, needs 3"),
-    (protocol.ReachabilityChanged(3, True), "node 3 is reachable"),
-    (protocol.ReachabilityChanged(3, False), "node 3 is unreachable"),
+    (protocol.ReachabilityChanged((3,), True), "the link to node 3 is up"),
+    (protocol.ReachabilityChanged((2, 3, 4), True), "links to nodes 2, 3 and 4 are up"),
+    (protocol.ReachabilityChanged((3,), False), "node 3 is unreachable"),
+    (protocol.ReachabilityChanged((3, 4), False), "nodes 3 and 4 are unreachable"),
     (protocol.CaughtUp(9), "caught up to height 9"),
     (protocol.ForeignBlockReported(3), "node 3 reports a block of another chain"),
     (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from math import inf
@@ -14,16 +13,13 @@ from queue import Empty, SimpleQueue
 from benmo.commands.fitting import fitted, terminal_columns, wrapped
 from benmo.demo.board_entries import BoardEntry, Guide, Heard, HeardNotice, NoticeSum, Reply
 from benmo.demo.notice_order import NoticeOrder
+from benmo.demo.pacer import Pacer
 from benmo.notices import Notice
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
+from benmo.repl.gathered_links import GatheredLinks
 from benmo.wording import sentence
 
-LINES_PER_S = 8.0
-BURST_LINES = 12
-BACKLOG_LINES_MAX = 24
-_ALWAYS_MAX = 8
-_ALWAYS = (NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING)
 _MINOR = (NoticeKind.PROMISED, NoticeKind.ACCEPTED, NoticeKind.LINK)
 _COLOURS = ("36", "33", "35", "32", "34", "96", "93", "95", "92", "94")
 _WARNING_COLOUR = "31"
@@ -31,68 +27,6 @@ _GUIDE_COLOUR = "1"
 _GATHERED_MAX = 1000
 _LOOK_EVERY_S = 0.5
 _GUIDE_COLUMNS_MIN, _GUIDE_COLUMNS_MAX = 30, 88
-
-
-class Pacer:
-    """Says when each entry may be shown: a dozen at once, then eight a second.
-
-    If more notices wait than can be shown in three seconds, the backlog is summed up, one line per
-    node. Guides and replies cost nothing. Pure: the time is an argument, in seconds.
-    """
-
-    def __init__(self) -> None:
-        self._backlog: deque[BoardEntry] = deque()
-        self._credit = float(BURST_LINES)
-        self._counted_at = -inf
-
-    def add(self, entry: Heard | Guide) -> None:
-        self._backlog.append(entry)
-        waiting = sum(not isinstance(waits, Guide | Reply) for waits in self._backlog)
-        if waiting > BACKLOG_LINES_MAX:
-            self._backlog = _summed_up(self._backlog)
-
-    def due(self, now: float) -> list[BoardEntry]:
-        """Take out the entries that may be shown now, in order; they count as shown."""
-        earned = (now - self._counted_at) * LINES_PER_S
-        self._credit = min(float(BURST_LINES), self._credit + earned)
-        self._counted_at = now
-        shown: list[BoardEntry] = []
-        while self._backlog:
-            costs = 0.0 if isinstance(self._backlog[0], Guide | Reply) else 1.0
-            if self._credit < costs:
-                break
-            self._credit -= costs
-            shown.append(self._backlog.popleft())
-        return shown
-
-    def wait_s(self) -> float:
-        """Seconds from the last `due` until the next entry may be shown; infinite if none waits."""
-        return max(0.0, 1.0 - self._credit) / LINES_PER_S if self._backlog else inf
-
-
-def _summed_up(backlog: Iterable[BoardEntry]) -> deque[BoardEntry]:
-    """Replace notices by one sum per node, anew after each guide or reply.
-
-    Guides and replies stay, and so do the first few notices of the kinds that matter most.
-    """
-    entries: deque[BoardEntry] = deque()
-    sums: dict[NodeId, NoticeSum] = {}
-    always = 0
-    for entry in backlog:
-        if isinstance(entry, Guide | Reply):
-            sums = {}
-            entries.append(entry)
-            continue
-        if isinstance(entry, HeardNotice) and entry.notice.kind in _ALWAYS and always < _ALWAYS_MAX:
-            always += 1
-            entries.append(entry)
-            continue
-        if entry.node not in sums:
-            sums[entry.node] = NoticeSum(entry.node)
-            entries.append(sums[entry.node])
-        counts = entry.counts if isinstance(entry, NoticeSum) else {entry.notice.kind: 1}
-        sums[entry.node].counts.update(counts)
-    return entries
 
 
 class Style:
@@ -129,6 +63,32 @@ class Style:
 
     def _coloured(self, line: str, colour: str) -> str:
         return f"\x1b[{colour}m{line}\x1b[0m" if self._has_colour else line
+
+
+class _LinkLines:
+    """Joins each node's notices of links that change together; see `GatheredLinks`."""
+
+    def __init__(self) -> None:
+        self._links: dict[NodeId, GatheredLinks] = {}
+
+    def add(self, entry: Heard | Guide, now: float) -> list[Heard | Guide]:
+        """Take the next entry; returns those to show now. A guide or a reply is never held."""
+        if isinstance(entry, HeardNotice):
+            links = self._links.setdefault(entry.node, GatheredLinks())
+            shown = links.add(entry.notice, now)
+            return [HeardNotice(entry.node, notice, entry.at) for notice in shown]
+        held = [(node, notice) for node, links in self._links.items() for notice in links.take()]
+        return [*(HeardNotice(node, notice, now) for node, notice in held), entry]
+
+    def due(self, now: float) -> list[HeardNotice]:
+        return [
+            HeardNotice(node, notice, now)
+            for node, links in self._links.items()
+            for notice in links.due(now)
+        ]
+
+    def wait_s(self, now: float) -> float:
+        return min((links.wait_s(now) for links in self._links.values()), default=inf)
 
 
 class Board:
@@ -174,14 +134,18 @@ class Board:
             self._added.put(entry)
 
     def _run(self) -> None:
-        order, pacer = NoticeOrder(), Pacer()
+        order, links, pacer = NoticeOrder(), _LinkLines(), Pacer()
         while self._is_open:
-            wait_s = min(order.wait_s(time.monotonic()), pacer.wait_s())
+            now = time.monotonic()
+            wait_s = min(order.wait_s(now), links.wait_s(now), pacer.wait_s())
             for added in self._gather(None if wait_s == inf else wait_s):
                 order.add(added, time.monotonic())
             now = time.monotonic()
             for entry in order.due(now):
-                pacer.add(entry)
+                for each in links.add(entry, now):
+                    pacer.add(each)
+            for gathered in links.due(now):
+                pacer.add(gathered)
             for shown in pacer.due(now):
                 self._show(self._style.line(shown))
                 if isinstance(shown, Guide | Reply):

@@ -9,13 +9,7 @@ from dataclasses import dataclass, field
 from benmo.notices import Notice
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import NodeId
-
-_SUMMED = {
-    NoticeKind.CAMPAIGN: "campaigning",
-    NoticeKind.LEADER: "leading",
-    NoticeKind.LINK: "on links",
-    NoticeKind.WARNING: "warnings",
-}
+from benmo.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +30,7 @@ class NoticeSum:
 
     @property
     def text(self) -> str:
-        kinds = ", ".join(
-            f"{count} {_SUMMED.get(kind, kind)}" for kind, count in self.counts.most_common()
-        )
-        return f"… {self.counts.total()} more: {kinds}"
+        return f"… {self.counts.total()} more: {counted(self.counts)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,10 +173,10 @@ class QuorumMissing:
 
 @dataclass(frozen=True, slots=True)
 class ReachabilityChanged:
-    """A peer can be reached again, or not any more."""
+    """Peers can be reached again, or not any more."""
 
     kind: ClassVar = NoticeKind.LINK
-    peer: NodeId
+    peers: tuple[NodeId, ...]
     is_reachable: bool
 
 

@@ -397,7 +397,7 @@ class Replica:
         step.send(self.settings.node, answer)
 
     def _reachability_changed(self, peer: NodeId, up: bool, now: float, step: Step) -> None:
-        step.notices.append(ReachabilityChanged(peer, up))
+        step.notices.append(ReachabilityChanged((peer,), up))
         self.leader.on_link(peer, up, now)
         if not up:
             self.learner.on_gone(peer, now)

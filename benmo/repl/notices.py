@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from math import inf
 from typing import TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
 
 from benmo.commands.fitting import fitted, terminal_columns
 from benmo.notices import Notice
-from benmo.paxos.notices import NoticeKind
-from benmo.wording import sentence
+from benmo.paxos.notices import NoticeKind, ReachabilityChanged
+from benmo.repl.gathered_links import HOLD_S, GatheredLinks
+from benmo.wording import counted, sentence
 
 _PRINT_EVERY_S = 0.03
 """How long printed text is gathered, as prompt_toolkit draws the prompt anew each time.
 
 Short enough to see a notice at once.
 """
+_COUNT_EVERY_S = 1.0
+"""How often the notices that were left out are counted, in seconds."""
 COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
@@ -35,44 +41,74 @@ COLOURS = {
 DIM = "2"
 
 
-class NoticePrinter:
-    """Prints notices as they come; of a burst, it prints the first ones and counts the rest.
+@dataclass(slots=True)
+class _Quota:
+    """How many lines of one rank may be printed: `burst` at once, and `per_s` a second."""
 
-    Called in the asyncio loop from which the notices come.
+    burst: float
+    per_s: float
+    left: float = field(init=False)
+    counted_at: float = -inf
+
+    def __post_init__(self) -> None:
+        self.left = self.burst
+
+    def admits(self, now: float) -> bool:
+        earned = (now - self.counted_at) * self.per_s
+        self.left, self.counted_at = min(self.burst, self.left + earned), now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+class NoticePrinter:
+    """Prints notices as they come; of a flood, it prints the first ones and counts the rest.
+
+    Each rank has a quota of its own: what links do takes nothing from what the protocol does, of
+    which more is printed than a person who types can lead to. Called in the asyncio loop from which
+    the notices come.
     """
 
-    _PER_SECOND_MAX = 25
-    _ALWAYS = (NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING)
+    _FIRST = (NoticeKind.REFUSED, NoticeKind.NO_QUORUM, NoticeKind.WARNING)
 
     def __init__(self, has_colour: bool) -> None:
         self._has_colour = has_colour
-        self._second = 0
-        self._printed = 0
-        self._left_out = 0
+        self._first, self._protocol = _Quota(100, 10), _Quota(100, 10)
+        self._links = _Quota(20, 2)
+        self._gathered_links = GatheredLinks()
+        self._left_out: Counter[NoticeKind] = Counter()
 
     def __call__(self, notice: Notice, _at: float) -> None:
-        if self._admits(notice):
-            self._print(notice.kind, sentence(notice))
-
-    def _admits(self, notice: Notice) -> bool:
-        now = time.monotonic()
-        if int(now) != self._second:
-            self._tell_left_out()
-            self._second, self._printed = int(now), 0
-        self._printed += 1
-        if self._printed <= self._PER_SECOND_MAX or notice.kind in self._ALWAYS:
-            return True
-        self._left_out += 1
-        if self._left_out == 1:
+        self._print_all(self._gathered_links.add(notice, time.monotonic()))
+        if isinstance(notice, ReachabilityChanged):
             loop = asyncio.get_running_loop()
-            loop.call_later(self._second + 1 - now, self._tell_left_out)
-        return False
+            loop.call_later(HOLD_S, self._print_held_links)
+
+    def _print_held_links(self) -> None:
+        self._print_all(self._gathered_links.due(time.monotonic()))
+
+    def _print_all(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            if self._quota_of(notice.kind).admits(time.monotonic()):
+                self._print(notice.kind, sentence(notice))
+            else:
+                self._leave_out(notice.kind)
+
+    def _quota_of(self, kind: NoticeKind) -> _Quota:
+        if kind in self._FIRST:
+            return self._first
+        return self._links if kind is NoticeKind.LINK else self._protocol
+
+    def _leave_out(self, kind: NoticeKind) -> None:
+        if not self._left_out:
+            asyncio.get_running_loop().call_later(_COUNT_EVERY_S, self._tell_left_out)
+        self._left_out[kind] += 1
 
     def _tell_left_out(self) -> None:
-        """Print how many notices of the last second were left out, if any were."""
-        if self._left_out:
-            self._print(NoticeKind.ACCEPTED, f"({self._left_out} more notices left out)")
-            self._left_out = 0
+        """Print how many notices were left out since the last time."""
+        self._print(NoticeKind.ACCEPTED, f"(left out: {counted(self._left_out)})")
+        self._left_out.clear()
 
     def _print(self, kind: NoticeKind, text: str) -> None:
         at = time.strftime("%H:%M:%S ")

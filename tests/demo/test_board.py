@@ -7,17 +7,24 @@ from collections.abc import Callable
 
 import pytest
 
-from benmo.demo.board import (
-    BACKLOG_LINES_MAX,
-    BURST_LINES,
-    LINES_PER_S,
-    Pacer,
-    Style,
-)
+from benmo.demo.board import Style
 from benmo.demo.board_entries import Guide, HeardNotice, NoticeSum, Reply
+from benmo.demo.pacer import (
+    BURST_LINES,
+    FLOOD_LINES_MAX,
+    LINES_PER_S,
+    WAITING_LINES_MAX,
+    Pacer,
+)
 from benmo.ledger.transfers import Transfer
 from benmo.notices import ConnectionDropped, Notice, SlotDecided, TransferVoid
-from benmo.paxos.notices import NoticeKind, PromiseMade, ProposalAccepted, QuorumMissing
+from benmo.paxos.notices import (
+    NoticeKind,
+    PromiseMade,
+    ProposalAccepted,
+    QuorumMissing,
+    ReachabilityChanged,
+)
 from benmo.paxos.types import Ballot
 from benmo.wording import sentence
 
@@ -28,6 +35,7 @@ NOTICES: dict[NoticeKind, Callable[[int], Notice]] = {
     NoticeKind.ACCEPTED: lambda number: ProposalAccepted(number, Ballot(1, 1), 1, Ballot(1, 1)),
     NoticeKind.PROMISED: lambda number: PromiseMade(Ballot(number, 1), 1, 1),
     NoticeKind.DECIDED: lambda number: SlotDecided(number, Ballot(1, 1), Ballot(1, 1), 1),
+    NoticeKind.LINK: lambda number: ReachabilityChanged((number,), True),
     NoticeKind.REFUSED: lambda number: TransferVoid(1, Transfer(2, number, 1, 5)),
     NoticeKind.NO_QUORUM: lambda number: QuorumMissing(2, number, 3, 2),
     NoticeKind.WARNING: lambda number: ConnectionDropped(None, f"reason {number}"),
@@ -78,8 +86,57 @@ def test_a_flood_is_never_faster_than_people_can_read() -> None:
         now += 0.001
         pacer.add(told(number, node=1 + number % 3))
         lines += len(pacer.due(now))
-    assert lines <= BURST_LINES + LINES_PER_S * now + 1
+    assert lines <= 2 * BURST_LINES + LINES_PER_S * now
     assert lines >= LINES_PER_S * now / 2
+
+
+def a_heal(pacer: Pacer, blocks: int) -> int:
+    """What five nodes tell when their links come back and so many blocks are decided; how much."""
+    said = [told(number, node, NoticeKind.LINK) for number in range(4) for node in range(1, 6)]
+    for slot in range(blocks):
+        for kind in (NoticeKind.PROMISED, NoticeKind.ACCEPTED, NoticeKind.DECIDED):
+            said += [told(slot, node, kind) for node in range(1, 6)]
+    for entry in said:
+        pacer.add(entry)
+    return len(said)
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 6])
+def test_what_a_person_leads_to_is_never_summed_up_and_shown_within_seconds(blocks: int) -> None:
+    pacer = Pacer()
+    count = a_heal(pacer, blocks)
+    lines = [line for tenth in range(60) for line in shown(pacer, tenth / 10)]
+    assert len(lines) == count
+    assert not any("more:" in line for line in lines)
+
+
+def test_links_are_summed_up_before_votes_and_votes_before_decisions() -> None:
+    links, votes = Pacer(), Pacer()
+    for number in range(100):
+        links.add(told(number, 1 + number % 5, NoticeKind.LINK))
+    for number in range(30):
+        links.add(told(number, 2, NoticeKind.ACCEPTED))
+        votes.add(told(number, 2, NoticeKind.DECIDED))
+    for number in range(100):
+        votes.add(told(number, 1 + number % 5))
+    for pacer, kept in ((links, NoticeKind.ACCEPTED), (votes, NoticeKind.DECIDED)):
+        lines = [line for second in range(60) for line in shown(pacer, float(second))]
+        assert [line for line in lines if line == f"n2│ {words(29, kept)}"]
+        assert sum("more:" in line for line in lines) >= 5
+
+
+def test_a_flood_of_everything_leaves_little_to_wait_for() -> None:
+    pacer = Pacer()
+    for number in range(5000):
+        for kind in (NoticeKind.PROMISED, NoticeKind.ACCEPTED, NoticeKind.DECIDED):
+            pacer.add(told(number, 1 + number % 5, kind))
+    pacer.add(Reply("answered", 1.0, lambda: None))
+    lines: list[str] = []
+    second = 0.0
+    while "answered" not in lines:
+        lines += shown(pacer, second)
+        second += 0.1
+    assert second <= BURST_LINES / LINES_PER_S + FLOOD_LINES_MAX / LINES_PER_S
 
 
 def test_of_a_flood_each_node_has_one_line_that_counts_the_rest() -> None:
@@ -91,11 +148,11 @@ def test_of_a_flood_each_node_has_one_line_that_counts_the_rest() -> None:
         pacer.add(told(number, node=2))
     for number in range(5):
         pacer.add(told(number, node=2, kind=NoticeKind.PROMISED))
-    for number in range(BACKLOG_LINES_MAX - 13):
+    for number in range(WAITING_LINES_MAX - 13):
         pacer.add(told(number, node=3))
     first, second = (STYLE.line(entry) for entry in pacer.due(100.0))
     assert first == "n2│ … 14 more: 9 accepted, 5 promised"
-    assert second == "n3│ … 11 more: 11 accepted"
+    assert second == "n3│ … 107 more: 107 accepted"
 
 
 def test_no_notice_is_lost_from_the_count() -> None:
@@ -129,7 +186,7 @@ def test_warnings_in_their_hundreds_are_summed_up_too() -> None:
     for number in range(500):
         pacer.add(told(number, kind=NoticeKind.WARNING))
     lines = [line for second in range(10) for line in shown(pacer, float(second))]
-    assert len(lines) < BACKLOG_LINES_MAX
+    assert len(lines) < FLOOD_LINES_MAX
     assert any(re.search(r"… \d+ more: \d+ warnings", line) for line in lines)
 
 

@@ -111,7 +111,7 @@ def test_quiet_holds_the_notices_back_and_loud_lets_them_on(here: Place) -> None
         shown.enter("loud")
         shown.wait_for("are shown\n")
         shown.enter("restart 3")
-        text = shown.wait_for(lambda text: "node 3 is reachable" in text)
+        text = shown.wait_for(lambda text: "the link to node 3 is up" in text)
         assert "slot" not in "".join(said_by(text, 1)), text
         leave(shown)
 
