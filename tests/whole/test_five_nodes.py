@@ -271,8 +271,9 @@ def test_a_terminated_node_leaves_a_checkpoint_and_goes_on_from_it(make: Make) -
         blocks = (cluster.node_directory(node) / "chain.jsonl").read_text()
         assert journal.count("\n") == 1, journal
         assert blocks.count("\n") == len(chain) == 3
-        (line,) = cluster.log(node).read_text().splitlines()
-        assert line.startswith(f"node {node} listens on 127.0.0.1:")
+        first, *_, last = cluster.log(node).read_text().splitlines()
+        assert first.startswith(f"node {node} listens on 127.0.0.1:")
+        assert last.endswith(f"SIGTERM: node {node} stopped")
     cluster.start()
     assert agreed(cluster) == chain
     pay_and_wait(cluster, 4, 1, 2)
