@@ -80,6 +80,9 @@ class _RegionNode:
         """The number of this node's last transfer that it knows to be decided."""
         return self._engine.ledger.last[self._node]
 
+    def is_full(self, _to: NodeId) -> bool:
+        return False
+
     def send(self, to: NodeId, message: Message) -> None:
         """The engine's transport: a message leaves when the turn's syncs before it are over."""
         self._continents.deliver(self._node, to, message, self._synced_at)

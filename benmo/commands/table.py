@@ -28,6 +28,7 @@ class Command:
                or nothing
     waits      whether the command asks what becomes of transfers that were queued before
     ends_node  whether the command kills the node
+    is_long    whether the answer may take a node long, or much memory
     right      what a certificate must give; unless an entry says less, only a node's own will do
     """
 
@@ -38,6 +39,7 @@ class Command:
     offers: str = ""
     waits: bool = False
     ends_node: bool = False
+    is_long: bool = False
     right: Right = Right.COMMAND
 
     @property
@@ -167,10 +169,13 @@ COMMANDS = (
         "printBlockchain",
         "[FIRST [LAST]]",
         "the decided blocks and their transfers",
+        is_long=True,
         right=Right.READ,
     ),
     Command("printBalance", "[all]", "this node's balance, or every node's", right=Right.READ),
-    Command("printQueue", "", "this node's transfers not decided yet", right=Right.READ),
+    Command(
+        "printQueue", "", "this node's transfers not decided yet", is_long=True, right=Right.READ
+    ),
     Command(
         "printStatus",
         "",

@@ -41,6 +41,9 @@ class Transport(Protocol):
     def send(self, to: NodeId, message: Message) -> None:
         """Send to another node if that is possible now; else the message is lost."""
 
+    def is_full(self, to: NodeId) -> bool:
+        """Whether so much waits to reach a node that blocks for it had better wait, too."""
+
 
 class Storage(Protocol):
     """The durable state of one node: see `benmo.storage.node_storage.NodeStorage`."""
@@ -207,10 +210,9 @@ class Engine:
                 self._transport.send(to, message)
 
     def _send_wanted_blocks(self) -> None:
-        """Read and send the blocks that peers lack."""
-        for to, first in self._wanted.items():
-            self._transport.send(to, self._read(first))
-        self._wanted.clear()
+        """Read and send the blocks that peers lack, but for a peer that has yet to read others."""
+        for to in [to for to in self._wanted if not self._transport.is_full(to)]:
+            self._transport.send(to, self._read(self._wanted.pop(to)))
 
     def _dispatch(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
         """Pass one event to the replica or the queue, and perform the step that it leads to."""

@@ -13,6 +13,10 @@ FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
 """How long a frame may take to arrive, from its first byte to its last."""
 _LENGTH_BYTES = 4
+_SMALL_BYTES = 16 << 10
+"""A longer frame has to be allowed before its bytes are gathered."""
+_FRAMES_AT_ONCE = 64
+"""How many frames of a connection are taken before the loop turns to the other connections."""
 
 
 def frame(payload: bytes) -> bytes:
@@ -30,17 +34,17 @@ def _length(data: bytes | bytearray) -> int:
 class FrameReader(asyncio.Protocol, ABC):
     """Cuts the bytes of a connection into frames, and drops the connection if they are none.
 
-    Subclasses say what a frame means, in `on_frame`. If `unread_bytes_max` is a number, the
-    connection is dropped, too, once more bytes than that wait for the other end to read them.
+    Subclasses say what a frame means, in `on_frame`. They may hold the next frame back, in
+    `may_take` and `may_gather`: then nothing more is read, so that the other end has to wait, until
+    the subclass calls `take_more`.
     """
-
-    unread_bytes_max: int | None = None
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
         self._is_sending = False
         self._buffer = bytearray()
+        self._is_held = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,19 +52,39 @@ class FrameReader(asyncio.Protocol, ABC):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self._buffer.clear()
         self._stop_deadline()
 
     def data_received(self, data: bytes) -> None:
-        try:
-            is_one = _LENGTH_BYTES + _length(data) == len(data) <= FRAME_BYTES_MAX
-            if is_one and not self._buffer:  # the most frequent case
-                self.on_frame(data[_LENGTH_BYTES:])
-            else:
-                self._buffer += data
-                self._take_frames()
+        is_one = _LENGTH_BYTES + _length(data) == len(data) <= _SMALL_BYTES
+        if not is_one or self._buffer or not self.may_take():
+            self._buffer += data
+            self.take_more()
+            return
+        try:  # the most frequent case
+            self.on_frame(data[_LENGTH_BYTES:])
         except ProtocolError as error:
-            self.abort()
-            self.on_misbehaviour(str(error))
+            self._drop(error)
+
+    def take_more(self) -> None:
+        """Take the frames that have come, as many as may be taken now; read on if that is all."""
+        try:
+            self._take_frames()
+        except ProtocolError as error:
+            self._drop(error)
+
+    def _drop(self, error: ProtocolError) -> None:
+        self.abort()
+        self.on_misbehaviour(str(error))
+
+    @property
+    def _is_closing(self) -> bool:
+        return self.transport is not None and self.transport.is_closing()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether frames are held back, so that nothing is read."""
+        return self._is_held
 
     def send(self, payload: bytes) -> None:
         """Send a payload as a frame; without a connection, it is lost.
@@ -84,9 +108,6 @@ class FrameReader(asyncio.Protocol, ABC):
             return
         with suppress(ConnectionError):
             self.transport.write(data)
-        waiting = self.transport.get_write_buffer_size()
-        if self.unread_bytes_max is not None and waiting > self.unread_bytes_max:
-            self.abort()
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -101,21 +122,56 @@ class FrameReader(asyncio.Protocol, ABC):
     def on_misbehaviour(self, reason: str) -> None:
         """Learn that the connection is being dropped, since a frame was too long or wrong."""
 
+    def may_take(self) -> bool:
+        """Whether the next frame may be taken now; if not, `take_more` is called later."""
+        return True
+
+    def may_gather(self, frame_bytes: int) -> bool:
+        """Whether a long frame of this many bytes may be gathered; else as with `may_take`."""
+        return True
+
+    def take_more_soon(self) -> None:
+        """Call `take_more` once other connections had their turn."""
+        asyncio.get_running_loop().call_soon(self.take_more)
+
     def _take_frames(self) -> None:
-        start = 0
-        while len(self._buffer) - start >= _LENGTH_BYTES:
+        start, taken, is_held = 0, 0, False
+        while len(self._buffer) - start >= _LENGTH_BYTES and not self._is_closing:
             length = _length(self._buffer[start : start + _LENGTH_BYTES])
             if length > FRAME_BYTES_MAX:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
+            if length > _SMALL_BYTES and not self.may_gather(length):
+                is_held = True
+                break
             end = start + _LENGTH_BYTES + length
             if len(self._buffer) < end:
                 break
+            if taken == _FRAMES_AT_ONCE:
+                is_held = True
+                self.take_more_soon()
+                break
+            if not self.may_take():
+                is_held = True
+                break
             payload = bytes(memoryview(self._buffer)[start + _LENGTH_BYTES : end])
             start = end
+            taken += 1
             self._stop_deadline()
             self.on_frame(payload)
         del self._buffer[:start]
-        if self._buffer and self._deadline is None:
+        self._hold(is_held)
+
+    def _hold(self, is_held: bool) -> None:
+        """Stop or resume reading; a frame that isn't held back has to be whole in time."""
+        if self.transport is not None and is_held != self._is_held:
+            self._is_held = is_held
+            if is_held:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+        if is_held or not self._buffer:
+            self._stop_deadline()
+        elif self._deadline is None:
             loop = asyncio.get_running_loop()
             self._deadline = loop.call_later(FRAME_TIMEOUT_S, self.abort)
 

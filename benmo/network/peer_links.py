@@ -33,8 +33,12 @@ from benmo.notices import ConnectionDropped, Notice, PeerNotDialled, SlowPeerDro
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 
-SEND_BYTES_MAX = 128 << 20
+SEND_BYTES_MAX = 24 << 20
 """How many bytes may wait for a peer to read them, before the connection to it is dropped."""
+_FULL_BYTES = 256 << 10
+"""While more bytes wait for a peer to read them, no blocks are read for it."""
+_FLOOD_PAUSE_S = 0.005
+"""How long a peer has to wait that sends more messages than are taken at once."""
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 
@@ -69,6 +73,17 @@ class _AcceptedConnection(FrameReader):
         else:
             super().data_received(data)
 
+    def take_more_soon(self) -> None:
+        asyncio.get_running_loop().call_later(_FLOOD_PAUSE_S, self.take_more)
+
+    def pause_writing(self) -> None:
+        if self.commander is not None:
+            self.commander.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self.commander is not None:
+            self.commander.resume_writing()
+
     def on_frame(self, payload: bytes) -> None:
         if self.peer is not None and self.transport is not None:
             self._owner.on_message(self.peer, decode_message(payload))
@@ -78,14 +93,27 @@ class _AcceptedConnection(FrameReader):
 
 
 class _DialledConnection(asyncio.Protocol):
-    """A connection that this node dialled, and only writes on."""
+    """A connection that this node dialled, and only writes on.
 
-    def __init__(self) -> None:
+    `on_read` is called each time that the peer has read what made the connection full.
+    """
+
+    def __init__(self, on_read: Callable[[], None]) -> None:
         self.transport: asyncio.Transport | None = None
+        self.is_full = False
+        self._on_read = on_read
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=_FULL_BYTES)
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        self.is_full = False
+        self._on_read()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -125,6 +153,7 @@ class PeerLinks:
     on_message  takes a peer, and a message from it
     on_link     takes a peer, and whether the link to it is up now
     on_notice   takes what is to be reported to people
+    on_read     is called once a peer has read most of what waited for it
     control     makes the protocol for a connection that commands this node, with this right
 
     Raises `StateError` if a file in `tls` is missing or damaged.
@@ -138,11 +167,13 @@ class PeerLinks:
         on_message: Callable[[NodeId, Message], None],
         on_link: Callable[[NodeId, bool], None],
         on_notice: Callable[[Notice], None],
+        on_read: Callable[[], None],
         control: Callable[[Right], FrameReader],
     ) -> None:
         self.on_message = on_message
         self.on_notice = on_notice
         self._on_link = on_link
+        self._on_read = on_read
         self._control = control
         self._cluster = cluster
         self._node = node
@@ -202,6 +233,12 @@ class PeerLinks:
             peer.delayed_bytes += len(self._encoded[1])
             loop = asyncio.get_running_loop()
             loop.call_later(peer.delay_s, self._write_late, to, peer.outgoing, self._encoded[1])
+
+    def is_full(self, to: NodeId) -> bool:
+        """Whether so many bytes wait for a peer to read them that blocks had better wait, too."""
+        peer = self._peers[to]
+        is_full = peer.outgoing is not None and peer.outgoing.is_full
+        return is_full or peer.delayed_bytes > _FULL_BYTES
 
     def _write_late(self, to: NodeId, outgoing: _DialledConnection, data: bytes) -> None:
         self._peers[to].delayed_bytes -= len(data)
@@ -342,7 +379,7 @@ class PeerLinks:
         try:
             async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
                 transport, dialled = await loop.create_connection(
-                    _DialledConnection,
+                    lambda: _DialledConnection(self._on_read),
                     address.host,
                     address.port,
                     ssl=self._client_context,

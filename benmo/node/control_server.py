@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
@@ -36,8 +37,9 @@ from benmo.control.requests import (
 )
 from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.rights import Right, require_right
+from benmo.node.commander_connection import CommanderConnection, Room
 from benmo.node.decision_waits import PaymentState
 from benmo.node.execute import execute
 from benmo.node.service import Service
@@ -45,27 +47,20 @@ from benmo.node.submissions import PendingPayment
 from benmo.notices import Notice
 
 _SNAPSHOT_EVERY_S = 0.25
-_BACKLOG_BYTES_MAX = 4 << 20
-_BLOCKS_BYTES_MAX = 1 << 20
-_UNREAD_BYTES_MAX = 64 << 20
+_PAYMENT_BYTES = 8 << 10
+"""More than a request to pay takes until it is decided: a block may answer all in one turn."""
 _OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
 """A character takes up to 4 bytes of a frame, and an answer's other fields take some."""
 _ASK_AGAIN_S = 1.0
-_DRAIN_S = 0.01
-_TASKS_MAX = 50_000
-"""Requests under way on a connection; a connection with more is dropped, as misused."""
 
 
-class ControlServer(FrameReader):
+class ControlServer(CommanderConnection):
     """Answers the requests of one connection, whose certificate gives the right `held`."""
 
-    unread_bytes_max = _UNREAD_BYTES_MAX
-
     def __init__(self, service: Service, held: Right) -> None:
-        super().__init__()
+        super().__init__(service.commanders)
         self._service = service
         self._held = held
-        self._tasks: set[asyncio.Task[None]] = set()
         self._paying: set[PendingPayment] = set()
         self._stop_watching: Callable[[], None] | None = None
 
@@ -73,8 +68,6 @@ class ControlServer(FrameReader):
         super().connection_lost(exc)
         if self._stop_watching is not None:
             self._stop_watching()
-        for task in self._tasks:
-            task.cancel()
         for pending in self._paying:
             pending.forget()
         self._paying.clear()
@@ -91,15 +84,15 @@ class ControlServer(FrameReader):
             return
         match asked:
             case RunLine() as request:
-                self._start(self._run(request))
+                self.start(self._run(request), payload)
             case Watch():
                 self._watch()
             case Hurry():
                 self._service.hurry()
             case Pay() as request:
-                self._pay(request)
+                self._pay(request, self.take_room(payload, _PAYMENT_BYTES))
             case request:
-                self._start(self._answer(request))
+                self.start(self._answer(request), payload)
 
     def _refuse(self, request: ControlRequest) -> None:
         """Answer a request to which the certificate gives no right, if it has an answer."""
@@ -114,38 +107,34 @@ class ControlServer(FrameReader):
         if self._stop_watching is not None:
             raise ProtocolError("a second Watch on one connection")
         self._stop_watching = self._service.watch(self._on_notice)
-        self._start(self._show_snapshots())
-
-    def _start(self, coroutine: Coroutine[None, None, None]) -> None:
-        try:
-            self._require_room()
-        except ProtocolError:
-            coroutine.close()
-            raise
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.start(self._show_snapshots())
 
     async def _run(self, request: RunLine) -> None:
-        answer = await execute(self._service, self._held, request.line, request.output_format)
-        if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
-            reason = "the answer is too long to be sent: benmo export shows the whole chain"
-            answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
-        self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
+        async with AsyncExitStack() as stack:
 
-    def _require_room(self) -> None:
-        if len(self._tasks) + len(self._paying) >= _TASKS_MAX:
-            raise ProtocolError(f"more than {_TASKS_MAX} requests at a time")
+            async def before_long() -> None:
+                await stack.enter_async_context(self.long_answer())
+
+            answer = await execute(
+                self._service, self._held, request.line, request.output_format, before_long
+            )
+            if len(answer.output) > _OUTPUT_CHARACTERS_MAX:
+                reason = "the answer is too long to be sent: benmo export shows the whole chain"
+                answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
+            self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
 
     async def _answer(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> None:
         try:
-            self._write(await self._work(request))
+            if isinstance(request, ReadBlocks):
+                await self._send_blocks(request)
+            else:
+                self._write(await self._work(request))
         except Refused as error:
             self._write(_not_done(request.number, error))
         except (StateError, OSError, AssertionError) as error:
             self._service.fail(error)
 
-    async def _work(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> ControlAnswer:
+    async def _work(self, request: Find | ReadBalances | ReadUsage) -> ControlAnswer:
         match request:
             case Find():
                 if not await self._service.view.until_height(request.height_min, request.wait_s):
@@ -154,19 +143,17 @@ class ControlServer(FrameReader):
                 return Found(request.number, self._find(request.key))
             case ReadBalances():
                 return await self._read_balances(request)
-            case ReadBlocks():
-                return await self._read_blocks(request)
             case ReadUsage():
                 return UsageRead(request.number, self._service.fsyncs)
             case _:
                 assert_never(request)
 
-    def _pay(self, request: Pay) -> None:
+    def _pay(self, request: Pay, room: Room) -> None:
         """Answer a request to pay without a task of its own: many may be under way at a time."""
-        self._require_room()
 
         def done(pending: PendingPayment) -> None:
             self._paying.discard(pending)
+            self.free_room(room)
             try:
                 self._write(self._paid(request, pending.result()))
             except Refused as error:
@@ -174,13 +161,17 @@ class ControlServer(FrameReader):
             except (StateError, OSError, AssertionError) as error:
                 self._service.fail(error)
 
+        def admitted() -> None:
+            self.free_frame(room)
+
         try:
             _require_columns(request)
         except Refused as error:
             self._write(_not_done(request.number, error))
+            self.free_room(room)
             return
         submissions = self._service.submissions
-        self._paying.add(submissions.ask(request.payments, request.wait_s, done))
+        self._paying.add(submissions.ask(request.payments, request.wait_s, done, admitted))
 
     def _paid(self, request: Pay, state: PaymentState) -> Paid:
         reason = "" if state.is_decided else self._service.view.why_undecided()
@@ -242,36 +233,27 @@ class ControlServer(FrameReader):
             return service.view.why_undecided()
         return f"no quorum has answered node {service.node} yet"
 
-    async def _read_blocks(self, request: ReadBlocks) -> BlocksRead:
+    async def _send_blocks(self, request: ReadBlocks) -> None:
         if request.first < 1:
             raise Refused(f"slots are numbered from 1, not {request.first}")
-        await self._service.view.until_height(request.first, request.wait_s)
-        await self._until_read()
-        height = self._service.view.height
-        last = min(request.last, height)
-        blocks: list[BlockRead] = []
-        if request.first <= last:
-            read = self._service.view.read(request.first, _BLOCKS_BYTES_MAX)
-            blocks = [_block_read(applied) for applied in read if applied.block.slot <= last]
-        return BlocksRead(request.number, tuple(blocks), height)
-
-    async def _until_read(self) -> None:
-        """Wait until the other end has read most of the earlier answers, which may be large."""
-        while self.transport is not None and (
-            self.transport.get_write_buffer_size() > _BACKLOG_BYTES_MAX
-        ):
-            await asyncio.sleep(_DRAIN_S)
+        view = self._service.view
+        await view.until_height(request.first, request.wait_s)
+        async with self.long_answer():
+            height, bytes_max = view.height, self._service.commanders.answer_bytes
+            last = min(request.last, height)
+            read = view.blocks(request.first, last, bytes_max)
+            blocks = [_block_read(applied) async for applied in read]
+            self._write(BlocksRead(request.number, tuple(blocks), height))
 
     async def _show_snapshots(self) -> None:
         while True:
-            if self._service.snapshot is not None:
+            if self._service.snapshot is not None and self.is_read:
                 self._write(Shown(self._service.snapshot))
             await asyncio.sleep(_SNAPSHOT_EVERY_S)
 
     def _on_notice(self, notice: Notice, at: float) -> None:
         """Send a notice, unless the other end reads too slowly: then it misses some notices."""
-        transport = self.transport
-        if transport is not None and transport.get_write_buffer_size() < _BACKLOG_BYTES_MAX:
+        if self.is_read:
             self._write(Told.of(notice, at))
 
     def _write(self, answer: ControlAnswer) -> None:

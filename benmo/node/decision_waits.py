@@ -90,6 +90,9 @@ def do_nothing() -> None:
     """Take the place of a callback that is not wanted, or not any more."""
 
 
+_NO_PAYMENTS = Payments((), ())
+
+
 @dataclass(slots=True)
 class PaymentRequest:
     """A request to this node to pay, on its way through a turn of the engine.
@@ -127,6 +130,7 @@ class PaymentRequest:
         if self.is_awaited and waiting:
             self.wait = awaited.wait(min(waiting), max(waiting) + 1, self.on_decided)
         self.admission = admission
+        self.payments = _NO_PAYMENTS  # what is queued is the engine's
         self.on_admitted()
 
 

@@ -30,10 +30,21 @@ HANDLERS: dict[str, Callable[[Service, Sequence[str]], Awaitable[Answer]]] = {
 assert list(HANDLERS) == [command.name for command in COMMANDS]
 
 
-async def execute(service: Service, held: Right, line: str, output_format: str) -> Rendered:
+async def _at_once() -> None:
+    """Let a long answer be made without waiting."""
+
+
+async def execute(
+    service: Service,
+    held: Right,
+    line: str,
+    output_format: str,
+    before_long: Callable[[], Awaitable[None]] = _at_once,
+) -> Rendered:
     """Carry out a line; the answer says what is wrong with the line, if anything is.
 
-    `held` is the right of those whose line it is: a command that needs more is refused.
+    `held` is the right of those whose line it is: a command that needs more is refused. A command
+    whose answer may be long waits for `before_long`.
 
     An answer that takes long to render is rendered in another thread, so that the node can vote
     meanwhile. A failure of the disk or of a check stops the node.
@@ -41,6 +52,8 @@ async def execute(service: Service, held: Right, line: str, output_format: str) 
     try:
         command, arguments = parse(line)
         require_right(held, command.right, service.node)
+        if command.is_long:
+            await before_long()
         answer = await _answer_to(service, command, arguments)
     except NotUnderstood as error:
         answer = refusal(Status.NOT_UNDERSTOOD, str(error))

@@ -19,7 +19,7 @@ from benmo.commands.block_table import chain_json, chain_notes, chain_table, sho
 from benmo.commands.table import COMMANDS, find, help_answer
 from benmo.errors import Refused
 from benmo.ledger.blocks import AppliedBlock
-from benmo.ledger.transfers import Payments, Transfer
+from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.ledger.visible_text import escaped
 from benmo.node.service import Service
 from benmo.node.view import View
@@ -161,6 +161,10 @@ async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     queue = service.view.queue
     if len(queue) > TRANSFERS_SHOWN_MAX:
         raise Refused(f"{len(queue)} transfers wait, {TRANSFERS_SHOWN_MAX} can be shown at a time")
+    return await service.aside(partial(_queue_shown, queue, service.view.why_undecided()))
+
+
+def _queue_shown(queue: Run, why: str) -> Answer:
     transfers = list(queue.transfers())
     value = [{**_transfer_json(transfer), **_texts(transfer)} for transfer in transfers]
     rows: list[tuple[Cell, ...]] = [
@@ -175,7 +179,6 @@ async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     ]
     headers = ("id", "amount", "debit_node", "credit_node")
     table = Table(headers + (("memo",) if queue.memo else ()), rows)
-    why = service.view.why_undecided()
     text = f"queued, not decided: {why}" if transfers else "the queue is empty"
     return Answer(Status.DONE, value, text, table)
 

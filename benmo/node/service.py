@@ -26,6 +26,7 @@ from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
 from benmo.network.rights import Right
+from benmo.node.commanders import Commanders
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
 from benmo.node.height_waits import HeightWaits
@@ -82,6 +83,8 @@ class Service:
         self.has_failed = False
         self.snapshot: NodeSnapshot | None = None
         """The node's state as of a moment ago, to be read by any thread."""
+        self.commanders = Commanders()
+        self._is_hurried = False
         self._failed = failed
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
@@ -100,6 +103,7 @@ class Service:
             on_message=self._received,
             on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
             on_notice=lambda notice: self._notify(notice, now()),
+            on_read=lambda: self._turns.happened(None),
             control=lambda right: control(self, right),
         )
         self._key_index = SqliteKeyIndex(state.keys(node), node)
@@ -183,7 +187,9 @@ class Service:
 
     def hurry(self) -> None:
         """Campaign at once, if this node has a reason to campaign."""
-        self._turns.happened(Hurried())
+        if not self._is_hurried:  # once a turn is enough
+            self._is_hurried = True
+            self._turns.happened(Hurried())
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Do long work in a thread beside this one, which must go on voting; one work at a time."""
@@ -241,6 +247,7 @@ class Service:
 
     def _publish(self, events: Sequence[Event], report: Report, began_at: float) -> None:
         """Answer requests, wake waits and notify watchers, in a turn whose effects are durable."""
+        self._is_hurried = False
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:

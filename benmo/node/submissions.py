@@ -9,7 +9,13 @@ from benmo.engine.events import Admission, Submitted
 from benmo.errors import NoRoom, Refused
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.transfers import Payments
-from benmo.node.decision_waits import DecisionWaits, PaymentRequest, PaymentState, state_of
+from benmo.node.decision_waits import (
+    DecisionWaits,
+    PaymentRequest,
+    PaymentState,
+    do_nothing,
+    state_of,
+)
 from benmo.paxos.types import NodeId
 
 
@@ -35,14 +41,19 @@ class Submissions:
         return request.admission
 
     def ask(
-        self, payments: Payments, wait_s: float, done: Callable[[PendingPayment], object]
+        self,
+        payments: Payments,
+        wait_s: float,
+        done: Callable[[PendingPayment], object],
+        admitted: Callable[[], object] = do_nothing,
     ) -> PendingPayment:
         """Queue all payments or none, and wait up to `wait_s` seconds for their decisions.
 
-        Then `done` is called, in the loop; it must not raise, since it may be called in a turn. The
+        `admitted` is called once the payments are queued or refused, and not needed any more. Then
+        `done` is called, in the loop; neither must raise, since both may be called in a turn. The
         transfers stay queued if the time is up, or if the pending payment is forgotten.
         """
-        pending = PendingPayment(self._waits, payments, wait_s, done)
+        pending = PendingPayment(self._waits, payments, wait_s, done, admitted)
         self._put(pending.request)
         return pending
 
@@ -69,11 +80,13 @@ class PendingPayment:
         payments: Payments,
         wait_s: float,
         done: Callable[[PendingPayment], object],
+        admitted: Callable[[], object],
     ) -> None:
         self.request = PaymentRequest(payments, wait_s > 0, self._on_admitted, self._finish)
         self._waits = waits
         self._wait_s = wait_s
         self._done = done
+        self._admitted = admitted
         self._timer: asyncio.TimerHandle | None = None
 
     def result(self) -> PaymentState:
@@ -90,6 +103,7 @@ class PendingPayment:
         self._end()
 
     def _on_admitted(self) -> None:
+        self._admitted()
         if self.request.wait is None:
             self._finish()
         else:

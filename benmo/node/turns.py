@@ -55,6 +55,8 @@ class Turns:
         self._late: asyncio.TimerHandle | None = None
         self._turned: asyncio.Future[None] = loop.create_future()
         """Done once the next turn is over."""
+        self._awaited: dict[asyncio.Future[None], Callable[[], bool]] = {}
+        """The conditions that somebody waits for."""
 
     @property
     def is_on(self) -> bool:
@@ -102,15 +104,17 @@ class Turns:
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for a condition on this node's state; False if it isn't true within `timeout_s`."""
-        end = self._loop.time() + timeout_s
-        while not condition():
-            left_s = end - self._loop.time()
-            if left_s <= 0:
-                return False
+        if condition():
+            return True
+        met: asyncio.Future[None] = self._loop.create_future()
+        self._awaited[met] = condition
+        try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await asyncio.shield(self._turned)
-        return True
+                async with asyncio.timeout(timeout_s):
+                    await met
+        finally:
+            del self._awaited[met]
+        return met.done() and not met.cancelled()
 
     def _turn(self) -> None:
         self._is_scheduled = False
@@ -126,6 +130,7 @@ class Turns:
             self._publish(events, report, now)
             turned, self._turned = self._turned, self._loop.create_future()
             turned.set_result(None)
+            self._wake()
             if not self._is_on:
                 raise _Ended
 
@@ -137,6 +142,12 @@ class Turns:
             self._failed(error)
             return
         self._arm()
+
+    def _wake(self) -> None:
+        """Wake those whose condition is met."""
+        for met, condition in self._awaited.items():
+            if not met.done() and condition():
+                met.set_result(None)
 
     def _arm(self) -> None:
         """Set the timer for when a turn is due; a timer that rings too early costs little."""

@@ -26,7 +26,8 @@ from benmo.paxos.types import Ballot, NodeId
 from benmo.storage.node_storage import NodeStorage
 from benmo.wording import why_no_quorum
 
-_READ_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16
+"""About how much of the chain is read before the loop works on."""
 
 
 class View:
@@ -93,14 +94,21 @@ class View:
         """Read decided blocks from a slot on, about `bytes_max` bytes of them, one at least."""
         return self._storage.read(first_slot, bytes_max)
 
-    async def blocks(self, first: int, last: int) -> AsyncIterator[AppliedBlock]:
-        """Yield the blocks of slots `first` to `last`, and let the loop work between chunks."""
-        slot = first
-        while slot <= last:
-            for applied in self.read(slot, _READ_BYTES):
-                if applied.block.slot <= last:
-                    yield applied
+    async def blocks(
+        self, first: int, last: int, bytes_max: float = math.inf
+    ) -> AsyncIterator[AppliedBlock]:
+        """Yield the blocks of slots `first` to `last`, about `bytes_max` bytes, one at least.
+
+        The loop works between chunks.
+        """
+        slot, left_bytes = first, bytes_max
+        while slot <= last and left_bytes > 0:
+            for applied in self.read(slot, _CHUNK_BYTES):
+                if applied.block.slot > last or left_bytes <= 0:
+                    return
+                yield applied
                 slot = applied.block.slot + 1
+                left_bytes -= len(applied.block.data)
             await asyncio.sleep(0)
 
     # Waits.

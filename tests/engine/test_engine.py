@@ -199,6 +199,21 @@ def test_a_peer_that_asks_often_in_one_turn_is_answered_once() -> None:
     assert chunks == [Blocks((SECOND,), 2)]
 
 
+def test_a_peer_that_reads_nothing_is_sent_blocks_once_it_reads() -> None:
+    node = TapedNode(delay_s=60.0)
+    node.turn(Received(2, Blocks((FIRST, SECOND), 2)))
+    node.tape.full.add(3)
+    for _ in range(100):
+        node.turn(Received(3, Behind(0)), Received(2, Behind(1)))
+    sent = [each for each in node.tape.sent if isinstance(each[1], Blocks)]
+    assert sent == [(2, Blocks((SECOND,), 2))] * 100
+    node.tape.full.clear()
+    node.turn()
+    node.turn()
+    sent = [each for each in node.tape.sent if each[0] == 3 and isinstance(each[1], Blocks)]
+    assert sent == [(3, Blocks((FIRST, SECOND), 2))]
+
+
 # Admissions.
 
 

@@ -10,6 +10,7 @@ import pytest
 from benmo.control.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
 from benmo.network.frames import FrameReader
 from benmo.network.rights import Right
+from benmo.node.commanders import Commanders
 from benmo.node.control_server import ControlServer
 from benmo.node.service import Service
 
@@ -26,6 +27,7 @@ class StandIn:
         self.has_quorum = True
         self.view = self
         self.has_failed = False
+        self.commanders = Commanders()
         self._confirmed = list(confirmed)
         self.asked = 0
 

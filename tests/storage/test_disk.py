@@ -170,6 +170,9 @@ class Recorder:
 
     sent: list[tuple[int, Message]] = field(default_factory=list)
 
+    def is_full(self, _to: int) -> bool:
+        return False
+
     def send(self, to: int, message: Message) -> None:
         self.sent.append((to, message))
 

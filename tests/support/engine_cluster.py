@@ -50,6 +50,9 @@ class _Port:
     node: int
     network: Network
 
+    def is_full(self, _to: int) -> bool:
+        return False
+
     def send(self, to: int, message: Message) -> None:
         if (self.node, to) not in self.network.cut:
             self.network.pending.append(Envelope(self.node, to, encode_message(message)))

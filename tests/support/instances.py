@@ -99,5 +99,8 @@ class CountingDisk(MemoryDisk):
 class NoTransport:
     """Nobody is reached."""
 
+    def is_full(self, _to: int) -> bool:
+        return False
+
     def send(self, to: NodeId, message: Message) -> None:
         """Lose it."""

@@ -80,6 +80,9 @@ class Payer:
         NodeStorage.create(self.disk, CLUSTER, 1, dict.fromkeys(NODES, 100))
         self.start(log_limit)
 
+    def is_full(self, _to: int) -> bool:
+        return False
+
     def send(self, to: NodeId, message: Message) -> None:
         """Nobody hears."""
 

@@ -36,6 +36,11 @@ class Tape:
     """What an engine did, in order: records, "sync", and (to, message)."""
 
     done: list[JournalRecord | str | tuple[int, Message]] = field(default_factory=list)
+    full: set[int] = field(default_factory=set)
+    """The nodes that read too little."""
+
+    def is_full(self, to: int) -> bool:
+        return to in self.full
 
     def send(self, to: int, message: Message) -> None:
         self.done.append((to, message))

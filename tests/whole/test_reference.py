@@ -25,7 +25,7 @@ from benmo.ledger import blocks
 from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
 from benmo.network import peer_links as transports
-from benmo.node import handlers, link_handlers
+from benmo.node import commanders, handlers, link_handlers
 from benmo.node.process import FAILED
 from benmo.storage import node_storage as storages
 from tests.support.documents import section, text_of
@@ -57,6 +57,16 @@ LIMITS = {
         f"{engine.Limits().blocks_bytes_max >> 20} MiB"
     ),
     "bytes that wait for a peer which takes nothing": f"{transports.SEND_BYTES_MAX >> 20} MiB",
+    "connections that command a node": f"{commanders.CONNECTIONS_MAX}",
+    "requests under way at a node, by the memory that they may take": (
+        f"{commanders.REQUESTS_BYTES_MAX >> 20} MiB"
+    ),
+    "long request frames under way, unless it is one alone": (
+        f"{commanders.FRAMES_BYTES_MAX >> 20} MiB"
+    ),
+    "blocks in an answer; less with more than eight connections": (
+        f"{commanders.ANSWER_BYTES_MAX >> 20} MiB"
+    ),
     "strangers in a handshake at a time": f"{listener.PENDING_MAX}",
     "a handshake": f"{link.HANDSHAKE_TIMEOUT_S:g} s",
     "a frame, from its first byte to its last": f"{frames.FRAME_TIMEOUT_S:g} s",

@@ -1,0 +1,107 @@
+"""How the commanders of a node share its memory and its time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from benmo.errors import ProtocolError
+from benmo.node import commanders as module
+from benmo.node.commanders import (
+    ANSWER_BYTES_MIN,
+    CONNECTIONS_MAX,
+    FRAMES_BYTES_MAX,
+    REQUESTS_BYTES_MAX,
+    SHARE_BYTES_MIN,
+    Commanders,
+)
+
+
+class Connection:
+    """Notes when it may take more, and wants to go on `times` times."""
+
+    def __init__(self, commanders: Commanders, name: str, log: list[str], times: int = 0) -> None:
+        self.commanders = commanders
+        self.name = name
+        self.log = log
+        self.times = times
+        commanders.join(self)
+
+    def take_more(self) -> None:
+        self.log.append(self.name)
+        if self.times > 0:
+            self.times -= 1
+            self.commanders.take_more_soon(self)
+
+
+async def _passes() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_all_shares_together_are_bounded_however_many_connections_there_are() -> None:
+    commanders = Commanders()
+    log: list[str] = []
+    joined = [Connection(commanders, str(number), log) for number in range(CONNECTIONS_MAX)]
+    assert commanders.share_bytes == SHARE_BYTES_MIN
+    assert commanders.share_bytes * CONNECTIONS_MAX <= 2 * REQUESTS_BYTES_MAX
+    assert commanders.answer_bytes == ANSWER_BYTES_MIN
+    with pytest.raises(ProtocolError, match="256 connections command this node already"):
+        Connection(commanders, "one more", log)
+    for each in joined[1:]:
+        commanders.leave(each)
+    assert commanders.share_bytes == REQUESTS_BYTES_MAX
+
+
+def test_long_frames_are_let_through_in_the_order_in_which_they_came() -> None:
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        first, second, third, fourth = (Connection(commanders, name, log) for name in "1234")
+        long_bytes = FRAMES_BYTES_MAX - 1
+        assert commanders.may_gather(first, 2 * FRAMES_BYTES_MAX), "one alone may be of any length"
+        assert not commanders.may_gather(second, long_bytes)
+        assert not commanders.may_gather(third, 10)
+        assert not commanders.may_gather(fourth, 1)
+        log.clear()
+        commanders.free_frame(commanders.gathered(first))
+        await _passes()
+        assert log == ["2"], "a short one doesn't overtake"
+        assert commanders.may_gather(second, long_bytes)
+        assert not commanders.may_gather(third, 10)
+        commanders.leave(second)
+        await _passes()
+        assert log == ["2", "3", "4"]
+
+    asyncio.run(scenario())
+
+
+def test_each_connection_takes_a_turn_before_one_takes_another() -> None:
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        for name in "abc":
+            commanders.take_more_soon(Connection(commanders, name, log, times=2))
+        await _passes()
+        assert log == list("abcabcabc")
+
+    asyncio.run(scenario())
+
+
+def test_no_frame_is_taken_once_a_pass_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        greedy = Connection(commanders, "greedy", log, times=3)
+        other = Connection(commanders, "other", log)
+        assert commanders.has_time()
+        commanders.spend(math.inf)
+        assert not commanders.has_time()
+        commanders.take_more_soon(greedy)
+        commanders.take_more_soon(other)
+        assert log == []
+        monkeypatch.setattr(module, "_PASS_S", 60.0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert log == ["greedy", "other", "greedy", "greedy", "greedy"]
+
+    asyncio.run(scenario())
