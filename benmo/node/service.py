@@ -224,6 +224,7 @@ class Service:
         self._turns.received(sender, message)
 
     async def _start(self) -> None:
+        self._engine.start()  # first: a disk that fails must not leave handshakes half done
         try:
             await self._transport.start()
         except OSError as error:
@@ -231,7 +232,6 @@ class Service:
                 f"node {self.node} can't listen on {self.address}: {_reason(error)}"
                 f"{holder_of(self.address.port)}"
             ) from error
-        self._engine.start()
         self._turns.begin()
         self._update_snapshot()
         self._rest_disk()

@@ -16,6 +16,7 @@ from benmo.control.connection import NodeGone, connect
 from benmo.control.requests import Find, Found, Pay
 from benmo.engine.events import Admission, Submitted
 from benmo.ledger.transfers import Payments
+from benmo.network import peer_links
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
@@ -105,6 +106,25 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
     service.stop()
     assert [str(failure) for failure in failures] == ["M1"]
     assert True not in has_failed
+
+
+def test_a_node_whose_first_checkpoint_fails_neither_listens_nor_dials(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else peers that dial it meanwhile are left in their handshakes."""
+    listened: list[object] = []
+
+    async def listen(*arguments: object) -> None:
+        listened.append(arguments)
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr(peer_links, "listen", listen)
+    service = Service(state, 1, lambda error: None, ControlServer)
+    (state.node(1) / "checkpoint.json.new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        service.start()
+    service.stop()
+    assert listened == []
 
 
 async def _ask_before_and_after(
