@@ -43,6 +43,9 @@ _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name."""
 
 
+_ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
     """The cluster and the node that a node's certificate names."""
@@ -135,6 +138,19 @@ def _identity_in(uri: str) -> Identity | None:
         pays_for = None if node is None else int(node)
         return ClientIdentity(cluster, reader or payer, payer is not None, pays_for)
     return None
+
+
+def tls_trouble(address: object, error: Exception | None) -> str:
+    """Say why TLS with what listens at an address failed; empty for an error of another kind.
+
+    A connection that just ends is of another kind: the other end may have been killed.
+    """
+    if not isinstance(error, ssl.SSLError) or isinstance(error, _ENDS):
+        return ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"what listens at {address} is not of this cluster: {error.verify_message}"
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"TLS with what listens at {address} fails: {reason}"
 
 
 def own_identity(directory: Path) -> Identity:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -23,6 +22,7 @@ from benmo.network.certificates import (
     client_context,
     peer_identity,
     server_context,
+    tls_trouble,
 )
 from benmo.network.frames import FrameReader, frame
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
@@ -118,7 +118,7 @@ class _DialledConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         if not self.closed.done():
-            self.closed.set_result(None)
+            self.closed.set_result(exc)
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -137,6 +137,7 @@ class _PeerLink:
         self.delay_s = 0.0
         self.delayed_bytes = 0
         self.was_up = False
+        self.trouble = ""
         self.wake = asyncio.Event()
 
     @property
@@ -267,6 +268,10 @@ class PeerLinks:
         """How much later than usual messages to the peer leave, in seconds."""
         return self._peers[node].delay_s
 
+    def trouble(self, node: NodeId) -> str:
+        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
+        return self._peers[node].trouble
+
     def delay(self, node: NodeId, delay_s: float) -> None:
         """Send each message to the peer `delay_s` seconds late from now on; 0 for at once."""
         self._peers[node].delay_s = delay_s
@@ -393,13 +398,20 @@ class PeerLinks:
                 return
             peer.outgoing = dialled
             self._link_may_have_changed(node)
-            await dialled.closed
-        except (OSError, TimeoutError, UnicodeError, ssl.SSLError):
-            return
+            lost = await dialled.closed
+            self._note_trouble(peer, tls_trouble(address, lost))
+        except (OSError, TimeoutError, UnicodeError) as error:
+            self._note_trouble(peer, tls_trouble(address, error))
         except ProtocolError as error:
-            self.on_notice(PeerNotDialled(node, str(error)))
+            self._note_trouble(peer, str(error))
         finally:
             if dialled is not None:
                 dialled.abort()
             peer.outgoing = None
             self._link_may_have_changed(node)
+
+    def _note_trouble(self, peer: _PeerLink, trouble: str) -> None:
+        """Report why a peer can't be dialled, once: it is dialled again and again."""
+        if trouble and trouble != peer.trouble:
+            self.on_notice(PeerNotDialled(peer.address.node, trouble))
+        peer.trouble = trouble

@@ -178,6 +178,9 @@ class View:
 
     def how_sent(self, peer: NodeId) -> str:
         """Say how this node sends to a peer, if not as usual, to follow the link's state."""
+        trouble = self._transport.trouble(peer)
+        if trouble and self._transport.link(peer) is Link.DOWN:
+            return f": {trouble}"
         if self._transport.is_one_way(peer):
             return " one way"
         delay_s = self._transport.delay_s(peer)

@@ -38,9 +38,12 @@ class ScriptedPeer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for open_socket in (self._listener, *self._connections):
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()  # so that no connection is added any more
+        for connection in self._connections:
             with suppress(OSError):
-                open_socket.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         for open_socket in (self._listener, *self._connections):
