@@ -6,6 +6,7 @@ This module alone knows the names of files outside a node's own storage.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from benmo.paxos.types import NodeId, Settings, Tenure
 from benmo.regular_files import read_regular
 from benmo.typed_json import from_json, prepare
 
+NODES_MAX = 99
 BALANCE_MAX = 2**40
 """The most that a node may have at first: JSON readers hold 99 times that exactly, too."""
 
@@ -33,6 +35,7 @@ Many blocks under load; too short to matter to an acceptor that then has to catc
 
 _TLS = "tls"
 
+_NODE_NAME = re.compile(r"node-[1-9][0-9]{0,8}")
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -105,8 +108,28 @@ class StateDirectory:
         return self.path / "cluster.json"
 
     @property
+    def changed_file(self) -> Path:
+        """The next `cluster.json`, until it takes the place of the one before."""
+        return self.path / "cluster.json.new"
+
+    @property
     def authority(self) -> Path:
         return self.path / "ca"
+
+    @property
+    def begun(self) -> StateDirectory:
+        """Where a new cluster's state is made, until it is whole."""
+        return StateDirectory(self.path / ".benmo-new")
+
+    @property
+    def replaced(self) -> StateDirectory:
+        """Where the state of an old cluster goes, to be wiped."""
+        return StateDirectory(self.path / ".benmo-old")
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a new cluster was to take the place of what is here, and that was interrupted."""
+        return self.replaced.path.is_dir() and not self.cluster_file.exists()
 
     def node(self, node: NodeId) -> Path:
         return self.path / f"node-{node}"
@@ -157,7 +180,9 @@ class StateDirectory:
         return directory.exists() and any(path != self.tls(node) for path in directory.iterdir())
 
     def node_directories(self) -> list[Path]:
-        return sorted(self.path.glob("node-*"))
+        """What is named like a node's directory, in the order of the nodes' ids."""
+        named = (path for path in self.path.glob("node-*") if _NODE_NAME.fullmatch(path.name))
+        return sorted(named, key=lambda path: int(path.name.removeprefix("node-")))
 
     def load(self) -> Cluster:
         """Read and check `cluster.json`. Raises `StateError`, naming the remedy."""

@@ -111,6 +111,21 @@ class Authority:
         write_private(directory / AUTHORITY, _certificate_bytes(self._certificate))
 
 
+def is_authority_of(data: bytes, cluster: str) -> bool:
+    """Whether the data is the certificate of a cluster's authority; with "", of any cluster's."""
+    try:
+        names = x509.load_pem_x509_certificate(data).subject.get_attributes_for_oid(
+            NameOID.COMMON_NAME
+        )
+    except ValueError:
+        return False
+    wanted = _common_name(cluster)
+    return any(
+        name.value == wanted or (not cluster and str(name.value).startswith(wanted))
+        for name in names
+    )
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -131,7 +146,11 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: Any) -> x509.Certificat
 
 
 def _authority_name(cluster: str) -> x509.Name:
-    return _name(f"benmo cluster {cluster[:8]}")
+    return _name(_common_name(cluster))
+
+
+def _common_name(cluster: str) -> str:
+    return f"benmo cluster {cluster[:8]}"
 
 
 def _name(common_name: str) -> x509.Name:

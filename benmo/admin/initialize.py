@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
-import msgspec
 
-from benmo.admin.authority import Authority
-from benmo.cluster import (
-    BALANCE_MAX,
-    Cluster,
-    ClusterSettings,
-    NodeAddress,
-    StateDirectory,
-    write_private,
-)
-from benmo.errors import Failure, StateError
+from benmo.admin.addresses import LOCALHOST, addresses
+from benmo.admin.making import make_anew, new_cluster, no_node_running
+from benmo.admin.remains import Remains, count, openness
+from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
+from benmo.errors import Failure
 from benmo.options import die, state_dir_option
 from benmo.paxos.types import Tenure
-from benmo.storage.disk import RealDisk
-from benmo.storage.lock import DirectoryInUse, DirectoryLock
-from benmo.storage.node_storage import NodeStorage
-
-NODES_MAX = 99
-LOCALHOST = "127.0.0.1"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,28 +93,15 @@ def main(
     cluster = new_cluster(addresses(nodes, port, hosts), settings)
     state = StateDirectory(state_dir)
     try:
-        with no_node_running(state):
-            _ask(state, yes)
-            make_anew(state, cluster)
+        remains = Remains.of(state)
+        with no_node_running(state.node_directories()):
+            _ask(state, remains.loss, yes)
+            make_anew(state, cluster, remains.paths)
     except Failure as error:
         die(error)
     except OSError as error:
         die(f"{error.filename or state_dir}: {error.strerror}")
     _explain(state, cluster)
-
-
-def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
-    """A new cluster of these nodes, with an id that no other cluster has."""
-    return Cluster(uuid.uuid4().hex, nodes, settings)
-
-
-def make_anew(state: StateDirectory, cluster: Cluster) -> None:
-    """Wipe the cluster that is in the directory, and write the state of a new one.
-
-    The caller must have made sure that no node runs here: see `no_node_running`. Raises `OSError`.
-    """
-    _wipe(state)
-    _write(state, cluster)
 
 
 def seconds_range(text: str) -> tuple[float, float]:
@@ -144,51 +115,7 @@ def seconds_range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def addresses(nodes: int, port: int, hosts: str = "") -> tuple[NodeAddress, ...]:
-    """The address of each node: on a host of its own, or at a port of its own on this machine.
-
-    Raises `click.UsageError` for a number of nodes, a port or a host that can't be.
-    """
-    names = [name.strip() for name in hosts.split(",") if name.strip()]
-    count = len(names) or nodes
-    if count % 2 == 0:
-        raise click.UsageError(f"a cluster has an odd number of nodes, not {count}")
-    if names and nodes not in (count, 5):
-        raise click.UsageError(f"--nodes says {nodes}, but --hosts names {count}")
-    for name in names:
-        _require_host(name)
-    if not names and port + count - 1 > 65535:
-        raise click.UsageError(f"there are no {count} ports from {port} on")
-    return tuple(
-        NodeAddress(node, names[node - 1], port)
-        if names
-        else NodeAddress(node, LOCALHOST, port + node - 1)
-        for node in range(1, count + 1)
-    )
-
-
-def _require_host(name: str) -> None:
-    try:
-        name.encode("idna")
-    except UnicodeError as error:
-        raise click.UsageError(f"--hosts: {name!r} is no host's name: {error}") from error
-
-
-@contextmanager
-def no_node_running(state: StateDirectory) -> Iterator[None]:
-    """Keep nodes from starting here, as long as the context lasts. Raises `Failure` if one runs."""
-    with ExitStack() as held:
-        for path in state.node_directories():
-            if path.is_dir():
-                try:
-                    held.callback(DirectoryLock(path).release)
-                except DirectoryInUse as error:
-                    raise Failure(f"{error.where}: stop the nodes first") from error
-        yield
-
-
-def _ask(state: StateDirectory, yes: bool) -> None:
-    loss = _what_would_be_lost(state)
+def _ask(state: StateDirectory, loss: str, yes: bool) -> None:
     if not loss or yes:
         return
     if not sys.stdin.isatty():
@@ -196,83 +123,28 @@ def _ask(state: StateDirectory, yes: bool) -> None:
     click.confirm(f"{state.path} holds {loss}. Wipe it?", abort=True)
 
 
-def _what_would_be_lost(state: StateDirectory) -> str:
-    """Say in words what a wipe would lose; empty if the cluster here was never used."""
-    height = waiting = promises = 0
-    try:
-        paths = state.node_directories()
-        cluster = state.load() if paths else None
-        for path in paths:
-            assert cluster is not None
-            number = int(path.name.removeprefix("node-"))
-            disk = RealDisk(path)
-            _, found = NodeStorage.open(disk, cluster.cluster, number)
-            disk.close()
-            height = max(height, found.ledger.height)
-            waiting += len(found.queue)
-            promises += found.promised.round > 0
-    except (StateError, ValueError) as error:
-        return f"a state that can't be read ({error})"
-    if height or waiting:
-        return f"a chain of {_count(height, 'block')} and {_count(waiting, 'waiting transfer')}"
-    return f"promises of {promises} nodes" if promises else ""
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _wipe(state: StateDirectory) -> None:
-    state.cluster_file.unlink(missing_ok=True)
-    for path in (*state.node_directories(), state.authority):
-        if path.exists():
-            shutil.rmtree(path)
-
-
-def _write(state: StateDirectory, cluster: Cluster) -> None:
-    """Write a cluster's state; `cluster.json` last, since no node starts without that."""
-    state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state.path.chmod(0o700)
-    state.authority.mkdir(mode=0o700)
-    authority = Authority.make(cluster.cluster)
-    authority.write(state.authority)
-    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
-    for address in cluster.nodes:
-        state.tls(address.node).mkdir(mode=0o700, parents=True)
-        state.node(address.node).chmod(0o700)
-        authority.write_node(address.node, address.host, state.tls(address.node))
-        disk = RealDisk(state.node(address.node))
-        NodeStorage.create(disk, cluster.cluster, address.node, balances)
-        disk.close()
-    write_cluster(state, cluster)
-    RealDisk(state.path.resolve().parent).sync_directory()
-
-
-def write_cluster(state: StateDirectory, cluster: Cluster) -> None:
-    """Write `cluster.json`, as a whole or not at all."""
-    document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
-    new = state.cluster_file.with_suffix(".json.new")
-    write_private(new, document + b"\n")
-    new.rename(state.cluster_file)
-    RealDisk(state.path).sync_directory()
-
-
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
-    where = "" if state.path == Path("state") else f" --state-dir {state.path}"
     low, high = cluster.settings.election_delay_s
     where_each = [str(address) for address in cluster.nodes]
     ends = " … ".join(dict.fromkeys((where_each[0], where_each[-1])))
     click.echo(
-        f"{state.path}: a cluster of {_count(len(where_each), 'node')} at {ends}, "
-        f"each with {cluster.settings.balance}; "
-        f"tenure {cluster.settings.tenure}, election delay {low:g}–{high:g} s."
+        f"{state.path}: a cluster of {count(len(where_each), 'node')} at {ends}.\n"
+        f"Each has {cluster.settings.balance}; tenure {cluster.settings.tenure}, "
+        f"election delay {low:g}–{high:g} s."
     )
+    if openness(state.path):
+        click.echo(openness(state.path))
     if any(address.host != LOCALHOST for address in cluster.nodes):
         click.echo(
-            f"Each machine gets cluster.json and the directory of its own node, from {state.path}; "
+            f"Each machine gets cluster.json and its own node's directory, from {state.path}.\n"
             f"ca/ stays here: see docs/machines.md."
         )
-        return
+    else:
+        _explain_start(state, cluster)
+
+
+def _explain_start(state: StateDirectory, cluster: Cluster) -> None:
+    where = "" if state.path == Path("state") else f" --state-dir {state.path}"
     click.echo("Start each node in a terminal of its own:")
     if Path(sys.prefix).name == ".venv":
         click.echo("    source .venv/bin/activate")

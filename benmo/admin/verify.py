@@ -10,7 +10,6 @@ A node that runs is checked as of the moment when its checkpoint and journal wer
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -233,13 +232,10 @@ def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:
     """A failed check for each directory that is named like a node's, but is of no node here."""
     what = f"the cluster has no such node: nodes are {min(cluster.ids)} to {max(cluster.ids)}"
     own = {state.node(node) for node in cluster.ids}
-    named = [
-        (path, re.fullmatch(r"node-([0-9]{1,9})", path.name)) for path in state.node_directories()
-    ]
     return [
-        NodeCheck(int(match[1]), damage=Damage(path / CHECKPOINT, 1, what))
-        for path, match in named
-        if match is not None and path not in own
+        NodeCheck(int(path.name.removeprefix("node-")), damage=Damage(path / CHECKPOINT, 1, what))
+        for path in state.node_directories()
+        if path not in own
     ]
 
 

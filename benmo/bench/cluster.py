@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benmo.admin.initialize import addresses, make_anew, new_cluster
+from benmo.admin.addresses import addresses
+from benmo.admin.making import make_anew, new_cluster
 from benmo.bench.figures import ResourceUse
 from benmo.child_node import NodeProcess
 from benmo.client import AsyncClient, ClientError, Status

@@ -13,8 +13,9 @@ from types import FrameType
 
 import click
 
-from benmo.admin.initialize import NODES_MAX, seconds_range
-from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
+from benmo.admin.initialize import seconds_range
+from benmo.admin.remains import openness
+from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart, Failure
@@ -114,6 +115,8 @@ def _run(
 ) -> Status:
     has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
     prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)
+    if prepared.is_new and openness(state.path):
+        click.echo(openness(state.path), err=True)
     from benmo.demo.session import Session  # noqa: PLC0415 - takes a while to load
 
     with Session(state, prepared.cluster, output_format, has_prompt) as session:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
-from benmo.admin.initialize import addresses, make_anew, new_cluster, no_node_running, write_cluster
-from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
+from benmo.admin.addresses import addresses
+from benmo.admin.making import make_anew, new_cluster, no_node_running, write_cluster
+from benmo.admin.remains import Remains
+from benmo.cluster import (
+    Cluster,
+    ClusterSettings,
+    NodeAddress,
+    StateDirectory,
+    how_to_initialize,
+)
 from benmo.errors import CannotStart, Failure
 from benmo.network.ports import holder_of
 from benmo.paxos.types import Tenure
@@ -58,36 +67,56 @@ def prepare(state: StateDirectory, wishes: ClusterWishes, offer: Offer) -> Prepa
     """Make a cluster, or keep the existing one, with the settings that are wished for.
 
     Nothing is wiped or written if a node runs there or the ports aren't free. Raises `CannotStart`;
-    `StateError` if files of the existing cluster are damaged or missing; and `click.UsageError` for
+    `StateError` if files of the existing cluster are damaged or missing; `Failure` if the directory
+    isn't Benmo's, or holds what can't be wiped; and `click.UsageError` for
     a number of nodes, or ports, that can't be.
     """
     is_new = wishes.fresh or not state.cluster_file.exists()
-    if is_new and not wishes.fresh and state.node_directories():
-        raise CannotStart(
-            f"{state.cluster_file} is missing, but there are nodes beside it: --fresh wipes them "
-            f"and makes a new cluster"
-        )
-    with _nodes_locked_out(state):
-        cluster = _with_free_ports(_new(wishes) if is_new else _kept(state, wishes), offer)
-        try:
+    with _told_as_failures(state):
+        remains = _wipeable(state, wishes.fresh) if is_new else Remains()
+        nodes = state.node_directories() if is_new else map(state.node, state.load().ids)
+        with _nodes_locked_out(nodes):
+            cluster = _with_free_ports(_new(wishes) if is_new else _kept(state, wishes), offer)
             if is_new:
-                make_anew(state, cluster)
+                make_anew(state, cluster, remains.paths)
             elif cluster != state.load():
                 write_cluster(state, cluster)
-        except OSError as error:
-            raise CannotStart(f"{error.filename or state.path}: {error.strerror}") from error
     return Prepared(cluster, is_new)
 
 
 @contextmanager
-def _nodes_locked_out(state: StateDirectory) -> Iterator[None]:
-    """Keep nodes from starting in this directory, as long as the context lasts.
+def _told_as_failures(state: StateDirectory) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(f"{error.filename or state.path}: {error.strerror}") from error
+
+
+def _wipeable(state: StateDirectory, fresh: bool) -> Remains:
+    """What a new cluster takes the place of. Raises `Failure` if it may not be wiped."""
+    remains = Remains.of(state)
+    if remains.is_elsewhere:
+        raise CannotStart(
+            f"{state.path} holds {remains.loss}: choose another --state-dir. "
+            f"{how_to_initialize()} --yes would wipe that"
+        )
+    if remains.loss and not fresh:
+        raise CannotStart(
+            f"{state.cluster_file} is missing, but there are nodes beside it: --fresh wipes them "
+            f"and makes a new cluster"
+        )
+    return remains
+
+
+@contextmanager
+def _nodes_locked_out(directories: Iterable[Path]) -> Iterator[None]:
+    """Keep nodes from starting in their directories, as long as the context lasts.
 
     Raises `CannotStart` if one runs already, in another demo or by itself.
     """
     with ExitStack() as held:
         try:
-            held.enter_context(no_node_running(state))
+            held.enter_context(no_node_running(directories))
         except Failure as error:
             raise CannotStart(
                 f"{error}. A demo runs there already, or nodes do: end them, or run another demo "

@@ -15,7 +15,8 @@ from random import Random
 
 import click
 
-from benmo.admin.initialize import addresses, make_anew, new_cluster
+from benmo.admin.addresses import addresses
+from benmo.admin.making import make_anew, new_cluster
 from benmo.child_node import NodeProcess
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.answers import Rendered

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from benmo import cli, client, cluster
-from benmo.admin import initialize
 from benmo.client import Client, convert
 from benmo.client import errors as client_errors
 from benmo.commands import arguments
@@ -37,7 +36,7 @@ DOCUMENT = "docs/reference.md"
 VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "Status")
 
 LIMITS = {
-    "nodes": f"{initialize.NODES_MAX}",
+    "nodes": f"{cluster.NODES_MAX}",
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
     "transfers in a queue": f"`log_limit`: {cluster.ClusterSettings().log_limit}",
     "transfers in a block": f"{engine.Limits().block_transfers_max:,}",

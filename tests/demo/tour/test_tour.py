@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benmo.admin.initialize import addresses, new_cluster
+from benmo.admin.addresses import addresses
+from benmo.admin.making import new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour import tour as tour_module

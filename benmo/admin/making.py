@@ -1,0 +1,157 @@
+"""Makes a cluster's state, in the place of an old one: all of the new or all of the old.
+
+The new state is made whole inside the state directory, in `.benmo-new`. Only then, renames move the
+old state into `.benmo-old` and the new one out of `.benmo-new`. `cluster.json` goes first and comes
+last; no node starts without it. What a crash interrupts before the first rename leaves the old
+cluster as it was. Later, `.benmo-old` without a `cluster.json` beside it tells the next run that a
+wipe was agreed to and has begun; that run makes its cluster from the start.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from benmo.admin.authority import Authority
+from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory, write_private
+from benmo.errors import Failure
+from benmo.storage.disk import RealDisk
+from benmo.storage.lock import LOCK, DirectoryInUse, DirectoryLock
+from benmo.storage.node_storage import CHECKPOINT, NodeStorage
+
+
+def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
+    """A new cluster of these nodes, with an id that no other cluster has."""
+    return Cluster(uuid.uuid4().hex, nodes, settings)
+
+
+@contextmanager
+def no_node_running(directories: Iterable[Path]) -> Iterator[None]:
+    """Keep nodes from starting in their directories, as long as the context lasts.
+
+    Raises `Failure` if one runs, and `OSError`.
+    """
+    with ExitStack() as held:
+        for path in directories:
+            if (path / LOCK).exists() or (path / CHECKPOINT).exists():  # else none can start
+                try:
+                    held.callback(DirectoryLock(path).release)
+                except DirectoryInUse as error:
+                    raise Failure(f"{error.where}: stop the nodes first") from error
+        yield
+
+
+def make_anew(state: StateDirectory, cluster: Cluster, old: Iterable[Path] = ()) -> None:
+    """Write the state of a new cluster in the place of the `old` paths (see `Remains`).
+
+    The caller must have made sure that no node runs here: see `no_node_running`. A directory that
+    is there keeps its mode. Raises `Failure` if another program makes a cluster here; `OSError`.
+    """
+    _make_directory(state.path)
+    with _alone_in(state.path):
+        if state.is_unfinished:
+            _put_away(state, old)
+            old = ()
+        elif state.replaced.path.exists():
+            shutil.rmtree(state.replaced.path)
+        _make_beside(state, cluster)
+        _replace(state, old)
+        shutil.rmtree(state.replaced.path)
+
+
+def write_cluster(state: StateDirectory, cluster: Cluster) -> None:
+    """Write `cluster.json`, as a whole or not at all."""
+    document = msgspec.json.format(msgspec.json.encode(cluster), indent=2)
+    write_private(state.changed_file, document + b"\n")
+    state.changed_file.rename(state.cluster_file)
+    RealDisk(state.path).sync_directory()
+
+
+def _make_directory(path: Path) -> None:
+    missing = [each for each in (path, *path.absolute().parents) if not each.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in missing:
+        with suppress(PermissionError):  # a parent may be writable and not readable
+            RealDisk(made.absolute().parent).sync_directory()
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Keep other programs from making a cluster here, as long as the context lasts."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failure(f"{directory}: another program is making a cluster there") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_beside(state: StateDirectory, cluster: Cluster) -> None:
+    """Make the new state whole, in a directory of its own; if that fails, leave none of it."""
+    if state.begun.path.exists():
+        shutil.rmtree(state.begun.path)
+    try:
+        _write(state.begun, cluster)
+    except BaseException:
+        shutil.rmtree(state.begun.path, ignore_errors=True)
+        raise
+
+
+def _write(state: StateDirectory, cluster: Cluster) -> None:
+    authority = Authority.make(cluster.cluster)
+    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+    for directory in (state.path, state.authority):
+        directory.mkdir(mode=0o700)
+    authority.write(state.authority)
+    RealDisk(state.authority).sync_directory()
+    for address in cluster.nodes:
+        for directory in (state.node(address.node), state.tls(address.node)):
+            directory.mkdir(mode=0o700)
+        authority.write_node(address.node, address.host, state.tls(address.node))
+        RealDisk(state.tls(address.node)).sync_directory()
+        disk = RealDisk(state.node(address.node))
+        NodeStorage.create(disk, cluster.cluster, address.node, balances)
+        disk.sync_directory()
+        disk.close()
+    write_cluster(state, cluster)
+
+
+def _replace(state: StateDirectory, old: Iterable[Path]) -> None:
+    """Move the old state away, and the new one into its place."""
+    state.replaced.path.mkdir(mode=0o700, exist_ok=True)
+    _put_away(state, old)
+    for path in list(state.begun.path.iterdir()):
+        if path != state.begun.cluster_file:
+            path.rename(state.path / path.name)
+    disk = RealDisk(state.path)
+    disk.sync_directory()
+    state.begun.cluster_file.rename(state.cluster_file)
+    state.begun.path.rmdir()
+    disk.sync_directory()
+
+
+def _put_away(state: StateDirectory, old: Iterable[Path]) -> None:
+    """Move what is to be wiped into `.benmo-old`, in this order."""
+    for path in old:
+        away = state.replaced.path / path.name
+        if away.is_dir():  # from a run that was interrupted
+            shutil.rmtree(away)
+        try:
+            path.rename(away)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # A directory of a container's image can't be renamed, only removed.
+            shutil.rmtree(path)
+    RealDisk(state.path).sync_directory()
