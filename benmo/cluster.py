@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ Many blocks under load; too short to matter to an acceptor that then has to catc
 _TLS = "tls"
 
 _NODE_NAME = re.compile(r"node-[1-9][0-9]{0,8}")
+_HOST = re.compile(r"[^\s/@\[\]]+")
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -48,7 +50,8 @@ class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +201,7 @@ class StateDirectory:
         try:
             cluster = from_json(data, Cluster)
             cluster.protocol_settings(cluster.ids[0] if cluster.ids else 0)
+            require_apart(cluster.nodes)
         except ValueError as error:
             raise StateError(f"{self.cluster_file} is damaged: {error}") from error
         return cluster
@@ -222,6 +226,17 @@ class StateDirectory:
                 f"{how_to_initialize()}"
             )
         return cluster
+
+
+def require_apart(nodes: Iterable[NodeAddress]) -> None:
+    """Raises `ValueError` if a node has no host, or two have the same address."""
+    at: dict[tuple[str, int], NodeId] = {}
+    for address in nodes:
+        if not _HOST.fullmatch(address.host):
+            raise ValueError(f"{address.host!r}, of node {address.node}, is no host's name")
+        other = at.setdefault((address.host.lower(), address.port), address.node)
+        if other != address.node:
+            raise ValueError(f"nodes {other} and {address.node} have one address, {address}")
 
 
 def how_to_initialize() -> str:

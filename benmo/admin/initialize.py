@@ -41,9 +41,8 @@ from benmo.paxos.types import Tenure
 )
 @click.option(
     "--hosts",
-    default="",
     metavar="H1,H2,…",
-    help="A host for each node, all with the same port. [default: all on 127.0.0.1]",
+    help="A host for each node, all with the same port, or HOST:PORT. [default: all on 127.0.0.1]",
 )
 @click.option(
     "--election-delay",
@@ -72,7 +71,7 @@ def main(
     nodes: int,
     balance: int,
     port: int,
-    hosts: str,
+    hosts: str | None,
     election_delay: str,
     tenure: str,
     log_limit: int,

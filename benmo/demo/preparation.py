@@ -183,7 +183,8 @@ def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
 def _is_free(address: NodeAddress) -> bool:
     """Whether an address's port is free. Raises `CannotStart` if no node can listen there."""
     try:
-        with socket.create_server((address.host, address.port)):
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        with socket.create_server((address.host, address.port), family=family):
             return True
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
