@@ -11,12 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import uvloop
-
 from benmo.client.asynchronous import CONNECT_TIMEOUT_S, AsyncClient
 from benmo.client.errors import OutcomeUnknown
 from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
+from benmo.network.event_loop import new_event_loop
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ class Client:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._client = AsyncClient(node, state_dir, connect_timeout_s=connect_timeout_s)
-        self._loop = uvloop.new_event_loop()
+        self._loop = new_event_loop()
         self._stopping: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="client", daemon=True)
         self._thread.start()

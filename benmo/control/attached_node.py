@@ -9,8 +9,6 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import uvloop
-
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.node_status import NodeSnapshot
@@ -18,6 +16,7 @@ from benmo.commands.table import is_crash, is_wait, patience_s
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Hurry, Ran, RunLine
 from benmo.errors import ProtocolError, Refused
+from benmo.network.event_loop import new_event_loop
 from benmo.notices import NodeLost, Watcher
 from benmo.paxos.types import NodeId
 from benmo.waiting import result_of
@@ -36,7 +35,7 @@ class AttachedNode:
         self._node = node
         self._expects_end = False
         """Whether the user has asked for something that ends the connection."""
-        self._loop = uvloop.new_event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
         try:

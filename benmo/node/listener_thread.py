@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import uvloop
+from benmo.network.event_loop import new_event_loop
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class ListenerThread:
     """Runs the loop from `start` to `stop`."""
 
     def __init__(self) -> None:
-        self.loop = uvloop.new_event_loop()
+        self.loop = new_event_loop()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
