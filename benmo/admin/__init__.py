@@ -3,7 +3,8 @@
 May import `benmo.control` and what that may import, `benmo.options` and `benmo.storage`.
 
 Begin with the program that you look for: `initialize.py`, which makes a cluster (and
-`authority.py`, its certificates); `status.py`, which shows all nodes in the table of
-`cluster_table.py`; `verify.py`, which checks the files of all nodes; `export.py`, which writes
+`authority.py`, its certificates); `client_certificate.py`, which lets a program pay or read;
+`status.py`, which shows all nodes in the table of `cluster_table.py`; `verify.py`, which checks the
+files of all nodes (and `certificate_check.py`, their certificates); `export.py`, which writes
 transfers for other programs. `progress.py` is the bar that the last two show.
 """

@@ -13,14 +13,20 @@ from benmo.storage.node_files import Damage
 
 @dataclass(frozen=True, slots=True)
 class ClientCheck:
-    """The check of a client's directory: the directory's name, and its first damage, if any."""
+    """The check of a client's directory.
+
+    name    the directory's name
+    damage  its first damage, if there is any
+    is_own  whether the client is of the cluster that is verified, and not of one before it
+    """
 
     name: str
     damage: Damage | None = None
+    is_own: bool = True
 
     @classmethod
     def of(cls, client: StateDirectory, cluster: Cluster) -> ClientCheck:
-        """Check a client of this cluster."""
+        """Check a client's files against one another, and whether it is of this cluster."""
         name = client.path.resolve().name
         try:
             own = client.load()
@@ -28,18 +34,17 @@ class ClientCheck:
             said = str(error).removeprefix(f"{client.cluster_file} ")
             what = f"it {said}" if client.cluster_file.exists() else "it is missing"
             return cls(name, Damage(client.cluster_file, 1, what))
-        if own.cluster != cluster.cluster:
-            what = f"it is of cluster {own.cluster[:8]}, not of cluster {cluster.cluster[:8]}"
-            return cls(name, Damage(client.cluster_file, 1, what))
         try:
-            require_client(client.client_tls, cluster.cluster)
+            require_client(client.client_tls, own.cluster)
         except WrongCertificate as error:
             return cls(name, Damage(error.path, 1, error.what))
-        return cls(name)
+        return cls(name, is_own=own.cluster == cluster.cluster)
 
     @property
     def result(self) -> str:
-        return "sound" if self.damage is None else "damaged"
+        if self.damage is not None:
+            return "damaged"
+        return "sound" if self.is_own else "another cluster's"
 
     def value(self) -> dict[str, object]:
         """The JSON form of what was found."""

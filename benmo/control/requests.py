@@ -242,6 +242,7 @@ AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
 """A request that has an answer of its own, under its number."""
 
 ControlRequest = AnsweredRequest | Watch | Hurry
+ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
 _RIGHTS: dict[type[ControlRequest], Right] = {
     RunLine: Right.READ,  # what the line needs is in the table of commands
@@ -258,9 +259,6 @@ _RIGHTS: dict[type[ControlRequest], Right] = {
 def right_for(kind: type[ControlRequest]) -> Right:
     """What a certificate must give for such a request: if nothing else is said, everything."""
     return _RIGHTS.get(kind, Right.COMMAND)
-
-
-ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
 
 
 prepare(*NOTICES.values())

@@ -128,7 +128,7 @@ CLIENT: dict[str, tuple[Callable[[StateDirectory], object], str]] = {
         lambda client: client.cluster_file.write_text(
             client.cluster_file.read_text().replace(CLUSTER, "f" * 32)
         ),
-        "cluster.json:1: it is of cluster ffffffff, not of cluster cccccccc",
+        f"tls/{CERTIFICATE}:1: it is of client shop of cluster cccccccc, not of a client of",
     ),
 }
 
@@ -140,6 +140,14 @@ def test_a_client_that_could_not_connect_is_damaged(what: str, state: StateDirec
     (found,) = damages(state)
     assert found.startswith(f"client-shop/{said}")
     assert results(verified(state))[-1] == "damaged"
+
+
+def test_a_client_of_a_cluster_that_was_wiped_is_no_damage(state: StateDirectory) -> None:
+    """A new cluster in the old one's place leaves it as it is."""
+    client = state.client("shop")
+    client.cluster_file.write_text(client.cluster_file.read_text().replace(CLUSTER, "f" * 32))
+    Authority.make("f" * 32).write_client("shop", True, None, client.client_tls)
+    assert results(require_sound(state))[-1] == "another cluster's"
 
 
 def test_a_clients_own_directory_can_be_verified(state: StateDirectory) -> None:
