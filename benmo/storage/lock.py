@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -14,6 +15,8 @@ from benmo.regular_files import open_regular
 LOCK = "lock"
 _TRIES = 20
 _TRY_AGAIN_S = 0.02
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What `flock` fails with on a file system without locks, such as some network file systems."""
 
 
 class DirectoryInUse(StateError):
@@ -27,12 +30,23 @@ class DirectoryInUse(StateError):
 class DirectoryLock:
     """The lock of a node directory, by `flock`; the operating system frees it with the process.
 
-    Raises `DirectoryInUse` if another process holds the lock, and doesn't just look at it.
+    Raises `DirectoryInUse` if another process holds the lock, and doesn't just look at it;
+    `StateError` if the file system has no locks.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not self._is_taken():
+        try:
+            is_taken = self._is_taken()
+        except OSError as error:
+            os.close(self._descriptor)
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise StateError(
+                f"{path / LOCK}: {error.strerror}. Two processes could run this node at once: "
+                f"put its directory on a disk of this machine, or another file system with locks"
+            ) from error
+        if not is_taken:
             holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
             os.close(self._descriptor)
             whose = f"process {holder}" if holder else "another process"
@@ -56,7 +70,7 @@ class DirectoryLock:
 def is_in_use(path: Path) -> bool:
     """Whether a process holds the lock of a node directory right now. Writes nothing.
 
-    Raises `OSError` if the lock can't be read.
+    Where the file system has no locks, no node can run. Raises `OSError` if the lock can't be read.
     """
     try:
         with open_regular(path / LOCK) as file:
@@ -65,4 +79,7 @@ def is_in_use(path: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     return False
