@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -55,7 +55,15 @@ def cluster_table(
         values.append({"node": node, **own, **_value(status)})
     is_up = _has_quorum(list(said.values()))
     table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows, spare=("head", *columns))
-    return Answer(Status.DONE if is_up else Status.UNKNOWN, values, _summary(said, is_up), table)
+    text = "\n".join([_summary(said, is_up), *_why_not_asked(said)])
+    return Answer(Status.DONE if is_up else Status.UNKNOWN, values, text, table)
+
+
+def _why_not_asked(said: Mapping[NodeId, Said]) -> Iterator[str]:
+    """A line for each node whose certificate is here and can't be used."""
+    for node, status in said.items():
+        if isinstance(status, Absent) and status.is_down is None and status != UNKNOWN:
+            yield f"node {node} {status.word}: {status.reason}"
 
 
 def _has_quorum(said: Sequence[Said]) -> bool:

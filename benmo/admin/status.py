@@ -16,7 +16,7 @@ from benmo.commands.node_status import status_in
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.requests import Ran, RunLine
 from benmo.errors import Failure
-from benmo.options import die, format_option, state_dir_option
+from benmo.options import format_option, state_dir_option
 from benmo.paxos.types import NodeId
 
 ANSWER_S = 2.0
@@ -30,14 +30,10 @@ def status(output_format: str, state_dir: Path) -> None:
     """Show how all nodes are in one table.
 
     The exit status is 0 if a quorum is up, 3 if not. A node is asked with its own certificate, or a
-    client's; a node for which neither is here can't be asked.
+    client's; a node for which neither is here, or can be used, can't be asked.
     """
     state = StateDirectory(state_dir)
-    try:
-        nodes = state.load().ids
-    except Failure as error:
-        die(error)
-    answer = cluster_table(asyncio.run(ask_all(state, nodes)))
+    answer = cluster_table(asyncio.run(ask_all(state, state.load().ids)))
     rendered = answer.rendered(fitting_format(output_format, terminal_columns()))
     click.echo(rendered.output)
     sys.exit(rendered.status)
@@ -50,9 +46,9 @@ async def ask_all(state: StateDirectory, nodes: tuple[NodeId, ...]) -> dict[Node
 
 
 async def _ask(state: StateDirectory, node: NodeId) -> Said:
-    if state.credentials(node) is None:
-        return UNKNOWN
     try:
+        if state.credentials(node) is None:
+            return UNKNOWN
         async with asyncio.timeout(ANSWER_S):
             connection = await connect(state, node)
             try:
@@ -65,5 +61,11 @@ async def _ask(state: StateDirectory, node: NodeId) -> Said:
         return SILENT
     except NotReached as error:
         return Absent(reason=str(error))
+    except Failure as error:
+        return Absent("can't be asked", str(error), None)
+    except OSError as error:
+        return Absent(
+            "can't be asked", f"{error.filename or state.tls(node)}: {error.strerror}", None
+        )
     assert isinstance(answer, Ran)
     return status_in(answer.status, answer.output) or SILENT
