@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import signal
 import subprocess
@@ -104,9 +105,10 @@ class NodeProcess:
     def _listen(self) -> None:
         """Keep the last lines that the process writes, then report its end; runs in a thread."""
         assert self._process.stdout is not None
+        encoding = locale.getpreferredencoding(do_setlocale=False)
         with self._process.stdout as words:
             for line in words:
-                self._words.append(line.decode(errors="replace").rstrip())
+                self._words.append(line.decode(encoding, "backslashreplace").rstrip())
         self._process.wait()
         if not self.end_is_wanted:
             self._on_end(self)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from benmo import __version__
-from benmo.startup import fill_standard_files, why_not
+from benmo.program import exit_status
+from benmo.startup import prepare_standard_files, why_not
 
 
 class CommandEntry(NamedTuple):
@@ -50,6 +52,14 @@ ENTRIES = {
 class LazyGroup(click.Group):
     """A group whose commands are those of `ENTRIES`; its help loads none of them."""
 
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the program, and exit with its status."""
+        prepare_standard_files()
+        work = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return work()
+        sys.exit(exit_status(work))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(ENTRIES)
 
@@ -75,7 +85,6 @@ def main() -> None:
 
 def _require_packages() -> None:
     """Leave in one line where this Python can't run Benmo; call it before a command is loaded."""
-    fill_standard_files()
     reason = why_not()
     if reason:
         sys.exit(f"benmo: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -18,12 +19,27 @@ state_dir_option = click.option(
     show_default=True,
     help="The directory of the cluster's state.",
 )
+
+
+def write_utf_8() -> None:
+    """Make standard output UTF-8, as documents are in every locale; a terminal stays as it is."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _chosen(_context: click.Context, _option: click.Parameter, output_format: str) -> str:
+    if output_format == "json":
+        write_utf_8()
+    return output_format
+
+
 format_option = click.option(
     "--format",
     "output_format",
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
+    callback=_chosen,
     help="How answers are shown.",
 )
 keep_going_option = click.option(

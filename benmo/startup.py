@@ -4,6 +4,7 @@ This module loads on any Python 3 and without any package, so that it can say wh
 """
 
 import importlib.util
+import io
 import os
 import signal
 import sys
@@ -57,16 +58,80 @@ def end_with_parent():
         sys.exit("benmo: the program that started this node has ended")
 
 
-def fill_standard_files():
-    # type: () -> None
-    """Open the null device in place of each closed standard file.
+class OutputLost(OSError):
+    """Standard output or standard error can't be written; the text is the reason.
 
-    Else the next file or socket that is opened would become standard input or output.
+    It has no `errno`, since click ends a program with a status of its own for some numbers.
+    """
+
+
+class ReaderGone(OutputLost):
+    """Standard output is a pipe that nobody reads any more."""
+
+
+class _StandardText(io.TextIOWrapper):
+    """Standard output or standard error, whose errors can be told from those of other files.
+
+    Nobody can reach its bytes, so that all that is written is escaped alike: click and
+    prompt_toolkit would encode it themselves, as UTF-8 or with `?` for what the terminal lacks.
+    """
+
+    @property
+    def buffer(self):  # type: ignore[no-untyped-def] # grammar of any Python 3
+        raise AttributeError("buffer")
+
+    def write(self, text):  # type: ignore[no-untyped-def] # grammar of any Python 3
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise _lost(error) from error
+
+    def flush(self):
+        # type: () -> None
+        try:
+            super().flush()
+        except OSError as error:
+            raise _lost(error) from error
+
+
+def _lost(error):
+    # type: (OSError) -> OutputLost
+    kind = ReaderGone if isinstance(error, BrokenPipeError) else OutputLost
+    return kind(error.strerror)
+
+
+def prepare_standard_files():
+    # type: () -> None
+    """Make standard input, output and error what the programs rely on; call it first of all.
+
+    A closed one becomes the null device: else the next file or socket that is opened would take its
+    place. What the terminal's encoding lacks is written as an escape (`\\u2713`), and a failed
+    write raises `OutputLost`.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+        file = getattr(sys, name)
+        if file is None:
+            file = os.fdopen(number, "w" if number else "r", closefd=False)
+        elif file is not getattr(sys, "__" + name + "__"):
+            continue
+        if number and not isinstance(file, _StandardText):
+            file = _escaping(file)
+        setattr(sys, name, file)
+        setattr(sys, "__" + name + "__", file)
+
+
+def _escaping(file):
+    # type: (io.TextIOWrapper) -> io.TextIOWrapper
+    encoding, is_line_buffered = file.encoding, file.line_buffering
+    is_unbuffered = getattr(file, "write_through", False)
+    return _StandardText(
+        file.detach(),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=is_line_buffered,
+        write_through=is_unbuffered,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,8 +13,11 @@ _encoder = msgspec.json.Encoder()
 
 
 def to_json(value: object) -> str:
-    """Encode plain objects as one line of JSON."""
-    return _encoder.encode(value).decode()
+    """Encode plain objects as one line of JSON; a path's undecodable bytes become `\\udc80` etc."""
+    try:
+        return _encoder.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
 
 
 def from_json(data: bytes, kind: type[T]) -> T:

@@ -5,5 +5,6 @@ from _bootstrap import enter
 if __name__ == "__main__":
     enter("runtime")
     from benmo.demo.command import demo
+    from benmo.program import run
 
-    demo(prog_name="python3 scripts/demo.py")
+    run(demo, "python3 scripts/demo.py")

@@ -5,5 +5,6 @@ from _bootstrap import enter
 if __name__ == "__main__":
     enter("runtime")
     from benmo.admin.initialize import main
+    from benmo.program import run
 
-    main()
+    run(main)

@@ -10,4 +10,6 @@ if __name__ == "__main__":
     enter("dev")
     from trials.performance import main
 
-    main()
+    from benmo.program import run
+
+    run(main)

@@ -12,4 +12,6 @@ if __name__ == "__main__":
     enter("runtime")
     from trials.planted_table import main
 
-    main()
+    from benmo.program import run
+
+    run(main)

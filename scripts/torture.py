@@ -18,4 +18,6 @@ if __name__ == "__main__":
     enter("runtime")
     from trials.torture import main
 
-    main()
+    from benmo.program import run
+
+    run(main)

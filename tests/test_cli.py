@@ -32,7 +32,7 @@ def loaded_by(*words: str) -> set[str]:
 @pytest.mark.parametrize("words", [["--version"], ["--help"]], ids=str)
 def test_what_needs_no_command_loads_none(words: list[str]) -> None:
     own = {name for name in loaded_by(*words) if name.startswith("benmo")}
-    assert own == {"benmo", "benmo.cli", "benmo.startup"}
+    assert own == {"benmo", "benmo.cli", "benmo.program", "benmo.startup"}
 
 
 @pytest.mark.parametrize("name", ["attach", "status", "verify", "export"])

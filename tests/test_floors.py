@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "typed_json": set[str](),
     "waiting": set[str](),
     "errors": {"paxos"},
+    "program": {"startup", "errors"},
     "ledger": {"paxos", "errors"},
     "notices": {"paxos", "ledger"},
     "wording": {"paxos", "notices"},
@@ -35,14 +36,14 @@ MAY_IMPORT = {
     "control": MONEY | {"cluster", "network", "commands", "waiting"},
     "options": {"errors", "commands"},
     "child_node": {"paxos", "startup"},
-    "repl": CALLING,
+    "repl": CALLING | {"startup"},
     "client": CALLING,
     "admin": CALLING | {"storage"},
     "sim": MONEY | {"storage", "engine", "network", "commands", "options"},
-    "node": CALLING | {"storage", "engine", "repl", "startup"},
+    "node": CALLING | {"storage", "engine", "repl", "startup", "program"},
     "demo": CALLING | {"repl", "admin", "child_node", "storage"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
-    "cli": {"startup"},
+    "cli": {"startup", "program"},
 }
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
 

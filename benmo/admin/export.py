@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
 import click
 import msgspec
@@ -25,7 +25,7 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
-from benmo.options import die, state_dir_option
+from benmo.options import state_dir_option, write_utf_8
 from benmo.paxos.types import NodeId
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
@@ -190,19 +190,29 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
 
 
 @contextmanager
-def _output_to(path: Path | None) -> Iterator[BinaryIO]:
+def _output_to(path: Path | None) -> Iterator[TextIO]:
     """Standard output, or a new file that takes the place of `path` once the export is whole."""
     if path is None:
-        yield sys.stdout.buffer
+        write_utf_8()
+        yield sys.stdout
         return
+    try:
+        with _new_file(path) as file:
+            yield file
+    except OSError as error:
+        raise StateError(f"{path} can't be written: {error.strerror}") from error
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
     if path.exists() and not path.is_file():
-        with open(path, "wb") as file:
+        with open(path, "w", encoding="utf-8", newline="") as file:
             yield file
         return
     target = path.resolve()
     new = target.with_name(f"{target.name}.new")
     try:
-        with open(new, "wb") as file:
+        with open(new, "w", encoding="utf-8", newline="") as file:
             yield file
         os.replace(new, target)
     finally:
@@ -242,26 +252,19 @@ def export(
     is written.
     """
     state = StateDirectory(state_dir)
-    try:
-        if node_id is None:
-            cluster = state.load()
-            files = highest(state, cluster)
-        else:
-            cluster = state.load_node(node_id)
-            files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.ids)
-        balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
-        is_file = output is not None or not sys.stdout.buffer.isatty()
-        with (
-            Progress("exporting", files.checkpoint.chain_bytes, is_file) as progress,
-            _output_to(output) as file,
-        ):
-            blocks = decided(files, balances, progress.advance)
-            for part in FORMS[output_format](blocks, balances):
-                file.write(part.encode())
-            file.flush()
-    except StateError as error:
-        die(error)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) or output is None:
-            raise
-        die(StateError(f"{output} can't be written: {error.strerror}"))
+    if node_id is None:
+        cluster = state.load()
+        files = highest(state, cluster)
+    else:
+        cluster = state.load_node(node_id)
+        files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.ids)
+    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+    is_file = output is not None or not sys.stdout.isatty()
+    with (
+        Progress("exporting", files.checkpoint.chain_bytes, is_file) as progress,
+        _output_to(output) as file,
+    ):
+        blocks = decided(files, balances, progress.advance)
+        for part in FORMS[output_format](blocks, balances):
+            file.write(part)
+        file.flush()

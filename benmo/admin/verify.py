@@ -26,7 +26,7 @@ from benmo.commands.fitting import terminal_columns
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
-from benmo.options import die, format_option
+from benmo.options import format_option
 from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.storage.key_check import KeyCheck, WrongIndex
 from benmo.storage.lines import DamagedLine
@@ -296,10 +296,7 @@ def verify(directory: Path, output_format: str) -> None:
     be its owner's, and verify. If a file is damaged, the exit status is 1, and the file and line of
     the first damage of each node and client are shown.
     """
-    try:
-        answer = verified(StateDirectory(directory))
-    except StateError as error:
-        die(error)
+    answer = verified(StateDirectory(directory))
     click.echo(answer.rendered(fitting_format(output_format, terminal_columns())).output)
     if output_format == "tsv" and answer.text:
         click.echo(answer.text, err=True)

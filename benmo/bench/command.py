@@ -26,7 +26,6 @@ from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
 from benmo.errors import Failure
-from benmo.options import die
 from benmo.paxos.types import NodeId
 from benmo.typed_json import to_json
 
@@ -36,7 +35,6 @@ BARE_BATCH_OF_SINGLES = 100
 """The size of the bare round's blocks beside single transfers: many clients share a block."""
 
 _WARM_UP = 0.25
-_STOPPED = 130
 """The exit status after Ctrl-C, the same as that of other programs."""
 
 _BARE_S = 1.0
@@ -238,13 +236,8 @@ def bench(
         with tempfile.TemporaryDirectory(prefix="benmo-bench-") as directory:
             running = _Bench(wishes, Path(directory), _say)
             running.measure()
-    except Failure as error:
-        die(error)
     except ClientError as error:
-        die(Failure(str(error)))
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        sys.exit(_STOPPED)
+        raise Failure(str(error)) from error
     if as_json:
         click.echo(to_json(running.report))
     else:

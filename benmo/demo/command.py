@@ -18,8 +18,8 @@ from benmo.admin.remains import openness
 from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
-from benmo.errors import CannotStart, Failure
-from benmo.options import die, format_option, keep_going_option, state_dir_option
+from benmo.errors import CannotStart
+from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.repl.batch import standard_input
 from benmo.waiting import SignalReceived
@@ -101,8 +101,6 @@ def demo(
             status = _run(state, wishes, commands, output_format, keep_going)
     except KeyboardInterrupt:
         status = Status.UNKNOWN
-    except Failure as error:
-        die(error)
     sys.exit(status)
 
 

@@ -5,20 +5,21 @@ This module loads on any Python 3 and without any package, so that it can say wh
 
 import sys
 
-from benmo.startup import end_with_parent, fill_standard_files, why_not
+from benmo.startup import end_with_parent, prepare_standard_files, why_not
 
 
 def main():
     # type: () -> None
     """Run a node and exit with its status, or say in one line why it can't run here."""
-    fill_standard_files()
+    prepare_standard_files()
     reason = why_not()
     if reason:
         sys.exit("benmo: " + reason)
     end_with_parent()
     from benmo.node.process import node  # noqa: PLC0415 - needs the packages
+    from benmo.program import run  # noqa: PLC0415
 
-    node(prog_name="python -m benmo.node")
+    run(node, "python -m benmo.node")
 
 
 if __name__ == "__main__":

@@ -19,14 +19,16 @@ import click
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Status
 from benmo.control.connection import NodeGone
-from benmo.errors import CannotStart, Failure, StateError
+from benmo.errors import CannotStart, StateError
 from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
 from benmo.node.headless import run_headless
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
-from benmo.options import die, format_option, keep_going_option, state_dir_option
-from benmo.repl.batch import discard_output, run_lines, standard_input
+from benmo.options import format_option, keep_going_option, state_dir_option
+from benmo.program import discard_output
+from benmo.repl.batch import run_lines, standard_input
+from benmo.startup import OutputLost
 from benmo.waiting import SignalReceived
 
 if TYPE_CHECKING:
@@ -127,10 +129,10 @@ class _Process:
                 if server is not None:
                     server.close()
                 service.stop()
-        except Failure as error:
-            die(error)
+        except OutputLost:
+            raise
         except OSError as error:
-            die(self._what_failed(error))
+            raise CannotStart(self._what_failed(error)) from error
         except SignalReceived:
             if self._failure is None:
                 _LOG.info("%s: node %s stopped", self._signal, self._node)

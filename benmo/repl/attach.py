@@ -12,8 +12,7 @@ from benmo.commands.answers import Rendered, Status
 from benmo.commands.table import is_wait
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone, NotReached
-from benmo.errors import Failure
-from benmo.options import die, format_option, keep_going_option, state_dir_option
+from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import cleaned, run_lines, standard_input
 
 
@@ -54,26 +53,21 @@ def attach(
     """
     state = StateDirectory(state_dir)
     try:
-        try:
-            attached = AttachedNode(state, node_id)
-        except NotReached as error:
-            if not is_wait(next(filter(None, map(cleaned, commands)), "")):
-                raise
-            # The transfers that `wait` asks about were queued before, and may be decided.
-            sys.exit(run_lines(_NodeThatIsDown(error), commands, output_format))
-        try:
-            if not commands and sys.stdin.isatty():
-                from benmo.repl.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
+        attached = AttachedNode(state, node_id)
+    except NotReached as error:
+        if not is_wait(next(filter(None, map(cleaned, commands)), "")):
+            raise
+        # The transfers that `wait` asks about were queued before, and may be decided.
+        sys.exit(run_lines(_NodeThatIsDown(error), commands, output_format))
+    try:
+        if not commands and sys.stdin.isatty():
+            from benmo.repl.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
-                status = run_prompt(attached, output_format, state.history(node_id))
-            else:
-                status = run_lines(
-                    attached, commands or standard_input(), output_format, keep_going
-                )
-        except KeyboardInterrupt:
-            status = Status.UNKNOWN
-        finally:
-            attached.close()
-    except Failure as error:
-        die(error)
+            status = run_prompt(attached, output_format, state.history(node_id))
+        else:
+            status = run_lines(attached, commands or standard_input(), output_format, keep_going)
+    except KeyboardInterrupt:
+        status = Status.UNKNOWN
+    finally:
+        attached.close()
     sys.exit(status)

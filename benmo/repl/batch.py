@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TypeVar
 
 from benmo.commands.answers import Answer, Rendered, Status
 from benmo.control.connection import NodeGone
 from benmo.repl.commander import Runner
+from benmo.startup import OutputLost, ReaderGone
 from benmo.waiting import lines_of
 
 T = TypeVar("T")
@@ -22,7 +21,8 @@ def run_lines(
     """Carry out lines, up to the first that fails or leaves; the status of the last one.
 
     With `keeps_going`, a line that fails doesn't end this, and the status is that of the first one
-    that failed. A `#` begins a comment. If an answer can't be written, the status is `UNKNOWN`.
+    that failed. A `#` begins a comment. Raises `OSError`
+    if an answer can't be written.
     """
     first_failure = Status.DONE
     for raw in lines:
@@ -30,10 +30,7 @@ def run_lines(
         if not line:
             continue
         rendered = outcome_of(runner, line, output_format)
-        try:
-            show(rendered, output_format)
-        except (OSError, UnicodeError) as error:
-            return _not_shown(error)
+        show(rendered, output_format)
         first_failure = first_failure or rendered.status
         if rendered.leaves or (first_failure and not keeps_going):
             break
@@ -63,27 +60,11 @@ def standard_input() -> Iterable[str]:
 def show(rendered: Rendered, output_format: str) -> None:
     """Print an answer to standard output; but to standard error if it failed and isn't JSON.
 
-    Raises `OSError` or `UnicodeError` if the answer can't be written.
+    Raises `OSError` if the answer can't be written.
     """
     if rendered.output:
         is_failure = rendered.status is not Status.DONE and output_format != "json"
-        print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
-
-
-def _not_shown(error: OSError | UnicodeError) -> Status:
-    """Report that an answer can't be written: its reader has left, or the disk is full.
-
-    Then the status is `UNKNOWN`, since the user can't know what became of the command.
-    """
-    reason = getattr(error, "strerror", None) or error
-    with suppress(OSError):
-        print(f"benmo: the answer can't be written: {reason}", file=sys.stderr)
-    discard_output()
-    return Status.UNKNOWN
-
-
-def discard_output() -> None:
-    """Discard what was printed and not written: Python would try again at exit, and may hang."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
+        try:
+            print(rendered.output, file=sys.stderr if is_failure else sys.stdout, flush=True)
+        except ReaderGone as error:  # what became of a command is never lost without a word
+            raise OutputLost(*error.args) from error

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -25,7 +25,6 @@ from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size
 from benmo.sim.trace import Trace
 
 _HOUR_S = 3600.0
-_STOPPED = 130
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
@@ -101,20 +100,11 @@ def simulate(
         raise click.BadParameter("it must be odd", param_hint="--nodes")
     study = Study(nodes, Tenure(tenure) if tenure else None, hours * _HOUR_S, bug)
     if seeds is None and seed is not None:
-        sys.exit(_stoppable(lambda: _run_one(study, seed, trace, only, frozenset(calm))))
+        sys.exit(_run_one(study, seed, trace, only, frozenset(calm)))
     if trace is not None or only is not None or calm:
         raise click.UsageError("--trace, --only and --calm are about one seed: give --seed alone")
     first = seed or 0
-    sys.exit(_stoppable(lambda: _run_many(study, range(first, first + (seeds or 100)), jobs)))
-
-
-def _stoppable(work: Callable[[], int]) -> int:
-    """Return the exit status; after Ctrl-C it isn't that of a violation."""
-    try:
-        return work()
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        return _STOPPED
+    sys.exit(_run_many(study, range(first, first + (seeds or 100)), jobs))
 
 
 # One seed.

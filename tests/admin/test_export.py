@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from benmo.admin.export import export
+from benmo.cli import main
 from benmo.cluster import StateDirectory
 from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
@@ -54,7 +54,7 @@ def state(tmp_path: Path) -> StateDirectory:
 
 def run_export(state: StateDirectory, form: str, *options: str) -> Result:
     arguments = ["--format", form, "--state-dir", str(state.path), *options]
-    return CliRunner().invoke(export, arguments)
+    return CliRunner().invoke(main, ["export", *arguments])
 
 
 def exported(state: StateDirectory, form: str, *options: str) -> str:

@@ -19,7 +19,6 @@ from benmo.sim.seeds import planted
 
 _VIOLATION = 1
 _NOT_THE_WHOLE = 3
-_STOPPED = 130
 _REFRESH_PER_SECOND = 4
 
 
@@ -89,11 +88,7 @@ def explore(
         raise click.BadParameter("no more than there are nodes, please", param_hint="--leaders")
     bounds = Bounds(nodes, leaders, slots, crashes, campaigns, Tenure(tenure), forwarding)
     with planted(plant):
-        try:
-            sys.exit(_run(bounds, states_max, plant is not None))
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
-            sys.exit(_STOPPED)
+        sys.exit(_run(bounds, states_max, plant is not None))
 
 
 def _run(bounds: Bounds, states_max: int | None, is_planted: bool) -> int:
