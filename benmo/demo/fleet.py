@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
@@ -19,6 +21,7 @@ from benmo.demo.node_threads import at_once
 from benmo.errors import Failure, Refused
 from benmo.network.link import Link
 from benmo.notices import Notice
+from benmo.paxos.notices import ProposalAccepted
 from benmo.paxos.types import NodeId
 
 _START_S = 30.0
@@ -30,6 +33,19 @@ _POLL_S = 0.03
 
 OnNotice = Callable[[NodeId, Notice, float], None]
 OnEnd = Callable[[NodeId, str], None]
+
+
+@dataclass(slots=True)
+class _Trap:
+    """Waits until `witness` has accepted a block that `leader` proposed, to kill `leader` then."""
+
+    leader: NodeId
+    witness: NodeId
+    is_sprung: threading.Event = field(default_factory=threading.Event)
+
+    def is_due(self, node: NodeId, notice: Notice) -> bool:
+        is_accepted = isinstance(notice, ProposalAccepted) and notice.proposer == self.leader
+        return is_accepted and node == self.witness
 
 
 class Fleet:
@@ -51,6 +67,7 @@ class Fleet:
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
+        self._trap: _Trap | None = None
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
         self._behind: set[NodeId] = set()
@@ -133,6 +150,29 @@ class Fleet:
         for node in nodes:
             self._attached[node].hurry()
             self.hurried[node] += 1
+
+    def ambush(self, leader: NodeId, witness: NodeId, within_s: float) -> bool:
+        """Let `leader` campaign at once, and kill it once `witness` has accepted its block.
+
+        It is killed in the thread that hears of that, within milliseconds. False if that didn't
+        happen within `within_s` seconds.
+        """
+        trap = self._trap = _Trap(leader, witness)
+        try:
+            self.hurry([leader])
+            if not trap.is_sprung.wait(within_s):
+                return False
+        finally:
+            self._trap = None
+        self.kill([leader])
+        return True
+
+    def _heard(self, node: NodeId, notice: Notice, at: float) -> None:
+        trap = self._trap
+        if trap is not None and trap.is_due(node, notice):
+            self._processes[trap.leader].kill()
+            trap.is_sprung.set()
+        self._on_notice(node, notice, at)
 
     # Processes.
 
@@ -261,7 +301,7 @@ class Fleet:
                     return str(error)
                 time.sleep(_POLL_S)
                 continue
-            attached.watch(lambda notice, at: self._on_notice(node, notice, at), tells_end=False)
+            attached.watch(lambda notice, at: self._heard(node, notice, at), tells_end=False)
             self._attached[node] = attached
             return ""
         return f"node {node} ended {process.how_it_ended}"

@@ -26,6 +26,7 @@ from benmo.paxos.types import NodeId
 from benmo.wording import many
 
 DELAY_MS_MAX = 60_000
+_AMBUSH_S = 30.0
 
 
 def use(stage: Stage, text: str) -> Answer:
@@ -197,6 +198,26 @@ def duel(stage: Stage, text: str) -> Answer:
         f"up;\na node that has promised both ballots keeps to the higher one"
     )
     return Answer(Status.DONE, {"nodes": list(nodes)}, "\n".join(filter(None, lines)))
+
+
+def ambush(stage: Stage, text: str) -> Answer:
+    nodes = read_nodes(text, stage.fleet.nodes)
+    if len(nodes) != 2:
+        raise Misused("it takes two nodes")
+    leader, witness = nodes
+    _require_answering(stage, nodes)
+    said = _something_queued(stage, leader, witness)
+    within_s = _AMBUSH_S + 2 * stage.fleet.cluster.settings.election_delay_s[1]
+    if not stage.fleet.ambush(leader, witness, within_s):
+        raise Refused(f"node {witness} has accepted nothing from node {leader} in {within_s:g} s")
+    how = f"node {leader} is killed, as node {witness} had accepted its block"
+    return Answer(Status.DONE, {"killed": [leader]}, "\n".join(filter(None, [said, how])))
+
+
+def _require_answering(stage: Stage, nodes: Sequence[NodeId]) -> None:
+    silent = [why for node in nodes if (why := stage.fleet.why_silent(node))]
+    if silent:
+        raise Refused("; ".join(silent))
 
 
 def _something_queued(stage: Stage, node: NodeId, other: NodeId) -> str:

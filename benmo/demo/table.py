@@ -64,7 +64,7 @@ def _exit(_stage: Stage, text: str) -> Answer:
 
 
 DEMO_COMMANDS = (
-    DemoCommand("tour", "[stop]", "a guided walk of three minutes", tour, offers="stop"),
+    DemoCommand("tour", "[stop]", "a guided walk of four minutes", tour, offers="stop"),
     DemoCommand("ls", "", "the nodes, at a glance", actions.list_nodes),
     DemoCommand("use", "N", "what is typed without a number is for node N", actions.use, "nodes"),
     DemoCommand("all", "COMMAND", "every node answers, in one table", actions.ask_all, "commands"),
@@ -83,6 +83,13 @@ DEMO_COMMANDS = (
     DemoCommand("heal", "", "mend every link", actions.heal),
     DemoCommand(
         "duel", "A B", "two nodes want to lead at the same moment", actions.duel, "running"
+    ),
+    DemoCommand(
+        "ambush",
+        "A B",
+        "node A wants to lead, and is killed once B has accepted its block",
+        actions.ambush,
+        "running",
     ),
     DemoCommand("quiet", "", "show no notices", actions.quiet),
     DemoCommand("loud", "", "show notices again", actions.loud),

@@ -73,7 +73,7 @@ class RoundLimit:
         least_s = self._settings.round_timeout_s
         self.answer_s = max(took_s, self.answer_s / 2)
         self.limit_s = min(max(least_s, _FACTOR * self.answer_s), limit_max_s(self._settings))
-        if self.limit_s > _REPORTED_FACTOR * self._reported_s:
+        if took_s >= least_s and self.limit_s > _REPORTED_FACTOR * self._reported_s:
             step.notices.append(RoundLimitRaised(took_s, self.limit_s))
             self._reported_s = self.limit_s
         elif self.limit_s == least_s:

@@ -2,7 +2,7 @@
 
 May import what `benmo.demo` may.
 
-Begin with `beats.py`, the steps of the tour. `tour.py` goes through the beats; `scene.py` is what
-the tour sees of the nodes; `explanations.py` puts into words what was seen; `command.py` is the
-demo's command `tour`.
+Begin with `beats.py`, the steps of the tour, whose parts `cast.py` gives out. `tour.py` goes
+through the beats; `scene.py` is what the tour sees of the nodes; `explanations.py` puts into words
+what was seen; `command.py` is the demo's command `tour`.
 """

@@ -2,110 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from benmo.demo.phrases import listed
+from benmo.demo.tour.cast import Cast
 from benmo.demo.tour.explanations import (
     all_alike,
     explain_agreement,
     explain_duel,
+    explain_half_way,
     explain_healing,
+    explain_taking_over,
     how_many_are_left,
     last_decided,
 )
 from benmo.demo.tour.scene import Scene
 from benmo.demo.tour.tour import Beat
-from benmo.errors import Refused
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import NodeId, Tenure
 from benmo.wording import many
 
-NODES_MIN = 3
-MONEY = 10
-"""The money that the payer needs: for the tour's transfers, and to repeat some of them."""
-
 _DELAY_MS = 300
+_LATE_VOTE_MS = 700
+"""How late the witness answers: a round trip is shorter than the time limit of a round."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """The parts that nodes play: the payer is in the minority, the payee in the majority."""
+def walk(parts: Cast, tenure: Tenure) -> list[Beat]:
+    """All beats of the tour, in order.
 
-    payer: NodeId
-    payee: NodeId
-    minority: tuple[NodeId, ...]
-    majority: tuple[NodeId, ...]
-
-    @property
-    def everyone(self) -> tuple[NodeId, ...]:
-        return tuple(sorted((*self.minority, *self.majority)))
-
-    @property
-    def nodes(self) -> int:
-        return len(self.everyone)
-
-    @property
-    def quorum(self) -> int:
-        return self.nodes // 2 + 1
-
-    @property
-    def victim(self) -> NodeId:
-        """The node that crashes first."""
-        return next(node for node in reversed(self.majority) if node != self.payee)
-
-    @property
-    def survivors(self) -> tuple[NodeId, ...]:
-        """The nodes that are left after the first crash."""
-        return tuple(node for node in self.everyone if node != self.victim)
-
-    @property
-    def other_victims(self) -> tuple[NodeId, ...]:
-        """The nodes without which, after the first crash, no majority is left."""
-        return tuple(node for node in self.majority if node != self.victim)
-
-    @property
-    def friend(self) -> NodeId:
-        """The node that is paid while the payee is out of reach; in the minority, if possible."""
-        others = [node for node in (*self.minority, *self.majority) if node != self.payer]
-        return others[0]
-
-    @property
-    def neighbour(self) -> NodeId:
-        """The node that the payee pays."""
-        return next(node for node in self.majority if node != self.payee)
-
-
-def cast(available: Mapping[NodeId, int]) -> Cast:
-    """Give out the parts; `available` is how much each node can spend. Raises `Refused`."""
-    nodes = tuple(available)
-    if len(nodes) < NODES_MIN:
-        raise Refused(f"the tour needs {NODES_MIN} nodes: --fresh --nodes 5")
-    payer = next((node for node in nodes if available[node] >= MONEY), None)
-    if payer is None:
-        raise Refused(f"the tour needs a node that has {MONEY} to spend: --fresh starts anew")
-    others = [node for node in nodes if node != payer]
-    strength = len(nodes) // 2 + 1
-    minority = tuple(sorted((payer, *others[: len(nodes) - strength - 1])))
-    majority = tuple(node for node in nodes if node not in minority)
-    return Cast(payer, majority[0], minority, majority)
-
-
-def walk(parts: Cast) -> list[Beat]:
-    """All beats of the tour, in order."""
+    The leader that dies half-way is left out in tenure `stable`: there a leader, often the witness,
+    stands ready to propose what the payer has queued.
+    """
+    scenes = [_agreement, _crash, _lost_majority, _recovery, _partition, _taking_over, _duel]
+    if tenure is Tenure.STABLE:
+        scenes.remove(_taking_over)
     return [
-        *_agreement(parts),
-        *_crash(parts),
-        *_lost_majority(parts),
-        *_recovery(parts),
-        *_partition(parts),
-        *_duel(parts),
+        beat
+        for number, scene in enumerate(scenes, 1)
+        for beat in scene(parts, f"{number} of {len(scenes)}")
     ]
 
 
-def _agreement(parts: Cast) -> list[Beat]:
+def _agreement(parts: Cast, number: str) -> list[Beat]:
     return [
         Beat(
-            f"1 of 6: agreement. {parts.nodes} processes with a disk each, and none has the "
+            f"{number}: agreement. {parts.nodes} processes with a disk each, and none has the "
             f"last word. A block of transfers is decided once {parts.quorum} of {parts.nodes} "
             f"nodes have accepted it. Node {parts.payer} pays 5 to node {parts.payee}.",
             _pay(parts.payer, parts.payee, 5),
@@ -116,10 +56,10 @@ def _agreement(parts: Cast) -> list[Beat]:
     ]
 
 
-def _crash(parts: Cast) -> list[Beat]:
+def _crash(parts: Cast, number: str) -> list[Beat]:
     return [
         Beat(
-            "2 of 6: a crash. SIGKILL ends a node at once, whatever it is doing.",
+            f"{number}: a crash. SIGKILL ends a node at once, whatever it is doing.",
             f"kill {parts.victim}",
             lambda scene: _are_gone(scene, (parts.victim,), scene.answering),
             lambda scene: [how_many_are_left(scene)],
@@ -139,10 +79,10 @@ def _crash(parts: Cast) -> list[Beat]:
     ]
 
 
-def _lost_majority(parts: Cast) -> list[Beat]:
+def _lost_majority(parts: Cast, number: str) -> list[Beat]:
     return [
         Beat(
-            f"3 of 6: a lost majority. It takes {parts.quorum} of {parts.nodes}: without "
+            f"{number}: a lost majority. It takes {parts.quorum} of {parts.nodes}: without "
             f"{many(parts.other_victims)} there are fewer.",
             f"kill {listed(parts.other_victims)}",
             lambda scene: _are_gone(scene, parts.other_victims, parts.minority),
@@ -164,11 +104,11 @@ def _lost_majority(parts: Cast) -> list[Beat]:
     ]
 
 
-def _recovery(parts: Cast) -> list[Beat]:
+def _recovery(parts: Cast, number: str) -> list[Beat]:
     gone = sorted((parts.victim, *parts.other_victims))
     return [
         Beat(
-            "4 of 6: recovery. Each node starts from what its own disk says.",
+            f"{number}: recovery. Each node starts from what its own disk says.",
             f"restart {listed(gone)}",
             lambda scene: _is_decided(scene, parts),
             lambda scene: [
@@ -182,10 +122,10 @@ def _recovery(parts: Cast) -> list[Beat]:
     ]
 
 
-def _partition(parts: Cast) -> list[Beat]:
+def _partition(parts: Cast, number: str) -> list[Beat]:
     return [
         Beat(
-            "5 of 6: a partition. All nodes are up, but the two sides can't hear each other.",
+            f"{number}: a partition. All nodes are up, but the two sides can't hear each other.",
             f"partition {listed(parts.minority)} | {listed(parts.majority)}",
             lambda scene: _is_split(scene, parts),
             lambda _: [],
@@ -223,10 +163,54 @@ def _partition(parts: Cast) -> list[Beat]:
     ]
 
 
-def _duel(parts: Cast) -> list[Beat]:
+def _taking_over(parts: Cast, number: str) -> list[Beat]:
+    dead, witness = parts.payer, parts.payee
     return [
         Beat(
-            "6 of 6: two leaders that duel. Slow every link down first, so that you can watch.",
+            f"{number}: a leader that dies half-way. Let only {many(parts.circle)} hear one "
+            f"another: for a majority, the vote of each is needed.",
+            f"partition {listed(parts.circle)} | {listed(parts.outside)}",
+            lambda scene: _is_alone(scene, parts),
+            lambda _: [],
+            needs=parts.everyone,
+        ),
+        Beat(
+            f"Let node {witness} hear and answer late: so there is a moment in which a majority "
+            f"has accepted a block, and no node knows.",
+            f"slow {witness} all {_LATE_VOTE_MS}",
+            lambda scene: bool(scene.fleet.links.delays_ms),
+            lambda _: [],
+        ),
+        Beat(
+            f"In that moment the leader is to die: node {dead} is killed as soon as node {witness} "
+            f"has accepted its block.",
+            f"ambush {dead} {witness}",
+            lambda scene: _are_gone(scene, (dead,), ()),
+            lambda scene: explain_half_way(scene, dead),
+            needs=parts.circle,
+        ),
+        Beat(
+            f"Mend the links: {many(parts.heirs)} are a majority. May the next leader propose "
+            f"what it likes for that slot?",
+            "heal",
+            lambda scene: _is_taken_over(scene, parts.heirs),
+            lambda scene: explain_taking_over(scene, dead),
+            needs=parts.heirs,
+        ),
+        Beat(
+            f"And node {dead}? It has its block on disk, and doesn't know what became of it.",
+            f"restart {dead}",
+            lambda scene: scene.are_level(scene.everyone, scene.top_before - 1),
+            lambda scene: [all_alike(scene)],
+            needs=parts.heirs,
+        ),
+    ]
+
+
+def _duel(parts: Cast, number: str) -> list[Beat]:
+    return [
+        Beat(
+            f"{number}: two leaders that duel. Slow every link down first, so that you can watch.",
             f"slow all all {_DELAY_MS}",
             lambda scene: bool(scene.fleet.links.delays_ms),
             lambda _: [],
@@ -271,6 +255,22 @@ def _waits_without_quorum(scene: Scene, node: NodeId) -> bool:
 def _is_split(scene: Scene, parts: Cast) -> bool:
     is_cut = not any(scene.reaches(node, parts.majority) for node in parts.minority)
     return is_cut and scene.has_quorum(parts.payer) is False and bool(scene.has_quorum(parts.payee))
+
+
+def _is_alone(scene: Scene, parts: Cast) -> bool:
+    """Whether the circle is cut off from the others, and its nodes reach one another."""
+    is_cut = not any(scene.reaches(node, parts.outside) for node in parts.circle)
+    return is_cut and all(scene.has_quorum(node) for node in parts.circle)
+
+
+def _is_taken_over(scene: Scene, heirs: Sequence[NodeId]) -> bool:
+    """Whether the heirs are level, on whole links, and none holds an undecided block."""
+    return (
+        scene.fleet.links.is_whole
+        and scene.are_level(heirs, scene.top_before - 1)
+        and not any(map(scene.has_undecided, heirs))
+        and all(map(scene.has_quorum, heirs))
+    )
 
 
 def _is_fought_out(scene: Scene, parts: Cast) -> bool:

@@ -8,7 +8,8 @@ from benmo.demo.board import Board
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
 from benmo.demo.stage import Stage
-from benmo.demo.tour.beats import cast, walk
+from benmo.demo.tour.beats import walk
+from benmo.demo.tour.cast import cast
 from benmo.demo.tour.tour import Tour
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
@@ -33,7 +34,7 @@ def tour(stage: Stage, text: str) -> Answer:
 
 def _begin(stage: Stage, board: Board) -> Answer:
     mended = _bring_everything_back(stage)
-    beats = walk(cast(_available(stage)))
+    beats = walk(cast(_available(stage)), stage.fleet.cluster.settings.tenure)
     stage.tour = Tour(stage.fleet, _opening(stage), beats, board)
     stage.tour.start()
     return Answer(Status.DONE, {"mended": mended} if mended else None, mended)
@@ -47,7 +48,7 @@ def _opening(stage: Stage) -> str:
         else ""
     )
     return (
-        "A walk of about three minutes. Type each command that it names, or press Enter on the "
+        "A walk of about four minutes. Type each command that it names, or press Enter on the "
         "empty line to have it typed. All other commands work, too; tour stop ends the tour."
         f"{slow}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benmo.demo.tour.scene import DecidedSlot, Scene
+from benmo.demo.tour.scene import DecidedSlot, Scene, TakenOver
 from benmo.paxos.types import NodeId
 from benmo.wording import joined, many, why_given_up
 from benmo.wording import listed as comma_listed
@@ -26,6 +26,51 @@ def explain_healing(scene: Scene, payer: NodeId) -> str:
         f"{fetched} Only then was the transfer of node {payer} decided{led}: it comes after, not "
         f"beside. {_decided(decided)}"
     )
+
+
+def explain_half_way(scene: Scene, dead: NodeId) -> list[str]:
+    """How far the block had come when its leader was killed."""
+    accepted = scene.accepted_from(dead)
+    if accepted is None:
+        return [f"Node {dead} is gone."]
+    slot, ballot, nodes = accepted
+    proposed = f"Node {dead} proposed a block for slot {slot} in ballot {ballot}, and died."
+    if len(nodes) <= len(scene.everyone) // 2:
+        return [f"{proposed} {many(nodes).capitalize()} had accepted it: no majority."]
+    return [
+        f"{proposed} {many(nodes).capitalize()} had accepted it: a majority, so it is decided. But "
+        f"the votes were still on their way: no node knows."
+    ]
+
+
+def explain_taking_over(scene: Scene, dead: NodeId) -> list[str]:
+    """Which leader had to take over which block, on whose report, and why it must."""
+    seen = scene.taken_over()
+    if seen is None:
+        return [
+            f"This time the block was decided before node {dead} was dead, so no leader had to "
+            f"take it over. {last_decided(scene)}".rstrip()
+        ]
+    leader, whose = seen.ballot.node, seen.proposed_in.node
+    return [
+        f"Node {leader} led with ballot {seen.ballot}, and {many(seen.reporters)} had reported the "
+        f"block of node {whose}. Node {leader} can't know whether a majority has accepted it, and "
+        f"whether somebody was told so: it may be decided. So node {leader} must propose that "
+        f"block, and none of its own. By this rule no slot ever has two blocks.",
+        _was_it_decided(scene, seen),
+    ]
+
+
+def _was_it_decided(scene: Scene, seen: TakenOver) -> str:
+    """Whether the block had been decided before the leader took it over."""
+    for decided in scene.decided():
+        if (decided.slot, decided.ballot) == (seen.slot, seen.proposed_in):
+            return (
+                f"Here it was: {many(decided.accepted_by)} had accepted it in ballot "
+                f"{decided.ballot}, before node {decided.ballot.node} died. No node saw that many "
+                f"disks; the rule kept the block all the same."
+            )
+    return last_decided(scene)
 
 
 def explain_duel(scene: Scene) -> list[str]:

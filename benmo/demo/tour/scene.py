@@ -12,7 +12,14 @@ from benmo.demo.fleet import Fleet
 from benmo.errors import Refused
 from benmo.network.link import Link
 from benmo.notices import Notice, RunApplied, SlotDecided, TransferApplied
-from benmo.paxos.notices import BallotGivenUp, LeadershipWon, NoticeKind, ProposalAccepted
+from benmo.paxos.notices import (
+    BallotGivenUp,
+    BlockReported,
+    LeadershipWon,
+    NoticeKind,
+    ProposalAccepted,
+    ProposalMade,
+)
 from benmo.paxos.types import Ballot, NodeId
 
 
@@ -29,6 +36,18 @@ class DecidedSlot:
     """The nodes, a majority, that were seen to accept it in `ballot`; else empty."""
     promised_by: tuple[NodeId, ...]
     """The nodes whose promises made its leader lead; empty if that came before the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A block that a leader had to propose, since promises reported it."""
+
+    slot: int
+    ballot: Ballot
+    """The leader's ballot."""
+    proposed_in: Ballot
+    """The ballot in which the block was first proposed."""
+    reporters: tuple[NodeId, ...]
 
 
 class Scene:
@@ -109,6 +128,11 @@ class Scene:
         """Whether a node was asked since the mark to campaign at once."""
         return self.fleet.hurried[node] > self._hurried_before[node]
 
+    def has_undecided(self, node: NodeId) -> bool:
+        """Whether a node has accepted a block that it doesn't know to be decided."""
+        snapshot = self.fleet.snapshot(node)
+        return snapshot is None or snapshot.accepted is not None
+
     def has_quorum(self, node: NodeId) -> bool | None:
         snapshot = self.fleet.snapshot(node)
         return None if snapshot is None else snapshot.quorum
@@ -176,6 +200,33 @@ class Scene:
             for _, notice in self._since_mark()
             if isinstance(notice, LeadershipWon)
         }
+
+    def taken_over(self) -> TakenOver | None:
+        """The block that a leader had to take over last since the mark; None if none had to."""
+        reports: dict[NodeId, list[BlockReported]] = {}
+        found = None
+        for node, notice in self._since_mark():
+            if isinstance(notice, BlockReported):
+                reports.setdefault(node, []).append(notice)
+            elif isinstance(notice, ProposalMade) and notice.taken_over != Ballot.ZERO:
+                its = [each for each in reports.pop(node, []) if each.slot == notice.slot]
+                reporters = tuple(sorted({peer for each in its for peer in each.reporters}))
+                found = TakenOver(notice.slot, notice.ballot, notice.taken_over, reporters)
+        return found
+
+    def accepted_from(self, proposer: NodeId) -> tuple[int, Ballot, tuple[NodeId, ...]] | None:
+        """The proposer's last proposal since the mark: slot, ballot, and who accepted it.
+
+        None if no node was seen to accept any.
+        """
+        accepted: dict[tuple[Ballot, int], set[NodeId]] = {}
+        for node, notice in self._since_mark():
+            if isinstance(notice, ProposalAccepted) and notice.proposer == proposer:
+                accepted.setdefault((notice.ballot, notice.slot), set()).add(node)
+        if not accepted:
+            return None
+        (ballot, slot), nodes = max(accepted.items(), key=lambda each: each[0])
+        return slot, ballot, tuple(sorted(nodes))
 
     def given_up(self) -> list[BallotGivenUp]:
         """The ballots that nodes gave up since the mark, and why."""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benmo.demo.tour.beats import MONEY, cast, walk
+from benmo.demo.tour.beats import walk
+from benmo.demo.tour.cast import MONEY, cast
 from benmo.errors import Refused
+from benmo.paxos.types import Tenure
 from tests.demo.running_demos import Place, leave, place, terminal
 from tests.support.terminals import Terminal
 
@@ -24,11 +26,17 @@ STEPS = (
     "1> moneyTransfer 1,1,2",
     "3> moneyTransfer 1,3,4",
     "heal",
+    "partition 1 3 4 | 2 5",
+    "slow 3 all 700",
+    "ambush 1 3",
+    "heal",
+    "restart 1",
     "slow all all 300",
     "duel 1 3",
     "heal",
 )
 BALLOT = r"\(\d+, [1-5]\)"
+TOO_LATE = r"This time the block was decided before node 1 was dead"
 SEEN = (
     rf"asked all to promise ballot {BALLOT}\. Nodes [1-5, ]+ did",
     rf"Slot 1 is decided: nodes [1-5, and]+ accepted it in ballot {BALLOT}",
@@ -43,6 +51,13 @@ SEEN = (
     r"Slot 4 is decided: nodes [345, and]+ accepted .* node 1 is still at height 3",
     r"transfer of node 1 decided, and node 1 led: it comes after, not beside\. Slot 5 is decided",
     r"All 5 are at height 5, with the same hash [0-9a-f]{12}",
+    rf"Node 1 proposed a block for slot 6 in ballot {BALLOT}, and died",
+    rf"Node [34] led with ballot {BALLOT}, and nodes? [34 and]+ had reported the block of node 1\. "
+    r"Node [34] can't know whether a majority has accepted it.*? must propose that block"
+    rf"|{TOO_LATE}",
+    rf"Here it was: nodes 1, 3 and 4 had accepted it in ballot {BALLOT}"
+    rf"|Slot 6 is decided|{TOO_LATE}",
+    r"All 5 are at height 6, with the same hash [0-9a-f]{12}",
     rf"Node [13] had ballot {BALLOT} and gave it up|no clash this time",
     r"Decided: slot \d+ in ballot",
     r"That was the tour",
@@ -139,7 +154,7 @@ def test_it_counts_those_that_are_left_whoever_else_is_gone(tmp_path: Path) -> N
 
 def test_with_a_stable_leader_it_says_what_happened_too(tmp_path: Path) -> None:
     options = (*QUICK, "--tenure", "stable", "--nodes", "3")
-    steps = tuple(beat.command for beat in walk(cast(dict.fromkeys((1, 2, 3), 100))))
+    steps = tuple(beat.command for beat in walk(cast(dict.fromkeys((1, 2, 3), 100)), Tenure.STABLE))
     with place(tmp_path, 3) as here, terminal(here, *options, columns=110) as shown:
         shown.enter("tour")
         for step in steps:
@@ -163,7 +178,7 @@ def test_the_usual_cast_is_of_five() -> None:
     parts = cast(dict.fromkeys(range(1, 6), 100))
     assert (parts.payer, parts.payee, parts.victim) == (1, 3, 5)
     assert (parts.minority, parts.majority) == ((1, 2), (3, 4, 5))
-    assert tuple(beat.command for beat in walk(parts)) == STEPS
+    assert tuple(beat.command for beat in walk(parts, Tenure.BLOCK)) == STEPS
 
 
 @pytest.mark.parametrize("nodes", [3, 5, 7, 9])

@@ -12,10 +12,11 @@ from benmo.admin.making import new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.demo.fleet import Fleet
-from benmo.demo.tour.beats import cast, walk
+from benmo.demo.tour.beats import walk
+from benmo.demo.tour.cast import cast
 from benmo.demo.tour.scene import Scene
 from benmo.demo.tour.tour import Beat
-from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
+from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Tenure
 
 NODES = (1, 2, 3)
 
@@ -76,7 +77,8 @@ def scene(fleet: StillFleet) -> Scene:
 
 @pytest.fixture
 def duel() -> Beat:
-    (found,) = [beat for beat in walk(cast(dict.fromkeys(NODES, 100))) if "duel" in beat.command]
+    beats = walk(cast(dict.fromkeys(NODES, 100)), Tenure.BLOCK)
+    (found,) = [beat for beat in beats if "duel" in beat.command]
     assert found.command == "duel 1 2"
     return found
 

@@ -14,13 +14,21 @@ from benmo.demo.tour.explanations import (
     all_alike,
     explain_agreement,
     explain_duel,
+    explain_half_way,
     explain_healing,
+    explain_taking_over,
     last_decided,
 )
 from benmo.demo.tour.scene import Scene
 from benmo.ledger.transfers import Transfer
 from benmo.notices import SlotDecided, TransferApplied
-from benmo.paxos.notices import BallotGivenUp, Defeat, ProposalAccepted
+from benmo.paxos.notices import (
+    BallotGivenUp,
+    BlockReported,
+    Defeat,
+    ProposalAccepted,
+    ProposalMade,
+)
 from benmo.paxos.types import Ballot
 
 
@@ -116,3 +124,47 @@ def test_a_block_that_was_taken_over_in_a_duel_is_told_as_such(scene: Scene) -> 
 
 def test_nodes_that_do_not_answer_are_not_told_to_be_alike(scene: Scene) -> None:
     assert "height" not in all_alike(scene)
+
+
+def taken_over(scene: Scene, leader: int, ballot: tuple[int, int], first: tuple[int, int]) -> None:
+    scene.tell(leader, BlockReported(4, Ballot(*first), Ballot(*first), (1, leader)))
+    scene.tell(leader, ProposalMade(4, Ballot(*ballot), Ballot(*first)))
+
+
+def test_of_a_leader_that_dies_half_way_it_is_told_how_far_its_block_had_come(scene: Scene) -> None:
+    assert explain_half_way(scene, 1) == ["Node 1 is gone."]
+    scene.tell(2, ProposalAccepted(4, Ballot(2, 1), 1, Ballot(2, 1)))
+    assert explain_half_way(scene, 1)[0].endswith("Node 2 had accepted it: no majority.")
+    scene.tell(1, ProposalAccepted(4, Ballot(2, 1), 1, Ballot(2, 1)))
+    (told,) = explain_half_way(scene, 1)
+    assert "Nodes 1 and 2 had accepted it: a majority, so it is decided." in told
+
+
+def test_of_a_takeover_it_is_told_whose_block_it_is_who_reported_it_and_that_it_must_be(
+    scene: Scene,
+) -> None:
+    accepted(scene, "2", (2, 1))
+    scene.mark()
+    taken_over(scene, 2, (3, 2), (2, 1))
+    accepted(scene, "23", (3, 2))
+    decided(scene, "23", (2, 1))
+    rule, outcome = explain_taking_over(scene, 1)
+    assert "nodes 1 and 2 had reported the block of node 1" in rule
+    assert "must propose that block" in rule
+    assert outcome.startswith("Slot 4 is decided: nodes 2 and 3 accepted it in ballot (3, 2).")
+
+
+def test_of_a_block_that_was_decided_before_its_leader_died_that_is_told(scene: Scene) -> None:
+    accepted(scene, "12", (2, 1))
+    scene.mark()
+    taken_over(scene, 2, (3, 2), (2, 1))
+    accepted(scene, "23", (3, 2))
+    decided(scene, "23", (2, 1))
+    assert explain_taking_over(scene, 1)[1].startswith(
+        "Here it was: nodes 1 and 2 had accepted it in ballot (2, 1), before node 1 died."
+    )
+
+
+def test_without_a_takeover_none_is_told(scene: Scene) -> None:
+    decided(scene, "23", (2, 1))
+    assert "no leader had to take it over" in explain_taking_over(scene, 1)[0]
