@@ -87,6 +87,21 @@ class PeerNotDialled:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSlow:
+    """This node's disk takes this many seconds to make something durable."""
+
+    kind: ClassVar = NoticeKind.WARNING
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DiskQuick:
+    """This node's disk, which was slow, is so no more."""
+
+    kind: ClassVar = NoticeKind.WARNING
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLost:
     """The connection over which a node is commanded is lost."""
 
@@ -110,6 +125,8 @@ NodeNotice = (
     | ConnectionDropped
     | SlowPeerDropped
     | PeerNotDialled
+    | DiskSlow
+    | DiskQuick
     | NodeLost
     | ProcessEnded
 )

@@ -84,6 +84,10 @@ def sentence(notice: notices.Notice) -> str:
             return f"node {peer} reads too little: the connection to it was dropped"
         case notices.PeerNotDialled(peer, reason):
             return f"node {peer} can't be dialled: {reason}"
+        case notices.DiskSlow(seconds):
+            return f"{why_disk_slow(seconds)}: payments and votes wait for it, reads don't"
+        case notices.DiskQuick():
+            return "the disk is quick again"
         case notices.NodeLost(node):
             return f"node {node} is gone"
         case notices.ProcessEnded(how):
@@ -125,6 +129,11 @@ def why_given_up(notice: protocol.BallotGivenUp) -> str:
             return f"node {notice.nacker} refused it, having promised {notice.higher}"
         case protocol.Defeat.OUTBID:
             return f"node {notice.higher.node} has the higher ballot {notice.higher}"
+
+
+def why_disk_slow(seconds: float) -> str:
+    """Say how long the disk takes, or has taken so far, to make something durable."""
+    return f"the disk takes {seconds:.0f} s"
 
 
 def why_no_quorum(node: NodeId, reached: int, nodes: int, quorum: int) -> str:

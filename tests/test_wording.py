@@ -109,6 +109,11 @@ SENTENCES: list[tuple[Notice, str]] = [
     ),
     (notices.TransferVoid(4, Transfer(1, 3, 2, 10)), "refused 1-3 (10 from node 1 to node 2)"),
     (notices.RunApplied(4, 1, 3, 903), "decided 1-3 to 1-902 (900 transfers)"),
+    (
+        notices.DiskSlow(1.6),
+        "the disk takes 2 s: payments and votes wait for it, reads don't",
+    ),
+    (notices.DiskQuick(), "the disk is quick again"),
     (notices.ConnectionDropped(None, "no TLS"), "a connection was dropped: no TLS"),
     (notices.ConnectionDropped(3, "why"), "the connection from node 3 was dropped: why"),
     (notices.SlowPeerDropped(3), "node 3 reads too little: the connection to it was dropped"),

@@ -7,7 +7,7 @@ time. It runs in one thread, its caller's; a turn waits for nothing but the disk
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
@@ -84,6 +84,10 @@ class Limits:
     """How many transfers a block of this node holds at most."""
 
 
+DiskWait = Callable[[], None]
+"""Waits until something is durable. Raises `OSError`."""
+
+
 def _discard(_report: Report) -> None:
     """Publish nothing: the caller uses the report that the turn returns."""
 
@@ -157,17 +161,34 @@ class Engine:
         `now` is in seconds and never goes back. `publish` gets the report as soon as users may see
         it, before the records that can wait are written; the same report is returned.
         """
+        turn = self.turn_in_parts(events, now, publish)
+        while True:
+            try:
+                wait = next(turn)
+            except StopIteration as end:
+                report: Report = end.value
+                return report
+            wait()
+
+    def turn_in_parts(
+        self, events: Iterable[Event], now: float, publish: Callable[[Report], None]
+    ) -> Generator[DiskWait, None, Report]:
+        """Do the same as `turn`, but leave each wait for the disk to the caller.
+
+        The caller waits, in any thread, before it goes on with the turn. Meanwhile it may read the
+        engine's state, but for `keys`, and blocks; what isn't durable yet must not be shown.
+        """
         report = Report()
         inbox: deque[Event] = deque(events)
         is_due = True
         while inbox or is_due:
             is_due = self._process(inbox, now, report)
-            self._make_durable()
+            yield from self._make_durable()
             self._send_outbox(inbox)
             self._apply_decided(report)
             self._send_wanted_blocks()
         publish(report)
-        self._write_postponed()
+        yield from self._write_postponed()
         return report
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
@@ -283,21 +304,21 @@ class Engine:
             if not isinstance(record, DecideRecord):
                 self._must_sync = True
 
-    def _make_durable(self) -> None:
+    def _make_durable(self) -> Iterator[DiskWait]:
         """Append the records to the storage, and sync if they need it."""
         self._storage.append(self._records)
         self._records = []
         if self._storage.needs_sync:
-            self._storage.sync()
+            yield self._storage.sync
         self._must_sync = False
 
-    def _write_postponed(self) -> None:
+    def _write_postponed(self) -> Iterator[DiskWait]:
         """Write the records that could wait until the report was published: decisions."""
         self._storage.write()
         if self._storage.needs_sync:
-            self._storage.sync()
+            yield self._storage.sync
         if self._storage.journal_bytes > self._limits.journal_bytes_max:
-            self.checkpoint()
+            yield self.checkpoint
 
     def _perform(self, step: Step, inbox: deque[Event], report: Report) -> None:
         """Perform a step but for its durability, which the turn ensures for many steps at once.

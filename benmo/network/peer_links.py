@@ -73,6 +73,9 @@ class _AcceptedConnection(FrameReader):
         else:
             super().data_received(data)
 
+    def may_take(self) -> bool:
+        return self._owner.may_take()
+
     def take_more_soon(self) -> None:
         asyncio.get_running_loop().call_later(_FLOOD_PAUSE_S, self.take_more)
 
@@ -152,6 +155,7 @@ class PeerLinks:
     """The sockets of one node. The callbacks run in the loop's thread and must not block.
 
     on_message  takes a peer, and a message from it
+    may_take    says whether messages may be taken now; if not, `take_more` is called later
     on_link     takes a peer, and whether the link to it is up now
     on_notice   takes what is to be reported to people
     on_read     is called once a peer has read most of what waited for it
@@ -166,12 +170,14 @@ class PeerLinks:
         node: NodeId,
         tls: Path,
         on_message: Callable[[NodeId, Message], None],
+        may_take: Callable[[], bool],
         on_link: Callable[[NodeId, bool], None],
         on_notice: Callable[[Notice], None],
         on_read: Callable[[], None],
         control: Callable[[Right], FrameReader],
     ) -> None:
         self.on_message = on_message
+        self.may_take = may_take
         self.on_notice = on_notice
         self._on_link = on_link
         self._on_read = on_read
@@ -217,6 +223,12 @@ class PeerLinks:
                 peer.outgoing.transport.close()
         for accepted in list(self._accepted):
             accepted.abort()
+
+    def take_more(self) -> None:
+        """Take the messages of peers that have waited."""
+        for peer in self._peers.values():
+            if peer.incoming is not None and peer.incoming.is_held:
+                peer.incoming.take_more()
 
     def send(self, to: NodeId, message: Message) -> None:
         """Send a message to a peer; if the link is down or severed, the message is lost.

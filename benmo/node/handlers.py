@@ -158,6 +158,7 @@ def _doubt(view: View) -> str:
 
 async def print_queue(service: Service, arguments: Sequence[str]) -> Answer:
     no_arguments(arguments)
+    await service.view.until_settled()
     queue = service.view.queue
     if len(queue) > TRANSFERS_SHOWN_MAX:
         raise Refused(f"{len(queue)} transfers wait, {TRANSFERS_SHOWN_MAX} can be shown at a time")

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from benmo.network.event_loop import new_event_loop
@@ -45,6 +46,30 @@ class ListenerThread:
     async def aside(self, work: Callable[[], T]) -> T:
         """Do long work in a thread beside this one, which must go on voting; one work at a time."""
         return await self.loop.run_in_executor(self._aside, work)
+
+    def in_thread_of_its_own(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """Do work that may hang, in a thread that keeps nobody from ending; called in the loop."""
+        done: asyncio.Future[None] = self.loop.create_future()
+
+        def settle(error: Exception | None) -> None:
+            if done.cancelled():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        def run() -> None:
+            error = None
+            try:
+                work()
+            except Exception as raised:  # noqa: BLE001 - whoever awaits the future learns of it
+                error = raised
+            with suppress(RuntimeError):  # the loop has ended
+                self.loop.call_soon_threadsafe(settle, error)
+
+        threading.Thread(target=run, name="disk", daemon=True).start()
+        return done
 
     def cancel_everything(self) -> None:
         """Cancel every coroutine of the loop. Called in the loop's thread."""

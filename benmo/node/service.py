@@ -29,6 +29,7 @@ from benmo.network.rights import Right
 from benmo.node.commanders import Commanders
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
+from benmo.node.disk_pace import DiskPace
 from benmo.node.height_waits import HeightWaits
 from benmo.node.listener_thread import ListenerThread
 from benmo.node.meter import Meter
@@ -101,6 +102,7 @@ class Service:
             node,
             state.tls(node),
             on_message=self._received,
+            may_take=lambda: not self._turns.is_slow,
             on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
             on_notice=lambda notice: self._notify(notice, now()),
             on_read=lambda: self._turns.happened(None),
@@ -117,7 +119,16 @@ class Service:
             now(),
             self._key_index,
         )
-        self._turns = Turns(self._engine, self._thread.loop, now, self._publish, self.fail)
+        self._turns = Turns(
+            self._engine,
+            self._thread.loop,
+            now,
+            self._publish,
+            self.fail,
+            self._thread.in_thread_of_its_own,
+            DiskPace(lambda notice: self._notify(notice, now())),
+        )
+        self._turns.on_slow_turn = self._on_slow_turn
         self._confirmed_reads = ConfirmedReads(
             lambda ticket: self._turns.happened(ReadRequested(ticket))
         )
@@ -178,9 +189,10 @@ class Service:
             with suppress(Exception):
                 self._thread.call(self._stop()).result(timeout=_STOP_S)
         self._thread.stop()
-        self._key_index.close()
-        if not self.has_failed:  # closing may shorten the journal, which is a write
-            self._disk.close()
+        if not self._turns.is_slow:  # else a thread still uses what would be closed
+            self._key_index.close()
+            if not self.has_failed:  # closing may shorten the journal, which is a write
+                self._disk.close()
         self._directory_lock.release()
 
     # In the loop's thread.
@@ -215,10 +227,16 @@ class Service:
         What is not durable must neither leave the node nor be seen by a user.
         """
         self.has_failed = True
-        self._turns.end()
+        self._turns.drop()
         self._transport.abort()
         self._thread.cancel_everything()
         self._failed(error)
+
+    def _on_slow_turn(self, begins: bool) -> None:
+        """Show the state from before a turn that waits for a slow disk, and let peers wait."""
+        self.view.freeze(begins)
+        if not begins:
+            self._transport.take_more()
 
     def _received(self, sender: NodeId, message: Message) -> None:
         self._turns.received(sender, message)
@@ -239,6 +257,7 @@ class Service:
     async def _stop(self) -> None:
         if self._turns.is_on:
             self._turns.end()
+            await self._turns.until_over()
             try:
                 self._engine.checkpoint()
             except (OSError, StateError, AssertionError) as error:
@@ -282,7 +301,8 @@ class Service:
         """Take the NULs off the journal's end from time to time, while little is appended to it."""
         if self._turns.is_on:
             try:
-                self._disk.rest()
+                if not self._turns.is_slow:
+                    self._disk.rest()
             except OSError as error:
                 self.fail(error)
                 return

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
-from benmo.engine.engine import Engine
+from benmo.engine.engine import DiskWait, Engine
 from benmo.engine.events import Event, Received, Report
+from benmo.node.disk_pace import DiskPace
 from benmo.paxos.messages import Accepted, Message
 from benmo.paxos.types import NodeId
 
 _LATE_S = 0.005
 """How long a vote that decides nothing may wait for a turn."""
+
+Turn = Generator[DiskWait, None, Report]
 
 Publish = Callable[[Sequence[Event], Report, float], None]
 """Takes the events of a turn, what they led to, and when the turn began, in seconds."""
@@ -32,6 +36,11 @@ class Turns:
     now      gives the node's time, in seconds
     publish  is called in each turn, as soon as its effects are durable and may be reported
     failed   is called with the exception if a turn fails
+    aside    does work in another thread; its future
+    pace     learns how long each wait for the disk takes
+
+    The loop waits for a quick disk, which costs least. While the disk is slow, each turn waits in
+    another thread, and the loop answers what needs no disk: see `on_slow_turn`.
     """
 
     def __init__(
@@ -41,12 +50,19 @@ class Turns:
         now: Callable[[], float],
         publish: Publish,
         failed: Callable[[BaseException], None],
+        aside: Callable[[DiskWait], asyncio.Future[None]],
+        pace: DiskPace,
     ) -> None:
+        self.on_slow_turn: Callable[[bool], None] = lambda _begins: None
+        """Called with True before a turn of which nothing may be seen until it is over, and with
+        False then."""
         self._engine = engine
         self._loop = loop
         self._now = now
         self._publish = publish
         self._failed = failed
+        self._aside = aside
+        self._pace = pace
         self._events: list[Event] = []
         self._is_scheduled = False
         self._is_on = False
@@ -57,6 +73,10 @@ class Turns:
         """Done once the next turn is over."""
         self._awaited: dict[asyncio.Future[None], Callable[[], bool]] = {}
         """The conditions that somebody waits for."""
+        self._slow: asyncio.Future[None] | None = None
+        """Done once the turn is over that waits for a slow disk."""
+        self._waits_since: float | None = None
+        self._is_dropped = False
 
     @property
     def is_on(self) -> bool:
@@ -72,11 +92,31 @@ class Turns:
         if self._timer is not None:
             self._timer.cancel()
 
+    def drop(self) -> None:
+        """End at once: of a turn that waits for the disk, nothing more happens."""
+        self.end()
+        self._is_dropped = True
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a turn is under way that waits for a slow disk."""
+        return self._slow is not None
+
+    @property
+    def disk_wait_s(self) -> float:
+        """How long the turn has waited for the disk that now waits for it in another thread."""
+        return 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
+
+    async def until_over(self) -> None:
+        """Wait until no turn waits for a slow disk; called after `end`."""
+        if self._slow is not None:
+            await asyncio.shield(self._slow)
+
     def happened(self, event: Event | None) -> None:
         """Let a turn come soon that deals with this event and with all that is due by then."""
         if event is not None:
             self._events.append(event)
-        if not self._is_scheduled:
+        if not self._is_scheduled and self._slow is None:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -99,6 +139,9 @@ class Turns:
 
         Votes that decide nothing may be left out.
         """
+        for _ in range(2):  # a slow turn, and the one that deals with what has come since
+            if self._slow is not None:
+                await asyncio.shield(self._slow)
         if self._is_scheduled:
             await asyncio.shield(self._turned)
 
@@ -134,14 +177,56 @@ class Turns:
             if not self._is_on:
                 raise _Ended
 
+        if self._pace.is_slow:
+            self._slow = self._loop.create_future()
+            self.on_slow_turn(True)
+        self._go_on(self._engine.turn_in_parts(events, now, publish))
+
+    def _go_on(self, turn: Turn) -> None:
+        """Go on with a turn, to its end or until it waits for a slow disk."""
         try:
-            self._engine.turn(events, now, publish)
+            for wait in turn:
+                if self._slow is not None:
+                    self._wait_aside(turn, wait)
+                    return
+                began = time.monotonic()
+                wait()
+                self._pace.took(time.monotonic() - began)
+            self._arm()
         except _Ended:
-            return
+            pass
         except Exception as error:  # noqa: BLE001 - any error must stop the node, which says why
             self._failed(error)
-            return
-        self._arm()
+        self._is_over()
+
+    def _is_over(self) -> None:
+        slow, self._slow = self._slow, None
+        if slow is not None:
+            slow.set_result(None)
+            self.on_slow_turn(False)
+            self.happened(None)
+
+    def _wait_aside(self, turn: Turn, wait: DiskWait) -> None:
+        """Let another thread wait for the disk, and go on with the turn then."""
+        self._waits_since = time.monotonic()
+        report = self._loop.call_later(self._pace.report_at_s, self._report_wait)
+
+        def waited(done: asyncio.Future[None]) -> None:
+            report.cancel()
+            took_s, self._waits_since = self.disk_wait_s, None
+            if self._is_dropped or done.cancelled():
+                return
+            self._pace.took(took_s)
+            error = done.exception()
+            if error is not None:
+                self._failed(error)
+            else:
+                self._go_on(turn)
+
+        self._aside(wait).add_done_callback(waited)
+
+    def _report_wait(self) -> None:
+        self._pace.took(self.disk_wait_s)
 
     def _wake(self) -> None:
         """Wake those whose condition is met."""

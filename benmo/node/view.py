@@ -20,11 +20,12 @@ from benmo.ledger.transfers import Run
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerLinks
 from benmo.node.confirmed_reads import ConfirmedReads
+from benmo.node.disk_pace import REPORT_S
 from benmo.node.height_waits import HeightWaits
 from benmo.node.turns import Turns
 from benmo.paxos.types import Ballot, NodeId
 from benmo.storage.node_storage import NodeStorage
-from benmo.wording import why_no_quorum
+from benmo.wording import why_disk_slow, why_no_quorum
 
 _CHUNK_BYTES = 1 << 16
 """About how much of the chain is read before the loop works on."""
@@ -55,6 +56,11 @@ class View:
         self._confirmed_reads = confirmed_reads
         self._heights = heights
         self._now = now
+        self._frozen: NodeSnapshot | None = None
+
+    def freeze(self, is_frozen: bool) -> None:
+        """Show the state as it is now, and nothing newer but decisions, as long as this lasts."""
+        self._frozen = self.snapshot() if is_frozen else None
 
     # Money and the chain.
 
@@ -74,7 +80,8 @@ class View:
     @property
     def available(self) -> int:
         """The part of this node's balance that its queue doesn't spend."""
-        return self._engine.queue.available
+        frozen = self._frozen
+        return self._engine.queue.available if frozen is None else frozen.available
 
     @property
     def queue(self) -> Run:
@@ -192,6 +199,8 @@ class View:
 
     def why_undecided(self) -> str:
         """Say in a few words why the queue of this node is not decided yet."""
+        if self._turns.disk_wait_s >= REPORT_S:
+            return why_disk_slow(self._turns.disk_wait_s)
         replica = self._replica
         if not replica.reachability.has_quorum:
             reached = replica.reachability.reached
@@ -207,6 +216,10 @@ class View:
 
     def status(self) -> NodeStatus:
         """The node's state, as `printStatus` shows it."""
+        if self._frozen is not None:
+            fields = {name: getattr(self._frozen, name) for name in NodeStatus.__struct_fields__}
+            ledger = self._engine.ledger
+            return NodeStatus(**{**fields, "height": ledger.height, "head": ledger.head})
         replica = self._replica
         accepted = replica.acceptor.accepted
         return NodeStatus(
@@ -230,6 +243,8 @@ class View:
 
     def snapshot(self) -> NodeSnapshot:
         """The node's state, as a prompt shows it."""
+        if self._frozen is not None:
+            return self._frozen
         due = self._replica.election.deadline
         return NodeSnapshot(
             **msgspec.structs.asdict(self.status()),

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benmo.errors import StateError
@@ -45,6 +46,14 @@ _UNSYNCED_BYTES_MAX = 1 << 16
 FOREIGN_REMEDY = "Put back the directory that belongs here"
 
 
+@dataclass(slots=True)
+class _Tail:
+    """The decided blocks above a slot: those that the chain file doesn't hold yet."""
+
+    above: int
+    blocks: list[AppliedBlock] = field(default_factory=list)
+
+
 class NodeStorage:
     """The durable state of one node. `open` it, or `create` it once.
 
@@ -60,7 +69,7 @@ class NodeStorage:
         self._node = node
         self._generation = generation
         self._chain = chain
-        self._recent: list[AppliedBlock] = []
+        self._tail = _Tail(chain.height)
         self._unwritten: list[JournalRecord] = []
         """Records that were appended, and may wait."""
         self._journal_bytes = 0
@@ -104,7 +113,8 @@ class NodeStorage:
     @property
     def height(self) -> int:
         """The slot of the last block that can be read."""
-        return self._chain.height + len(self._recent)
+        tail = self._tail
+        return tail.above + len(tail.blocks)
 
     @property
     def needs_sync(self) -> bool:
@@ -149,27 +159,31 @@ class NodeStorage:
 
     def applied(self, block: AppliedBlock) -> None:
         """Let a block be read that the ledger has applied, and whose decision was appended."""
-        self._recent.append(block)
+        self._tail.blocks.append(block)
 
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]:
-        """Read decided blocks from a slot on: about `bytes_max` of them, and at least one block."""
-        assert 1 <= first_slot <= self.height
-        if first_slot <= self._chain.height:
+        """Read decided blocks from a slot on: about `bytes_max` of them, and at least one block.
+
+        A thread may read while another makes a checkpoint.
+        """
+        tail = self._tail
+        assert 1 <= first_slot <= tail.above + len(tail.blocks)
+        if first_slot <= tail.above:
             return self._chain.read(first_slot, bytes_max)
         blocks: list[AppliedBlock] = []
         total = 0
-        for index in range(first_slot - self._chain.height - 1, len(self._recent)):
-            blocks.append(self._recent[index])
-            total += len(self._recent[index].block.data)
+        for index in range(first_slot - tail.above - 1, len(tail.blocks)):
+            blocks.append(tail.blocks[index])
+            total += len(tail.blocks[index].block.data)
             if total >= bytes_max:
                 break
         return blocks
 
     def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None:
         """Move the decided blocks to the chain file and start the journal anew."""
-        self._chain.append(self._recent)
+        self._chain.append(self._tail.blocks)
+        self._tail = _Tail(self._chain.height)
         self._chain.sync()
-        self._recent = []
         self._generation += 1
         assert self._chain.height == ledger.height == durable.height
         line = CheckpointLine(
@@ -233,7 +247,7 @@ class NodeStorage:
             self._start_journal()
         else:
             self._go_on_from(replayed, len(journal))
-        self._recent = list(state.recent)
+        self._tail.blocks.extend(state.recent)
         return state
 
     def _go_on_from(self, replayed: ReplayedJournal, size: int) -> None:

@@ -22,7 +22,7 @@ from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Proposal
 from benmo.storage.node_storage import CHAIN, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
-from tests.support.taped_node import FIRST, SECOND, TapedNode, block
+from tests.support.taped_node import FIRST, NOW, SECOND, TapedNode, block
 from tests.support.written_storage import of_engine, of_state
 
 OTHER = block(1, "0" * 64, Ballot(5, 2), Run(3, 1, (2,), (1,)))
@@ -212,6 +212,29 @@ def test_a_peer_that_reads_nothing_is_sent_blocks_once_it_reads() -> None:
     node.turn()
     sent = [each for each in node.tape.sent if each[0] == 3 and isinstance(each[1], Blocks)]
     assert sent == [(3, Blocks((FIRST, SECOND), 2))]
+
+
+# Waits for the disk.
+
+
+def test_a_turn_in_parts_does_nothing_that_relies_on_the_disk_before_it_goes_on() -> None:
+    node = TapedNode(delay_s=60.0)
+    reports: list[Report] = []
+    turn = node.engine.turn_in_parts([Received(2, Prepare(Ballot(9, 2)))], NOW, reports.append)
+    wait = next(turn)
+    assert (node.tape.sent, reports) == ([], [])
+    wait()
+    assert [*turn] == []
+    assert len(reports) == 1 and isinstance(node.tape.sent[0][1], Promise)
+    node.tape.assert_in_order()
+
+
+def test_a_checkpoint_that_is_due_is_the_last_wait_of_a_turn() -> None:
+    node = TapedNode(delay_s=60.0, limits=Limits(journal_bytes_max=1))
+    reports: list[Report] = []
+    turn = node.engine.turn_in_parts([Received(2, Prepare(Ballot(9, 2)))], NOW, reports.append)
+    waits = [wait for wait in turn if wait() is None]
+    assert waits[-1] == node.engine.checkpoint and len(reports) == 1
 
 
 # Admissions.

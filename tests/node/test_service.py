@@ -14,6 +14,7 @@ from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeGone, connect
 from benmo.control.requests import Find, Found, Pay
+from benmo.engine.engine import DiskWait
 from benmo.engine.events import Admission, Submitted
 from benmo.ledger.transfers import Payments
 from benmo.network import peer_links
@@ -96,9 +97,11 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
         service.fail(AssertionError("M1"))
         is_answered.set()
 
-    monkeypatch.setattr(
-        service._engine, "_write_postponed", lambda: has_failed.append(service.has_failed)
-    )
+    def write_postponed() -> Iterator[DiskWait]:
+        has_failed.append(service.has_failed)
+        return iter(())
+
+    monkeypatch.setattr(service._engine, "_write_postponed", write_postponed)
     monkeypatch.setattr(service.submissions, "on_admission", answer)
     submitted = Submitted(1, Payments((2,), (1,)))
     service._thread.loop.call_soon_threadsafe(service._turns.happened, submitted)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from benmo.engine.engine import Engine
+from benmo.engine.engine import DiskWait, Engine
 from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
@@ -39,9 +39,9 @@ def queued_before_fsync(patch: Patch) -> None:
     """What is queued is fsynced in the same turn, but only after it was answered."""
     original = Engine._make_durable
 
-    def make_durable(self: Engine) -> None:
+    def make_durable(self: Engine) -> Iterator[DiskWait]:
         if not any(isinstance(record, QueueRecord) for record in self._records):
-            original(self)
+            yield from original(self)
             return
         self._storage.append(self._records)
         self._records = []
