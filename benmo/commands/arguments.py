@@ -12,6 +12,7 @@ _NAME = re.compile(r"([^\s,(]*)(?:,(?!\s*,))?\s*(.*)", re.DOTALL)
 """A command's name, up to a blank, a parenthesis or a comma; then its arguments."""
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 
+LINE_CHARACTERS_MAX = 10_000
 WAIT_S = 300.0
 """How long `wait` waits where no time is given, in seconds."""
 
@@ -24,8 +25,10 @@ def split_line(line: str) -> tuple[str, str]:
     """Split a line into a command's name and the text of its arguments.
 
     `moneyTransfer 1,2,3`, `moneyTransfer 1 2 3` and `moneyTransfer(1, 2, 3)` say the same. Raises
-    `NotUnderstood` if a parenthesis is not closed.
+    `NotUnderstood` if a parenthesis is not closed, or if the line is too long to be looked at.
     """
+    if len(line) > LINE_CHARACTERS_MAX:
+        raise NotUnderstood(f"a line has at most {LINE_CHARACTERS_MAX:,} characters")
     found = _NAME.match(line.strip())
     assert found is not None
     name, rest = found.groups()

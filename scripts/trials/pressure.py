@@ -74,6 +74,13 @@ def _big_payment(number: int) -> ControlRequest:
     return Pay(number, Payments((2,) * 2_500_000, (1,) * 2_500_000), _WAIT_S)
 
 
+def _keyed_payments(number: int) -> ControlRequest:
+    numbers = range(100_000)
+    keys = tuple(f"{number}-{each}".ljust(64, "k") for each in numbers)
+    memos = ("m" * 80,) * len(numbers)
+    return Pay(number, Payments((2,) * len(numbers), (1,) * len(numbers), memos, keys), _WAIT_S)
+
+
 _behind = encode_message(Behind(0))
 
 PRESSURES = (
@@ -86,7 +93,9 @@ PRESSURES = (
     Pressure("printBlockchain", 2_000, _asked(lambda n: RunLine(n, "printBlockchain 1 9", "json"))),
     Pressure("printStatus", 49_900, _asked(lambda n: RunLine(n, "printStatus", "table"))),
     Pressure("wait", 49_900, _asked(lambda n: RunLine(n, "wait 9", "json"))),
-    Pressure("Pay of 5 MB", 40, _asked(_big_payment)),
+    Pressure("Pay, too many", 40, _asked(_big_payment)),
+    Pressure("Pay of 16 MB", 8, _asked(_keyed_payments)),
+    Pressure("line of 16 MB", 8, _asked(lambda n: RunLine(n, "x" * (15 << 20), "json"))),
     Pressure("Pay", 122_500, _asked(lambda n: Pay(n, Payments((2,), (1,)), _WAIT_S))),
     Pressure("Hurry", 500_000, _asked(lambda _: Hurry())),
     Pressure("Watch", 1, _asked(lambda _: Watch())),

@@ -78,3 +78,9 @@ def test_no_text_is_no_arguments() -> None:
 )
 def test_what_people_type_out_of_habit_is_understood(typed: str, meant: str) -> None:
     assert find(split_line(typed)[0]).name == meant
+
+
+@pytest.mark.parametrize("line", ["x" * 10_001, "wait" + " " * 10_000, "help " + "(" * 9_996])
+def test_a_line_that_is_too_long_is_not_looked_at(line: str) -> None:
+    with pytest.raises(NotUnderstood, match=r"^a line has at most 10,000 characters$"):
+        parse(line)

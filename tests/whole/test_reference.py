@@ -44,6 +44,7 @@ LIMITS = {
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",
     "payments in a client's request": f"{convert.TRANSFERS_MAX:,}",
     "characters of a memo": f"{text.MEMO_CHARACTERS_MAX}",
+    "characters of a command's line": f"{arguments.LINE_CHARACTERS_MAX:,}",
     "characters of a key": f"{text.KEY_CHARACTERS_MAX}",
     "blocks that `printBlockchain` shows at a time": f"{handlers.BLOCKS_SHOWN_MAX:,}",
     "transfers that it or `printQueue` shows at a time; of one block, all": (
