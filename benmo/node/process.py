@@ -218,5 +218,5 @@ class _Process:
             signal.signal(number, leave)
 
     def _ignore_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

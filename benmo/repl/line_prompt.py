@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,13 +17,15 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.formatted_text import AnyFormattedText
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
 
 from benmo.commands.answers import Rendered, Status
 from benmo.repl.batch import cleaned
 from benmo.repl.completion import key_bindings
+from benmo.repl.history_file import HistoryFile
+from benmo.repl.interrupts import Interrupts
 from benmo.repl.notices import has_no_colour
 
 _REFRESH_S = 0.5
@@ -53,8 +56,9 @@ class LinePrompt:
         self._terminal = sys.stdout
         self._text = text
         self._question = question
+        self._interrupts = Interrupts(self._drop_line)
         self.session: PromptSession[str] = PromptSession(
-            history=_history_in(history_file),
+            history=HistoryFile(history_file),
             auto_suggest=AutoSuggestFromHistory(),
             completer=completer,
             complete_while_typing=True,
@@ -73,18 +77,19 @@ class LinePrompt:
         Of several lines pasted at once, each is shown with its answer below it, and the first that
         fails or leaves is the last carried out.
         """
-        while True:
-            try:
-                typed = self.session.prompt(self._text())
-                last = self._run_all(
-                    list(filter(None, map(cleaned, typed.splitlines()))), carry_out
-                )
-            except KeyboardInterrupt:
-                continue
-            except EOFError:
-                return Status.DONE
-            if last is not None and last.leaves:
-                return last.status
+        with self._interrupts.handled():
+            while True:
+                try:
+                    typed = self.session.prompt(self._text(), handle_sigint=False)
+                    last = self._run_all(
+                        list(filter(None, map(cleaned, typed.splitlines()))), carry_out
+                    )
+                except KeyboardInterrupt:
+                    continue
+                except EOFError:
+                    return Status.DONE
+                if last is not None and last.leaves:
+                    return last.status
 
     def write(self, text: str) -> None:
         """Write whole lines in one piece, so that no notice can come between them."""
@@ -102,7 +107,8 @@ class LinePrompt:
                 line = self._with_arguments(text)
                 if not line:
                     continue
-                rendered = carry_out(line)
+                with self._interrupts.ending_command():
+                    rendered = carry_out(line)
                 if rendered.leaves:
                     break
                 if rendered.status is not Status.DONE:
@@ -122,6 +128,13 @@ class LinePrompt:
         """Let pasted lines vanish at Enter, since each is shown again above its answer."""
         self.session.app.erase_when_done = "\n" in buffer.text.strip()
 
+    def _drop_line(self) -> None:
+        """Let the line vanish that is being typed, if one is; called in a signal handler."""
+        app = self.session.app
+        if app.is_running and app.loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                app.loop.call_soon_threadsafe(app.key_processor.send_sigint)
+
     def _with_arguments(self, line: str) -> str:
         """Complete a line that lacks arguments by asking for them; empty if the user gives none."""
         question = self._question(line)
@@ -133,6 +146,7 @@ class LinePrompt:
         try:
             answer = asker.prompt(
                 question,
+                handle_sigint=False,
                 bottom_toolbar=self.session.bottom_toolbar,
                 refresh_interval=_REFRESH_S,
             )
@@ -140,11 +154,3 @@ class LinePrompt:
             return ""
         answer = cleaned(answer)
         return f"{line} {answer}" if answer else ""
-
-
-def _history_in(path: Path) -> History:
-    try:
-        path.touch(mode=0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(path))
