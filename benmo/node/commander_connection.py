@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benmo.network.frames import FrameReader
-from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders
+from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders, OneAtATime
 
 _TASK_BYTES = 32 << 10
 """Several times the memory of a task, for all tasks may have to be woken in one pass."""
@@ -42,7 +42,7 @@ class CommanderConnection(FrameReader):
         self._is_read = asyncio.Event()
         """Set while the other end reads what it is sent."""
         self._is_read.set()
-        self._long_answers = asyncio.Lock()
+        self._long_answers = OneAtATime()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

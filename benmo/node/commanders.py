@@ -35,6 +35,23 @@ class Connection(Protocol):
     def take_more(self) -> None: ...
 
 
+class OneAtATime:
+    """Lets tasks of the loop through one at a time, in the order in which they came.
+
+    Use as `async with`. A task that is cancelled while it waits is passed over.
+    """
+
+    def __init__(self) -> None:
+        self._free: asyncio.Queue[None] = asyncio.Queue(1)
+        self._free.put_nowait(None)
+
+    async def __aenter__(self) -> None:
+        await self._free.get()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.put_nowait(None)
+
+
 class Commanders:
     """Shares out memory and time among the connections that command a node."""
 
@@ -43,8 +60,8 @@ class Commanders:
         """How much memory the requests of one connection may take."""
         self.answer_bytes = ANSWER_BYTES_MAX
         """About how many bytes of blocks an answer may hold."""
-        self.long_answers = asyncio.Lock()
-        """Held while an answer is made that takes long, or much memory."""
+        self.long_answers = OneAtATime()
+        """Where answers are made that take long, or much memory."""
         self._connections: set[Connection] = set()
         self._ready: dict[Connection, None] = {}
         self._pass_ends_at = 0.0
