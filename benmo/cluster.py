@@ -22,6 +22,9 @@ NODES_MAX = 99
 BALANCE_MAX = 2**40
 """The most that a node may have at first: JSON readers hold 99 times that exactly, too."""
 
+QUEUE_LIMIT = 100_000
+"""How many transfers a node queues for programs, unless `cluster.json` says otherwise."""
+
 DECIDE_DELAY_S = 0.005
 """How long a stable leader may delay a `Decide`, which its next `Accept` may make needless.
 
@@ -61,8 +64,16 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     election_delay_s: tuple[_Seconds, _Seconds] = (20.0, 60.0)
     tenure: Tenure = Tenure.BLOCK
     log_limit: _Whole = 10
+    """How many transfers may wait at a node for one more to be typed there."""
+    queue_limit: _Whole = QUEUE_LIMIT
+    """How many transfers may wait at a node for a program to queue more; else its request waits."""
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     round_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+
+    @property
+    def queue_max(self) -> int:
+        """How many transfers may wait at a node at all."""
+        return max(self.log_limit, self.queue_limit)
 
 
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,11 +7,19 @@ import sys
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from benmo.admin.addresses import LOCALHOST, addresses
 from benmo.admin.making import make_anew, new_cluster, no_node_running
 from benmo.admin.remains import Remains, count, openness
-from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
+from benmo.cluster import (
+    BALANCE_MAX,
+    NODES_MAX,
+    QUEUE_LIMIT,
+    Cluster,
+    ClusterSettings,
+    StateDirectory,
+)
 from benmo.errors import Failure
 from benmo.options import die, state_dir_option
 from benmo.paxos.types import Tenure
@@ -61,9 +69,8 @@ from benmo.paxos.types import Tenure
 @click.option(
     "--log-limit",
     type=click.IntRange(1, 10**9),
-    default=10,
-    show_default=True,
-    help="How many transfers may wait at a node.",
+    help="How many transfers may wait at a node.  "
+    f"[default: {ClusterSettings().log_limit} to type one more, {QUEUE_LIMIT} for programs]",
 )
 @state_dir_option
 @click.option("--yes", is_flag=True, help="Wipe what is there without asking.")
@@ -74,7 +81,7 @@ def main(
     hosts: str | None,
     election_delay: str,
     tenure: str,
-    log_limit: int,
+    log_limit: int | None,
     state_dir: Path,
     yes: bool,
 ) -> None:
@@ -84,11 +91,10 @@ def main(
     ask on, it refuses, unless --yes is given.
     """
     settings = ClusterSettings(
-        balance=balance,
-        election_delay_s=seconds_range(election_delay),
-        tenure=Tenure(tenure),
-        log_limit=log_limit,
+        balance=balance, election_delay_s=seconds_range(election_delay), tenure=Tenure(tenure)
     )
+    if log_limit is not None:
+        settings = replace(settings, log_limit=log_limit, queue_limit=log_limit)
     cluster = new_cluster(addresses(nodes, port, hosts), settings)
     state = StateDirectory(state_dir)
     try:

@@ -63,7 +63,7 @@ class _RegionNode:
         settings = Settings(
             node, _NODES, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
         )
-        limits = Limits(log_limit=_LOG_LIMIT)
+        limits = Limits(queue_limit=_LOG_LIMIT)
         self._engine = Engine(settings, limits, state, storage, self, Random(node), 0.0)
         self._inbox: list[Event] = []
         self._syncs = self._disk.syncs

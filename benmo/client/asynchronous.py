@@ -132,8 +132,8 @@ class AsyncClient:
     ) -> list[Receipt]:
         """Queue all payments or none, and wait as `transfer` does. Returns a receipt for each.
 
-        At most 100,000 payments at a time, and no more than the cluster's `log_limit`. The outcome
-        of a receipt may be "refused", if the node could no longer pay when the transfer was
+        At most 100,000 payments at a time, and no more than the cluster's `queue_limit`. The
+        outcome of a receipt may be "refused", if the node could no longer pay when the transfer was
         decided. Raises as `transfer`; `Refused` then concerns all payments that are new, while a
         payment that was made before, under its key, stays made.
         """

@@ -74,7 +74,7 @@ class Storage(Protocol):
 class Limits:
     """Sizes that bound memory and messages."""
 
-    log_limit: int = 10
+    queue_limit: int = 10
     """How many transfers of this node wait in its queue at most."""
     journal_bytes_max: int = 4 << 20
     """A longer journal is replaced by a checkpoint."""
@@ -115,7 +115,7 @@ class Engine:
             settings.node,
             state.ledger,
             encode_block,
-            limits.log_limit,
+            limits.queue_limit,
             limits.block_transfers_max,
             state.queue,
         )
@@ -263,12 +263,12 @@ class Engine:
     def _submit(self, event: Submitted, report: Report) -> None:
         """Queue payments or refuse them; the replica is told once, after the rest of the inbox."""
         try:
-            known = self.keys.known(event.payments, new_max=self._limits.log_limit)
+            known = self.keys.known(event.payments, new_max=self._limits.queue_limit)
         except Refused as error:
             report.admissions.append(Admission(event.ticket, None, str(error)))
             return
         payments = event.payments.without(known) if known else event.payments
-        run = self.queue.add(payments)
+        run = self.queue.add(payments, event.queue_limit)
         if isinstance(run, NotQueued):
             report.admissions.append(
                 Admission(event.ticket, None, run.reason, is_final=run.is_final)

@@ -35,11 +35,13 @@ class Submitted:
     """A user of this node wants to make these payments, all or none.
 
     The answer is an `Admission` with the same ticket. A payment that was asked for before, under
-    the same key, is not queued again.
+    the same key, is not queued again. `queue_limit`, if given, is how many transfers may wait once
+    these are queued; else the limit of the engine alone holds.
     """
 
     ticket: int
     payments: Payments
+    queue_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

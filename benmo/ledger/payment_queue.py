@@ -28,7 +28,7 @@ class NotQueued:
     is_final: bool = True
 
 
-LOG_IS_FULL = NotQueued("log is full, wait for consensus", is_final=False)
+QUEUE_IS_FULL = NotQueued("queue is full, wait for consensus", is_final=False)
 
 _BLOCK_CHARACTERS_MAX = 1_200_000
 """The most characters of memos and keys in a block or a message: as JSON, of up to 6 bytes each."""
@@ -45,7 +45,7 @@ class PaymentQueue:
     Q1. The queue continues this node's decided transfers without a gap.
     Q2. The balance covers the transfers in the queue.
 
-    `log_limit` is how many transfers the queue holds, `block_transfers_max` how many a block does.
+    `queue_limit` is how many transfers the queue holds, `block_transfers_max` how many a block.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class PaymentQueue:
         node: NodeId,
         ledger: Ledger,
         make_block: MakeBlock,
-        log_limit: int,
+        queue_limit: int,
         block_transfers_max: int,
         own: Run | None = None,
     ) -> None:
         self.node = node
         self._ledger = ledger
         self._make_block = make_block
-        self._log_limit = log_limit
+        self._queue_limit = queue_limit
         self._block_transfers_max = block_transfers_max
         self._own = own if own is not None else self._empty()
         self._reserved = sum(self._own.amount)
@@ -93,18 +93,20 @@ class PaymentQueue:
         """How much this node can still spend."""
         return self._ledger.balances[self.node] - self.reserved
 
-    def add(self, payments: Payments) -> Run | NotQueued:
-        """Queue payments of this node, all or none; the run to make durable, or why not."""
+    def add(self, payments: Payments, limit: int | None = None) -> Run | NotQueued:
+        """Queue payments of this node, all or none; the run to make durable, or why not.
+
+        `limit`, if given, takes the place of a greater `queue_limit`.
+        """
         count = len(payments)
-        if count > self._log_limit:
-            return NotQueued(
-                f"that is too much: at most {self._log_limit} transfers wait at a time"
-            )
+        limit = self._queue_limit if limit is None else min(limit, self._queue_limit)
+        if count > limit:
+            return NotQueued(f"that is too much: at most {limit} transfers wait at a time")
         run = payments.numbered(self.node, self._own.end)
         if count == 0:
             return run
-        if len(self._own) + count > self._log_limit:
-            return LOG_IS_FULL
+        if len(self._own) + count > limit:
+            return QUEUE_IS_FULL
         reason = self._why_not(run)
         if reason is not None:
             return NotQueued(reason)

@@ -86,11 +86,11 @@ class DecisionWaits:
         return DecidedRange(own[0][0], own[-1][0] + 1, applied.block.slot, refused)
 
 
+_NO_PAYMENTS = Payments((), ())
+
+
 def do_nothing() -> None:
     """Take the place of a callback that is not wanted, or not any more."""
-
-
-_NO_PAYMENTS = Payments((), ())
 
 
 @dataclass(slots=True)
@@ -98,21 +98,28 @@ class PaymentRequest:
     """A request to this node to pay, on its way through a turn of the engine.
 
     `on_admitted` is called once there is an `admission`; `on_decided` later, if there is a `wait`,
-    once it ends. Both are called in a turn, so that an answer leaves with that turn.
+    once it ends. Both are called in a turn, so that an answer leaves with that turn. `on_postponed`
+    is called if the queue has no room yet; without it, the request is refused then.
     """
 
     payments: Payments
     is_awaited: bool
     on_admitted: Callable[[], object]
     on_decided: Callable[[], object] = do_nothing
+    on_postponed: Callable[[], object] | None = None
+    queue_limit: int | None = None
     admission: Admission | None = None
     wait: DecisionWait | None = None
     is_forgotten: bool = False
+    is_in_turn: bool = False
+    """Whether the engine has been given the request, and has not answered yet."""
 
     def forget(self) -> None:
         """Call neither callback any more, and drop both: they may refer to this request."""
         self.is_forgotten = True
         self.on_admitted = self.on_decided = do_nothing
+        self.on_postponed = None
+        self.payments = _NO_PAYMENTS
         if self.wait is not None:
             self.wait.on_decided = do_nothing
 

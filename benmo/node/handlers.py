@@ -44,7 +44,8 @@ async def money_transfer(service: Service, arguments: Sequence[str]) -> Answer:
             if debit in view.nodes
             else f"there is no node {debit}: nodes are {min(view.nodes)} to {max(view.nodes)}"
         )
-    admission = await service.submissions.submit(Payments.of((credit, amount)))
+    limit = service.cluster.settings.log_limit
+    admission = await service.submissions.submit(Payments.of((credit, amount)), limit)
     if admission.run is None:
         return _transfer_refused(admission.reason)
     (transfer,) = admission.run.transfers()

@@ -111,7 +111,7 @@ class Service:
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
             self.cluster.protocol_settings(node),
-            Limits(log_limit=self.cluster.settings.log_limit),
+            Limits(queue_limit=self.cluster.settings.queue_max),
             recovered,
             storage,
             self._transport,

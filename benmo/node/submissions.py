@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from benmo.engine.events import Admission, Submitted
 from benmo.errors import NoRoom, Refused
 from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.payment_queue import QUEUE_IS_FULL
 from benmo.ledger.transfers import Payments
 from benmo.node.decision_waits import (
     DecisionWaits,
@@ -18,23 +20,40 @@ from benmo.node.decision_waits import (
 )
 from benmo.paxos.types import NodeId
 
+_AGAIN_AT_A_TIME = 256
+_ROOM_S = 10.0
+"""How long a request that doesn't wait for decisions waits for room in the queue."""
+
 
 class Submissions:
-    """The requests to pay that are under way; `submit` hands one to the engine, under a ticket."""
+    """The requests to pay that are under way; `submit` hands one to the engine, under a ticket.
+
+    A program's request for which the queue has no room is postponed until blocks are decided, and
+    so is each one after it, so that they are queued in their order.
+    """
 
     def __init__(self, node: NodeId, submit: Callable[[Submitted], None]) -> None:
         self._submit = submit
         self._ticket = 0
         self._requests: dict[int, PaymentRequest] = {}
         self._waits = DecisionWaits(node)
+        self._postponed: deque[PaymentRequest] = deque()
+        self._again: set[int] = set()
+        """The tickets of postponed requests that the engine has been given again."""
+        self._at_a_time = 1
+        """How many of them it is given: more, while there is room for all."""
+        self._still_no_room: list[PaymentRequest] = []
 
-    async def submit(self, payments: Payments) -> Admission:
+    async def submit(self, payments: Payments, queue_limit: int | None = None) -> Admission:
         """Queue all payments or none; when this returns, the queued transfers are durable.
 
-        An admission without a run says why the payments were refused.
+        An admission without a run says why the payments were refused. They are also refused if,
+        with them, more than `queue_limit` transfers would wait.
         """
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        request = PaymentRequest(payments, False, lambda: _resolve(admitted))
+        request = PaymentRequest(
+            payments, False, lambda: _resolve(admitted), queue_limit=queue_limit
+        )
         self._put(request)
         await admitted
         assert request.admission is not None
@@ -51,24 +70,73 @@ class Submissions:
 
         `admitted` is called once the payments are queued or refused, and not needed any more. Then
         `done` is called, in the loop; neither must raise, since both may be called in a turn. The
-        transfers stay queued if the time is up, or if the pending payment is forgotten.
+        transfers stay queued if the time is up, or if the pending payment is forgotten. If the
+        queue has no room until the time is up, nothing is queued, and `admitted` isn't called.
         """
         pending = PendingPayment(self._waits, payments, wait_s, done, admitted)
-        self._put(pending.request)
+        while self._postponed and self._postponed[0].is_forgotten:
+            self._postponed.popleft()
+        if self._postponed or self._again:
+            self._postpone(pending.request)
+        else:
+            self._put(pending.request)
         return pending
 
     def on_admission(self, admission: Admission) -> None:
         """Take the engine's answer to a request; called before `on_applied` in the same turn."""
-        self._requests.pop(admission.ticket).admit(admission, self._waits)
+        request = self._requests.pop(admission.ticket)
+        request.is_in_turn = False
+        has_no_room = admission.run is None and not admission.is_final
+        if has_no_room and request.on_postponed is not None:
+            if admission.ticket in self._again:
+                self._still_no_room.append(request)
+            else:
+                self._postpone(request)
+        else:
+            request.admit(admission, self._waits)
+        if admission.ticket in self._again:
+            self._again.discard(admission.ticket)
+            if not self._again:
+                self._end_round()
 
     def on_applied(self, applied: AppliedBlock) -> None:
         """Learn of a block that was decided and applied."""
         self._waits.applied(applied)
+        if self._postponed and not self._again:
+            self._put_again()
 
     def _put(self, request: PaymentRequest) -> None:
         self._ticket += 1
         self._requests[self._ticket] = request
-        self._submit(Submitted(self._ticket, request.payments))
+        request.is_in_turn = True
+        self._submit(Submitted(self._ticket, request.payments, request.queue_limit))
+
+    def _postpone(self, request: PaymentRequest) -> None:
+        self._postponed.append(request)
+        if request.on_postponed is not None:
+            request.on_postponed()
+
+    def _put_again(self) -> None:
+        """Give the engine the first of the postponed requests once more.
+
+        It is given a single one after one that found no room: small requests never overtake a large
+        one for ever.
+        """
+        while self._postponed and len(self._again) < self._at_a_time:
+            request = self._postponed.popleft()
+            if not request.is_forgotten:
+                self._put(request)
+                self._again.add(self._ticket)
+
+    def _end_round(self) -> None:
+        """Go on with the next requests, if there was room for all that were given again."""
+        if self._still_no_room:
+            self._postponed.extendleft(reversed(self._still_no_room))
+            self._still_no_room = []
+            self._at_a_time = 1
+        else:
+            self._at_a_time = min(2 * self._at_a_time, _AGAIN_AT_A_TIME)
+            self._put_again()
 
 
 class PendingPayment:
@@ -82,17 +150,22 @@ class PendingPayment:
         done: Callable[[PendingPayment], object],
         admitted: Callable[[], object],
     ) -> None:
-        self.request = PaymentRequest(payments, wait_s > 0, self._on_admitted, self._finish)
+        self.request = PaymentRequest(
+            payments, wait_s > 0, self._on_admitted, self._finish, self._on_postponed
+        )
         self._waits = waits
         self._wait_s = wait_s
         self._done = done
         self._admitted = admitted
         self._timer: asyncio.TimerHandle | None = None
+        self._is_late = False
+        """Whether the time was up before the payments were queued or refused."""
 
     def result(self) -> PaymentState:
         """The outcome of the payments, once `done` was called. Raises `Refused` or `NoRoom`."""
         admission = self.request.admission
-        assert admission is not None
+        if admission is None:
+            raise NoRoom(QUEUE_IS_FULL.reason)
         if admission.run is None:
             raise (Refused if admission.is_final else NoRoom)(admission.reason)
         return state_of(self.request)
@@ -102,13 +175,24 @@ class PendingPayment:
         self._done = _do_nothing
         self._end()
 
+    def _on_postponed(self) -> None:
+        self._start_timer(self._wait_s or _ROOM_S)
+
     def _on_admitted(self) -> None:
         self._admitted()
-        if self.request.wait is None:
+        if self.request.wait is None or self._is_late:
             self._finish()
-        else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._wait_s, self._finish)
+        elif self._timer is None:
+            self._start_timer(self._wait_s)
+
+    def _start_timer(self, time_s: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(time_s, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        """Answer; but if the engine has the request just now, once that has answered."""
+        self._is_late = True
+        if not self.request.is_in_turn:
+            self._finish()
 
     def _finish(self) -> None:
         done, self._done = self._done, _do_nothing

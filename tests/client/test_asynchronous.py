@@ -56,7 +56,7 @@ def test_a_decided_payment_has_a_receipt(node: FakeNode) -> None:
     ("answer", "error", "text"),
     [
         (lambda n: NotDone(n, "node 1 has 0 to spend", True), Refused, "node 1 has 0 to spend"),
-        (lambda n: NotDone(n, "log is full", False), QueueFull, "log is full"),
+        (lambda n: NotDone(n, "queue is full", False), QueueFull, "queue is full"),
         (
             lambda n: Paid(n, ((17, 18),), (DecidedRange(17, 18, 7, (17,)),)),
             Refused,

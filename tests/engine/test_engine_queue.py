@@ -79,7 +79,7 @@ def test_a_journal_can_be_read_where_a_block_holds_own_numbers_that_were_never_q
     order: str, limit: int
 ) -> None:
     """As when a node's disk was lost, and it began anew."""
-    node = TapedNode(delay_s=60.0, limits=Limits(log_limit=limit))
+    node = TapedNode(delay_s=60.0, limits=Limits(queue_limit=limit))
     foreign = block(1, "0" * 64, Ballot(5, 2), Run(1, 1, (2, 2, 2), (1, 1, 1)))
     events: dict[str, Event] = {
         "pays": Submitted(1, Payments.of((2, 1))),

@@ -244,7 +244,7 @@ def test_a_retry_is_known_even_when_there_is_neither_money_nor_room() -> None:
     payer = Payer(log_limit=2)
     payer.ask(asked("rent", "food", amount=50))
     (full,) = payer.ask(asked("rent", "new", amount=50))
-    assert full.reason == "log is full, wait for consensus"
+    assert full.reason == "queue is full, wait for consensus"
     (again,) = payer.ask(asked("rent", "food", amount=50))
     assert again.run is not None and len(again.run) == 0 and len(again.known) == 2
 

@@ -4,7 +4,7 @@ import pytest
 
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.payment_queue import LOG_IS_FULL, NotQueued, PaymentQueue
+from benmo.ledger.payment_queue import QUEUE_IS_FULL, NotQueued, PaymentQueue
 from benmo.ledger.transfers import Payments, Run
 from tests.support.queueing_node import FIRST, NODES, QueueingNode, numbers
 
@@ -46,7 +46,7 @@ def test_who_pays_nothing_new_needs_no_room() -> None:
     node.pay((2, 10), (3, 5))
     queue = PaymentQueue(1, node.ledger, encode_block, 1, 100, node.queue.own)
     assert queue.add(Payments.of()) == Run(1, 3, (), ())
-    assert queue.add(Payments.of((2, 1))) == LOG_IS_FULL
+    assert queue.add(Payments.of((2, 1))) == QUEUE_IS_FULL
 
 
 def test_a_decision_frees_what_it_spent_and_a_credit_can_be_spent() -> None:
@@ -83,12 +83,12 @@ def test_of_several_transfers_all_are_queued_or_none(
 def test_the_log_has_a_limit_until_something_is_decided() -> None:
     node = QueueingNode(log_limit=3)
     assert isinstance(node.pay((2, 1), (2, 1)), Run)
-    assert node.pay((2, 1), (2, 1)) == LOG_IS_FULL
+    assert node.pay((2, 1), (2, 1)) == QUEUE_IS_FULL
     assert isinstance(node.pay((2, 1)), Run)
-    assert node.pay((2, 1)) == LOG_IS_FULL
+    assert node.pay((2, 1)) == QUEUE_IS_FULL
     node.decide(Run(1, 1, (2, 2), (1, 1)))
     assert node.pay((2, 1), (2, 1)) == Run(1, 4, (2, 2), (1, 1))
-    assert node.pay((2, 1)) == LOG_IS_FULL
+    assert node.pay((2, 1)) == QUEUE_IS_FULL
 
 
 def test_adding_nothing_changes_nothing() -> None:

@@ -95,8 +95,8 @@ def test_keys_wants_a_retry_to_be_known_from_the_queue_or_the_chain() -> None:
     waiting.turn(_answered(ASKED, _nothing(), KnownPayment(PAID)))
     with fires("keys: node 1 forgot that 'a' stands for 1-1 "):
         waiting.turn(_answered(ASKED, AGAIN))
-    with fires("node 1 refuses to know 'a' stands for 1-1 .*: log is full"):
-        waiting.turn(_answered(ASKED, None, reason="log is full"))
+    with fires("node 1 refuses to know 'a' stands for 1-1 .*: queue is full"):
+        waiting.turn(_answered(ASKED, None, reason="queue is full"))
     waiting.decide()
     waiting.turn(_answered(ASKED, _nothing(), KnownPayment(PAID, 1, Outcome.APPLIED)))
     with fires("node 1 forgot that 'a' stands for 1-1 "):
@@ -125,7 +125,7 @@ def test_keys_wants_another_payment_under_a_known_key_to_be_refused(other: Payme
 def test_keys_lets_what_is_partly_new_be_queued_or_refused() -> None:
     waiting = _Waiting()
     both = Payments((2, 3), (10, 5), ("rent", ""), ("a", "b"))
-    waiting.turn(_answered(both, None, reason="log is full"))
+    waiting.turn(_answered(both, None, reason="queue is full"))
     rest = both.without({0}).numbered(1, 2)
     waiting.turn(_answered(both, rest, KnownPayment(PAID)))
     with fires("node 1 forgot that 'b' stands for 1-2 "):

@@ -235,7 +235,7 @@ def starts(disk: CrashingDisk, expected: Snapshot) -> bool:
 
 
 def test_the_engine_makes_a_checkpoint_at_the_size_limit() -> None:
-    limits = Limits(log_limit=100, journal_bytes_max=3000)
+    limits = Limits(queue_limit=100, journal_bytes_max=3000)
     cluster = Cluster(3, Tenure.STABLE, (0.0, 0.0), limits=limits, balance=1000)
     chain_bytes = []
     for amount in range(1, 31):
@@ -260,7 +260,7 @@ def recovered(disk: MemoryDisk, node: int) -> Snapshot:
 @pytest.mark.parametrize("tenure", Tenure)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_replay_leads_to_the_state_of_the_running_engine(tenure: Tenure, seed: int) -> None:
-    limits = Limits(log_limit=5, journal_bytes_max=2500, blocks_bytes_max=600)
+    limits = Limits(queue_limit=5, journal_bytes_max=2500, blocks_bytes_max=600)
     cluster = Cluster(3, tenure, (0.0, 0.3), seed, limits)
     for _ in range(120):
         something_happens(cluster, cluster.random)
@@ -293,7 +293,7 @@ def a_run(cluster: Cluster) -> None:
         cluster.advance(0.7)
 
 
-RUN_LIMITS = Limits(log_limit=50, journal_bytes_max=1500)
+RUN_LIMITS = Limits(queue_limit=50, journal_bytes_max=1500)
 
 
 @pytest.mark.parametrize("seed", range(3))

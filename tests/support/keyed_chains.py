@@ -92,7 +92,7 @@ class Payer:
         self._storage, state = NodeStorage.open(self.disk, CLUSTER, 1)
         self.engine = Engine(
             Settings(1, NODES, Tenure.BLOCK, (60.0, 60.0)),
-            Limits(log_limit=log_limit),
+            Limits(queue_limit=log_limit),
             state,
             self._storage,
             self,

@@ -193,7 +193,8 @@ def test_a_node_that_takes_long_to_stop_is_given_the_time(tmp_path: Path) -> Non
                 out, err = node.communicate(timeout=60)
             finally:
                 node.kill()
-            assert (node.returncode, out, err) == (0, b"stopped\n", b"")
+            assert (node.returncode, out) == (0, b"stopped\n")
+            assert err.decode().splitlines()[-1].endswith(f"{number.name}: node 1 stopped")
 
 
 def test_a_node_without_a_standard_input_has_no_commands(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ LIMITS = {
     "nodes": f"{cluster.NODES_MAX}",
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
     "transfers in a queue": f"`log_limit`: {cluster.ClusterSettings().log_limit}",
+    "transfers of programs in a queue": f"`queue_limit`: {cluster.QUEUE_LIMIT:,}",
     "transfers in a block": f"{engine.Limits().block_transfers_max:,}",
     "a block": f"{blocks.BLOCK_BYTES_MAX >> 20} MiB",
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",

@@ -77,7 +77,7 @@ class _BoundedPool(PaymentQueue):
 
     def __init__(self, bounds: Bounds, node: NodeId, ledger: Ledger, queue: Run) -> None:
         transfers_max = _LIMITS.block_transfers_max
-        super().__init__(node, ledger, encode_block, _LIMITS.log_limit, transfers_max, queue)
+        super().__init__(node, ledger, encode_block, _LIMITS.queue_limit, transfers_max, queue)
         self._bounds = bounds
 
     def front(self) -> int:
