@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from benmo.admin.authority import Authority
 from benmo.admin.client_certificate import client_certificate
+from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.network.certificates import AUTHORITY, KEY, ClientIdentity, own_identity
 from tests.support.engine_cluster import CLUSTER
@@ -25,6 +26,18 @@ def state(tmp_path: Path) -> StateDirectory:
     made.authority.mkdir()
     Authority.make(CLUSTER).write(made.authority)
     return made
+
+
+def test_a_new_cluster_leaves_clients_as_they_are(tmp_path: Path) -> None:
+    """The old cluster's are of no use any more; no program may take them for a stranger's."""
+    state = StateDirectory(tmp_path / "state")
+    words = ["--nodes=3", f"--state-dir={state.path}"]
+    assert CliRunner().invoke(initialize, words).exit_code == 0
+    assert make(state, "shop").exit_code == 0
+    before = content(state.client("shop").path)
+    made = CliRunner().invoke(initialize, words)
+    assert made.exit_code == 0, made.output
+    assert content(state.client("shop").path) == before
 
 
 def make(state: StateDirectory, *words: str) -> Result:

@@ -209,11 +209,12 @@ def test_a_client_at_a_nodes_address_is_not_that_node(cluster: RealCluster) -> N
         context = server_context(directory_of(cluster, PAYS).client_tls)
         watching.watch(lambda notice, at: told.append(notice))
         while not any(isinstance(notice, PeerNotDialled) for notice in told):
+            assert said == b""
             plain, _ = listening.accept()
+            plain.settimeout(DEADLINE_S)
             with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
                 said += connection.recv(1)
     watching.close()
-    assert said == b""
     (found, *_) = [notice for notice in told if isinstance(notice, PeerNotDialled)]
     assert found.peer == 3
     assert "is not node 3, but client shop of cluster" in found.reason
