@@ -17,6 +17,7 @@ from benmo.admin.initialize import seconds_range
 from benmo.admin.remains import openness
 from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
+from benmo.demo.phrases import LEGEND
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart
 from benmo.options import format_option, keep_going_option, state_dir_option
@@ -143,7 +144,8 @@ def banner(state: StateDirectory, prepared: Prepared) -> str:
         f"{_who_runs(cluster)}; {state.path} is {'new' if prepared.is_new else 'as it was'}.\n"
         f"Election delay {low:g}–{high:g} s ({classic}), tenure {settings.tenure}.\n"
         f"Type 1> moneyTransfer 10,1,2 or, to be shown around, tour.\n"
-        f"help lists the commands; Ctrl-D stops all nodes and leaves."
+        f"help lists the commands; Ctrl-D stops all nodes and leaves.\n"
+        f"{LEGEND}"
     )
 
 

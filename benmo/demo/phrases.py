@@ -1,10 +1,12 @@
-"""Words for nodes in a sentence: lists of nodes, and verbs that agree with them."""
+"""Words for nodes in a sentence: lists of nodes, verbs that agree with them; the legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from benmo.paxos.types import NodeId
+
+LEGEND = "The bottom line shows each node: its role, height (h) and queue (q)."
 
 
 def listed(nodes: Sequence[NodeId]) -> str:

@@ -9,6 +9,7 @@ from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import split_arguments
 from benmo.commands.table import COMMANDS, Command, help_answer, match
 from benmo.demo import handlers as actions
+from benmo.demo.phrases import LEGEND
 from benmo.demo.stage import Stage
 from benmo.demo.tour.command import tour
 
@@ -54,8 +55,8 @@ def _help(_stage: Stage, text: str) -> Answer:
     shown: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
     if text:
         shown = [command_meant(split_arguments(text)[0])]
-    which = "" if text else "The commands below exit are for a node: 2> printQueue, all printQueue."
-    return help_answer(shown, which)
+    which = f"The commands below exit are for a node: 2> printQueue, all printQueue.\n{LEGEND}"
+    return help_answer(shown, "" if text else which)
 
 
 def _exit(_stage: Stage, text: str) -> Answer:

@@ -196,7 +196,8 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
         if name != "peers"
     ]
     for peer in status.peers:
-        heard = f"height {peer.height} when last heard"
+        is_heard = view.has_heard(peer.node)
+        heard = f"height {peer.height} when last heard" if is_heard else "not heard yet"
         rows.append((f"link to {peer.node}", f"{peer.link}{view.how_sent(peer.node)}, {heard}"))
     return Answer(Status.DONE, value, "", Table(("", ""), rows, has_headers=False))
 

@@ -183,6 +183,10 @@ class View:
             return Link.DOWN
         return link
 
+    def has_heard(self, peer: NodeId) -> bool:
+        """Whether the peer has reported its height since this node started."""
+        return self._replica.reachability.has_reported(peer)
+
     def how_sent(self, peer: NodeId) -> str:
         """Say how this node sends to a peer, if not as usual, to follow the link's state."""
         trouble = self._transport.trouble(peer)

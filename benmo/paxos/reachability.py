@@ -24,7 +24,7 @@ class Reachability:
         self._heard_at = dict.fromkeys(settings.peers, -inf)
         self._linked: set[NodeId] = set()
         self._reachable: set[NodeId] = set()
-        self._heights = dict.fromkeys(settings.peers, 0)
+        self._heights: dict[NodeId, int | None] = dict.fromkeys(settings.peers)
         self._is_reported = False
 
     def __contains__(self, node: object) -> bool:
@@ -62,7 +62,11 @@ class Reachability:
 
     def height(self, peer: NodeId) -> int:
         """The height that the peer reported last, 0 at first."""
-        return self._heights[peer]
+        return self._heights[peer] or 0
+
+    def has_reported(self, peer: NodeId) -> bool:
+        """Whether the peer has reported its height since this node started."""
+        return self._heights[peer] is not None
 
     def highest_reachable(self, but: Set[NodeId]) -> NodeId | None:
         """The reachable peer with the greatest height, the lowest id among equals.

@@ -105,3 +105,10 @@ def test_a_peers_height_is_what_it_told_last() -> None:
     for height in (4, 7, 2):
         known.on_height(2, height)
     assert known.height(2) == 2
+
+
+def test_a_peer_that_has_told_no_height_is_told_from_one_at_height_0() -> None:
+    known = peers()
+    assert not known.has_reported(2)
+    known.on_height(2, 0)
+    assert known.has_reported(2) and known.height(2) == 0
