@@ -51,6 +51,7 @@ _LOG = logging.getLogger("benmo")
 _LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
 _REST_EVERY_S = 0.25
+_NOTE_SYNCED_EVERY_S = 1.0
 _STOP_S = 10.0
 
 
@@ -108,6 +109,7 @@ class Service:
             on_read=lambda: self._turns.happened(None),
             control=lambda right: control(self, right),
         )
+        self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
             self.cluster.protocol_settings(node),
@@ -253,6 +255,7 @@ class Service:
         self._turns.begin()
         self._update_snapshot()
         self._rest_disk()
+        self._note_synced()
 
     async def _stop(self) -> None:
         if self._turns.is_on:
@@ -307,6 +310,13 @@ class Service:
                 self.fail(error)
                 return
             self._thread.loop.call_later(_REST_EVERY_S, self._rest_disk)
+
+    def _note_synced(self) -> None:
+        """Let the storage note from time to time how long the journal is, while it rests."""
+        if self._turns.is_on:
+            if not self._turns.is_slow and self._storage.has_rested():
+                self._turns.wait_between(self._storage.note_synced)
+            self._thread.loop.call_later(_NOTE_SYNCED_EVERY_S, self._note_synced)
 
 
 def _reason(error: OSError) -> str:

@@ -107,6 +107,11 @@ class Turns:
         """How long the turn has waited for the disk that now waits for it in another thread."""
         return 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
 
+    def wait_between(self, wait: DiskWait) -> None:
+        """Wait for the disk as in a turn, unless a turn is under way or due."""
+        if self._is_on and not self._is_scheduled and self._slow is None:
+            self._begin(_without_events(wait))
+
     async def until_over(self) -> None:
         """Wait until no turn waits for a slow disk; called after `end`."""
         if self._slow is not None:
@@ -177,10 +182,13 @@ class Turns:
             if not self._is_on:
                 raise _Ended
 
+        self._begin(self._engine.turn_in_parts(events, now, publish))
+
+    def _begin(self, turn: Turn) -> None:
         if self._pace.is_slow:
             self._slow = self._loop.create_future()
             self.on_slow_turn(True)
-        self._go_on(self._engine.turn_in_parts(events, now, publish))
+        self._go_on(turn)
 
     def _go_on(self, turn: Turn) -> None:
         """Go on with a turn, to its end or until it waits for a slow disk."""
@@ -246,3 +254,8 @@ class Turns:
     def _ring(self) -> None:
         self._armed_for = math.inf
         self.happened(None)
+
+
+def _without_events(wait: DiskWait) -> Turn:
+    yield wait
+    return Report()

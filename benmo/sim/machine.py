@@ -22,6 +22,7 @@ from benmo.storage.journal import SECTOR_BYTES, NodeState
 from benmo.storage.node_storage import JOURNAL, NodeStorage
 
 _LENGTHENED_SHARE = 0.3
+_REST_EVERY_S = 1.0
 
 CLUSTER = "5" * 32
 """The id of the simulated cluster."""
@@ -91,6 +92,7 @@ class Machine:
     full_until: float = 0.0
     full_share: float = 0.0
     true_now: float = 0.0
+    rest_at: float = 0.0
     is_damaged: bool = False
     """Whether something on the disk is not as it was written. A start writes the journal and the
     checkpoint anew; damage in them that it didn't mind is gone then."""
@@ -157,7 +159,17 @@ class Machine:
         def publish(report: Report) -> None:
             show(Turn(events, report))
 
-        return Turn(events, self.engine.turn(events, shown_now, publish))
+        report = self.engine.turn(events, shown_now, publish)
+        self._rest()
+        return Turn(events, report)
+
+    def _rest(self) -> None:
+        """Do what a node does about once a second; a turn comes as often, by the heartbeats."""
+        assert self.storage is not None
+        if self.true_now >= self.rest_at:
+            self.rest_at = self.true_now + _REST_EVERY_S
+            if self.storage.has_rested():
+                self.storage.note_synced()
 
     def die(self, is_power_cut: bool) -> None:
         """End the process; with a power cut, lose what was not synced."""

@@ -17,7 +17,7 @@ from benmo.ledger.ledger import Ledger
 from benmo.paxos.types import NodeId
 from benmo.regular_files import open_regular, read_regular
 from benmo.storage.chain_file import decode_chain_line
-from benmo.storage.checkpoint import CheckpointLine, decode_checkpoint
+from benmo.storage.checkpoint import CheckpointLine, SyncedLine, decode_checkpoint
 from benmo.storage.lines import DamagedLine
 from benmo.storage.lock import LOCK, is_in_use
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
@@ -50,7 +50,7 @@ class NodeFiles:
             self.is_running = is_in_use(path)
         except OSError as error:
             raise self._unreadable(LOCK, 1, error) from error
-        self.checkpoint, self._journal = self._snapshot()
+        self.checkpoint, self._synced, self._journal = self._snapshot()
         self._require_own(cluster, nodes)
 
     @property
@@ -87,9 +87,9 @@ class NodeFiles:
     def tail(self) -> ReplayedJournal:
         """Replay the journal on the checkpoint."""
         with self._damage_worded(JOURNAL):
-            return replay(self.checkpoint, self.checkpoint.state(), self._journal)
+            return replay(self.checkpoint, self._synced, self.checkpoint.state(), self._journal)
 
-    def _snapshot(self) -> tuple[CheckpointLine, bytes]:
+    def _snapshot(self) -> tuple[CheckpointLine, SyncedLine | None, bytes]:
         """Read a checkpoint, and the journal that was beside the checkpoint."""
         data = self._read(CHECKPOINT)
         while True:
@@ -98,9 +98,9 @@ class NodeFiles:
             if data == before:
                 break
         with self._damage_worded(CHECKPOINT):
-            checkpoint = decode_checkpoint(data)
+            checkpoint, synced = decode_checkpoint(data)
             checkpoint.state()
-        return checkpoint, journal
+        return checkpoint, synced, journal
 
     def _require_own(self, cluster: str, nodes: Sequence[NodeId]) -> None:
         with self._damage_worded(CHECKPOINT):

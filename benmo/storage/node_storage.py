@@ -13,6 +13,8 @@ blocks on, in an order in which a crash between any two steps loses nothing:
 After a crash before 3, the old checkpoint and journal hold everything, and what the chain file has
 beyond the checkpoint's length is cut off. Between 3 and 5, the journal's generation is one too
 old: everything in it is in the checkpoint, and step 4 is done again.
+
+When the node rests, the journal is synced, and then a line of checkpoint.json says how long it is.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, NodeId
 from benmo.storage.chain_file import REMEDY, ChainFile
-from benmo.storage.checkpoint import AcceptedPart, CheckpointLine, decode_checkpoint
+from benmo.storage.checkpoint import (
+    AcceptedPart,
+    CheckpointLine,
+    SyncedLine,
+    decode_checkpoint,
+)
 from benmo.storage.disk import Disk
 from benmo.storage.journal import JournalRecord, NodeState, OpenLine, encode_record
 from benmo.storage.lines import DamagedLine, checksum, seal
@@ -76,6 +83,15 @@ class NodeStorage:
         self._checksum = 0
         self._is_synced = True
         self._unsynced_bytes = 0
+        self._resting_bytes = 0
+        """The journal's length when `has_rested` was called last."""
+        self._synced_bytes: int | None = None
+        """The length of the journal that the checkpoint's file knows to be durable.
+
+        None before this process has made its own checkpoint: that may have an end that is torn.
+        """
+        self._synced_checksum = 0
+        """The checksum of the last line in the checkpoint's file."""
 
     @classmethod
     def create(
@@ -98,12 +114,12 @@ class NodeStorage:
             if not disk.exists(name):
                 raise StateError(f"{disk.path / name} is missing. {REMEDY}")
         with _damage_worded(disk.path / CHECKPOINT):
-            checkpoint = decode_checkpoint(disk.read(CHECKPOINT))
+            checkpoint, synced = decode_checkpoint(disk.read(CHECKPOINT))
             require_own(checkpoint, cluster, node)
         chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
         storage = cls(disk, cluster, node, checkpoint.generation, chain)
         storage._check_chain(checkpoint)
-        return storage, storage._replay(checkpoint)
+        return storage, storage._replay(checkpoint, synced)
 
     @property
     def journal_bytes(self) -> int:
@@ -157,6 +173,25 @@ class NodeStorage:
         self._is_synced = True
         self._unsynced_bytes = 0
 
+    def has_rested(self) -> bool:
+        """Whether the journal has stayed as it was at the last call, and `note_synced` is due."""
+        before, self._resting_bytes = self._resting_bytes, self._journal_bytes
+        is_at_rest = before == self._journal_bytes and not self._unwritten
+        return is_at_rest and self._synced_bytes not in (None, self._journal_bytes)
+
+    def note_synced(self) -> None:
+        """Make the journal durable, and write its length beside the checkpoint.
+
+        So a journal that is cut later is told from one that a power cut tore.
+        """
+        if self._unsynced_bytes:
+            self.sync()
+        line = seal(SyncedLine(self._journal_bytes, self._checksum), self._synced_checksum)
+        self._disk.append(CHECKPOINT, line)
+        self._disk.sync(CHECKPOINT)
+        self._synced_bytes = self._journal_bytes
+        self._synced_checksum = checksum(line)
+
     def applied(self, block: AppliedBlock) -> None:
         """Let a block be read that the ledger has applied, and whose decision was appended."""
         self._tail.blocks.append(block)
@@ -199,8 +234,11 @@ class NodeStorage:
             last=ledger.last,
             queue=queue,
         )
-        self._replace(CHECKPOINT, seal(line))
+        data = seal(line)
+        self._replace(CHECKPOINT, data)
         self._start_journal()
+        self._synced_bytes = self._journal_bytes
+        self._synced_checksum = checksum(data)
 
     def _start_journal(self) -> None:
         line = seal(OpenLine(self._cluster, self._node, self._generation))
@@ -235,14 +273,14 @@ class NodeStorage:
         if size > checkpoint.chain_bytes:
             self._disk.truncate(CHAIN, checkpoint.chain_bytes)
 
-    def _replay(self, checkpoint: CheckpointLine) -> NodeState:
+    def _replay(self, checkpoint: CheckpointLine, synced: SyncedLine | None) -> NodeState:
         """Apply the journal to the checkpoint's state, and cut off a torn last line."""
         with _damage_worded(self._disk.path / CHECKPOINT):
             state = checkpoint.state()
             state.require_next()
         journal = self._disk.read(JOURNAL)
         with _damage_worded(self._disk.path / JOURNAL):
-            replayed = replay(checkpoint, state, journal)
+            replayed = replay(checkpoint, synced, state, journal)
         if replayed.is_stale:
             self._start_journal()
         else:

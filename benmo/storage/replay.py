@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.types import NodeId
-from benmo.storage.checkpoint import CheckpointLine
+from benmo.storage.checkpoint import CheckpointLine, SyncedLine
 from benmo.storage.journal import (
     NodeState,
     OpenLine,
@@ -87,11 +87,19 @@ class ReplayedJournal:
             require_torn(rest, self.last_checksum)
             self.is_torn = bool(rest.strip(b"\0"))
 
+    def _require(self, synced: SyncedLine) -> None:
+        if self.is_stale:
+            raise DamagedLine("it is older than the checkpoint, which knows a newer one")
+        synced.require_in(self.kept)
 
-def replay(checkpoint: CheckpointLine, state: NodeState, journal: bytes) -> ReplayedJournal:
+
+def replay(
+    checkpoint: CheckpointLine, synced: SyncedLine | None, state: NodeState, journal: bytes
+) -> ReplayedJournal:
     """Apply a journal to the state of its checkpoint, unless the journal is stale.
 
-    Raises `DamagedLine` with the line's number; `ForeignLine` for the journal of another node.
+    What was `synced` must be there. Raises `DamagedLine` with the line's number; `ForeignLine` for
+    the journal of another node.
     """
     lines, rest = split_torn(journal)
     replayed = ReplayedJournal(state, journal[: len(journal) - len(rest)])
@@ -108,6 +116,8 @@ def replay(checkpoint: CheckpointLine, state: NodeState, journal: bytes) -> Repl
         raise
     except AssertionError as error:
         raise DamagedLine(str(error), replayed.lines + 1) from error
+    if synced is not None:
+        replayed._require(synced)
     return replayed
 
 

@@ -170,3 +170,15 @@ def _slow_after(pace: DiskPace, quick: int) -> bool:
     for _ in range(quick):
         pace.took(0.01)
     return pace.is_slow
+
+
+def test_a_node_that_rests_notes_the_length_of_its_journal_and_answers_meanwhile(
+    service: Service,
+) -> None:
+    _begin(service, "moneyTransfer 5,1,2").result(DEADLINE_S)
+    checkpoint = service._disk.path / "checkpoint.json"
+    disk = HungDisk(service)
+    assert disk.is_asked.wait(DEADLINE_S)
+    assert answer(service, "printBalance")["available"] == 95
+    disk.may_return.set()
+    eventually(lambda: checkpoint.read_bytes().count(b"\n") == 2, "it is noted")

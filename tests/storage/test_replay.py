@@ -23,7 +23,7 @@ from tests.support.written_storage import BALANCES, NODE, damaged, flipped, thre
 Change = Callable[[bytes], Iterator[bytes]]
 
 
-def written() -> MemoryDisk:
+def written(is_rested: bool = False) -> MemoryDisk:
     """A checkpoint, a chain file, and a journal that accepts, decides and learns."""
     disk = MemoryDisk()
     writer = three_blocks_on(disk)
@@ -31,6 +31,8 @@ def written() -> MemoryDisk:
     writer.promise(Ballot(5, 1))
     writer.accept(Ballot(5, 1), writer.queue)
     writer.sync()
+    if is_rested:
+        writer.storage.note_synced()
     writer.decide()
     writer.learn(Run(2, 3, (3,) * 120, (1,) * 120))
     return disk
@@ -87,10 +89,11 @@ def lines_that_go_missing(data: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("change", [truncations, flips, holes, lines_that_go_missing])
 @pytest.mark.parametrize("name", [JOURNAL, CHECKPOINT])
+@pytest.mark.parametrize("is_rested", [False, True])
 def test_a_start_refuses_exactly_what_is_reported_as_damage(
-    tmp_path: Path, name: str, change: Change
+    tmp_path: Path, name: str, change: Change, is_rested: bool
 ) -> None:
-    disk = written()
+    disk = written(is_rested)
     for each in (JOURNAL, CHECKPOINT, CHAIN):
         (tmp_path / each).write_bytes(disk.read(each))
     for data in change(disk.read(name)):

@@ -9,7 +9,7 @@ from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import NodeId
 from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
-from benmo.storage.checkpoint import CheckpointLine
+from benmo.storage.checkpoint import CheckpointLine, SyncedLine
 from benmo.storage.disk import Disk
 from benmo.storage.journal import JournalRecord, NodeState, QueueRecord, decode_line
 from benmo.storage.lines import DamagedLine, checksum
@@ -109,11 +109,13 @@ def damage_taken_for_torn_tail(patch: Patch) -> None:
     """Damage anywhere in the journal is cut off, with all that follows it."""
     original = NodeStorage._replay
 
-    def replay(self: NodeStorage, checkpoint: CheckpointLine) -> NodeState:
+    def replay(
+        self: NodeStorage, checkpoint: CheckpointLine, synced: SyncedLine | None
+    ) -> NodeState:
         whole = _undamaged(self._disk.read(JOURNAL))
         if whole < self._disk.size(JOURNAL):
             self._disk.truncate(JOURNAL, whole)
-        return original(self, checkpoint)
+        return original(self, checkpoint, synced)
 
     patch.set(NodeStorage, "_replay", replay)
 
