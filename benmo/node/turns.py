@@ -75,6 +75,8 @@ class Turns:
         """The conditions that somebody waits for."""
         self._slow: asyncio.Future[None] | None = None
         """Done once the turn is over that waits for a slow disk."""
+        self._is_due = False
+        """Whether another turn is due once that one is over."""
         self._waits_since: float | None = None
         self._is_dropped = False
 
@@ -121,7 +123,9 @@ class Turns:
         """Let a turn come soon that deals with this event and with all that is due by then."""
         if event is not None:
             self._events.append(event)
-        if not self._is_scheduled and self._slow is None:
+        if self._slow is not None:
+            self._is_due = True
+        elif not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -187,6 +191,7 @@ class Turns:
     def _begin(self, turn: Turn) -> None:
         if self._pace.is_slow:
             self._slow = self._loop.create_future()
+            self._is_due = False
             self.on_slow_turn(True)
         self._go_on(turn)
 
@@ -212,7 +217,8 @@ class Turns:
         if slow is not None:
             slow.set_result(None)
             self.on_slow_turn(False)
-            self.happened(None)
+            if self._is_due:
+                self.happened(None)
 
     def _wait_aside(self, turn: Turn, wait: DiskWait) -> None:
         """Let another thread wait for the disk, and go on with the turn then."""

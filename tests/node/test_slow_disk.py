@@ -182,3 +182,11 @@ def test_a_node_that_rests_notes_the_length_of_its_journal_and_answers_meanwhile
     assert answer(service, "printBalance")["available"] == 95
     disk.may_return.set()
     eventually(lambda: checkpoint.read_bytes().count(b"\n") == 2, "it is noted")
+
+
+def test_a_node_whose_disk_was_slow_takes_no_turn_without_a_reason(service: Service) -> None:
+    async def is_turn_due() -> bool:
+        return service._turns._is_scheduled
+
+    _begin(service, "moneyTransfer 5,1,2").result(DEADLINE_S)
+    eventually(lambda: not service.call(is_turn_due()).result(DEADLINE_S), "it rests")
