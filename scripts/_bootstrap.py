@@ -54,6 +54,9 @@ DEV_MODULES = (
 )
 MODULES = {"runtime": RUNTIME_MODULES, "dev": RUNTIME_MODULES + DEV_MODULES}
 
+# These make .venv's Python another one's, or let other packages pass for those in .venv.
+MISLEADING_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "__PYVENV_LAUNCHER__")
+
 # Two restarts are honest: into .venv, and once more if .venv's Python had changed its version.
 RESTARTS_MAX = 2
 RESTARTS_VARIABLE = "BENMO_RESTARTS"
@@ -108,7 +111,8 @@ def is_ready(root: str, group: str, inside: bool) -> bool:
     """Tell whether .venv has the packages of `group` from the present lock.
 
     Only from inside .venv is its Python's version known, so only then is it compared: an
-    upgrade of the system's Python can leave .venv with packages for the one before.
+    upgrade of the system's Python can leave .venv with packages for the one before. Only from
+    there is it seen, too, whether a package has gone since .venv was made.
     """
     found, wanted = read_stamp(root), wanted_stamp(root, group)
     if found is None or not os.access(python_of(root), os.X_OK):
@@ -117,7 +121,7 @@ def is_ready(root: str, group: str, inside: bool) -> bool:
         found = found._replace(group=group)
     if not inside:
         found = found._replace(python=wanted.python)
-    return found == wanted
+    return found == wanted and (not inside or has_modules(MODULES[group]))
 
 
 def wanted_stamp(root: str, group: str) -> Stamp:
@@ -132,7 +136,7 @@ def wanted_stamp(root: str, group: str) -> Stamp:
 def read_stamp(root: str) -> "Stamp | None":
     """Return .venv's stamp, or None if there is none or it is damaged."""
     try:
-        with open(stamp_path(root), encoding="utf-8") as file:
+        with open(stamp_path(root), encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
@@ -188,6 +192,8 @@ def restart_inside(root: str, restarts: int) -> None:
     if restarts >= RESTARTS_MAX:
         raise stop("The environment .venv does not take effect. " + remedy, 1)
     os.environ[RESTARTS_VARIABLE] = f"{os.getpid()}:{restarts + 1}"
+    for name in MISLEADING_VARIABLES:
+        os.environ.pop(name, None)
     python = python_of(root)
     sys.stderr.flush()
     try:

@@ -4,14 +4,20 @@ uv does it where it is installed, else venv and pip. Both install the same pinne
 their hashes, and leave the project itself out: a .pth file makes it importable and a launcher
 makes the command `benmo`, so nothing has to be built and nothing unpinned is fetched.
 
+The user's settings for pip and uv may say from where packages come (a mirror, a proxy, a
+certificate), but not to where they go or which of them are left out. .venv counts as made once
+every module could be imported. A .venv that was moved or copied with its folder keeps its packages.
+
 One script at a time works on .venv. The lock is an flock on .venv.lock, and the installers
 inherit it: should the script be killed, its successor waits until they have ended as well.
 """
 
+import ast
 import contextlib
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +26,7 @@ import tempfile
 from collections.abc import Iterator
 
 from _bootstrap import (
+    MODULES,
     Stamp,
     is_inside,
     is_ready,
@@ -34,11 +41,23 @@ from _bootstrap import (
 
 TAIL_LINES = 15
 
-# A shebang line cannot hold a path with a blank in it, or a long one. This reads as shell up to
-# the `exec`, and as Python with a string of two lines at its top.
+# Settings of pip and uv that say from where packages come, and how they are fetched.
+KEPT_SETTING = re.compile(
+    r"(PIP|UV)_(INDEX.*|EXTRA_INDEX_URL|DEFAULT_INDEX|FIND_LINKS|NO_INDEX|PROXY|HTTP_.*|OFFLINE"
+    r"|TRUSTED_HOST|INSECURE_HOST|ALLOW_INSECURE_HOST|CERT|CLIENT_CERT|NATIVE_TLS|SYSTEM_CERTS"
+    r"|KEYRING_PROVIDER|CREDENTIALS_DIR|(DEFAULT_)?TIMEOUT|RETRIES|RESUME_RETRIES|USE_FEATURE"
+    r"|CACHE_DIR|NO_CACHE(_DIR)?|LINK_MODE|CONCURRENT_.*)"
+)
+SETTING_LINE = re.compile(r"(?:global|install)\.([a-z-]+)=(.*)")
+
+# A shebang line longer than this, or with a blank in it, starts nothing.
+SHEBANG_MAX = 120
+
+# So this reads as shell up to the `exec`, and as Python with a string of two lines at its top. It
+# finds its Python beside itself, as .venv may be moved.
 LAUNCHER = """\
 #!/bin/sh
-'''exec' "{python}" "$0" "$@"
+'''exec' "$(dirname -- "$(readlink -f -- "$0")")/python" "$0" "$@"
 ' '''
 import sys
 
@@ -58,17 +77,67 @@ def make(root: str, group: str) -> None:
     with locked(root) as lock:
         if is_ready(root, group, is_inside(venv_of(root))):
             return
-        uv = find_uv()
-        if uv is None:
-            refuse_without_ensurepip()
         found, wanted = read_stamp(root), wanted_stamp(root, group)
-        announce(found, wanted, "pip" if uv is None else "uv")
-        clear(root, keep_packages=lacks_only_dev(found, wanted))
-        for command in pip_commands(root, group) if uv is None else [uv_command(uv, group)]:
-            run(command, root, lock)
+        if found is not None and was_moved(found, wanted):
+            wanted = wanted._replace(group=found.group)
+            mend(root, found, lock)
+        else:
+            install(root, found, wanted, lock)
         write_path_file(root)
         write_launcher(root)
+        run(import_command(root, wanted.group), root, lock)
         write_stamp(root, wanted)
+
+
+def install(root: str, found: Stamp | None, wanted: Stamp, lock: int) -> None:
+    """Make .venv, or add what it lacks, with uv or with venv and pip."""
+    uv = find_uv()
+    if uv is None:
+        refuse_without_ensurepip()
+    announce(found, wanted, "pip" if uv is None else "uv")
+    clear(root, keep_packages=lacks_only_dev(found, wanted))
+    if uv is not None:
+        run(uv_command(uv, wanted.group), root, lock)
+        return
+    run(venv_command(root), root, lock)
+    run(pip_command(root, wanted.group), root, lock, pip_environment(root))
+
+
+def was_moved(found: Stamp, wanted: Stamp) -> bool:
+    """Tell whether .venv is as wanted, but was made in another folder."""
+    path = python_of(wanted.root)
+    fits = len(path) <= SHEBANG_MAX and not re.search(r"\s", path)
+    as_here = found._replace(root=wanted.root)
+    groups = {wanted.group, "dev"}
+    has_moved = found.root != wanted.root and os.access(path, os.X_OK)
+    return has_moved and fits and as_here in [wanted._replace(group=group) for group in groups]
+
+
+def mend(root: str, found: Stamp, lock: int) -> None:
+    """Write the paths in a .venv that was moved anew; its packages stay."""
+    say("this folder was moved or copied: mending .venv …")
+    clear(root, keep_packages=True)
+    run([*venv_command(root), "--without-pip"], root, lock)
+    old, new = (os.fsencode(venv_of(folder)) + b"/bin/" for folder in (found.root, root))
+    folder = os.path.join(venv_of(root), "bin")
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and not os.path.islink(path):
+            rewrite_start(path, old, new)
+
+
+def rewrite_start(path: str, old: bytes, new: bytes) -> None:
+    """Replace a path in the first two lines of a script, which say with what it is run."""
+    with open(path, "rb") as file:
+        content = file.read()
+    lines = content.split(b"\n", 2)
+    if content.startswith(b"#!") and old in b"\n".join(lines[:2]):
+        lines[:2] = [line.replace(old, new) for line in lines[:2]]
+        mode = os.stat(path).st_mode
+        with open(path + ".new", "wb") as file:
+            file.write(b"\n".join(lines))
+        os.chmod(path + ".new", mode)
+        os.replace(path + ".new", path)
 
 
 @contextlib.contextmanager
@@ -111,7 +180,7 @@ def announce(found: Stamp | None, wanted: Stamp, tool: str) -> None:
     elif lacks_only_dev(found, wanted):
         work = "adding the development tools to .venv"
     else:
-        work = "the locked packages, Python or this folder changed: making .venv again"
+        work = "the locked packages, Python or .venv changed: making .venv again"
     say(f"{work} with {tool} ({time}) …")
 
 
@@ -139,17 +208,21 @@ def uv_command(uv: str, group: str) -> list[str]:
     return [uv, "sync", *options, *(["--no-dev"] if group == "runtime" else [])]
 
 
-def pip_commands(root: str, group: str) -> list[list[str]]:
-    """Return the commands by which venv makes .venv and pip fills it.
+def venv_command(root: str) -> list[str]:
+    """Return the command by which venv makes .venv."""
+    return [base_python(), "-I", "-m", "venv", venv_of(root)]
 
-    Both run isolated (-I): what PYTHONPATH offers must not pass for installed.
-    """
+
+def pip_command(root: str, group: str) -> list[str]:
+    """Return the command by which pip fills .venv."""
     pinned = os.path.join(root, "requirements", f"{group}.txt")
     options = ["--require-hashes", "--no-deps", "--no-input", "--disable-pip-version-check"]
-    return [
-        [base_python(), "-I", "-m", "venv", venv_of(root)],
-        [python_of(root), "-I", "-m", "pip", "install", *options, "-r", pinned],
-    ]
+    return [python_of(root), "-I", "-m", "pip", "install", *options, "-r", pinned]
+
+
+def import_command(root: str, group: str) -> list[str]:
+    """Return the command that fails unless each module can be imported from .venv."""
+    return [python_of(root), "-I", "-c", f"import {', '.join(MODULES[group])}"]
 
 
 def base_python() -> str:
@@ -157,18 +230,49 @@ def base_python() -> str:
     return str(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def run(command: list[str], root: str, lock: int) -> None:
-    """Run an installer unseen; if it fails, show how its output ends and exit with status 1."""
-    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    environment.update(
-        PIP_USER="0", UV_PROJECT_ENVIRONMENT=venv_of(root), UV_PYTHON_DOWNLOADS="never"
+def environment(root: str) -> dict[str, str]:
+    """Return this process's environment without what leads installers elsewhere."""
+    others = ("PIP_", "UV_", "PYTHON", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(others) or KEPT_SETTING.fullmatch(name)
+    }
+    return {**kept, "UV_PROJECT_ENVIRONMENT": venv_of(root), "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def pip_environment(root: str) -> dict[str, str]:
+    """Return the environment for pip: with pip.conf's settings, as far as they are kept.
+
+    pip itself says what its files hold, and is then told to read none of them.
+    """
+    kept = environment(root)
+    named = {name: os.environ[name] for name in ("PIP_CONFIG_FILE",) if name in os.environ}
+    listed = subprocess.run(
+        [python_of(root), "-I", "-m", "pip", "-vvv", "config", "list"],
+        cwd=root,
+        env={**kept, **named},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
+    for line in listed.stdout.decode(errors="surrogateescape").splitlines():
+        match = SETTING_LINE.fullmatch(line.strip())
+        if match is not None:
+            name = "PIP_" + match[1].upper().replace("-", "_")
+            if KEPT_SETTING.fullmatch(name) and name not in os.environ:
+                kept[name] = str(ast.literal_eval(match[2]))
+    return {**kept, "PIP_CONFIG_FILE": os.devnull}
+
+
+def run(command: list[str], root: str, lock: int, variables: dict[str, str] | None = None) -> None:
+    """Run an installer unseen; if it fails, show how its output ends and exit with status 1."""
     with tempfile.TemporaryFile() as output:
         finished = subprocess.run(
             command,
             check=False,
             cwd=root,
-            env=environment,
+            env=variables or environment(root),
             pass_fds=[lock],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -189,25 +293,25 @@ def show_tail(text: str) -> None:
 
 
 def write_path_file(root: str) -> None:
-    """Let .venv's Python import the project from any folder."""
+    """Let .venv's Python import the project from any folder, and after .venv was moved."""
     venv = venv_of(root)
     places = {"base": venv, "platbase": venv}
     packages = sysconfig.get_path("purelib", scheme="venv", vars=places)
     with open(os.path.join(packages, "benmo.pth"), "w", encoding="utf-8") as file:
-        file.write(root + "\n")
+        file.write(os.path.relpath(root, packages) + "\n")
 
 
 def write_launcher(root: str) -> None:
     """Make the command .venv/bin/benmo."""
     path = os.path.join(venv_of(root), "bin", "benmo")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(LAUNCHER.format(python=python_of(root)))
+        file.write(LAUNCHER)
     os.chmod(path, 0o755)
 
 
 def write_stamp(root: str, stamp: Stamp) -> None:
     """Declare .venv made. The stamp appears whole or not at all."""
     path = stamp_path(root)
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with open(path + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write("\n".join(stamp) + "\n")
     os.replace(path + ".new", path)

@@ -119,7 +119,10 @@ def test_several_processes_find_what_one_finds(mistake: str) -> None:
 
 def test_the_installed_program_runs_several_processes(tmp_path: Path) -> None:
     program = tmp_path / "benmo"
-    program.write_text(LAUNCHER.format(python=sys.executable))
+    program.write_text(LAUNCHER)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     done = subprocess.run(
         ["sh", program, "simulate", "--seeds", "6", "--jobs", "2"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
