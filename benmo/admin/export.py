@@ -20,6 +20,7 @@ import msgspec
 
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
+from benmo.commands.spreadsheets import as_cell
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.ledger import Ledger
@@ -75,10 +76,13 @@ def as_json(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> 
 
 
 def as_csv(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """One row per transfer, below a row of headers."""
+    """One row per transfer, below a row of headers; no memo or key is a spreadsheet's formula."""
     yield _csv_rows([_Exported.__struct_fields__])
     for applied in blocks:
-        yield _csv_rows(msgspec.structs.astuple(each) for each in _exported(applied))
+        yield _csv_rows(
+            (*msgspec.structs.astuple(each)[:-2], as_cell(each.memo), as_cell(each.key))
+            for each in _exported(applied)
+        )
 
 
 def _csv_rows(rows: Iterable[tuple[object, ...]]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from benmo.commands.fitting import COLUMNS_MIN, fitted, wrapped
+from benmo.commands.spreadsheets import as_cell
 from benmo.typed_json import to_json
 
 Cell = str | int
@@ -99,7 +100,7 @@ class Table:
         headers = self.tsv_headers or self.headers
         lines = [headers, *self.rows] if self.has_headers else list(self.rows)
         kept = [index for index, header in enumerate(headers) if header or not self.has_headers]
-        return "\n".join("\t".join(str(line[index]) for index in kept) for line in lines)
+        return "\n".join("\t".join(_tsv_field(line[index]) for index in kept) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,8 @@ def _width(text: str) -> int:
 
 def _tsv_field(field: object) -> str:
     """The text of a TSV field; a list or an object is shown as JSON."""
+    if isinstance(field, str):
+        return as_cell(field)
     return to_json(field) if isinstance(field, list | dict) else str(field)
 
 

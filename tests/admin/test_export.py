@@ -118,6 +118,15 @@ def test_csv_says_what_json_says(state: StateDirectory) -> None:
     assert rows == [{name: str(cell) for name, cell in each.items()} for each in named]
 
 
+def test_no_cell_of_csv_is_a_formula(state: StateDirectory) -> None:
+    memos, keys = ("=1+1", "rent", "＝1"), ("+key", "-", "@x")
+    write_node(state, 1, chain_of(Run(1, 1, (2,) * 3, (1,) * 3, memos, keys)), checkpoint_height=1)
+    rows = list(csv.DictReader(io.StringIO(exported(state, "csv"), newline="")))
+    assert [row["memo"] for row in rows] == ["'=1+1", "rent", "'＝1"]
+    assert [row["key"] for row in rows] == ["'+key", "'-", "'@x"]
+    assert [each["memo"] for each in exported_json(state)] == list(memos)
+
+
 # hledger.
 
 
