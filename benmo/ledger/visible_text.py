@@ -21,6 +21,8 @@ def why_not_shown(text: str, what: str, characters_max: int) -> str | None:
     """
     if len(text) > characters_max:
         return f"a {what} has at most {characters_max} characters, not {len(text)}"
+    if text.isprintable():  # the most frequent case: nothing of any hidden kind is printable
+        return None
     for character in text:
         if not _is_visible(character):
             return f"a {what} can't hold the invisible character U+{ord(character):04X}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -111,3 +112,15 @@ def test_a_memo_that_came_in_from_elsewhere_is_shown_escaped_with_its_transfer()
     """Nodes check their own payers' memos; what the chain holds is not taken on trust."""
     shown = str(Transfer(1, 17, 2, 10, "\x1b]0;owned\x07"))
     assert shown == "1-17 (10 from node 1 to node 2: \\u001B]0;owned\\u0007)"
+
+
+def test_exactly_the_characters_of_the_hidden_kinds_are_refused() -> None:
+    """But for two joiners; every character is looked at."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    wrong = [
+        f"U+{code:04X}"
+        for code in range(sys.maxunicode + 1)
+        if (why_not_shown(chr(code), "memo", 1) is not None)
+        != (unicodedata.category(chr(code)) in hidden and code not in (0x200C, 0x200D))
+    ]
+    assert wrong == []
