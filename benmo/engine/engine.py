@@ -42,7 +42,7 @@ class Transport(Protocol):
         """Send to another node if that is possible now; else the message is lost."""
 
     def is_full(self, to: NodeId) -> bool:
-        """Whether so much waits to reach a node that blocks for it had better wait, too."""
+        """Whether blocks for a node had better wait: it can't be sent any, or has many to read."""
 
 
 class Storage(Protocol):

@@ -248,10 +248,11 @@ class PeerLinks:
             loop.call_later(peer.delay_s, self._write_late, to, peer.outgoing, self._encoded[1])
 
     def is_full(self, to: NodeId) -> bool:
-        """Whether so many bytes wait for a peer to read them that blocks had better wait, too."""
+        """Whether blocks for a peer had better wait: it can't be sent any, or has many to read."""
         peer = self._peers[to]
-        is_full = peer.outgoing is not None and peer.outgoing.is_full
-        return is_full or peer.delayed_bytes > _FULL_BYTES
+        if peer.outgoing is None or not peer.sends:
+            return True
+        return peer.outgoing.is_full or peer.delayed_bytes > _FULL_BYTES
 
     def _write_late(self, to: NodeId, outgoing: _DialledConnection, data: bytes) -> None:
         self._peers[to].delayed_bytes -= len(data)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import click
 
@@ -32,7 +33,7 @@ from benmo.control.requests import (
     encode,
 )
 from benmo.ledger.transfers import Payments
-from benmo.network.certificates import client_context
+from benmo.network.certificates import client_context, server_context
 from benmo.network.frames import frame
 from benmo.network.wire import encode_message
 from benmo.paxos.messages import Behind
@@ -100,6 +101,7 @@ PRESSURES = (
     Pressure("Hurry", 500_000, _asked(lambda _: Hurry())),
     Pressure("Watch", 1, _asked(lambda _: Watch())),
     Pressure("connections", 100, _asked(_blocks), connections=200),
+    Pressure("nothing, from a peer", 0, lambda _: _behind, certificate=_PEER),
     Pressure("Behind, from a peer", 772_480, lambda _: _behind, certificate=_PEER),
 )
 
@@ -120,6 +122,8 @@ def flood(path: Path, pressure: Pressure, sent: multiprocessing.sharedctypes.Syn
     state = StateDirectory(path)
     address = state.load_node(_NODE).address(_NODE)
     context = client_context(state.tls(pressure.certificate))
+    if pressure.certificate != _NODE:
+        Thread(target=_listen_unread, args=(state, pressure.certificate), daemon=True).start()
     kept: list[ssl.SSLSocket] = []
     for _ in range(pressure.connections):
         with suppress(OSError):
@@ -135,6 +139,18 @@ def flood(path: Path, pressure: Pressure, sent: multiprocessing.sharedctypes.Syn
                 each.sendall(data[start : start + (1 << 14)])
                 sent.value += len(data[start : start + (1 << 14)])
     time.sleep(_WAIT_S)
+
+
+def _listen_unread(state: StateDirectory, node: NodeId) -> None:
+    """Take the connections that are made to a node, and read nothing."""
+    address = state.load_node(node).address(node)
+    context = server_context(state.tls(node))
+    taken: list[ssl.SSLSocket] = []
+    with socket.create_server((address.host, address.port)) as listener:
+        while True:
+            plain, _ = listener.accept()
+            with suppress(OSError):
+                taken.append(context.wrap_socket(plain, server_side=True))
 
 
 async def _read_chains(state: StateDirectory, count: int) -> None:
