@@ -19,7 +19,7 @@ _WORDS_KEPT = 20
 
 
 class NodeProcess:
-    """A process `python -m benmo.node N`, which leaves when its standard input is closed.
+    """A process `python -P -m benmo.node N`, which leaves when its standard input is closed.
 
     Only the main thread may start one: Linux kills the process when the thread that started it
     ends. The node begins with its links to the nodes in `severed` cut. `on_end` is called, in
@@ -42,7 +42,15 @@ class NodeProcess:
         self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "benmo.node", str(node), "--state-dir", str(state_dir)),
+                *(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "benmo.node",
+                    str(node),
+                    "--state-dir",
+                    str(state_dir),
+                ),
                 *(f"--sever={peer}" for peer in severed),
             ],
             stdin=subprocess.PIPE,

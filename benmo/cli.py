@@ -11,7 +11,7 @@ import click
 
 from benmo import __version__
 from benmo.program import exit_status
-from benmo.startup import prepare_standard_files, why_not
+from benmo.startup import end_at_signals, prepare_standard_files, why_not
 
 
 class CommandEntry(NamedTuple):
@@ -71,6 +71,13 @@ class LazyGroup(click.Group):
         command = getattr(import_module(entry.module), entry.name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in ("node", "demo"):
+            end_at_signals()
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

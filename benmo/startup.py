@@ -40,6 +40,17 @@ def why_not():
     return "this Python lacks packages that Benmo needs: python -m pip install " + " ".join(missing)
 
 
+def end_at_signals():
+    # type: () -> None
+    """Let SIGTERM and SIGHUP end this process with status 0, until it handles them by itself.
+
+    Nothing has begun that would have to be ended; without this, they would end it as if it failed.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: os._exit(0))
+
+
 def end_with_parent():
     # type: () -> None
     """End with the program that started this node, if the program asked for that.

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from math import inf
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
+Handler = Callable[[int, FrameType | None], None]
 
 LOOK_S = 0.5
 """How long each of the short waits lasts at most."""
@@ -29,6 +32,13 @@ class SignalReceived(SystemExit):
 
     It is a `SystemExit`, since the prompt's event loop swallows any other exception.
     """
+
+
+def on_signals(numbers: Iterable[signal.Signals], handler: Handler) -> None:
+    """Handle these signals, except those that this process was started to ignore, as by `nohup`."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def result_of(future: Future[T], timeout_s: float = inf) -> T:

@@ -23,7 +23,7 @@ from benmo.errors import CannotStart
 from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.paxos.types import Tenure
 from benmo.repl.batch import standard_input
-from benmo.waiting import SignalReceived
+from benmo.waiting import SignalReceived, on_signals
 
 _CLASSIC = "20–60 s"
 _UNWIND_S = 5.0
@@ -170,7 +170,9 @@ def _signals_leave() -> Iterator[None]:
         last_resort.start()
         raise SignalReceived(Status.DONE)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    on_signals(numbers, leave)
     try:
         yield
     finally:

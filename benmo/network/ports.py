@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+from benmo.ledger.visible_text import escaped
+
 _LISTEN = "0A"
 _FIRST_PORT = 10_000
 _ENOUGH_PORTS = 1_000
@@ -27,9 +29,14 @@ def holder_of(port: int) -> str:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if not sockets.isdisjoint(_open_files(process)):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                return f". Process {process.name} holds it: {command[:100]}"
+                return f". Process {process.name} holds it: {_command_of(process)[:100]}"
     return "" if not sockets else ". A process of another user holds it"
+
+
+def _command_of(process: Path) -> str:
+    """A process's command line, in which what is no printable text is escaped."""
+    words = (process / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+    return escaped(words.decode(errors="surrogateescape"))
 
 
 def _open_files(process: Path) -> Iterator[str]:

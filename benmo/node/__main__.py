@@ -5,12 +5,22 @@ This module loads on any Python 3 and without any package, so that it can say wh
 
 import sys
 
-from benmo.startup import end_with_parent, prepare_standard_files, why_not
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    # `-m` puts the current folder first, and a random.py there would take the place of Python's.
+    sys.path.append(sys.path.pop(0))
+
+from benmo.startup import (
+    end_at_signals,
+    end_with_parent,
+    prepare_standard_files,
+    why_not,
+)
 
 
 def main():
     # type: () -> None
     """Run a node and exit with its status, or say in one line why it can't run here."""
+    end_at_signals()
     prepare_standard_files()
     reason = why_not()
     if reason:

@@ -29,7 +29,7 @@ from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.program import discard_output
 from benmo.repl.batch import run_lines, standard_input
 from benmo.startup import OutputLost
-from benmo.waiting import SignalReceived
+from benmo.waiting import SignalReceived, on_signals
 
 if TYPE_CHECKING:
     from benmo.node.metrics import MetricsServer
@@ -43,6 +43,7 @@ _COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
 """How long the main thread has to end after a failure, before the process is ended for it."""
 _AGAIN_S = 1.0
+_NO_INPUT = "standard input is empty, so the node leaves at once: --headless keeps it running"
 _LINKS_S = 1.0
 """How long a node that reads commands from a pipe waits for its links before the first one."""
 
@@ -97,6 +98,11 @@ def _slow_down_garbage_collector() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
 
 
+def _is_null(descriptor: int) -> bool:
+    """Whether a file is the null device, as it is after `nohup`, or where it was closed."""
+    return os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev
+
+
 class _Process:
     def __init__(
         self, state: StateDirectory, node_id: int, output_format: str, metrics_port: int | None
@@ -118,7 +124,7 @@ class _Process:
                 if peer not in service.view.peers:
                     raise CannotStart(f"--sever {peer}: node {self._node} has no link to {peer}")
                 service.sever(peer, one_way=False)
-            self._catch_signals()
+            self._catch_signals(headless)
             raise_descriptor_limit()
             try:
                 service.start()
@@ -160,7 +166,6 @@ class _Process:
 
     def _work(self, service: Service, headless: bool, keeps_going: bool) -> int:
         if headless:
-            signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
             run_headless(service)
         own = OwnNode(service)
         try:
@@ -168,6 +173,8 @@ class _Process:
                 from benmo.repl.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
 
                 return run_prompt(own, self._format, self._state.history(self._node))
+            if _is_null(sys.stdin.fileno()):
+                click.echo(f"benmo: {_NO_INPUT}", err=True)
             own.wait_for_quorum(_LINKS_S)
             return run_lines(own, self._lines(), self._format, keeps_going)
         except (NodeGone, KeyboardInterrupt):
@@ -205,7 +212,7 @@ class _Process:
     def _what_failed(self, error: OSError) -> str:
         return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
 
-    def _catch_signals(self) -> None:
+    def _catch_signals(self, headless: bool) -> None:
         def leave(number: int, _frame: FrameType | None) -> None:
             """End the main thread: try again each second, for Python may drop an exception."""
             self._signal = self._signal or signal.Signals(number).name
@@ -214,8 +221,7 @@ class _Process:
             again.start()
             raise SignalReceived
 
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, leave)
+        on_signals((signal.SIGTERM, signal.SIGHUP, *([signal.SIGINT] if headless else [])), leave)
 
     def _ignore_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from benmo.network import ports
 from benmo.network.ports import first_ports, free_ports
 from tests.support import real_cluster
+from tests.support.processes import end_process
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,23 @@ def test_ports_that_somebody_listens_on_are_passed_over(monkeypatch: pytest.Monk
         offered = iter([first, first + 1, first + 2])
         monkeypatch.setattr(ports, "Random", lambda: _Offers(offered))
         assert free_ports(2) == first + 2
+
+
+def test_the_holder_of_a_port_is_named_whatever_its_command_line() -> None:
+    program = "import socket; s = socket.create_server(('127.0.0.1', 0)); "
+    program += "print(s.getsockname()[1], flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, b"\xe4\x1b[2J"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        told = ports.holder_of(int(process.stdout.readline()))
+    finally:
+        end_process(process)
+    assert told.startswith(f". Process {process.pid} holds it: {sys.executable}")
+    assert told.isprintable()
 
 
 class _Offers:
