@@ -81,7 +81,7 @@ def _summary(said: Mapping[NodeId, Said], is_up: bool) -> str:
     what = _who_reaches_quorum(answers, len(said)) if is_up else _NOTHING_IS_DECIDED
     unknown = sum(isinstance(status, Absent) and status.is_down is None for status in said.values())
     if unknown and not is_up:
-        what = "what answers reaches no quorum"
+        what = "what answers reaches no quorum" if answers else "nothing is known of them here"
     hidden = f"; {unknown} can't be asked from here" if unknown else ""
     return f"{len(answers)} of {len(said)} nodes answer: {what}{hidden}"
 

@@ -187,7 +187,11 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
             except Damage as error:
                 damages.append(error)
     if not found:
-        raise damages[0] if damages else StateError(f"no node's directory is in {state.path}")
+        raise (
+            damages[0]
+            if damages
+            else StateError(f"no node's files are in {state.path}: there is nothing to export")
+        )
     for damage in damages:
         click.echo(f"benmo: not used: {damage}", err=True)
     return max(found, key=lambda pair: pair[0])[1]

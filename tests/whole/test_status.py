@@ -227,6 +227,10 @@ def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
             "1 of 3 nodes answer: what answers reaches no quorum; 2 can't be asked from here",
         ),
         (
+            [UNKNOWN, UNKNOWN, UNKNOWN],
+            "0 of 3 nodes answer: nothing is known of them here; 3 can't be asked from here",
+        ),
+        (
             [said(quorum=False), said(), said()],
             "3 of 3 nodes answer: nodes 2 and 3 reach a quorum, the others don't",
         ),
