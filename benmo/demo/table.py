@@ -88,7 +88,7 @@ DEMO_COMMANDS = (
     DemoCommand(
         "ambush",
         "A B",
-        "node A wants to lead, and is killed once B has accepted its block",
+        "kill A, as leader, once B accepts its block",
         actions.ambush,
         "running",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benmo.demo.board import Style
+from benmo.demo.board import Board, Style
 from benmo.demo.board_entries import Guide, HeardNotice, NoticeSum, Reply
 from benmo.demo.pacer import (
     BURST_LINES,
@@ -19,6 +19,7 @@ from benmo.demo.pacer import (
 from benmo.ledger.transfers import Transfer
 from benmo.notices import ConnectionDropped, Notice, SlotDecided, TransferVoid
 from benmo.paxos.notices import (
+    LeaderLost,
     NoticeKind,
     PromiseMade,
     ProposalAccepted,
@@ -27,6 +28,7 @@ from benmo.paxos.notices import (
 )
 from benmo.paxos.types import Ballot
 from benmo.wording import sentence
+from tests.support.processes import eventually
 
 STYLE = Style((1, 2, 3), has_colour=False)
 
@@ -239,3 +241,32 @@ def test_each_node_has_a_colour_of_its_own_unless_none_are_wanted() -> None:
     assert len(colours) == 2
     assert all(colour.startswith("\x1b[") for colour in colours)
     assert "\x1b" not in STYLE.line(told(1))
+
+
+def test_links_that_come_back_together_are_one_line_for_each_node() -> None:
+    lines: list[str] = []
+    board = Board(lines.append, STYLE)
+    board.open()
+    for peer in (2, 3):
+        board.tell(1, ReachabilityChanged((peer,), True), 10.0 + peer)
+        board.tell(4 - peer, ReachabilityChanged((1,), False), 10.0 + peer)
+    board.tell(2, LeaderLost(1), 20.0)
+    eventually(lambda: len(lines) == 4, "four lines", lambda: "\n".join(lines))
+    board.close()
+    assert sorted(lines) == [
+        "n1│ links to nodes 2 and 3 are up",
+        "n1│ node 1 is unreachable",
+        "n2│ node 1 is unreachable",
+        "n2│ the leader, node 1, is gone",
+    ]
+    assert lines.index("n2│ node 1 is unreachable") < lines.index("n2│ the leader, node 1, is gone")
+
+
+def test_an_answer_comes_after_the_links_that_came_back_before_it() -> None:
+    lines: list[str] = []
+    board = Board(lines.append, STYLE)
+    board.open()
+    board.tell(1, ReachabilityChanged((2,), True), 10.0)
+    board.reply("done")
+    board.close()
+    assert lines == ["n1│ the link to node 2 is up", "done"]
