@@ -12,7 +12,8 @@ Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is a
 `machine.py`    one node: a disk, a clock, an index of keys, and the production engine
 `faults.py`     makes a plan's happenings happen in a world
 `run.py`        runs a plan: faults, then calm, then the last checks
-`checkers/`     the promises that are checked at every step
+`checkers/`     the rules and promises that are checked at every step
+`findings.py`   what becomes of what is found: it ends a run, or the run goes on to the fork
 `trace.py`      the steps of a run, as lines
 `shrink.py`     cuts a failing plan down
 `planted/`      mistakes that must be found

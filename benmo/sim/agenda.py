@@ -10,7 +10,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Finding, Violation
 
 _EVENTS_MAX_PER_S = 1_000
 """The limit of events a second, besides those that `expect` adds. The busiest of thousands of runs
@@ -20,13 +20,22 @@ _LOOK_EVERY_S = 0.25
 
 
 class Agenda:
-    """A queue of calls. `now` is the true time in seconds; it moves from one call to the next."""
+    """A queue of calls. `now` is the true time in seconds; it moves from one call to the next.
+
+    `progress` says what the calls have led to, for the sentence about a storm of them.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.progress: Callable[[], str] = str
         self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = 0
         self._expected = 0
+
+    @property
+    def events(self) -> int:
+        """The number of calls that were put here so far."""
+        return self._order
 
     def expect(self, events: int) -> None:
         """Allow this many events more, since a user's request leads to them."""
@@ -53,7 +62,9 @@ class Agenda:
             self.now, _, what, arguments = heappop(self._queue)
             what(*arguments)
             if self._order > _EVENTS_MAX_PER_S * (self.now + 10.0) + self._expected:
-                raise Violation("chatter", f"{self._order} events in {self.now:.0f} seconds")
+                count = f"{self._order:,} events in {self.now:.0f} seconds"
+                sentence = f"messages don't end: {count}, {self.progress()}"
+                raise Violation(Finding("chatter", sentence, "promise 7"))
             if is_done is not None and self.now >= next_look:
                 if is_done():
                     return

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 import click
@@ -18,13 +18,18 @@ from rich.table import Table
 
 from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
+from benmo.sim.plan import CALM
 from benmo.sim.planted import PLANTED, sentence
+from benmo.sim.planted.forking import CANNOT_FORK
 from benmo.sim.run import RunResult, run
 from benmo.sim.seeds import SeedResult, Study, planted, run_seeds
 from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size_of
 from benmo.sim.trace import Trace
 
 _HOUR_S = 3600.0
+_SEEDS = 100
+_FORK_SEEDS = 300
+"""How many seeds are run by default, and how many to look for the earliest fork."""
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
@@ -41,8 +46,12 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 
 @click.command()
 @click.option("--seed", type=click.IntRange(min=0), help="Run this seed; with --seeds, the first.")
-@click.option("--seeds", type=click.IntRange(min=1), help="Run this many seeds, from 0 on.")
-@click.option("--nodes", type=click.IntRange(3, NODES_MAX), default=5, show_default=True)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), help="Run this many seeds; 100, to the fork 300."
+)
+@click.option(
+    "--nodes", type=click.IntRange(3, NODES_MAX), help="5 by default; to the fork, 3 and then 5."
+)
 @click.option(
     "--tenure",
     type=click.Choice([tenure.value for tenure in Tenure]),
@@ -61,6 +70,11 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     metavar="BUG",
     help="Plant a mistake in the product first; --list-planted names them.",
 )
+@click.option(
+    "--to-the-fork",
+    is_flag=True,
+    help="With --plant: go on past broken rules, until two nodes decide different blocks.",
+)
 @click.option("--list-planted", is_flag=True, help="Name the mistakes that can be planted.")
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
@@ -73,18 +87,29 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     multiple=True,
     help="Turn this kind of the network's bad weather off; may be given several times.",
 )
+@click.option("--single", is_flag=True, help="Of several payments at once, keep only the first.")
+@click.option(
+    "--earlier", type=click.FloatRange(min=0), default=0.0, help="Let all happen this much earlier."
+)
+@click.option(
+    "--faults-end", type=click.FloatRange(min=0), help="End all faults after this many seconds."
+)
 def simulate(
     seed: int | None,
     seeds: int | None,
-    nodes: int,
+    nodes: int | None,
     tenure: str | None,
     hours: float,
     bug: str | None,
+    to_the_fork: bool,
     list_planted: bool,
     trace: TextIO | None,
     jobs: int,
     only: tuple[int, ...] | None,
     calm: tuple[str, ...],
+    single: bool,
+    earlier: float,
+    faults_end: float | None,
 ) -> None:
     """Run the product on a simulated clock, network and disk, and break all that may break.
 
@@ -96,15 +121,26 @@ def simulate(
         for name in PLANTED:
             click.echo(f"{name:32} {sentence(name)}")
         return
-    if nodes % 2 == 0:
+    if nodes is not None and nodes % 2 == 0:
         raise click.BadParameter("it must be odd", param_hint="--nodes")
-    study = Study(nodes, Tenure(tenure) if tenure else None, hours * _HOUR_S, bug)
+    if to_the_fork and bug is None:
+        raise click.UsageError("--to-the-fork needs a mistake: give --plant")
+    drawn = Tenure(tenure) if tenure else None
+    study = Study(nodes or 5, drawn, hours * _HOUR_S, bug, to_the_fork)
+    cutting = Cutting(study.nodes, only or (), frozenset(calm), single, earlier, faults_end)
+    is_cut = only is not None or cutting != Cutting(study.nodes, ())
     if seeds is None and seed is not None:
-        sys.exit(_run_one(study, seed, trace, only, frozenset(calm)))
-    if trace is not None or only is not None or calm:
-        raise click.UsageError("--trace, --only and --calm are about one seed: give --seed alone")
+        sys.exit(_run_one(study, seed, trace, cutting, only is None, is_cut))
+    if trace is not None or is_cut:
+        raise click.UsageError(
+            "--trace and what cuts a run down are about one seed: give --seed alone"
+        )
     first = seed or 0
-    sys.exit(_run_many(study, range(first, first + (seeds or 100)), jobs))
+    chosen = range(first, first + (seeds or (_FORK_SEEDS if to_the_fork else _SEEDS)))
+    if to_the_fork:
+        sizes = (3, 5) if nodes is None else (nodes,)
+        sys.exit(_run_to_the_fork(study, sizes, chosen, jobs))
+    sys.exit(_run_many(study, chosen, jobs))
 
 
 # One seed.
@@ -114,30 +150,40 @@ def _run_one(
     study: Study,
     seed: int,
     file: TextIO | None,
-    only: tuple[int, ...] | None,
-    calmed: frozenset[str],
+    cutting: Cutting,
+    keeps_all: bool,
+    is_cut: bool,
 ) -> int:
+    """Run a seed's plan, or the part of it that a cutting names; return the exit status."""
     trace = Trace(whole=True, file=file)
-    with planted(study.planted):
+    with planted(study.planted, study.to_the_fork):
         plan = study.plan(seed)
-        if only is not None or calmed:
+        if is_cut:
             everything = tuple(range(len(plan.happenings)))
-            only = everything if only is None else only
-            if not set(only) <= set(everything):
+            cutting = replace(cutting, only=everything) if keeps_all else cutting
+            if not set(cutting.only) <= set(everything):
                 what = f"there are {len(everything)} happenings, from 0 on"
                 raise click.BadParameter(what, param_hint="--only")
-            plan = study.cut(seed, Cutting(study.nodes, only, calmed))
-        result = run(plan, trace)
-        if result.violation is not None and file is None and only is None:
+            plan = study.cut(seed, cutting)
+        result = run(plan, trace, study.to_the_fork)
+        if result.violation is not None and file is None and not is_cut:
             _show_failure(study, result)
             return 1
     if result.violation is not None:
         click.echo("\n".join(result.last_steps))
-        click.echo(f"{result.violation[0]}: {result.violation[1]}")
+        _say_found_before(result)
+        click.echo(str(result.violation))
         return 1
-    _say(f"seed {seed}: no violation in {result.simulated_s:.0f} simulated seconds")
+    what = "fork" if study.to_the_fork else "violation"
+    _say(f"seed {seed}: no {what} in {result.simulated_s:.0f} simulated seconds")
+    _say_found_before(result)
     _say(f"trace {trace.hash}")
     return 0
+
+
+def _say_found_before(result: RunResult) -> None:
+    if result.found_before is not None:
+        _say(f"the first broken rule: {result.found_before}")
 
 
 # Many seeds.
@@ -172,9 +218,32 @@ def _run_many(study: Study, seeds: range, jobs: int) -> int:
         _show_sum(study, total, seconds)
         return 0
     _say(f"seed {found.seed}, run number {total.seeds}, found in {seconds:.0f} s")
-    with planted(study.planted):
-        _show_failure(study, run(study.plan(found.seed)))
+    _show_seed(study, found.seed)
     return 1
+
+
+def _show_seed(study: Study, seed: int) -> None:
+    with planted(study.planted, study.to_the_fork):
+        _show_failure(study, run(study.plan(seed), to_the_fork=study.to_the_fork))
+
+
+def _run_to_the_fork(study: Study, sizes: tuple[int, ...], seeds: range, jobs: int) -> int:
+    """Show the earliest fork in clusters of the first size that has one; return the status."""
+    assert study.planted is not None
+    if study.planted in CANNOT_FORK:
+        status = _run_many(replace(study, to_the_fork=False), seeds, jobs)
+        _say(f"{study.planted} can't fork the chain: {CANNOT_FORK[study.planted]}")
+        return status
+    for nodes in sizes:
+        sized = replace(study, nodes=nodes)
+        results = list(_with_progress(run_seeds(sized, seeds, jobs), len(seeds)))
+        forks = [result for result in results if result.violation is not None]
+        _say(f"{nodes} nodes, {len(seeds)} seeds: {len(forks)} of them fork")
+        if forks:
+            _show_seed(sized, min(forks, key=lambda result: result.simulated_s).seed)
+            return 1
+    _say("More seeds may fork (--seeds). Without --to-the-fork, the broken rule is shown.")
+    return 0
 
 
 def _with_progress(results: Iterable[SeedResult], count: int) -> Generator[SeedResult, None, None]:
@@ -209,21 +278,35 @@ def _show_sum(study: Study, total: _Totals, seconds: float) -> None:
 def _show_failure(study: Study, result: RunResult) -> None:
     """Cut a failing run down; show what is wrong and how to see it again."""
     assert result.violation is not None
-    checker, text = result.violation
     seed = result.plan.seed
-    _say(f"seed {seed}: {checker}: {text}")
+    _say_found_before(result)
+    _say(f"seed {seed}: {result.violation}")
     _say(f"  {_command(study, seed, study.nodes, '')}")
-    cutting, smallest = shrink(result)
-    _say(f"cut down to {size_of(smallest.plan)}, and what each run ends with:")
+    cutting, smallest = shrink(result, study.to_the_fork)
+    _say(f"cut down to {size_of(smallest.plan)}, {smallest.simulated_s:.1f} s; in this run:")
+    if smallest.plan.weather != CALM:
+        _say(f"  always: of the messages, {smallest.plan.weather}")
     for number, happening in zip(cutting.only, smallest.plan.happenings, strict=True):
         _say(f"  {number:4} at {happening.at:.3f} s: {happening}")
     _say("the last steps (> sent, < received, = state, ! fault):")
     for line in smallest.last_steps:
         _say(line)
-    calm = "".join(f" --calm {name}" for name in sorted(cutting.calmed))
+    _say_found_before(smallest)
     _say("again, with every step in the file trace.txt:")
-    only = f" --only {numbers(cutting.only)}{calm} --trace trace.txt"
-    _say(f"  {_command(study, seed, cutting.nodes, only)}")
+    more = f"{_cutting_options(cutting)} --trace trace.txt"
+    _say(f"  {_command(study, seed, cutting.nodes, more)}")
+
+
+def _cutting_options(cutting: Cutting) -> str:
+    words = [f" --only {numbers(cutting.only)}"]
+    words += [f" --calm {name}" for name in sorted(cutting.calmed)]
+    if cutting.is_single:
+        words.append(" --single")
+    if cutting.earlier_s:
+        words.append(f" --earlier {cutting.earlier_s}")
+    if cutting.faults_s is not None:
+        words.append(f" --faults-end {cutting.faults_s}")
+    return "".join(words)
 
 
 def _command(study: Study, seed: int, nodes: int, more: str) -> str:

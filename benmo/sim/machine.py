@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from benmo.engine.engine import Engine, Limits
@@ -18,7 +19,7 @@ from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
 from benmo.sim.plan import Plan
-from benmo.storage.journal import SECTOR_BYTES, NodeState
+from benmo.storage.journal import SECTOR_BYTES, JournalRecord, NodeState
 from benmo.storage.node_storage import JOURNAL, NodeStorage
 
 _LENGTHENED_SHARE = 0.3
@@ -38,6 +39,17 @@ class Fuse:
     left: int
     is_power_cut: bool
     share: float
+
+
+class _WatchedStorage(NodeStorage):
+    """A node's storage that shows each record before it is appended."""
+
+    on_recorded: Callable[[JournalRecord], None]
+
+    def append(self, records: Sequence[JournalRecord]) -> None:
+        for record in records:
+            self.on_recorded(record)
+        super().append(records)
 
 
 class _NodeRandom(Random):
@@ -71,6 +83,7 @@ class Machine:
     plan: Plan
     clock: NodeClock
     on_sent: Callable[[NodeId, NodeId, Message], None]
+    on_recorded: Callable[[NodeId, JournalRecord], None]
     on_failed: Callable[[NodeId, str], None]
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     engine: Engine | None = None
@@ -129,7 +142,9 @@ class Machine:
         self.takes_not.clear()
         self.inbox.clear()
         self.is_scheduled = False
-        storage, state = NodeStorage.open(self.disk, CLUSTER, self.node)
+        storage, state = _WatchedStorage.open(self.disk, CLUSTER, self.node)
+        assert isinstance(storage, _WatchedStorage)
+        storage.on_recorded = partial(self.on_recorded, self.node)
         plan = self.plan
         settings = Settings(
             self.node,

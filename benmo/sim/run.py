@@ -9,32 +9,49 @@ from benmo.sim import faults
 from benmo.sim.happenings import UserPays
 from benmo.sim.plan import Plan
 from benmo.sim.trace import Trace
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Finding, Fork, Violation
 from benmo.sim.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The end of a run. `violation` is None, or a checker's name and its sentence."""
+    """The end of a run. `violation` is None if all rules and promises were kept."""
 
     plan: Plan = field(repr=False)
-    violation: tuple[str, str] | None
+    violation: Finding | None
+    found_before: Finding | None
+    """What was found first, where the run went on to the fork."""
     simulated_s: float
+    events: int
+    """How many calls were put on the agenda: what the run cost."""
     counts: Counter[str]
     last_steps: list[str] = field(repr=False)
 
 
-def run(plan: Plan, trace: Trace | None = None) -> RunResult:
-    """Run a plan. The first violation ends the run, and is in the result."""
+def run(plan: Plan, trace: Trace | None = None, to_the_fork: bool = False) -> RunResult:
+    """Run a plan. The first violation ends the run, and is in the result.
+
+    With `to_the_fork`, only two different blocks for one slot end it; the first violation before
+    that is in the result, too.
+    """
     trace = trace if trace is not None else Trace()
-    world = World(plan, trace)
-    violation: tuple[str, str] | None = None
+    world = World(plan, trace, to_the_fork)
+    violation: Finding | None = None
     try:
         _run(world)
     except Violation as error:
-        violation = (error.checker, error.sentence)
-        trace.fault(world.now, f"{error.checker}: {error.sentence}")
-    return RunResult(plan, violation, world.now, _counts(world), trace.last_steps())
+        if isinstance(error, Fork) or not to_the_fork:
+            violation = error.finding
+            trace.fault(world.now, str(violation))
+    return RunResult(
+        plan,
+        violation,
+        world.findings.first,
+        world.now,
+        world.agenda.events,
+        _counts(world),
+        trace.last_steps(),
+    )
 
 
 def _run(world: World) -> None:

@@ -1,8 +1,8 @@
-"""Cuts a failing run down: fewer happenings, better weather, fewer nodes, while it still fails.
+"""Cuts a failing run down: fewer happenings, better weather, fewer nodes, less time.
 
 Delta debugging (Zeller and Hildebrandt, *Simplifying and Isolating Failure-Inducing Input*, 2002)
-on the happenings of a plan: ever smaller parts are left out, and stay out if the same checker finds
-something without them, too.
+on the happenings of a plan: ever smaller parts are left out, and stay out if the same rule is
+broken without them, too.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import UserAsks, UserPays
+from benmo.sim.happenings import Happening, UserAsks, UserPays
 from benmo.sim.plan import CALM, Plan
 from benmo.sim.run import RunResult, run
 
 WEATHER = ("doubled_late", "doubled", "slow", "loss")
 """The kinds of bad weather that can be turned off, as `Weather` calls them."""
+
+_RUNS_MAX = 400
+_EVENTS_MAX = 1_000_000
+"""The most that cutting down may cost: about half a minute, whatever the run."""
+
+_MARGINS_S = (0.05, 0.5, 2.0, 8.0)
+"""What is tried as the time before the first happening, and after the last, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,17 @@ class Cutting:
     """The part of a seed's plan that a run keeps.
 
     `only` are the numbers of the happenings that are kept; `calmed` names the fields of the weather
-    that are off.
+    that are off. With `is_single`, whoever pays several at once pays only the first. Everything
+    happens `earlier_s` seconds earlier. Faults end after `faults_s` seconds; if that is None, when
+    the plan says.
     """
 
     nodes: int
     only: tuple[int, ...]
     calmed: frozenset[str] = frozenset()
+    is_single: bool = False
+    earlier_s: float = 0.0
+    faults_s: float | None = None
 
 
 def cut(plan: Plan, cutting: Cutting) -> Plan:
@@ -57,8 +69,20 @@ def cut(plan: Plan, cutting: Cutting) -> Plan:
     weather = plan.weather
     for name in sorted(cutting.calmed):
         weather = replace(weather, **{name: getattr(CALM, name)})
-    happenings = tuple(plan.happenings[number] for number in cutting.only)
-    return replace(plan, weather=weather, happenings=happenings)
+    happenings = tuple(_cut_happening(plan.happenings[each], cutting) for each in cutting.only)
+    faults_s = plan.faults_s if cutting.faults_s is None else cutting.faults_s
+    return replace(plan, weather=weather, happenings=happenings, faults_s=faults_s)
+
+
+def _cut_happening(happening: Happening, cutting: Cutting) -> Happening:
+    if cutting.earlier_s:
+        happening = replace(happening, at=max(0.0, happening.at - cutting.earlier_s))
+    if cutting.is_single and isinstance(happening, UserPays):
+        pays = happening
+        happening = replace(
+            pays, payments=pays.payments[:1], memos=pays.memos[:1], keys=pays.keys[:1]
+        )
+    return happening
 
 
 def size_of(plan: Plan) -> Size:
@@ -70,13 +94,18 @@ def size_of(plan: Plan) -> Size:
     return Size(len(plan.nodes), faults, sum(len(pay.payments) for pay in pays), questions)
 
 
-def shrink(result: RunResult, runs_max: int = 400) -> tuple[Cutting, RunResult]:
-    """Find the smallest cutting, in `runs_max` runs, that fails by the same checker as `result`."""
-    assert result.violation is not None
-    shrinker = _Shrinker(result, runs_max)
+def shrink(result: RunResult, to_the_fork: bool = False) -> tuple[Cutting, RunResult]:
+    """Find a small cutting with which the same rule is broken as in `result`.
+
+    The cost is bounded by a number of runs, and by a number of events in all of them.
+    """
+    shrinker = _Shrinker(result, to_the_fork)
     shrinker.fewer_nodes()
     shrinker.fewer_happenings()
     shrinker.better_weather()
+    shrinker.single_payments()
+    shrinker.fewer_happenings()
+    shrinker.less_time()
     shrinker.fewer_happenings()
     return shrinker.cutting, shrinker.result
 
@@ -84,11 +113,13 @@ def shrink(result: RunResult, runs_max: int = 400) -> tuple[Cutting, RunResult]:
 class _Shrinker:
     """The smallest cutting so far, and its run."""
 
-    def __init__(self, result: RunResult, runs_max: int) -> None:
+    def __init__(self, result: RunResult, to_the_fork: bool) -> None:
         assert result.violation is not None
         self.result = result
-        self._checker = result.violation[0]
-        self._runs_left = runs_max
+        self._finding = result.violation
+        self._to_the_fork = to_the_fork
+        self._runs_left = _RUNS_MAX
+        self._events_left = _EVENTS_MAX
         self._plan = result.plan
         self.cutting = Cutting(len(self._plan.nodes), tuple(range(len(self._plan.happenings))))
 
@@ -105,6 +136,28 @@ class _Shrinker:
         for name in WEATHER:
             if getattr(self._plan.weather, name) > 0:
                 self._try(replace(self.cutting, calmed=self.cutting.calmed | {name}))
+
+    def single_payments(self) -> None:
+        self._try(replace(self.cutting, is_single=True))
+
+    def less_time(self) -> None:
+        """Try to begin with the first happening, and to end all faults after the last."""
+        times = [happening.at for happening in self.result.plan.happenings]
+        earlier = [min(times) - margin for margin in _MARGINS_S if times]
+        any(
+            self._try(replace(self.cutting, earlier_s=self.cutting.earlier_s + each))
+            for each in earlier
+            if each > 0
+        )
+        if self.result.simulated_s < self.result.plan.faults_s:
+            return
+        end = max((happening.at for happening in self.result.plan.happenings), default=0.0)
+        shorter = [round(end + margin, 3) for margin in _MARGINS_S]
+        any(
+            self._try(replace(self.cutting, faults_s=each))
+            for each in shorter
+            if each < self.result.plan.faults_s
+        )
 
     def fewer_happenings(self) -> None:
         """Try to leave out ever smaller parts, from the end to the beginning."""
@@ -125,7 +178,7 @@ class _Shrinker:
         happened = [
             number
             for number in self.cutting.only
-            if self._plan.happenings[number].at <= self.result.simulated_s
+            if self._plan.happenings[number].at - self.cutting.earlier_s <= self.result.simulated_s
         ]
         self._try(replace(self.cutting, only=tuple(happened)))
 
@@ -133,11 +186,12 @@ class _Shrinker:
         return cutting != self.cutting and self._still_fails(self._plan, cutting)
 
     def _still_fails(self, plan: Plan, cutting: Cutting) -> bool:
-        if self._runs_left <= 0:
+        if self._runs_left <= 0 or self._events_left <= 0:
             return False
+        result = run(cut(plan, cutting), to_the_fork=self._to_the_fork)
         self._runs_left -= 1
-        result = run(cut(plan, cutting))
-        if result.violation is None or result.violation[0] != self._checker:
+        self._events_left -= result.events
+        if result.violation is None or not result.violation.is_like(self._finding):
             return False
         self.cutting, self.result = cutting, result
         return True

@@ -18,12 +18,14 @@ from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
+from benmo.sim.findings import Findings, text_of
 from benmo.sim.happenings import UserPays
 from benmo.sim.machine import Fuse, Machine, Turn, asked
 from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Finding, Violation
+from benmo.storage.journal import JournalRecord
 
 T = TypeVar("T")
 
@@ -62,7 +64,7 @@ class Ambush:
 class World:
     """The world of one plan. Whatever happens in it may raise `Violation`."""
 
-    def __init__(self, plan: Plan, trace: Trace) -> None:
+    def __init__(self, plan: Plan, trace: Trace, to_the_fork: bool = False) -> None:
         self.plan = plan
         self.trace = trace
         self.agenda = Agenda()
@@ -78,10 +80,14 @@ class World:
             plan.rogues,
         )
         self.machines = {
-            node: Machine(node, plan, NodeClock(rate, _BEGIN_S), self._sent, self._failed)
+            node: Machine(
+                node, plan, NodeClock(rate, _BEGIN_S), self._sent, self._recorded, self._failed
+            )
             for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
         }
-        self.watchers = Watchers(facts, self.machines)
+        self.findings = Findings(self.agenda, trace, to_the_fork)
+        self.watchers = Watchers(facts, self.machines, self.findings.take if to_the_fork else None)
+        self.agenda.progress = self.watchers.progress
         self._wire = WireCache()
         self._dice = Dice(plan.seed, "world")
         self._questions_dice = Dice(plan.seed, "world's questions")
@@ -152,13 +158,16 @@ class World:
             self._damage_found(machine, error)
         except Violation:
             raise
-        except Exception as error:
-            raise Violation("program", f"node {machine.node}: {_text(error)}") from error
+        except Exception as error:  # noqa: BLE001 - any error of the product is a finding
+            self.findings.failed(machine, error, self.watchers)
+            self.die(machine, False, f"stops: {text_of(error)}")
         return None
 
     def _damage_found(self, machine: Machine, error: StateError) -> None:
         if not machine.is_damaged:
-            raise Violation("damage", f"node {machine.node} stops, but nobody harmed it: {error}")
+            node = machine.node
+            sentence = f"node {node} stops, but nobody harmed it: {error}"
+            self.findings.take(Violation(Finding("damage", sentence, "promise 6", node)), error)
         self.counts["damage found"] += 1
         machine.is_out = True
         self.die(machine, False, f"stops for good: {error}")
@@ -214,7 +223,8 @@ class World:
         self._count(turn.report)
         self.trace.report(self.now, machine.node, turn.report)
         for sender, reason in turn.report.misbehaved:
-            raise Violation("program", f"node {machine.node} blames node {sender}: {reason}")
+            sentence = f"node {machine.node} blames node {sender}: {reason}"
+            self.findings.take(Violation(Finding("program", sentence, node=machine.node)))
         self.watchers.on_turn(machine, turn)
 
     def _count(self, report: Report) -> None:
@@ -226,6 +236,9 @@ class World:
 
     def _failed(self, node: NodeId, operation: str) -> None:
         self.trace.fault(self.now, f"node {node}'s disk fails: {operation}")
+
+    def _recorded(self, node: NodeId, record: JournalRecord) -> None:
+        self.watchers.on_recorded(self.machines[node], record)
 
     # Messages and links.
 
@@ -265,15 +278,17 @@ class World:
         try:
             message = self._wire.decode(data)
         except ProtocolError as error:
-            raise Violation(
-                "program", f"node {sender} sends what can't be read: {error}"
-            ) from error
+            sentence = f"node {sender} sends what can't be read: {error}"
+            self.findings.take(Violation(Finding("program", sentence, node=sender)), error)
+            return
         self.trace.message(self.now, "<", sender, to, message)
         self.happen(machine, Received(sender, message))
 
     def happen(self, machine: Machine, event: Event) -> None:
         """Put an event into a node's inbox; the node turns to it soon."""
         machine.inbox.append(event)
+        if isinstance(event, Received):
+            self.watchers.on_arrived(machine, event.sender, event.message)
         work_s = self.plan.work_s
         is_asked = isinstance(event, ReadRequested)
         if is_asked or (isinstance(event, Received) and is_question(event.message)):
@@ -342,7 +357,3 @@ class World:
             self.counts["questions asked"] += 1
             self.trace.fault(self.now, f"at node {node} somebody asks how far the chain may be")
             self.happen(machine, ReadRequested(self._tickets))
-
-
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

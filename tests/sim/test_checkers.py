@@ -11,7 +11,7 @@ from benmo.engine.events import Admission, Received, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
-from benmo.paxos.messages import Accept, Accepted, Decide, Message, Nack, Prepare, Promise
+from benmo.paxos.messages import Accept, Decide, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Proposal
 from benmo.sim.checkers import Facts
 from benmo.sim.checkers.agreement import Agreement
@@ -21,11 +21,10 @@ from benmo.sim.checkers.hash_chain import HashChain
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
 from benmo.sim.checkers.order import TransferOrder
-from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Fork, Violation
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 from tests.sim.test_faults import Small
@@ -81,11 +80,12 @@ def test_agreement_compares_what_nodes_decide() -> None:
     decided = machines[1].whole_chain()[0].block
     for machine in machines.values():
         first.on_turn(machine, Turn((), Report(applied=[AppliedBlock(decided)])))
-    with fires("agreement: node 2 decides another block in slot 1"):
+    one, other = decided.hash[:8], OTHER.block.hash[:8]
+    with pytest.raises(Fork, match=f"node 1 decided block {one} .* 2 decided block {other} "):
         first.on_turn(machines[2], Turn((), Report(applied=[OTHER])))
-    with fires("node 2 finds other outcomes in slot 1 than others"):
+    with fires("nodes 1 and 2 decided the same block in slot 1, but with other outcomes"):
         first.on_turn(machines[2], Turn((), Report(applied=[AppliedBlock(decided, (0,))])))
-    with fires("node 3 decides slot 2 before those below"):
+    with fires("node 3 decided slot 2 before any node decided those below"):
         second.on_turn(machines[3], Turn((), Report(applied=[TWO])))
 
 
@@ -98,7 +98,7 @@ def test_agreement_compares_where_nodes_stand() -> None:
     engine = machines[2].engine
     assert engine is not None
     engine.ledger.head = "f" * 64
-    with fires("node 2 has another chain at 1"):
+    with fires("node 2 knows of another head than its chain's"):
         checker.on_turn(machines[2], QUIET)
 
 
@@ -109,9 +109,9 @@ def test_agreement_learns_of_blocks_that_a_node_recovers() -> None:
     assert [applied.block.slot for applied in checker.chain] == [1]
     checker.on_start(machines[2], _found(machines[2]))
     checker.on_turn(machines[3], QUIET)
-    with fires("node 2 has another chain at 1"):
+    with fires("node 1 decided block .* for slot 1, and node 2 decided block"):
         checker.on_start(strangers[2], _found(strangers[2]))
-    with fires("node 3 decides another block in slot 1"):
+    with fires("node 1 decided block .* for slot 1, and node 3 decided block .*: promise 3"):
         checker.on_turn(strangers[3], Turn((), Report(applied=strangers[3].whole_chain())))
 
 
@@ -130,38 +130,8 @@ def test_one_value_wants_one_block_for_a_slot_and_ballot() -> None:
         ]
         for each in (*same, Accept(Proposal(HIGH, OTHER.block)), Decide(2, BALLOT, "f" * 64)):
             checker.on_sent(machines[1], 2, each)
-        with fires(r"one value: there are two blocks for slot 1 in ballot \(5, 1\)"):
+        with fires(r"one value: node 1 proposed two blocks for slot 1 in \(5, 1\), .*: rule P6"):
             checker.on_sent(machines[2], 1, message)
-
-
-@pytest.mark.parametrize("said", [Promise(BALLOT, 1, None), Accepted(BALLOT, 1)])
-def test_promises_are_kept_over_turns_and_starts(said: Message) -> None:
-    machines = new_machines()
-    checker = Promises(FACTS, machines)
-    found = _found(machines[2])
-    checker.on_start(machines[2], replace(found, promised=LOW))
-    checker.on_sent(machines[2], 1, said)
-    checker.on_start(machines[2], replace(found, promised=BALLOT))
-    checker.on_start(machines[2], replace(found, promised=HIGH))
-    checker.on_turn(machines[1], QUIET)
-    with fires(r"promises: node 2 has promised \(5, 1\), and now knows of \(4, 2\)"):
-        checker.on_start(machines[2], replace(found, promised=LOW))
-    with fires(r"node 2 has promised \(5, 1\)"):
-        checker.on_turn(machines[2], QUIET)
-
-
-def test_what_was_accepted_stays_until_a_higher_ballot_or_the_decision() -> None:
-    machines = new_machines()
-    checker = Promises(FACTS, machines)
-    found = replace(_found(machines[2]), promised=HIGH)
-    checker.on_sent(machines[2], 1, Accepted(BALLOT, 1))
-    checker.on_start(machines[2], found)
-    checker.on_sent(machines[2], 1, Accepted(BALLOT, 2))
-    for ballot in (BALLOT, HIGH):
-        checker.on_start(machines[2], replace(found, accepted=Proposal(ballot, TWO.block)))
-    for lost in (None, Proposal(LOW, TWO.block)):
-        with fires(r"promises: node 2 forgot that it accepted slot 2 in \(5, 1\)"):
-            checker.on_start(machines[2], replace(found, accepted=lost))
 
 
 @pytest.mark.parametrize("asked", [Prepare(LOW), Accept(Proposal(LOW, ONE.block))])
@@ -177,7 +147,9 @@ def test_told_refusals_wants_a_nack_for_a_ballot_that_is_too_low(asked: Message)
         checker.on_turn(machines[2], turn)
 
     look((2, 3, Nack(LOW, BALLOT)))
-    with fires(r"told refusals: node 2 doesn't tell node 3 that ballot \(4, 2\) is too low"):
+    with fires(
+        r"told refusals: node 2 doesn't tell node 3 that ballot \(4, 2\) is too low: rule A6"
+    ):
         look()
     for wrong in [(2, 1, Nack(LOW, BALLOT)), (1, 3, Nack(LOW, BALLOT)), (2, 3, Nack(HIGH, HIGH))]:
         with fires("told refusals"):
@@ -196,7 +168,8 @@ def test_durable_answers_counts_disks_that_hold_the_block_for_certain() -> None:
     machines = new_machines()
     checker = DurableAnswers(FACTS, machines)
     for node in (1, 2):
-        with fires(rf"durable answers: node 1 shows slot 1 .* \[{'1' if node == 2 else ''}\]"):
+        held = "only node 1 holds it" if node == 2 else "no disk holds it"
+        with fires(f"durable answers: node 1 shows slot 1 as decided, but {held} for certain"):
             checker.on_decided(machines[1], OTHER)
         disk = machines[node].disk
         disk.append("journal.jsonl", OTHER.block.data)
@@ -210,7 +183,7 @@ def test_durable_answers_doubts_in_favour_of_a_damaged_disk() -> None:
     machines = new_machines()
     checker = DurableAnswers(FACTS, machines)
     machines[2].is_damaged = True
-    with fires(r"only the disks of \[2\] hold it"):
+    with fires("only node 2 holds it"):
         checker.on_decided(machines[1], OTHER)
     machines[1].disk.append("journal.jsonl", OTHER.block.data)
     machines[1].disk.sync("journal.jsonl")

@@ -130,7 +130,7 @@ def test_liveness_says_what_is_missing(go_wrong: Callable[[Liveness], None], sen
     checker.at_end((2, 3))
     with pytest.raises(Violation) as caught:
         checker.at_end((1, 2, 3))
-    assert str(caught.value) == f"liveness: {sentence}, long after all faults ended"
+    assert str(caught.value) == f"liveness: {sentence}, long after all faults ended: promise 7"
 
 
 def test_liveness_forgives_a_node_that_died_before_it_answered() -> None:

@@ -50,3 +50,18 @@ def test_the_document_names_every_checker() -> None:
     part = DOCUMENT.split("## What is checked")[1].split("\n## ")[0]
     names = [line.split("|")[1].strip() for line in part.splitlines() if line.startswith("|")]
     assert names[2:] == list(NAMES)
+
+
+def test_each_rule_that_is_named_is_in_the_protocols_document() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    rules = re.findall(r"^\| ([APLR]\d) (?:\* )?\|", text, re.M)
+    assert len(rules) == len(set(rules)) > 10
+    sources = [path.read_text() for path in (ROOT / "benmo" / "sim").rglob("*.py")]
+    named = {rule for source in sources for rule in re.findall(r'"(?:rule )?([APLR]\d)"', source)}
+    assert named == set(rules) - {"L3"}
+    asserted = {rule for rule in rules if f"| {rule} * |" in text}
+    paxos = [path.read_text() for path in (ROOT / "benmo" / "paxos").glob("*.py")]
+    assert asserted == {rule for source in paxos for rule in re.findall(r', "([APLR]\d)"', source)}
+    breaks = re.findall(r"\| ([APLR]\d) \| `benmo simulate --plant", text)
+    assert len(breaks) > 10
+    assert set(breaks) <= set(rules)

@@ -186,7 +186,7 @@ def what_goes_wrong_last(bounds: Bounds, events: list[PathStep]) -> str | None:
         after = outcome_of(moments[node], event)
         if isinstance(after, Violation):
             assert number == len(events)
-            return after.sentence
+            return after.finding.sentence
         moments[node] = after
         sent.update(event.sent)
     return None

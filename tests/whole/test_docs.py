@@ -72,7 +72,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),
     Way(r"benmo simulate --seed \d+( --trace \S+)?", Reader.prints),
-    Way(r"benmo simulate --plant \S+", Reader.finds),
+    Way(r"benmo simulate --plant \S+( --to-the-fork)?", Reader.finds),
     Way(r"benmo bench.*", Reader.prints, (SHORT_BENCH,)),
     Way(r"benmo explore", Reader.stops_early, (FEW_STATES,)),
     Way(r"python3 scripts/planted_table\.py", Reader.prints_first_row),

@@ -5,8 +5,10 @@ May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begi
 | checker | what it holds |
 | --- | --- |
 | agreement | of any two chains, one is a prefix of the other, at every moment |
+| acceptors | the acceptor's rules: promises grow, are kept, and are on disk before they are sent |
 | one value | one block per slot and ballot |
-| promises | what an acceptor said to others binds it, across crashes too |
+| leaders | the leader's rules: a quorum promised, and what it reported decides the proposal |
+| decisions | a leader counts a quorum's votes; other nodes take for decided what they are told |
 | durable answers | a block shown as decided is on the disks of a quorum at that moment |
 | exactly once | what was ordered is paid at most once; what was refused, never |
 | keys | under one key, a node pays once; a retry is answered with what became of it |
@@ -21,7 +23,8 @@ May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begi
 | liveness | a majority without faults decides all that it has queued |
 
 Besides, the world itself stops at any exception of the product's (`program`) and at damage that
-nobody did (`damage`), the agenda at messages that never end (`chatter`).
+nobody did (`damage`), the agenda at messages that never end (`chatter`). `assertions.py` words the
+product's own assertions, each of which names a rule.
 """
 
 from __future__ import annotations
@@ -31,30 +34,35 @@ from collections.abc import Callable
 from typing import Any
 
 from benmo.paxos.types import NodeId
+from benmo.sim.checkers.acceptors import Acceptors
 from benmo.sim.checkers.agreement import Agreement
+from benmo.sim.checkers.assertions import finding_of
 from benmo.sim.checkers.bounded import Bounded
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.decisions import Decisions
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
 from benmo.sim.checkers.keys import KeyedPayments
+from benmo.sim.checkers.leaders import Leaders
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.checkers.liveness import Liveness
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
 from benmo.sim.checkers.order import TransferOrder
-from benmo.sim.checkers.promises import Promises
 from benmo.sim.checkers.refusals import Refusals
 from benmo.sim.checkers.replay import Replay
 from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import Machine, Turn
+from benmo.sim.violation import Finding, Fork, Violation
 from benmo.storage.journal import NodeState
 
 __all__ = ["NAMES", "Checker", "Facts", "Watchers"]
 
 _OTHERS: tuple[type[Checker], ...] = (
     OneValue,
-    Promises,
+    Leaders,
+    Decisions,
     DurableAnswers,
     ExactlyOnce,
     KeyedPayments,
@@ -67,24 +75,44 @@ _OTHERS: tuple[type[Checker], ...] = (
     ToldRefusals,
 )
 
-NAMES = (Agreement.name, *(kind.name for kind in _OTHERS), Linearizable.name, Liveness.name)
+NAMES = (
+    Agreement.name,
+    Acceptors.name,
+    *(kind.name for kind in _OTHERS),
+    Linearizable.name,
+    Liveness.name,
+)
 """The names of the checkers, as violations show them."""
 
 
 class Watchers:
-    """All checkers of a run. Each call goes to those that override the method."""
+    """All checkers of a run. Each call goes to those that override the method.
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
+    What they find is raised, or given to `on_found`; a checker that has found something is then
+    asked no more, except for `agreement`.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        machines: Machines,
+        on_found: Callable[[Violation], None] | None = None,
+    ) -> None:
+        self._on_found = on_found
+        self._done: set[Checker] = set()
         self.agreement = Agreement(facts, machines)
         self.linearizable = Linearizable(facts, machines)
         self.liveness = Liveness(facts, machines)
+        self.acceptors = Acceptors(facts, machines)
         others = [kind(facts, machines) for kind in _OTHERS]
         last = (self.linearizable, self.liveness)
-        self._checkers: list[Checker] = [self.agreement, *others, *last]
+        self._checkers: list[Checker] = [self.agreement, self.acceptors, *others, *last]
         self._shown = 0
         self.on_death = self._to_all("on_death")
         self.on_submitted = self._to_all("on_submitted")
         self.on_asked = self._to_all("on_asked")
+        self.on_recorded = self._to_all("on_recorded")
+        self.on_arrived = self._to_all("on_arrived")
         self.on_sent = self._to_all("on_sent")
         self.at_end = self._to_all("at_end")
         self._on_start = self._to_all("on_start")
@@ -98,9 +126,18 @@ class Watchers:
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         """Pass a turn on, after the decisions that it shows: checkers need these first."""
-        self.agreement.on_turn(machine, turn)
+        self._call(self.agreement, self.agreement.on_turn, machine, turn)
         self._pass_decided(machine)
         self._on_turn(machine, turn)
+
+    def broken_assertion(self, machine: Machine, rule: str) -> Finding | None:
+        """Word an assertion of the product that names a rule; None if it names none."""
+        return finding_of(machine, rule, self.acceptors.promised(machine.node))
+
+    def progress(self) -> str:
+        """Say how far the cluster has come."""
+        highest = max(map(self.acceptors.promised, self.acceptors.facts.nodes))
+        return f"ballots up to {highest}, {len(self.agreement.chain)} blocks decided"
 
     def why_not(self, survivors: tuple[NodeId, ...]) -> str:
         """Say what these nodes must still do; empty if nothing."""
@@ -121,13 +158,25 @@ class Watchers:
 
     def _to_all(self, name: str) -> Callable[..., None]:
         methods = [
-            getattr(checker, name)
+            (checker, getattr(checker, name))
             for checker in self._checkers
             if getattr(type(checker), name) is not getattr(Checker, name)
         ]
 
         def call_all(*arguments: Any) -> None:
-            for method in methods:
-                method(*arguments)
+            for checker, method in methods:
+                self._call(checker, method, *arguments)
 
         return call_all
+
+    def _call(self, checker: Checker, method: Callable[..., None], *arguments: Any) -> None:
+        if checker in self._done:
+            return
+        try:
+            method(*arguments)
+        except Violation as violation:
+            if self._on_found is None or isinstance(violation, Fork):
+                raise
+            if checker is not self.agreement:
+                self._done.add(checker)
+            self._on_found(violation)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from benmo.engine.events import ReadRequested, Submitted
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.machine import Machine, Turn
-from benmo.sim.violation import Violation
-from benmo.storage.journal import NodeState
+from benmo.sim.violation import Finding, Violation
+from benmo.storage.journal import JournalRecord, NodeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Checker:
     """One checker: overrides the steps that it checks, and never changes `machines`."""
 
     name: ClassVar[str]
+    rule: ClassVar[str] = ""
+    """The promise of README.md that is broken if the checker names no other rule."""
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         self.facts = facts
@@ -52,6 +54,12 @@ class Checker:
     def on_asked(self, machine: Machine, event: ReadRequested) -> None:
         """A node's engine is about to be asked how far the chain may be."""
 
+    def on_recorded(self, machine: Machine, record: JournalRecord) -> None:
+        """A node is about to append a record to its journal."""
+
+    def on_arrived(self, machine: Machine, sender: NodeId, message: Message) -> None:
+        """A message reached a living node, which will turn to it soon."""
+
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         """A message leaves a node."""
 
@@ -67,7 +75,19 @@ class Checker:
     def at_end(self, survivors: tuple[NodeId, ...]) -> None:
         """The run is over; these nodes had no faults for a while."""
 
-    def require(self, condition: bool, sentence: str) -> None:
+    def require(self, condition: bool, sentence: str, node: NodeId | None = None) -> None:
         """Raise `Violation` with the sentence unless the condition holds."""
         if not condition:
-            raise Violation(self.name, sentence)
+            self.fail(sentence, node=node)
+
+    def fail(
+        self,
+        sentence: str,
+        rule: str = "",
+        *,
+        node: NodeId | None = None,
+        slot: int | None = None,
+        ballot: Ballot | None = None,
+    ) -> NoReturn:
+        """Raise `Violation`: this rule is broken, by this node, about this slot and ballot."""
+        raise Violation(Finding(self.name, sentence, rule or self.rule, node, slot, ballot))

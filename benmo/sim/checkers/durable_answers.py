@@ -10,7 +10,9 @@ from __future__ import annotations
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run
+from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker
+from benmo.sim.checkers.words import nodes_text
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.storage.node_storage import NodeStorage
 from benmo.typed_json import to_json
@@ -20,6 +22,7 @@ class DurableAnswers(Checker):
     """Looks at all disks when a slot is first shown as decided."""
 
     name = "durable answers"
+    rule = "promise 1"
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         self._require_durable(machine, applied.block)
@@ -47,9 +50,15 @@ class DurableAnswers(Checker):
         ]
         self.require(
             len(holders) >= self.facts.quorum,
-            f"node {machine.node} shows slot {block.slot} as decided, but only the disks of "
-            f"{holders} hold it for certain",
+            f"node {machine.node} shows slot {block.slot} as decided, but {_disks_text(holders)} "
+            f"it for certain",
         )
+
+
+def _disks_text(nodes: list[NodeId]) -> str:
+    if not nodes:
+        return "no disk holds"
+    return f"only {nodes_text(nodes)} {'hold' if len(nodes) > 1 else 'holds'}"
 
 
 def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:

@@ -22,6 +22,7 @@ class ExactlyOnce(Checker):
     """Counts orders and payments, and looks at every id."""
 
     name = "exactly once"
+    rule = "promise 2"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)

@@ -9,13 +9,13 @@ from benmo.ledger.blocks import AppliedBlock, Block, decode_block
 from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine
-from benmo.sim.violation import Violation
 
 
 class HashChain(Checker):
     """Decodes each decided block once, from its bytes."""
 
     name = "hash chain"
+    rule = "promise 3"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
@@ -33,5 +33,5 @@ class HashChain(Checker):
         try:
             said = decode_block(block.data)
         except ProtocolError as error:
-            raise Violation(self.name, f"slot {slot}'s bytes are no block: {error}") from error
+            self.fail(f"slot {slot}'s bytes are no block: {error}", slot=slot)
         self.require(said == block, f"slot {slot}'s bytes say something else")

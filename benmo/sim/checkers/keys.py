@@ -14,7 +14,6 @@ from benmo.ledger.transfers import Payments, Transfer
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import Machine, Turn, submitted
-from benmo.sim.violation import Violation
 
 _Key = tuple[NodeId, str]
 
@@ -23,6 +22,7 @@ class KeyedPayments(Checker):
     """Knows the transfer of each key of each node, as far as answers showed it, and its outcome."""
 
     name = "keys"
+    rule = "promise 2"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
@@ -112,9 +112,7 @@ class KeyedPayments(Checker):
                 try:
                     known = engine.keys.find(key)
                 except StateError as error:
-                    raise Violation(
-                        self.name, f"node {node} can't look for a key: {error}"
-                    ) from error
+                    self.fail(f"node {node} can't look for a key: {error}", node=node)
                 self.require(known is not None, f"node {node} forgot that {_key(decided.transfer)}")
                 assert known is not None
                 self._require_decided(node, known)

@@ -19,6 +19,7 @@ class Linearizable(Checker):
     """Knows the highest slot that was shown as decided, and what it was at each question."""
 
     name = "linearizable"
+    rule = "promise 4"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)

@@ -13,6 +13,7 @@ class Liveness(Checker):
     """Knows what every node has queued, and which of it is decided."""
 
     name = "liveness"
+    rule = "promise 7"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)

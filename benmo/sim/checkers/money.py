@@ -14,6 +14,7 @@ class Money(Checker):
     """Knows the balances after each slot."""
 
     name = "money"
+    rule = "promise 5"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)

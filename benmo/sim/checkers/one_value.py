@@ -5,6 +5,7 @@ from __future__ import annotations
 from benmo.paxos.messages import Accept, Decide, Message, Promise
 from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.words import short
 from benmo.sim.machine import Machine
 
 
@@ -12,6 +13,7 @@ class OneValue(Checker):
     """Looks at every message that names a block."""
 
     name = "one value"
+    rule = "rule P6"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
@@ -26,6 +28,7 @@ class OneValue(Checker):
 
     def _one(self, slot: int, ballot: Ballot, block_hash: str) -> None:
         known = self._hashes.setdefault((slot, ballot), block_hash)
-        self.require(
-            known == block_hash, f"there are two blocks for slot {slot} in ballot {ballot}"
-        )
+        if known != block_hash:
+            node, blocks = ballot.node, f"{short(known)} and {short(block_hash)}"
+            sentence = f"node {node} proposed two blocks for slot {slot} in {ballot}, {blocks}"
+            self.fail(sentence, node=node, slot=slot, ballot=ballot)

@@ -11,6 +11,7 @@ class TransferOrder(Checker):
     """Knows the number of each node's last decided transfer."""
 
     name = "order"
+    rule = "promise 2"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)

@@ -15,6 +15,7 @@ class Refusals(Checker):
     """Looks at every answer, and at the outcomes of every block."""
 
     name = "refusals"
+    rule = "promise 4"
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():

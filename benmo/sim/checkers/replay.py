@@ -15,7 +15,6 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import CLUSTER, Machine, Turn
-from benmo.sim.violation import Violation
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 
@@ -26,6 +25,7 @@ class Replay(Checker):
     """Opens a copy of a node's disk, as the next start would."""
 
     name = "replay"
+    rule = "promise 1"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
@@ -47,9 +47,7 @@ class Replay(Checker):
         try:
             _, state = NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node)
         except StateError as error:
-            raise Violation(
-                self.name, f"node {machine.node}'s files can't be read: {error}"
-            ) from error
+            self.fail(f"node {machine.node}'s files can't be read: {error}", node=machine.node)
         found, held = _of_state(state), _of_engine(machine.engine)
         self.require(
             found == held, f"node {machine.node}'s files lead to {found}, it itself is at {held}"

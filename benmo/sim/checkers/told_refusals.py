@@ -14,6 +14,7 @@ class ToldRefusals(Checker):
     """Compares requests below a node's promise with the nacks that left in the same turn."""
 
     name = "told refusals"
+    rule = "rule A6"
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
@@ -41,8 +42,7 @@ class ToldRefusals(Checker):
         self._promised[node] = machine.engine.replica.acceptor.promised
 
     def _require_nack(self, node: NodeId, sender: NodeId, ballot: Ballot) -> None:
-        if sender not in self.machines[node].sends_not:
-            self.require(
-                (node, sender, ballot) in self._nacks,
-                f"node {node} doesn't tell node {sender} that ballot {ballot} is too low",
-            )
+        if (node, sender, ballot) in self._nacks or sender in self.machines[node].sends_not:
+            return
+        sentence = f"node {node} doesn't tell node {sender} that ballot {ballot} is too low"
+        self.fail(sentence, node=node, ballot=ballot)

@@ -30,7 +30,7 @@ from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Finding, Violation
 from benmo.storage.chain_file import REMEDY
 from benmo.storage.node_storage import JOURNAL
 
@@ -86,7 +86,8 @@ class Moment:
             parts.engine.turn([LinkChanged(peer, True) for peer in peers], 0.0)
         except (AssertionError, StateError) as error:
             reason, _, _ = str(error).partition(f". {REMEDY}")
-            raise Violation("program", f"node {node} can't start: {reason}") from error
+            sentence = f"node {node} can't start: {reason}"
+            raise Violation(Finding("program", sentence, node=node)) from error
         assert not parts.outbox.sent, "a node that has just started knows of nobody to write to"
         return cls(bounds, parts, tuple(each.block.hash for each in blocks), campaigns, 0.0)
 
@@ -183,10 +184,10 @@ class Moment:
             report = parts.engine.turn(events, now)
         except (AssertionError, ProtocolError, StateError) as error:
             reason = f"node {self.node} fails: {type(error).__name__}: {error}"
-            raise Violation("program", reason) from error
+            raise Violation(Finding("program", reason, node=self.node)) from error
         for sender, reason in report.misbehaved:
             fault = f"node {self.node} finds fault with node {sender}: {reason}"
-            raise Violation("program", fault)
+            raise Violation(Finding("program", fault, node=self.node))
         chain = self.chain + tuple(applied.block.hash for applied in report.applied)
         after = Moment(self.bounds, parts, chain, campaigns, now)
         if parts.written == self._parts.written:
@@ -218,11 +219,15 @@ class Moment:
         said = [message.ballot for _, message in sent if isinstance(message, Promise | Accepted)]
         promised = max([self.replica.acceptor.promised, *said])
         if moment.replica.acceptor.promised < promised:
-            return Violation("promises", f"node {self.node} forgets that it promised {promised}")
+            return self._forgets(f"promised {promised}", promised)
         accepted, found = self.replica.acceptor.accepted, moment.replica.acceptor.accepted
         if accepted is None or accepted.slot <= moment.replica.learner.height:
             return moment
         if found is None or found.ballot < accepted.ballot:
-            what = f"slot {accepted.slot} in {accepted.ballot}"
-            return Violation("promises", f"node {self.node} forgets that it accepted {what}")
+            what = f"accepted slot {accepted.slot} in {accepted.ballot}"
+            return self._forgets(what, accepted.ballot)
         return moment
+
+    def _forgets(self, what: str, ballot: Ballot) -> Violation:
+        sentence = f"node {self.node} forgets that it {what}"
+        return Violation(Finding("acceptors", sentence, "rule A5", self.node, ballot=ballot))

@@ -155,11 +155,11 @@ class System:
     def _filed(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Transition:
         message_bits = self._bits(self.locals[state].moment.node, sent)
         if isinstance(after, Violation):
-            return Transition(state, message_bits, crashes, after.sentence)
+            return Transition(state, message_bits, crashes, after.finding.sentence)
         try:
             target = self._local(after)
         except Violation as violation:
-            return Transition(state, message_bits, crashes, violation.sentence)
+            return Transition(state, message_bits, crashes, violation.finding.sentence)
         return Transition(target, message_bits | self.locals[target].vote, crashes)
 
     def _local(self, moment: Moment) -> int:

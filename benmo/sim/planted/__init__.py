@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from benmo.sim.planted import (
     acceptors,
+    assertions,
     confirmations,
     disks,
     keys,
@@ -22,7 +23,7 @@ from benmo.sim.planted import (
 )
 from benmo.sim.planted.patch import Patch
 
-__all__ = ["PLANTED", "plant", "sentence"]
+__all__ = ["PLANTED", "plant", "plant_for_good", "sentence"]
 
 Plant = Callable[[Patch], None]
 
@@ -96,12 +97,19 @@ def sentence(name: str) -> str:
     return inspect.getdoc(PLANTED[name]) or ""
 
 
+def plant_for_good(name: str, without_assertions: bool, patch: Patch) -> None:
+    """Put this mistake into the product, until somebody undoes the patch."""
+    PLANTED[name](patch)
+    if without_assertions:
+        assertions.nothing_asserted(patch)
+
+
 @contextmanager
-def plant(name: str) -> Iterator[None]:
-    """The product with this mistake in it, for a time."""
+def plant(name: str, without_assertions: bool = False) -> Iterator[None]:
+    """The product with this mistake in it, for a time; perhaps without its numbered assertions."""
     patch = Patch()
     try:
-        PLANTED[name](patch)
+        plant_for_good(name, without_assertions, patch)
         yield
     finally:
         patch.undo()
