@@ -69,8 +69,8 @@ class Turns:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = math.inf
         self._late: asyncio.TimerHandle | None = None
-        self._turned: asyncio.Future[None] = loop.create_future()
-        """Done once the next turn is over."""
+        self._between: list[asyncio.Future[None]] = []
+        """Done once the turn that is under way, or else the next, is over."""
         self._awaited: dict[asyncio.Future[None], Callable[[], bool]] = {}
         """The conditions that somebody waits for."""
         self._slow: asyncio.Future[None] | None = None
@@ -144,15 +144,20 @@ class Turns:
             self._late = self._loop.call_later(_LATE_S, self.happened, None)
 
     async def until_settled(self) -> None:
-        """Wait until the node's state has every event before this call.
+        """Wait until the node's state has every event before this call, and all of it is durable.
 
-        Votes that decide nothing may be left out.
+        Votes that decide nothing may be left out. When this returns, no turn is under way: that
+        holds until the caller awaits something.
         """
-        for _ in range(2):  # a slow turn, and the one that deals with what has come since
-            if self._slow is not None:
-                await asyncio.shield(self._slow)
+        if self._slow is not None:
+            await self._until_between()
         if self._is_scheduled:
-            await asyncio.shield(self._turned)
+            await self._until_between()
+
+    async def _until_between(self) -> None:
+        between: asyncio.Future[None] = self._loop.create_future()
+        self._between.append(between)
+        await between
 
     async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait for a condition on this node's state; False if it isn't true within `timeout_s`."""
@@ -180,8 +185,6 @@ class Turns:
 
         def publish(report: Report) -> None:
             self._publish(events, report, now)
-            turned, self._turned = self._turned, self._loop.create_future()
-            turned.set_result(None)
             self._wake()
             if not self._is_on:
                 raise _Ended
@@ -214,6 +217,10 @@ class Turns:
 
     def _is_over(self) -> None:
         slow, self._slow = self._slow, None
+        between, self._between = self._between, []
+        for waiting in between:  # first: so they are woken before the next turn can begin
+            if not waiting.done():
+                waiting.set_result(None)
         if slow is not None:
             slow.set_result(None)
             self.on_slow_turn(False)

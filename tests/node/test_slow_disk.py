@@ -16,6 +16,7 @@ import pytest
 from benmo.cluster import StateDirectory
 from benmo.control.connection import connect
 from benmo.control.requests import BalancesRead, BlocksRead, ReadBalances, ReadBlocks
+from benmo.ledger.transfers import Payments
 from benmo.network.rights import Right
 from benmo.node.control_server import ControlServer
 from benmo.node.disk_pace import DiskPace
@@ -190,3 +191,25 @@ def test_a_node_whose_disk_was_slow_takes_no_turn_without_a_reason(service: Serv
 
     _begin(service, "moneyTransfer 5,1,2").result(DEADLINE_S)
     eventually(lambda: not service.call(is_turn_due()).result(DEADLINE_S), "it rests")
+
+
+def test_what_is_settled_is_durable_however_much_goes_on(service: Service) -> None:
+    """Every turn waits in another thread, and the next one begins as soon as it is over."""
+
+    async def look() -> None:
+        paying = [asyncio.create_task(_pay(service, 15)) for _ in range(4)]
+        looks = 0
+        while not all(task.done() for task in paying):
+            service._turns._pace.took(0.5)
+            await service.view.until_settled()
+            assert not service._turns.is_slow, "a turn is under way, of which nothing is durable"
+            looks += 1
+            await asyncio.sleep(0)
+        assert looks > 0 and len(service.view.queue) == 60
+
+    service.call(look()).result(DEADLINE_S)
+
+
+async def _pay(service: Service, times: int) -> None:
+    for _ in range(times):
+        assert (await service.submissions.submit(Payments.of((2, 1)))).run is not None
