@@ -4,11 +4,14 @@ SQLite has no checksums, and a page that is not as it was written may hide a key
 pay again. So each key is in two tables, each with a tree of its own: a key that only one of them
 finds is damage. A key that is found is also compared with the chain.
 
-SQLite's write-ahead log keeps the index whole through any crash, whoever reads it meanwhile. The
-latest entries may be lost, and are then read from the chain again. The log is emptied after each
-change. If a crash or a reader prevents that, the log could be of another time than the file, which
-somebody may have put back: then the whole index is made anew from the chain. Nothing but this
-module opens the index for writing.
+SQLite's write-ahead log keeps the index whole through any crash. The latest entries may be lost,
+and are then read from the chain again. The log is emptied after each change. If a crash prevents
+that, the log could be of another time than the file, which somebody may have put back: then the
+whole index is made anew from the chain.
+
+The index is locked for other programs while it is open. So SQLite needs no memory that it shares
+with them, which is a mapped file (`-shm`): on a full disk, such a file has places without room on
+the disk, and a process that writes there is killed (SIGBUS).
 """
 
 from __future__ import annotations
@@ -53,7 +56,8 @@ class SqliteKeyIndex:
             if _size(Path(f"{path}-wal")) > 0:
                 raise sqlite3.DatabaseError("its log is not empty")
             self._connection = self._open()
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            self._require_unlocked(error)
             self._remove()
             with self._guarded():
                 self._connection = self._open()
@@ -113,6 +117,7 @@ class SqliteKeyIndex:
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         try:
+            connection.execute("pragma locking_mode = exclusive")
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
             ((found,),) = connection.execute("pragma user_version").fetchall()
@@ -148,12 +153,19 @@ class SqliteKeyIndex:
         try:
             yield
         except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                raise StateError(f"{self._path} is locked by another program: end it") from error
-            raise StateError(
-                f"{self._path}: {error}. If the disk is sound, remove this file: "
-                f"it is made again from the chain"
-            ) from error
+            self._require_unlocked(error)
+            raise StateError(f"{self._path}: {error}. {_remedy(error)}") from error
+
+    def _require_unlocked(self, error: Exception) -> None:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise StateError(f"{self._path} is locked by another program: end it") from error
+
+
+def _remedy(error: Exception) -> str:
+    """Say what to do about an error of SQLite."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return "Make room on the disk, and start the node again"
+    return "If the disk is sound, remove this file: it is made again from the chain"
 
 
 def _size(path: Path) -> int:

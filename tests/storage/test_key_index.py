@@ -14,6 +14,7 @@ import pytest
 from benmo.errors import StateError
 from benmo.ledger.payment_keys import KeyUse, PaymentKeys
 from benmo.paxos.types import GENESIS_HASH
+from benmo.storage import key_index
 from benmo.storage.key_index import SqliteKeyIndex
 from tests.support.keyed_chains import EMPTY, ListChain, asked, keyed
 
@@ -75,9 +76,15 @@ def test_uses_and_height_are_added_together_or_not_at_all(index: SqliteKeyIndex)
 
 def test_only_the_owner_may_read_the_file(path: Path, index: SqliteKeyIndex) -> None:
     index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal"):
         mode = Path(f"{path}{suffix}").stat().st_mode
         assert stat.S_IMODE(mode) == 0o600, suffix
+
+
+def test_an_index_needs_no_memory_mapped_from_a_file(path: Path, index: SqliteKeyIndex) -> None:
+    index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
+    assert sorted(each.name for each in path.parent.iterdir()) == ["keys.sqlite", "keys.sqlite-wal"]
+    assert "keys.sqlite" not in Path("/proc/self/maps").read_text()
 
 
 def test_a_hundred_thousand_keys_take_no_memory_worth_naming(index: SqliteKeyIndex) -> None:
@@ -272,15 +279,16 @@ def test_an_older_copy_that_is_put_back_beside_what_a_crash_left_is_extended(pat
             assert len(keys.known(asked(f"key {slot}"))) == 1, slot
 
 
-def test_a_log_that_a_reader_kept_is_not_read_with_a_file_that_may_be_older(path: Path) -> None:
+def test_a_log_that_a_crash_left_is_not_read_with_a_file_that_may_be_older(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index_of(path, 1, 4)
     older = path.read_bytes()
     index_of(path, 1, 6)
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("begin")
-        reader.execute("select * from used").fetchall()
+    with monkeypatch.context() as killed:
+        killed.setattr(key_index, "_EMPTY_LOG", "select 1")
         crashed(path, 7)
-    assert Path(f"{path}-wal").stat().st_size > 0, "the reader kept it"
+    assert Path(f"{path}-wal").stat().st_size > 0, "it wasn't emptied"
     path.write_bytes(older)
     with closing(SqliteKeyIndex(path, 1)) as index:
         keys = PaymentKeys(1, index, ListChain(*LONGER))
@@ -292,26 +300,30 @@ def test_a_log_that_a_reader_kept_is_not_read_with_a_file_that_may_be_older(path
 # What stands in its way.
 
 
-def test_an_index_that_somebody_reads_meanwhile_works(path: Path, index: SqliteKeyIndex) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("begin")
-        reader.execute("select * from used").fetchall()
+def test_nobody_else_reads_an_index_that_is_open_and_it_works(
+    path: Path, index: SqliteKeyIndex
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as reader:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            reader.execute("select * from used").fetchall()
         index.extend([KeyUse("rent", 7, 3)], 3, HEAD)
         assert index.find("rent") == KeyUse("rent", 7, 3)
 
 
-@pytest.mark.parametrize("lock", ["begin immediate", "begin exclusive"])
+@pytest.mark.parametrize(
+    "lock", ["begin; select * from used", "begin immediate", "begin exclusive"]
+)
 def test_an_index_that_somebody_locked_is_said_and_works_again_later(path: Path, lock: str) -> None:
     index_of(path, 1, 4)
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute(lock)
-        with closing(SqliteKeyIndex(path, 1)) as index:
-            with pytest.raises(StateError, match=r"keys\.sqlite is locked by another program"):
-                index.extend([KeyUse("rent", 7, 5)], 5, HEAD)
-            assert index.height == 4 and index.find("rent") is None
-            holder.execute("commit")
-            index.extend([KeyUse("rent", 7, 5)], 5, HEAD)
-            assert index.height == 5 and index.find("rent") == KeyUse("rent", 7, 5)
+        for statement in lock.split(";"):
+            holder.execute(statement).fetchall()
+        with pytest.raises(StateError, match=r"keys\.sqlite is locked by another program"):
+            SqliteKeyIndex(path, 1)
+    with closing(SqliteKeyIndex(path, 1)) as index:
+        assert index.height == 4 and index.find("rent") is None
+        index.extend([KeyUse("rent", 7, 5)], 5, HEAD)
+        assert index.height == 5 and index.find("rent") == KeyUse("rent", 7, 5)
 
 
 def test_a_directory_in_its_place_is_said(path: Path) -> None:
