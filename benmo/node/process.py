@@ -29,6 +29,7 @@ from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.program import discard_output
 from benmo.repl.batch import run_lines, standard_input
 from benmo.startup import OutputLost
+from benmo.storage.disk import remedy
 from benmo.waiting import SignalReceived, on_signals
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ class _Process:
         return FAILED
 
     def _what_failed(self, error: OSError) -> str:
-        return f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
+        what = f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
+        return ". ".join(filter(None, (what, remedy(error))))
 
     def _catch_signals(self, headless: bool) -> None:
         def leave(number: int, _frame: FrameType | None) -> None:

@@ -21,7 +21,12 @@ from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
 from benmo.errors import CannotStart, StateError
-from benmo.network.certificates import NodeIdentity, require_node
+from benmo.network.certificates import (
+    NodeIdentity,
+    WrongCertificate,
+    own_identity,
+    require_node,
+)
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
@@ -43,7 +48,7 @@ from benmo.paxos.types import NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
-from benmo.storage.node_storage import JOURNAL, NodeStorage
+from benmo.storage.node_storage import JOURNAL, ForeignFile, NodeStorage
 from benmo.wording import sentence
 
 T = TypeVar("T")
@@ -91,7 +96,11 @@ class Service:
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
         self._disk = (RealDisk if meter is None else meter.disk)(state.node(node), ahead=(JOURNAL,))
-        storage, recovered = NodeStorage.open(self._disk, self.cluster.cluster, node)
+        try:
+            storage, recovered = NodeStorage.open(self._disk, self.cluster.cluster, node)
+        except ForeignFile as error:
+            self._require_cluster_file(state, error)
+            raise
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
         require_node(state.tls(node), NodeIdentity(self.cluster.cluster, node))
@@ -178,6 +187,18 @@ class Service:
         except RuntimeError:  # the loop has ended
             coroutine.close()
             raise
+
+    def _require_cluster_file(self, state: StateDirectory, error: ForeignFile) -> None:
+        """Raises `StateError` if a foreign file and the certificate name the same cluster."""
+        identity: object = None
+        with suppress(WrongCertificate):
+            identity = own_identity(state.tls(self.node))
+        if identity == NodeIdentity(error.cluster, self.node):
+            raise StateError(
+                f"{state.cluster_file} names cluster {self.cluster.cluster}, but {error.what}, and "
+                f"so does the node's certificate. Put the cluster's own file back, or the id "
+                f"{error.cluster} into it"
+            )
 
     async def _unless_failed(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self.has_failed:

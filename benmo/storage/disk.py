@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import wraps
 from math import inf
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from benmo.regular_files import read_regular
 
@@ -54,6 +55,23 @@ _BUSY_APPENDS = 100
 """This many appends in a row, each within `_BUSY_S` of the one before, are a load."""
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _naming(method: Method) -> Method:
+    """Let each `OSError` of a method name the file; the operating system's names none."""
+
+    @wraps(method)
+    def named(self: RealDisk, name: str, *arguments: Any) -> Any:
+        try:
+            return method(self, name, *arguments)
+        except OSError as error:
+            error.filename = error.filename or str(self.path / name)
+            raise
+
+    return cast(Method, named)
+
+
 class RealDisk:
     """A directory of the operating system; files are made for their owner alone.
 
@@ -78,9 +96,11 @@ class RealDisk:
     def read(self, name: str) -> bytes:
         return read_regular(self.path / name)
 
+    @_naming
     def read_at(self, name: str, offset: int, length: int) -> bytes:
         return os.pread(self._open(name), length, offset)
 
+    @_naming
     def append(self, name: str, data: bytes) -> None:
         descriptor = self._open(name)
         ahead = self._ahead.get(name)
@@ -89,10 +109,12 @@ class RealDisk:
         else:
             _write(descriptor, data)
 
+    @_naming
     def sync(self, name: str) -> None:
         self.syncs += 1
         os.fdatasync(self._open(name))
 
+    @_naming
     def truncate(self, name: str, size: int) -> None:
         descriptor = self._open(name)
         os.ftruncate(descriptor, size)
@@ -103,7 +125,7 @@ class RealDisk:
         """Take the NULs off the files to which nothing is being appended for now."""
         for name, ahead in self._ahead.items():
             if name in self._descriptors and not ahead.is_busy:
-                ahead.cut(self._descriptors[name])
+                self._cut(name)
 
     def rename(self, name: str, new_name: str) -> None:
         os.rename(self.path / name, self.path / new_name)
@@ -119,6 +141,9 @@ class RealDisk:
         self.syncs += 1
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
         finally:
             os.close(descriptor)
 
@@ -136,6 +161,11 @@ class RealDisk:
                 self._ahead[name].begin(self._descriptors[name])
         return self._descriptors[name]
 
+    @_naming
+    def _cut(self, name: str) -> None:
+        self._ahead[name].cut(self._descriptors[name])
+
+    @_naming
     def _forget(self, name: str) -> None:
         descriptor = self._descriptors.pop(name, None)
         if descriptor is not None:
@@ -202,3 +232,18 @@ def _write(descriptor: int, data: bytes, offset: int | None = None) -> None:
             else os.pwrite(descriptor, rest, offset + len(data) - len(rest))
         )
         rest = rest[written:]
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room on the disk, and start the node again",
+    errno.EDQUOT: "Make room within the quota, and start the node again",
+    errno.EROFS: "The node needs a disk that can be written to: start it again on one",
+    errno.EIO: "The disk fails: start the node again when the disk is well",
+    errno.EACCES: "Give the node's user the right to read and to write it",
+    errno.EISDIR: "A directory stands in the file's place: move it away",
+}
+
+
+def remedy(error: OSError) -> str:
+    """Say what to do about an error of the disk; empty if there is nothing to say."""
+    return _REMEDIES.get(error.errno or 0, "")

@@ -161,10 +161,17 @@ class SqliteKeyIndex:
             raise StateError(f"{self._path} is locked by another program: end it") from error
 
 
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "Make room on the disk, and start the node again",
+    sqlite3.SQLITE_READONLY: "The node needs a disk that can be written to",
+}
+
+
 def _remedy(error: Exception) -> str:
     """Say what to do about an error of SQLite."""
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return "Make room on the disk, and start the node again"
+    number = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if number in _REMEDIES:
+        return _REMEDIES[number]
     return "If the disk is sound, remove this file: it is made again from the chain"
 
 

@@ -21,7 +21,7 @@ from benmo.storage.checkpoint import CheckpointLine, SyncedLine, decode_checkpoi
 from benmo.storage.lines import DamagedLine
 from benmo.storage.lock import LOCK, is_in_use
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
-from benmo.storage.replay import ReplayedJournal, WrongGeneration, replay, require_own
+from benmo.storage.replay import ReplayedJournal, replay, require_own
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 """More than any line of the chain file: a block, and the positions refused or skipped in it."""
@@ -107,8 +107,6 @@ class NodeFiles:
             require_own(self.checkpoint, cluster, self.node)
         if tuple(self.checkpoint.balances) != tuple(nodes):
             raise self._damaged(CHECKPOINT, 1, "it names other nodes than cluster.json")
-        if self.checkpoint.queue.debit != self.node:
-            raise self._damaged(CHECKPOINT, 1, "its queue is another node's")
 
     def _read(self, name: str) -> bytes:
         try:
@@ -127,9 +125,6 @@ class NodeFiles:
         """Turn a `DamagedLine` of a file into `Damage`."""
         try:
             yield
-        except WrongGeneration as error:
-            what = f"it is generation {error.found}, not {self.checkpoint.generation}"
-            raise self._damaged(name, 1, what) from error
         except DamagedLine as error:
             raise self._damaged(name, error.line, str(error)) from error
 

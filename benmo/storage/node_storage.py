@@ -53,6 +53,18 @@ _UNSYNCED_BYTES_MAX = 1 << 16
 FOREIGN_REMEDY = "Put back the directory that belongs here"
 
 
+class ForeignFile(StateError):
+    """A file names another cluster or node.
+
+    `what` says so, beginning with the file; `cluster` is the cluster that the file names.
+    """
+
+    def __init__(self, what: str, cluster: str) -> None:
+        super().__init__(f"{what}. {FOREIGN_REMEDY}")
+        self.what = what
+        self.cluster = cluster
+
+
 @dataclass(slots=True)
 class _Tail:
     """The decided blocks above a slot: those that the chain file doesn't hold yet."""
@@ -311,6 +323,6 @@ def _damage_worded(path: Path) -> Iterator[None]:
     try:
         yield
     except ForeignLine as error:
-        raise StateError(f"{path} {error.whose}. {FOREIGN_REMEDY}") from error
+        raise ForeignFile(f"{path} {error.whose}", error.cluster) from error
     except DamagedLine as error:
         raise StateError(f"{path}, line {error.line}, is damaged: {error}. {REMEDY}") from error

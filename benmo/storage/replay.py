@@ -23,19 +23,15 @@ from benmo.storage.lines import DamagedLine, checksum
 
 
 class ForeignLine(DamagedLine):
-    """A line names another cluster or node; `whose` says so, after the name of its file."""
+    """A line names another cluster or node; `whose` says so, after the name of its file.
 
-    def __init__(self, whose: str) -> None:
+    `cluster` is the cluster that the line names.
+    """
+
+    def __init__(self, whose: str, cluster: str) -> None:
         super().__init__(f"it {whose}")
         self.whose = whose
-
-
-class WrongGeneration(DamagedLine):
-    """A journal neither continues the checkpoint nor is the one before it."""
-
-    def __init__(self, found: int, expected: int) -> None:
-        super().__init__(f"it is generation {found}, the checkpoint's is {expected}")
-        self.found = found
+        self.cluster = cluster
 
 
 @dataclass(slots=True)
@@ -64,7 +60,10 @@ class ReplayedJournal:
         opening = decode_opening(line)
         require_own(opening, checkpoint.cluster, checkpoint.node)
         if opening.generation not in (checkpoint.generation, checkpoint.generation - 1):
-            raise WrongGeneration(opening.generation, checkpoint.generation)
+            raise DamagedLine(
+                f"it is generation {opening.generation}, the checkpoint's is "
+                f"{checkpoint.generation}"
+            )
         self.is_stale = opening.generation < checkpoint.generation
         self.last_checksum = checksum(line)
         self.lines = 1
@@ -122,8 +121,13 @@ def replay(
 
 
 def require_own(line: OpenLine | CheckpointLine, cluster: str, node: NodeId) -> None:
-    """Raises `ForeignLine` unless a file's line names this cluster and node."""
+    """Raises `ForeignLine` unless a file's line names this cluster and node.
+
+    Raises `DamagedLine` if a checkpoint's queue isn't this node's.
+    """
     if line.cluster != cluster:
-        raise ForeignLine(f"belongs to another cluster, {line.cluster[:8]}")
+        raise ForeignLine(f"belongs to another cluster, {line.cluster[:8]}", line.cluster)
     if line.node != node:
-        raise ForeignLine(f"is node {line.node}'s, not node {node}'s")
+        raise ForeignLine(f"is node {line.node}'s, not node {node}'s", line.cluster)
+    if isinstance(line, CheckpointLine) and line.queue.debit != node:
+        raise DamagedLine("its queue is another node's")

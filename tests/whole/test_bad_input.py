@@ -180,8 +180,19 @@ def test_another_clusters_state_is_not_taken(state: Path, tmp_path: Path) -> Non
     assert initialize(other, "--nodes=3").status == 0
     shutil.copy(other / "cluster.json", state / "cluster.json")
     before = content(state)
-    require_one_line(run_node(state), "node-1/checkpoint.json belongs to another cluster")
+    told = run_node(state)
+    require_one_line(told, "node-1/checkpoint.json belongs to another cluster")
+    require_one_line(told, "cluster.json names cluster", "the cluster's own file back")
     assert content(state) == before
+
+
+def test_a_flipped_bit_in_the_clusters_id_is_not_blamed_on_the_node(state: Path) -> None:
+    path = state / "cluster.json"
+    data = path.read_text()
+    start = data.index('"cluster"') + len('"cluster": "')
+    wrong = chr(ord(data[start]) ^ 1)
+    path.write_text(data[:start] + wrong + data[start + 1 :])
+    require_one_line(run_node(state), "/cluster.json names cluster", "node's certificate")
 
 
 def test_another_clusters_key_does_not_attach(used: RealCluster, tmp_path: Path) -> None:
