@@ -22,7 +22,7 @@ from typing import NamedTuple
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 PYTHON_MIN = (3, 11)
 
-# A change in any of these makes .venv anew.
+# After a change in any of these, .venv is looked at again, and made again unless its packages fit.
 STAMPED_FILES = (
     "uv.lock",
     "requirements/runtime.txt",

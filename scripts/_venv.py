@@ -48,6 +48,7 @@ KEPT_SETTING = re.compile(
     r"|KEYRING_PROVIDER|CREDENTIALS_DIR|(DEFAULT_)?TIMEOUT|RETRIES|RESUME_RETRIES|USE_FEATURE"
     r"|CACHE_DIR|NO_CACHE(_DIR)?|LINK_MODE|CONCURRENT_.*)"
 )
+PIN = re.compile(r"^([a-z0-9-]+)==(\S+)(?=\s)(?! ; sys_platform == 'win32')", re.MULTILINE)
 SETTING_LINE = re.compile(r"(?:global|install)\.([a-z-]+)=(.*)")
 
 # A shebang line longer than this, or with a blank in it, starts nothing.
@@ -78,8 +79,9 @@ def make(root: str, group: str) -> None:
         if is_ready(root, group, is_inside(venv_of(root))):
             return
         found, wanted = read_stamp(root), wanted_stamp(root, group)
-        if found is not None and was_moved(found, wanted):
-            wanted = wanted._replace(group=found.group)
+        group_held = None if found is None else held_group(found, wanted)
+        if found is not None and group_held is not None:
+            wanted = wanted._replace(group=group_held)
             mend(root, found, lock)
         else:
             install(root, found, wanted, lock)
@@ -103,20 +105,45 @@ def install(root: str, found: Stamp | None, wanted: Stamp, lock: int) -> None:
     run(pip_command(root, wanted.group), root, lock, pip_environment(root))
 
 
-def was_moved(found: Stamp, wanted: Stamp) -> bool:
-    """Tell whether .venv is as wanted, but was made in another folder."""
+def held_group(found: Stamp, wanted: Stamp) -> str | None:
+    """Return the group of which .venv has all locked packages, "dev" if it can; or None.
+
+    Such a .venv was moved, or made by other scripts from the same lock: its packages may stay.
+    """
     path = python_of(wanted.root)
-    fits = len(path) <= SHEBANG_MAX and not re.search(r"\s", path)
-    as_here = found._replace(root=wanted.root)
-    groups = {wanted.group, "dev"}
-    has_moved = found.root != wanted.root and os.access(path, os.X_OK)
-    return has_moved and fits and as_here in [wanted._replace(group=group) for group in groups]
+    can_stay = len(path) <= SHEBANG_MAX and not re.search(r"\s", path)
+    if found.root != wanted.root and not can_stay:
+        return None
+    if found.python != wanted.python or not os.access(path, os.X_OK):
+        return None
+    return next((each for each in ("dev", wanted.group) if has_packages(wanted.root, each)), None)
+
+
+def has_packages(root: str, group: str) -> bool:
+    """Tell whether each locked package of `group` is in .venv, in the locked version."""
+    with open(os.path.join(root, "requirements", f"{group}.txt"), encoding="utf-8") as file:
+        pins = PIN.findall(file.read())
+    try:
+        found = {name.lower() for name in os.listdir(packages_of(root))}
+    except OSError:
+        return False
+    return bool(pins) and found.issuperset(
+        f"{name.replace('-', '_')}-{version}.dist-info".lower() for name, version in pins
+    )
+
+
+def packages_of(root: str) -> str:
+    """Return the folder of .venv's packages."""
+    places = {"base": venv_of(root), "platbase": venv_of(root)}
+    return sysconfig.get_path("purelib", scheme="venv", vars=places)
 
 
 def mend(root: str, found: Stamp, lock: int) -> None:
     """Write the paths in a .venv that was moved anew; its packages stay."""
-    say("this folder was moved or copied: mending .venv …")
     clear(root, keep_packages=True)
+    if found.root == root:
+        return
+    say("this folder was moved or copied: mending .venv …")
     run([*venv_command(root), "--without-pip"], root, lock)
     old, new = (os.fsencode(venv_of(folder)) + b"/bin/" for folder in (found.root, root))
     folder = os.path.join(venv_of(root), "bin")
@@ -294,9 +321,7 @@ def show_tail(text: str) -> None:
 
 def write_path_file(root: str) -> None:
     """Let .venv's Python import the project from any folder, and after .venv was moved."""
-    venv = venv_of(root)
-    places = {"base": venv, "platbase": venv}
-    packages = sysconfig.get_path("purelib", scheme="venv", vars=places)
+    packages = packages_of(root)
     with open(os.path.join(packages, "benmo.pth"), "w", encoding="utf-8") as file:
         file.write(os.path.relpath(root, packages) + "\n")
 

@@ -166,16 +166,38 @@ def test_a_moved_or_copied_venv_is_mended_without_its_packages_being_fetched(
         require_works(root)
 
 
-def test_a_moved_venv_of_another_lock_or_python_is_made_again(project: str) -> None:
+def test_packages_stay_only_if_all_are_there_in_the_locked_version(project: str) -> None:
     wanted = _bootstrap.wanted_stamp(project, "runtime")
     os.makedirs(os.path.join(project, ".venv", "bin"))
     os.symlink(sys.executable, _bootstrap.python_of(project))
+    packages = Path(_venv.packages_of(project))
     moved = wanted._replace(root="/elsewhere")
-    assert _venv.was_moved(moved, wanted)
-    assert _venv.was_moved(moved._replace(group="dev"), wanted)
-    for found in (wanted, moved._replace(digest="0"), moved._replace(python="3.0")):
-        assert not _venv.was_moved(found, wanted)
-    assert not _venv.was_moved(moved, wanted._replace(group="dev"))
+    assert _venv.held_group(moved, wanted) is None
+    (packages / _DIST_INFO).mkdir(parents=True)
+    for found in (moved, wanted._replace(digest="0"), moved._replace(group="dev")):
+        assert _venv.held_group(found, wanted) == "runtime"
+    assert _venv.held_group(moved._replace(python="3.0"), wanted) is None
+    (packages / _DIST_INFO).rename(packages / f"{PACKAGE}-1.1.dist-info")
+    assert _venv.held_group(moved, wanted) is None
+
+
+def test_a_venv_made_by_other_scripts_keeps_its_packages_and_tools(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(Path(project, "requirements", "runtime.txt"), Path(project, "requirements/dev.txt"))
+    monkeypatch.setitem(_bootstrap.MODULES, "dev", ("click",))
+    (Path(_venv.packages_of(project)) / _DIST_INFO).mkdir(parents=True)
+    python = Path(_bootstrap.python_of(project))
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    _venv.write_stamp(project, _bootstrap.wanted_stamp(project, "dev")._replace(digest="0"))
+    _venv.make(project, "runtime")
+    stamp = _bootstrap.read_stamp(project)
+    assert stamp is not None
+    assert stamp.group == "dev"
+    assert _bootstrap.is_ready(project, "dev", inside=False)
+    assert (Path(_venv.packages_of(project)) / _DIST_INFO).is_dir()
 
 
 def test_a_restart_leaves_behind_what_misleads_python(
