@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import wraps
 from math import inf
 from pathlib import Path
@@ -49,6 +50,9 @@ class Disk(Protocol):
     def sync_directory(self) -> None: ...
 
 
+_DELETED = "it was deleted while the node ran"
+_REPLACED = "another file was put in its place while the node ran"
+
 _AHEAD_BYTES = 1 << 17
 _BUSY_S = 0.01
 _BUSY_APPENDS = 100
@@ -85,6 +89,8 @@ class RealDisk:
         """How often something was made durable."""
         self.path = path
         self._descriptors: dict[str, int] = {}
+        self._named: set[str] = set()
+        """The files that had a name when they were opened; some file systems count no names."""
         self._ahead = {name: _PreallocatedFile() for name in ahead}
 
     def exists(self, name: str) -> bool:
@@ -111,8 +117,13 @@ class RealDisk:
 
     @_naming
     def sync(self, name: str) -> None:
+        """Make a file's content durable. Raises `OSError`, also for a file that was deleted."""
         self.syncs += 1
-        os.fdatasync(self._open(name))
+        descriptor = self._open(name)
+        os.fdatasync(descriptor)
+        # Only after the fsync does this tell that what was synced can still be found.
+        if os.fstat(descriptor).st_nlink == 0 and name in self._named:
+            raise FileNotFoundError(errno.ENOENT, _DELETED, str(self.path / name))
 
     @_naming
     def truncate(self, name: str, size: int) -> None:
@@ -122,10 +133,20 @@ class RealDisk:
             self._ahead[name].begin(descriptor)
 
     def rest(self) -> None:
-        """Take the NULs off the files to which nothing is being appended for now."""
+        """Take the NULs off the files to which nothing is being appended for now.
+
+        Raises `OSError`, also if another file has taken the place of one of them.
+        """
         for name, ahead in self._ahead.items():
             if name in self._descriptors and not ahead.is_busy:
                 self._cut(name)
+                self._require_in_place(name)
+
+    def _require_in_place(self, name: str) -> None:
+        path = self.path / name
+        with suppress(FileNotFoundError):  # moved away: the next file to be opened fails
+            if not os.path.samestat(os.stat(path), os.fstat(self._descriptors[name])):
+                raise FileExistsError(errno.EEXIST, _REPLACED, str(path))
 
     def rename(self, name: str, new_name: str) -> None:
         os.rename(self.path / name, self.path / new_name)
@@ -157,6 +178,8 @@ class RealDisk:
             if name not in self._ahead:
                 flags |= os.O_APPEND
             self._descriptors[name] = os.open(self.path / name, flags, 0o600)
+            if os.fstat(self._descriptors[name]).st_nlink > 0:
+                self._named.add(name)
             if name in self._ahead:
                 self._ahead[name].begin(self._descriptors[name])
         return self._descriptors[name]
