@@ -3,6 +3,10 @@
 Any other exception that nothing handles is a bug of Benmo's, and ends the process.
 """
 
+from __future__ import annotations
+
+from enum import StrEnum
+
 from benmo.paxos.types import ProtocolError
 
 __all__ = [
@@ -11,6 +15,8 @@ __all__ = [
     "NoRoom",
     "NotUnderstood",
     "ProtocolError",
+    "Reason",
+    "RefusalText",
     "Refused",
     "StateError",
 ]
@@ -31,8 +37,55 @@ class CannotStart(Failure):
     """A node can't be started here: its port is in use, or a package or an option is wrong."""
 
 
+class Reason(StrEnum):
+    """Why a payment or request is refused, for programs to tell apart."""
+
+    NOT_COVERED = "not covered"
+    """The node's balance, without what waits in its queue, doesn't cover the payment."""
+    VOID = "void"
+    """The transfer was decided, and moves no money: the node could no longer pay by then."""
+    UNKNOWN_NODE = "unknown node"
+    OWN_NODE = "own node"
+    """A node would pay itself."""
+    BAD_AMOUNT = "bad amount"
+    BAD_KEY = "bad key"
+    BAD_MEMO = "bad memo"
+    KEY_CONFLICT = "key conflict"
+    """The key was used for another payment, or twice in one request."""
+    TOO_MANY = "too many"
+    """There are more payments than a request or a queue ever takes."""
+    QUEUE_FULL = "queue full"
+    """The queue has no room now; the same request may succeed later."""
+    NOT_ALLOWED = "not allowed"
+    """The certificate gives no right to that."""
+    OTHER = "other"
+
+
+class RefusalText(str):
+    """A line for the user that says why something is refused, with the `Reason` for programs."""
+
+    reason: Reason
+
+    def __new__(cls, text: str, reason: Reason) -> RefusalText:
+        made = super().__new__(cls, text)
+        made.reason = reason
+        return made
+
+
+def reason_of(text: str) -> Reason:
+    """The `Reason` of a `RefusalText`; of any other text, `OTHER`."""
+    return text.reason if isinstance(text, RefusalText) else Reason.OTHER
+
+
 class Refused(Exception):
-    """A user's request can't be done: the text is one line, why or what to type instead."""
+    """A user's request can't be done: the text is one line, why or what to type instead.
+
+    reason  the `Reason`, if that line is a `RefusalText`; else `OTHER`
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(str(text))
+        self.reason = reason_of(text)
 
 
 class NoRoom(Refused):

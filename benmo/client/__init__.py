@@ -9,7 +9,8 @@
 
 What a client says is true at any time: a payment is `decided`, or one of three errors says what is
 known of the payment. `Refused`: the payment never applies. `OutcomeUnknown`: the payment may apply;
-ask again with the same key. `NotConnected`: nothing was sent.
+ask again with the same key. `NotConnected`: nothing was sent. A client that was
+set up wrongly raises `Misconfigured`, whatever it is asked.
 
 All public names are here. May import `benmo.control` and what that may import.
 
@@ -23,6 +24,7 @@ from benmo.client.blocking import Client
 from benmo.client.errors import (
     ClientError,
     Inconsistent,
+    Misconfigured,
     NotConnected,
     OutcomeUnknown,
     QueueFull,
@@ -31,6 +33,7 @@ from benmo.client.errors import (
 )
 from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Transfer
+from benmo.errors import Reason
 
 __all__ = [
     "AsyncClient",
@@ -39,10 +42,12 @@ __all__ = [
     "Client",
     "ClientError",
     "Inconsistent",
+    "Misconfigured",
     "NotConnected",
     "OutcomeUnknown",
     "Payment",
     "QueueFull",
+    "Reason",
     "Receipt",
     "Receipts",
     "Refused",

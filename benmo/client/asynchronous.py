@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +36,7 @@ from benmo.control.requests import (
     ReadBlocks,
     RunLine,
 )
+from benmo.errors import Reason
 from benmo.ledger.transfers import Payments
 
 T = TypeVar("T")
@@ -108,19 +109,30 @@ class AsyncClient:
     ) -> Receipt:
         """Pay `amount` to node `to`, and wait until the transfer is decided, or only queued.
 
-        Queued means that the node has the transfer on disk, which is not success. With a key, the
-        node pays once, however often it is asked, across any crash: a repeated request is answered
-        with what became of the first.
+        amount     a whole number, 1 or more, that the node's balance covers, less what waits in
+                   its queue
+        to         another node's id
+        key        the payer's own name for this payment, 1 to 64 visible characters: with a key,
+                   the node pays once, however often it is asked, across any crash; a repeated
+                   request is answered with what became of the first. None: each call pays
+        memo       a text for people, 1 to 140 visible characters, in the chain for all to read
+        wait       "decided", or "queued": the node has the transfer on disk, which isn't success
+        timeout_s  how many seconds the node may take; in tenure `block` a decision takes as long
+                   as the election delay, a minute perhaps
 
-        Raises `Refused` if the payment never applies, and of that `QueueFull` if there is no room
-        now; `OutcomeUnknown` if the payment was sent and may apply, as when the time is up before
-        the decision; `NotConnected` if nothing was sent; `TypeError` or `ValueError` for an
-        argument of another type or value.
+        Returns a `Receipt`, whose outcome is "decided", or "queued" if that is what `wait` is.
+
+        Raises `Refused` if the payment never applies, with a `Reason`, and of that `QueueFull` if
+        the queue had no room until the time was up; `OutcomeUnknown` if the payment was sent and
+        may apply, as when the time is up before the decision: ask again with the same key;
+        `NotConnected` if nothing was sent, since the node can't be reached; `Misconfigured` if the
+        directory, the certificate or the node's address is wrong; `TypeError` or `ValueError` for
+        an argument of another type or value.
         """
         payment = Payment(amount, to, key, memo)
         (receipt,) = await self._pay(convert.payment_of(payment), wait, timeout_s)
         if receipt.outcome == "refused":
-            raise Refused(f"{receipt.id} was decided to be void")
+            raise Refused(f"{receipt.id} was decided to be void", Reason.VOID)
         return receipt
 
     async def transfer_many(
@@ -142,19 +154,20 @@ class AsyncClient:
 
     async def transfer_columns(
         self,
-        to: Sequence[int],
-        amounts: Sequence[int],
+        to: Iterable[int],
+        amounts: Iterable[int],
         *,
-        keys: Sequence[str] = (),
-        memos: Sequence[str] = (),
+        keys: Iterable[str] = (),
+        memos: Iterable[str] = (),
         wait: Wait = "decided",
         timeout_s: float = 30.0,
     ) -> Receipts:
         """As `transfer_many`, several times faster, since payments and receipts are columns.
 
         `to` and `amounts` have one item per payment. So have `keys` and `memos`, with "" for a
-        payment without one, or they are empty. Raises as `transfer_many`, and `ValueError` if the
-        columns' lengths differ.
+        payment without one, or they are empty. A column is a list, or anything that has an order:
+        an array of NumPy or a column of pandas, too. Raises as `transfer_many`, and `ValueError` if
+        the columns' lengths differ.
         """
         columns = convert.columns_of(to, amounts, keys, memos)
         return await self._pay(columns, wait, timeout_s)
@@ -332,7 +345,7 @@ class AsyncClient:
         except NotReached as error:
             raise NotConnected(str(error)) from error
         except errors.Refused as error:
-            raise Refused(str(error)) from error
+            raise Refused(str(error), error.reason) from error
 
     async def _connected(self, timeout_s: float) -> NodeConnection:
         """The open connection. Raises `NotConnected`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
@@ -18,10 +18,21 @@ from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.network.event_loop import new_event_loop
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
 
 _CLOSED = "this client is closed"
 _LOOK_S = 1.0
 _END_S = 2.0
+
+
+def _documented_as(method: Callable[..., object]) -> Callable[[F], F]:
+    """Give a method the whole docstring of `AsyncClient`'s, for `help` to show."""
+
+    def document(own: F) -> F:
+        own.__doc__ = method.__doc__
+        return own
+
+    return document
 
 
 class Client:
@@ -65,6 +76,7 @@ class Client:
             self._loop.call_soon_threadsafe(self._stop)
         self._thread.join()
 
+    @_documented_as(AsyncClient.transfer)
     def transfer(
         self,
         amount: int,
@@ -80,19 +92,21 @@ class Client:
             self._client.transfer(amount, to, key=key, memo=memo, wait=wait, timeout_s=timeout_s)
         )
 
+    @_documented_as(AsyncClient.transfer_many)
     def transfer_many(
         self, payments: Iterable[Payment], *, wait: Wait = "decided", timeout_s: float = 30.0
     ) -> list[Receipt]:
         """Queue all payments or none: see `AsyncClient.transfer_many`."""
         return self._wait(self._client.transfer_many(payments, wait=wait, timeout_s=timeout_s))
 
+    @_documented_as(AsyncClient.transfer_columns)
     def transfer_columns(
         self,
-        to: Sequence[int],
-        amounts: Sequence[int],
+        to: Iterable[int],
+        amounts: Iterable[int],
         *,
-        keys: Sequence[str] = (),
-        memos: Sequence[str] = (),
+        keys: Iterable[str] = (),
+        memos: Iterable[str] = (),
         wait: Wait = "decided",
         timeout_s: float = 30.0,
     ) -> Receipts:
@@ -102,24 +116,29 @@ class Client:
         )
         return self._wait(paying)
 
+    @_documented_as(AsyncClient.find)
     def find(self, key: str, *, timeout_s: float = 30.0) -> Receipt | None:
         """The receipt of the payment under this key: see `AsyncClient.find`."""
         return self._wait(self._client.find(key, timeout_s=timeout_s))
 
+    @_documented_as(AsyncClient.balances)
     def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
         """The balances of all nodes: see `AsyncClient.balances`."""
         return self._wait(self._client.balances(confirmed=confirmed, timeout_s=timeout_s))
 
+    @_documented_as(AsyncClient.chain)
     def chain(
         self, first: int = 1, last: int | None = None, *, timeout_s: float = 30.0
     ) -> Iterator[Block]:
         """The decided blocks: see `AsyncClient.chain`."""
         return self._each(self._client.chain(first, last, timeout_s=timeout_s))
 
+    @_documented_as(AsyncClient.watch)
     def watch(self, first: int | None = None, *, reconnect_s: float = 30.0) -> Iterator[Block]:
         """Blocks as they are decided: see `AsyncClient.watch`."""
         return self._each(self._client.watch(first, reconnect_s=reconnect_s))
 
+    @_documented_as(AsyncClient.status)
     def status(self, *, timeout_s: float = 30.0) -> Status:
         """The node's state: see `AsyncClient.status`."""
         return self._wait(self._client.status(timeout_s=timeout_s))

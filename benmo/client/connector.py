@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from benmo.client.errors import NotConnected
+from benmo.client.errors import Misconfigured, NotConnected
 from benmo.cluster import StateDirectory
-from benmo.control.connection import NodeConnection, NotReached, connect
+from benmo.control.connection import NodeConnection, NotReached, WrongNode, connect
 from benmo.errors import Failure
 
 _AGAIN_S = (0.05, 1.0)
@@ -26,7 +26,7 @@ class Connector:
     async def connection(self, timeout_s: float) -> NodeConnection:
         """The open connection; if there is none, tries to make one for `timeout_s` seconds.
 
-        Raises `NotConnected`, or `ValueError` for a time below 0.
+        Raises `NotConnected`, `Misconfigured`, or `ValueError` for a time below 0.
         """
         if not timeout_s >= 0:
             raise ValueError(f"a time is 0 seconds or more, not {timeout_s}")
@@ -40,6 +40,8 @@ class Connector:
                     await self._connect()
             except TimeoutError as error:
                 raise NotConnected(reason) from error
+            except WrongNode as error:
+                raise Misconfigured(str(error)) from error
             except NotReached as error:
                 reason = str(error)
                 if loop.time() + pause_s > end:
@@ -47,7 +49,7 @@ class Connector:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _AGAIN_S[1])
             except Failure as error:
-                raise NotConnected(str(error)) from error
+                raise Misconfigured(str(error)) from error
         return self._connection
 
     async def close(self) -> None:

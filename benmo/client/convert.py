@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence, Set
+from operator import index
+from typing import Literal, TypeVar
 
 from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
 from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
 from benmo.commands.answers import Status as ExitStatus
 from benmo.control.requests import BlockRead, Found, NotDone, Ran
-from benmo.errors import ProtocolError
+from benmo.errors import ProtocolError, Reason
 from benmo.ledger.blocks import AppliedBlock, decode_block
 from benmo.ledger.blocks import Outcome as LedgerOutcome
 from benmo.ledger.transfers import Payments
@@ -18,7 +19,11 @@ from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, w
 from benmo.paxos.types import NodeId
 from benmo.typed_json import from_json
 
+T = TypeVar("T")
+
 TRANSFERS_MAX = 100_000
+_NO_COLUMNS = (str, Set, Mapping)
+_EMPTY = "a {0} has at least one character: leave {0} out, or None, for a payment without one"
 _INTEGER_MAX = 2**63
 
 _OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
@@ -38,73 +43,88 @@ def payments_of(payments: Sequence[Payment]) -> Payments:
         if not isinstance(payment, Payment):
             raise TypeError(f"a payment is a benmo.client.Payment, not {payment!r}")
     keys = [payment.key for payment in payments]
-    if "" in keys:
-        raise Refused("a key has at least one character")
     memos = [payment.memo for payment in payments]
+    _require_not_empty(keys, memos)
     return columns_of(
         [payment.to for payment in payments],
         [payment.amount for payment in payments],
         [key if key is not None else "" for key in keys] if set(keys) - {None} else (),
-        [memo if memo is not None else "" for memo in memos] if set(memos) - {None, ""} else (),
+        [memo if memo is not None else "" for memo in memos] if set(memos) - {None} else (),
     )
 
 
 def payment_of(payment: Payment) -> Payments:
     """One payment as columns, in less time than `payments_of` takes. Raises as `payments_of`."""
-    if payment.key == "":
-        raise Refused("a key has at least one character")
-    _require_number(payment.amount, "amount")
-    _require_number(payment.to, "node")
+    _require_not_empty((payment.key,), (payment.memo,))
+    amount = _number(payment.amount, "amount", Reason.BAD_AMOUNT)
+    to = _number(payment.to, "node", Reason.UNKNOWN_NODE)
     keys = (payment.key,) if payment.key is not None else ()
-    memos = (payment.memo,) if payment.memo else ()
-    _require_texts(keys, "key", KEY_CHARACTERS_MAX)
-    _require_texts(memos, "memo", MEMO_CHARACTERS_MAX)
-    return Payments((payment.to,), (payment.amount,), memos, keys)
+    memos = (payment.memo,) if payment.memo is not None else ()
+    _require_texts(keys, "key", KEY_CHARACTERS_MAX, Reason.BAD_KEY)
+    _require_texts(memos, "memo", MEMO_CHARACTERS_MAX, Reason.BAD_MEMO)
+    return Payments((to,), (amount,), memos, keys)
 
 
 def columns_of(
-    to: Sequence[int], amounts: Sequence[int], keys: Sequence[str], memos: Sequence[str]
+    to: Iterable[int], amounts: Iterable[int], keys: Iterable[str], memos: Iterable[str]
 ) -> Payments:
     """Check columns. Raises as `payments_of`, and `ValueError` if their lengths differ."""
-    count = len(amounts)
-    if any(len(column) != count for column in (to, keys or amounts, memos or amounts)):
+    credit, amount = _column(to, "to"), _column(amounts, "amounts")
+    key, memo = _column(keys, "keys"), _column(memos, "memos")
+    count = len(amount)
+    if any(len(column) != count for column in (credit, key or amount, memo or amount)):
         raise ValueError("the columns are not of one length")
     if count > TRANSFERS_MAX:
-        raise Refused(f"at most {TRANSFERS_MAX} transfers at a time, not {count}")
-    _require_numbers(amounts, "amount")
-    _require_numbers(to, "node")
-    _require_texts(keys, "key", KEY_CHARACTERS_MAX)
-    _require_texts(memos, "memo", MEMO_CHARACTERS_MAX)
-    return Payments(
-        tuple(to),
-        tuple(amounts),
-        tuple(memos) if any(memos) else (),
-        tuple(keys) if any(keys) else (),
-    )
+        text = f"at most {TRANSFERS_MAX} transfers at a time, not {count}"
+        raise Refused(text, Reason.TOO_MANY)
+    amount = _numbers(amount, "amount", Reason.BAD_AMOUNT)
+    credit = _numbers(credit, "node", Reason.UNKNOWN_NODE)
+    _require_texts(key, "key", KEY_CHARACTERS_MAX, Reason.BAD_KEY)
+    _require_texts(memo, "memo", MEMO_CHARACTERS_MAX, Reason.BAD_MEMO)
+    return Payments(credit, amount, memo if any(memo) else (), key if any(key) else ())
 
 
-def _require_numbers(column: Sequence[int], what: str) -> None:
+def _column(column: Iterable[T], what: str) -> tuple[T, ...]:
+    """A column as a tuple; `tolist` makes Python's own numbers and texts of an array's."""
+    if isinstance(column, _NO_COLUMNS) or not isinstance(column, Iterable):
+        raise TypeError(f"{what} is a list or another column with an order, not {column!r}")
+    tolist = getattr(column, "tolist", None)
+    return tuple(column if tolist is None else tolist())
+
+
+def _numbers(column: tuple[int, ...], what: str, reason: Reason) -> tuple[int, ...]:
     are_whole = set(map(type, column)) <= {int}  # a bool is no number
     if are_whole and (not column or -_INTEGER_MAX <= min(column) <= max(column) < _INTEGER_MAX):
-        return
-    for number in column:
-        _require_number(number, what)
+        return column
+    return tuple(_number(number, what, reason) for number in column)
 
 
-def _require_number(number: int, what: str) -> None:
+def _number(number: int, what: str, reason: Reason) -> int:
+    """A whole number as an `int`; other programs' whole numbers have `__index__`."""
     if type(number) is not int:
-        raise TypeError(f"the {what} must be a whole number, not {number!r}")
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise TypeError(f"the {what} must be a whole number, not {number!r}")
+        number = index(number)
     if not -_INTEGER_MAX <= number < _INTEGER_MAX:
-        raise Refused(f"there is no {what} {number}")
+        raise Refused(f"there is no {what} {number}", reason)
+    return number
 
 
-def _require_texts(column: Sequence[str], what: str, characters_max: int) -> None:
+def _require_not_empty(keys: Sequence[str | None], memos: Sequence[str | None]) -> None:
+    """Refuse an empty key, with which a node could pay twice, and an empty memo alike."""
+    if "" in keys:
+        raise Refused(_EMPTY.format("key"), Reason.BAD_KEY)
+    if "" in memos:
+        raise Refused(_EMPTY.format("memo"), Reason.BAD_MEMO)
+
+
+def _require_texts(column: Sequence[str], what: str, characters_max: int, reason: Reason) -> None:
     for text in column:
         if not isinstance(text, str):
             raise TypeError(f"a {what} is a text, not {text!r}")
-        reason = why_not_shown(text, what, characters_max)
-        if reason is not None:
-            raise Refused(reason)
+        why_not = why_not_shown(text, what, characters_max)
+        if why_not is not None:
+            raise Refused(why_not, reason)
 
 
 def require_key(key: str) -> None:
@@ -170,4 +190,6 @@ def status_of(answer: Ran) -> Status:
 
 def refusal_of(answer: NotDone) -> Refused:
     """The error for a payment that was refused: `QueueFull` if it may be asked for later."""
-    return Refused(answer.reason) if answer.is_final else QueueFull(answer.reason)
+    kind = Refused if answer.is_final else QueueFull
+    is_known = answer.code in Reason._value2member_map_
+    return kind(answer.reason, Reason(answer.code) if is_known else Reason.OTHER)

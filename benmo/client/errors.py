@@ -1,10 +1,13 @@
 """The errors that a client raises.
 
 A payment raises one of three: `Refused`, `OutcomeUnknown` or `NotConnected`. A read raises
-`NotConnected`, `Unavailable` or `Inconsistent`.
+`NotConnected`, `Unavailable` or `Inconsistent`. Any call raises `Misconfigured` if the
+client can't work as it was set up.
 """
 
 from __future__ import annotations
+
+from benmo.errors import Reason
 
 
 class ClientError(Exception):
@@ -12,7 +15,14 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """A payment is refused, and never applies. The text says why."""
+    """A payment or request is refused, and never applies. The text says why, for people.
+
+    reason  why, for programs: `error.reason is Reason.NOT_COVERED`
+    """
+
+    def __init__(self, text: str, reason: Reason = Reason.OTHER) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class QueueFull(Refused):
@@ -36,7 +46,15 @@ class OutcomeUnknown(ClientError):
 
 
 class NotConnected(ClientError):
-    """The node can't be reached. Nothing was sent, so the request will have no effect."""
+    """The node can't be reached now. Nothing was sent, so the request will have no effect."""
+
+
+class Misconfigured(ClientError):
+    """The state directory, its certificate or the node's address is wrong. Nothing was sent.
+
+    It isn't a `NotConnected`, since asking again won't help until somebody mends what the text
+    names.
+    """
 
 
 class Unavailable(ClientError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from benmo.control.requests import (
     decode_answer,
     encode,
 )
-from benmo.errors import Failure, ProtocolError, Refused, StateError
+from benmo.errors import Failure, ProtocolError, Reason, RefusalText, Refused, StateError
 from benmo.network.certificates import (
     NodeIdentity,
     client_context,
     peer_identity,
     require_client,
     require_node,
+    tls_trouble,
 )
 from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
@@ -39,6 +41,10 @@ class NodeGone(Failure):
 
 class NotReached(Failure):
     """The node can't be reached, so nothing was sent to it."""
+
+
+class WrongNode(NotReached):
+    """What answers at the node's address is not that node: trying again won't help."""
 
 
 class NodeConnection(FrameReader):
@@ -133,7 +139,7 @@ def payload_of(request: AnsweredRequest) -> bytes:
     """The payload of a request's frame. Raises `Refused` if it is too long for a frame."""
     payload = encode(request)
     if len(payload) > FRAME_BYTES_MAX:
-        raise Refused("that is too much for one request")
+        raise Refused(RefusalText("that is too much for one request", Reason.TOO_MANY))
     return payload
 
 
@@ -155,7 +161,7 @@ def _credentials(state: StateDirectory, node: NodeIdentity) -> Path:
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     """Connect to a running node, under the certificate that the directory has for that.
 
-    Raises `NotReached`, or another `Failure` if trying again won't help.
+    Raises `NotReached`; if trying again won't help, `WrongNode` or another `Failure`.
     """
     cluster = state.load_with(node)
     context = client_context(_credentials(state, NodeIdentity(cluster.cluster, node)))
@@ -179,17 +185,19 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     except TimeoutError as error:
         raise NotReached(f"node {node} at {address} does not answer") from error
     except UnicodeError as error:
-        raise NotReached(f"{address.host!r} is no host's name: {error}") from error
+        raise WrongNode(f"{address.host!r} is no host's name: {error}") from error
+    except ssl.SSLCertVerificationError as error:
+        raise WrongNode(tls_trouble(address, error)) from error
     except OSError as error:
         raise NotReached(
-            f"what listens at {address} is not node {node} of this cluster: {error}"
+            tls_trouble(address, error) or f"node {node} at {address} can't be reached: {error}"
         ) from error
     try:
         identity = peer_identity(transport.get_extra_info("peercert"))
     except ProtocolError as error:
         transport.abort()
-        raise NotReached(f"{address} is not node {node} of this cluster: {error}") from error
+        raise WrongNode(f"{address} is not node {node} of this cluster: {error}") from error
     if identity != NodeIdentity(cluster.cluster, node):
         transport.abort()
-        raise NotReached(f"{address} is not node {node} of this cluster")
+        raise WrongNode(f"{address} is not node {node} of this cluster, but {identity}")
     return connection

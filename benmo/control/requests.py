@@ -31,7 +31,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from benmo.commands.node_status import NodeSnapshot
-from benmo.errors import ProtocolError
+from benmo.errors import ProtocolError, Reason
 from benmo.ledger.transfers import Payments
 from benmo.network.rights import Right
 from benmo.notices import NOTICES, Notice
@@ -230,12 +230,14 @@ class UsageRead(_ControlMessage, frozen=True, tag=True):
 class NotDone(_ControlMessage, frozen=True, tag=True):
     """The request was refused: nothing was queued or changed.
 
-    Unless the refusal `is_final`, the same request may succeed later, once there is room again.
+    `reason` is a line for people, `code` the value of the `Reason` for programs. Unless the refusal
+    `is_final`, the same request may succeed later, once there is room again.
     """
 
     number: int
     reason: str
     is_final: bool
+    code: str = Reason.OTHER.value
 
 
 AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage

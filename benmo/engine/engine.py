@@ -22,7 +22,7 @@ from benmo.engine.events import (
     Report,
     Submitted,
 )
-from benmo.errors import Refused
+from benmo.errors import Refused, reason_of
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
@@ -265,14 +265,15 @@ class Engine:
         try:
             known = self.keys.known(event.payments, new_max=self._limits.queue_limit)
         except Refused as error:
-            report.admissions.append(Admission(event.ticket, None, str(error)))
+            refusal = Admission(event.ticket, None, str(error), code=error.reason)
+            report.admissions.append(refusal)
             return
         payments = event.payments.without(known) if known else event.payments
         run = self.queue.add(payments, event.queue_limit)
         if isinstance(run, NotQueued):
-            report.admissions.append(
-                Admission(event.ticket, None, run.reason, is_final=run.is_final)
-            )
+            text, code = str(run.reason), reason_of(run.reason)
+            refusal = Admission(event.ticket, None, text, is_final=run.is_final, code=code)
+            report.admissions.append(refusal)
             return
         if run.amount:
             self.keys.queued(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from benmo.errors import Reason
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run
@@ -63,7 +64,8 @@ Event = Received | LinkChanged | Submitted | ReadRequested | Hurried
 class Admission:
     """The answer to `Submitted`: the run that is now queued and durable, or why it was refused.
 
-    A refusal has no `run`; it is for good if `is_final`, else until there is room in the queue.
+    A refusal has no `run`, but a `reason` for people and a `code` for programs; it is for good if
+    `is_final`, else until there is room in the queue.
     `known` holds, by position, the payments that are not in the run since their keys were used for
     them before; what it says of them is as of `height`.
     """
@@ -74,6 +76,7 @@ class Admission:
     known: Mapping[int, KnownPayment] = field(default_factory=dict)
     height: int = 0
     is_final: bool = True
+    code: Reason = Reason.OTHER
 
 
 @dataclass(slots=True)

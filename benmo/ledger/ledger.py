@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from benmo.errors import Reason, RefusalText
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run, Transfer
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
@@ -106,7 +107,7 @@ class Ledger:
             self.balances[transfer.debit_node] -= transfer.amount
             self.balances[transfer.credit_node] += transfer.amount
 
-    def why_void(self, transfer: Transfer, reserved: int = 0) -> str | None:
+    def why_void(self, transfer: Transfer, reserved: int = 0) -> RefusalText | None:
         """Why a transfer can't be applied now, as a line for the user; None if it can.
 
         `reserved` of the debit node's balance counts as spent.
@@ -115,14 +116,16 @@ class Ledger:
         known = f"nodes are {min(self.balances)} to {max(self.balances)}"
         if debit not in self.balances or credit not in self.balances:
             unknown = credit if debit in self.balances else debit
-            return f"there is no node {unknown}: {known}"
+            return RefusalText(f"there is no node {unknown}: {known}", Reason.UNKNOWN_NODE)
         if debit == credit:
-            return f"node {debit} can't pay itself"
+            return RefusalText(f"node {debit} can't pay itself", Reason.OWN_NODE)
         if amount < 1:
-            return f"the amount must be a whole number of 1 or more, not {amount}"
+            text = f"the amount must be a whole number of 1 or more, not {amount}"
+            return RefusalText(text, Reason.BAD_AMOUNT)
         available = self.balances[debit] - reserved
         if amount > available:
             verb = "waits" if reserved == 1 else "wait"
             waiting = f" ({reserved} more {verb} in the queue)" if reserved else ""
-            return f"node {debit} has {available} to spend{waiting}, not {amount}"
+            text = f"node {debit} has {available} to spend{waiting}, not {amount}"
+            return RefusalText(text, Reason.NOT_COVERED)
         return None

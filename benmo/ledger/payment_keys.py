@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from benmo.errors import Refused, StateError
+from benmo.errors import Reason, RefusalText, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_not_shown
@@ -184,21 +184,23 @@ def _contradiction(slot: int) -> StateError:
 def _require_different(keys: Sequence[str]) -> None:
     named = [key for key in keys if key]
     if len(set(named)) < len(named):
-        raise Refused("the same key stands twice in one request")
+        text = "the same key stands twice in one request"
+        raise Refused(RefusalText(text, Reason.KEY_CONFLICT))
 
 
 def _require_key(key: str) -> None:
     """Raise `Refused` if this can't be a key; "" is none, and passes."""
-    reason = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
-    if reason is not None:
-        raise Refused(reason)
+    text = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
+    if text is not None:
+        raise Refused(RefusalText(text, Reason.BAD_KEY))
 
 
 def _require_same(payments: Payments, position: int, known: Transfer) -> None:
     memo = payments.memo[position] if payments.memo else ""
     asked = (payments.credit[position], payments.amount[position], memo)
     if asked != (known.credit_node, known.amount, known.memo):
-        raise Refused(f"the key {escaped(known.key)} was used for another payment, {known}")
+        text = f"the key {escaped(known.key)} was used for another payment, {known}"
+        raise Refused(RefusalText(text, Reason.KEY_CONFLICT))
 
 
 class MemoryKeyIndex:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benmo.errors import Reason, RefusalText
 from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
@@ -28,7 +29,9 @@ class NotQueued:
     is_final: bool = True
 
 
-QUEUE_IS_FULL = NotQueued("queue is full, wait for consensus", is_final=False)
+QUEUE_IS_FULL = NotQueued(
+    RefusalText("queue is full, wait for consensus", Reason.QUEUE_FULL), is_final=False
+)
 
 _BLOCK_CHARACTERS_MAX = 1_200_000
 """The most characters of memos and keys in a block or a message: as JSON, of up to 6 bytes each."""
@@ -101,7 +104,8 @@ class PaymentQueue:
         count = len(payments)
         limit = self._queue_limit if limit is None else min(limit, self._queue_limit)
         if count > limit:
-            return NotQueued(f"that is too much: at most {limit} transfers wait at a time")
+            text = f"that is too much: at most {limit} transfers wait at a time"
+            return NotQueued(RefusalText(text, Reason.TOO_MANY))
         run = payments.numbered(self.node, self._own.end)
         if count == 0:
             return run
@@ -114,12 +118,12 @@ class PaymentQueue:
         self._reserved += sum(run.amount)
         return run
 
-    def _why_not(self, run: Run) -> str | None:
+    def _why_not(self, run: Run) -> RefusalText | None:
         """Why a transfer of the run can't be queued, or None; only an uncovered run is walked."""
         for memo in run.memo:
-            reason = why_not_shown(memo, "memo", MEMO_CHARACTERS_MAX)
-            if reason is not None:
-                return reason
+            text = why_not_shown(memo, "memo", MEMO_CHARACTERS_MAX)
+            if text is not None:
+                return RefusalText(text, Reason.BAD_MEMO)
         if self._ledger.covers(run, self._reserved):
             return None
         reserved = self._reserved

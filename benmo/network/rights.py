@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from benmo.errors import Refused
+from benmo.errors import Reason, RefusalText, Refused
 from benmo.paxos.types import NodeId
 
 
@@ -23,4 +23,5 @@ def require_right(held: Right, needed: Right, node: NodeId) -> None:
     """Raises `Refused` if a certificate that gives `held` at this node doesn't give `needed`."""
     if held < needed:
         what = "read" if held is Right.READ else "pay and read"
-        raise Refused(f"this certificate may only {what} at node {node}")
+        text = f"this certificate may only {what} at node {node}"
+        raise Refused(RefusalText(text, Reason.NOT_ALLOWED))

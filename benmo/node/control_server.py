@@ -266,7 +266,8 @@ def _block_read(applied: AppliedBlock) -> BlockRead:
 
 
 def _not_done(number: int, error: Refused) -> NotDone:
-    return NotDone(number, str(error), is_final=not isinstance(error, NoRoom))
+    is_final = not isinstance(error, NoRoom)
+    return NotDone(number, str(error), is_final, error.reason.value)
 
 
 def _require_columns(request: Pay) -> None:

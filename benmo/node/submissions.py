@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from benmo.engine.events import Admission, Submitted
-from benmo.errors import NoRoom, Refused
+from benmo.errors import NoRoom, RefusalText, Refused
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_queue import QUEUE_IS_FULL
 from benmo.ledger.transfers import Payments
@@ -167,7 +167,8 @@ class PendingPayment:
         if admission is None:
             raise NoRoom(QUEUE_IS_FULL.reason)
         if admission.run is None:
-            raise (Refused if admission.is_final else NoRoom)(admission.reason)
+            text = RefusalText(admission.reason, admission.code)
+            raise (Refused if admission.is_final else NoRoom)(text)
         return state_of(self.request)
 
     def forget(self) -> None:

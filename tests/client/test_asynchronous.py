@@ -12,6 +12,7 @@ import pytest
 from benmo.client import (
     AsyncClient,
     ClientError,
+    Misconfigured,
     NotConnected,
     OutcomeUnknown,
     Payment,
@@ -180,7 +181,7 @@ USES: list[Callable[[AsyncClient, float], Awaitable[object]]] = [
 
 def test_what_trying_again_does_not_help_is_said_at_once(node: FakeNode) -> None:
     node.refusals = [StateError("state holds no cluster")]
-    with pytest.raises(NotConnected, match="state holds no cluster"):
+    with pytest.raises(Misconfigured, match="state holds no cluster"):
         with_client(lambda client: client.transfer(10, 2))
 
 

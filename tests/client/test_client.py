@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
+import re
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,9 +26,10 @@ from benmo.client import (
     Balances,
     Client,
     ClientError,
-    NotConnected,
+    Misconfigured,
     Payment,
     QueueFull,
+    Reason,
     Refused,
 )
 from tests.support.processes import DEADLINE_S
@@ -287,8 +298,78 @@ def errors_at_close(client: Client, closers: int) -> list[BaseException]:
 
 def test_a_node_that_is_not_of_the_cluster_is_said_at_once(cluster: RealCluster) -> None:
     client = Client(9, cluster.state)
-    with client, pytest.raises(NotConnected, match="there is no node 9 in this cluster"):
+    with client, pytest.raises(Misconfigured, match="there is no node 9 in this cluster"):
         client.status()
+
+
+def test_a_directory_without_a_certificate_is_no_node_that_is_away(
+    cluster: RealCluster, tmp_path: Path
+) -> None:
+    """To ask again, as after `NotConnected`, would be to ask for ever."""
+    shutil.copy(cluster.state / "cluster.json", tmp_path)
+    with Client(1, tmp_path) as client, pytest.raises(Misconfigured, match="no certificate"):
+        client.transfer(1, 2)
+
+
+def test_another_clusters_directory_is_no_node_that_is_away(
+    cluster: RealCluster, tmp_path: Path
+) -> None:
+    other = RealCluster(tmp_path, 3)
+    found = json.loads((cluster.state / "cluster.json").read_bytes())
+    own = json.loads((other.state / "cluster.json").read_bytes())
+    (other.state / "cluster.json").write_text(json.dumps(own | {"nodes": found["nodes"]}))
+    with Client(1, other.state) as client, pytest.raises(Misconfigured, match="not of this clu"):
+        client.status()
+
+
+# Why a payment is refused, for programs.
+
+
+@pytest.mark.parametrize(
+    ("payments", "reason"),
+    [
+        ([Payment(10**6, 2)], Reason.NOT_COVERED),
+        ([Payment(1, 9)], Reason.UNKNOWN_NODE),
+        ([Payment(1, 2**80)], Reason.UNKNOWN_NODE),
+        ([Payment(1, 1)], Reason.OWN_NODE),
+        ([Payment(0, 2)], Reason.BAD_AMOUNT),
+        ([Payment(2**80, 2)], Reason.BAD_AMOUNT),
+        ([Payment(1, 2, key="a\nb")], Reason.BAD_KEY),
+        ([Payment(1, 2, key="")], Reason.BAD_KEY),
+        ([Payment(1, 2, memo="m" * 141)], Reason.BAD_MEMO),
+        ([Payment(1, 2, memo="")], Reason.BAD_MEMO),
+        ([Payment(1, 2, "twice"), Payment(1, 2, "twice")], Reason.KEY_CONFLICT),
+        ([Payment(1, 2)] * (LOG_LIMIT + 1), Reason.TOO_MANY),
+        ([Payment(1, 2)] * 100_001, Reason.TOO_MANY),
+    ],
+    ids=repr,
+)
+def test_a_program_can_tell_why_it_was_refused(
+    client: Client, payments: list[Payment], reason: Reason
+) -> None:
+    with pytest.raises(Refused) as caught:
+        client.transfer_many(payments)
+    assert caught.value.reason is reason
+    if len(payments) == 1:
+        (only,) = payments
+        with pytest.raises(Refused) as caught:
+            client.transfer(only.amount, only.to, key=only.key, memo=only.memo)
+        assert caught.value.reason is reason
+
+
+def test_a_key_of_another_payment_is_a_conflict(client: Client, key: str) -> None:
+    client.transfer(1, 2, key=key)
+    with pytest.raises(Refused, match="was used for another payment") as caught:
+        client.transfer(2, 2, key=key)
+    assert caught.value.reason is Reason.KEY_CONFLICT
+
+
+def test_help_says_of_each_method_what_it_promises() -> None:
+    for name in ("transfer", "transfer_many", "transfer_columns", "find", "balances", "chain"):
+        assert getattr(Client, name).__doc__ == getattr(AsyncClient, name).__doc__
+    told = AsyncClient.transfer.__doc__ or ""
+    for argument in inspect.signature(Client.transfer).parameters.keys() - {"self"}:
+        assert re.search(rf"^ +{argument}  ", told, re.MULTILINE), argument
 
 
 # Columns.
@@ -348,3 +429,59 @@ def test_of_columns_all_are_paid_or_none(
     with pytest.raises(error):
         client.transfer_columns(to, amounts)
     assert client.balances(confirmed=True).by_node == before.by_node
+
+
+class Column:
+    """A column as NumPy's arrays are: it has no truth, and its items aren't Python's numbers."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(map(Decimal, self.items))
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+    def tolist(self) -> list[Any]:
+        return self.items
+
+
+@pytest.mark.parametrize("column", [Column, partial(array, "q"), iter, deque, bytes])
+def test_columns_of_any_kind_that_has_an_order_are_paid(
+    client: Client, column: Callable[[list[int]], Iterable[int]]
+) -> None:
+    receipts = client.transfer_columns(column([2, 3, 2]), column([1, 2, 3]))
+    payments = [receipt.payment for receipt in receipts]
+    assert payments == [Payment(1, 2), Payment(2, 3), Payment(3, 2)]
+    assert {type(payment.amount) for payment in payments} == {int}
+
+
+def test_texts_may_be_in_such_a_column_too(client: Client, key: str) -> None:
+    keys, memos = Column([key, ""]), Column(["", "rent"])
+    receipts = client.transfer_columns(Column([2, 3]), Column([1, 2]), keys=keys, memos=memos)
+    assert [each.payment for each in receipts] == [Payment(1, 2, key), Payment(2, 3, None, "rent")]
+
+
+@pytest.mark.parametrize(
+    ("to", "amounts", "keys", "text"),
+    [
+        ([2, 3], Column([1.0, 2.0]), (), "the amount must be a whole number, not 1.0"),
+        ([2, 3], Column([[1, 2], [3, 4]]), (), r"must be a whole number, not \[1, 2\]"),
+        ([2, 3], Column([1, float("nan")]), (), "must be a whole number, not nan"),
+        ({2, 3}, [1, 2], (), "to is a list or another column with an order, not {2, 3}"),
+        ([2, 3], {1: 5, 2: 6}, (), "amounts is a list or another column"),
+        ([2, 3], [1, 2], "ab", "keys is a list or another column with an order, not 'ab'"),
+        ([2, 3], [1, 2], Column(["a", None]), "a key is a text, not None"),
+        (2, [1], (), "to is a list or another column with an order, not 2"),
+    ],
+)
+def test_columns_of_something_else_are_refused_in_one_line(
+    client: Client, to: Any, amounts: Any, keys: Any, text: str
+) -> None:
+    with pytest.raises(TypeError, match=text) as caught:
+        client.transfer_columns(to, amounts, keys=keys)
+    assert "\n" not in str(caught.value)

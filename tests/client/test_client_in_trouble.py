@@ -17,10 +17,12 @@ from benmo.client import (
     AsyncClient,
     Client,
     ClientError,
+    Misconfigured,
     NotConnected,
     OutcomeUnknown,
     Payment,
     QueueFull,
+    Reason,
     Receipt,
     Refused,
     Unavailable,
@@ -129,8 +131,9 @@ def test_a_full_queue_is_full_until_something_is_decided(cluster: RealCluster) -
         keys = [f"key {number}" for number in range(5)]
         client.transfer_many([Payment(1, 2, key) for key in keys], wait="queued")
         for payments in ([Payment(1, 2, "more")], [Payment(1, 2, keys[0]), Payment(1, 2, "more")]):
-            with pytest.raises(QueueFull, match="queue is full"):
+            with pytest.raises(QueueFull, match="queue is full") as caught:
                 client.transfer_many(payments, timeout_s=1)
+            assert caught.value.reason is Reason.QUEUE_FULL
         again = client.transfer_many([Payment(1, 2, key) for key in keys], wait="queued")
         assert [receipt.outcome for receipt in again] == ["queued"] * 5
         assert client.find("more") is None
@@ -324,7 +327,7 @@ def test_a_watcher_gives_up_on_a_node_that_does_not_come_back(cluster: RealClust
 
 def test_a_state_directory_that_is_none_is_said_at_once(tmp_path: Path) -> None:
     client = Client(1, tmp_path / "nothing")
-    with client, pytest.raises(NotConnected, match="holds no cluster"):
+    with client, pytest.raises(Misconfigured, match="holds no cluster"):
         client.transfer(1, 2)
 
 
@@ -340,5 +343,5 @@ def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
             one.kill(1)
             shutil.rmtree(one.state)
             shutil.copytree(two.state, one.state)
-            with pytest.raises(NotConnected, match="another cluster's now"):
+            with pytest.raises(Misconfigured, match="another cluster's now"):
                 client.status()

@@ -163,7 +163,7 @@ def test_a_client_that_reads_reads_and_changes_nothing(cluster: RealCluster) -> 
     before = state_of_two(cluster)
     found = answers(cluster, READS, *REQUESTS.values(), Watch(), Hurry(), ReadUsage(7))
     refused = [answer for answer in found if isinstance(answer, NotDone)]
-    assert refused == [NotDone(2, "this certificate may only read at node 2", True)]
+    assert refused == [NotDone(2, "this certificate may only read at node 2", True, "not allowed")]
     for name, line in LINES.items():
         (answer,) = answers(cluster, READS, RunLine(1, line, "json"))
         assert isinstance(answer, Ran)

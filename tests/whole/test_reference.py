@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from benmo import cli, client, cluster
-from benmo.client import Client, convert
+from benmo.client import Client, Reason, convert
 from benmo.client import errors as client_errors
 from benmo.commands import arguments
 from benmo.commands.answers import Status
@@ -164,6 +164,12 @@ def test_every_method_and_error_of_the_client_is_explained_and_no_other() -> Non
         parameters = set(inspect.signature(getattr(Client, name)).parameters) - {"self"}
         shown = set(re.findall(r"\w+", told[name].partition("(")[2]))
         assert shown == parameters - {"timeout_s", "reconnect_s"}, name
+
+
+def test_every_reason_of_a_refusal_is_explained_and_no_other() -> None:
+    assert [row[0].strip("`") for row in rows("Why a payment is refused")] == list(
+        Reason.__members__
+    )
 
 
 def is_client_error(value: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Report, Submitted
+from benmo.errors import RefusalText
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import PaymentQueue
@@ -19,7 +20,7 @@ def nonsense_transfers_pass(patch: Patch) -> None:
     """Negative, zero and self transfers are taken, and applied."""
     original = Ledger.why_void
 
-    def why_void(self: Ledger, transfer: Transfer, reserved: int = 0) -> str | None:
+    def why_void(self: Ledger, transfer: Transfer, reserved: int = 0) -> RefusalText | None:
         is_nonsense = transfer.debit_node == transfer.credit_node or transfer.amount < 1
         if is_nonsense and transfer.credit_node in self.balances:
             return None
