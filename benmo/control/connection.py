@@ -187,10 +187,13 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     except UnicodeError as error:
         raise WrongNode(f"{address.host!r} is no host's name: {error}") from error
     except ssl.SSLCertVerificationError as error:
-        raise WrongNode(tls_trouble(address, error)) from error
+        raise WrongNode(f"node {node} isn't reached: {tls_trouble(address, error)}") from error
     except OSError as error:
+        trouble = tls_trouble(address, error)
         raise NotReached(
-            tls_trouble(address, error) or f"node {node} at {address} can't be reached: {error}"
+            f"node {node} isn't reached: {trouble}"
+            if trouble
+            else f"node {node} at {address} can't be reached: {error}"
         ) from error
     try:
         identity = peer_identity(transport.get_extra_info("peercert"))

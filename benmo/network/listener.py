@@ -59,6 +59,10 @@ class Listener:
         self._pending: dict[asyncio.Task[None], socket.socket] = {}
         self._task = asyncio.get_running_loop().create_task(self._accept())
 
+    def give_up(self) -> None:
+        """Accept no connection any more."""
+        self._task.cancel()
+
     async def close(self) -> None:
         """Stop listening, and drop connections in their handshake; all others stay."""
         self._task.cancel()

@@ -195,13 +195,23 @@ class PeerLinks:
         }
 
     async def start(self) -> None:
-        """Listen, and begin to dial. Raises `OSError` if the node's address can't be used."""
+        """Listen, and begin to dial. Raises `OSError` if the node's address can't be used.
+
+        No handshake begins before the caller awaits something.
+        """
         loop = asyncio.get_running_loop()
         address = self._cluster.address(self._node)
         self._listener = await listen(
             address.host, address.port, self._server_context, lambda: _AcceptedConnection(self)
         )
         self._tasks = [loop.create_task(self._dial(node)) for node in self._peers]
+
+    def give_up(self) -> None:
+        """Begin no handshake any more; called right after `start`, it never begins one."""
+        for task in self._tasks:
+            task.cancel()
+        if self._listener is not None:
+            self._listener.give_up()
 
     def abort(self) -> None:
         """Drop every connection at once, with all bytes that have not left yet."""

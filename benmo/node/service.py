@@ -265,7 +265,6 @@ class Service:
         self._turns.received(sender, message)
 
     async def _start(self) -> None:
-        self._engine.start()  # first: a disk that fails must not leave handshakes half done
         try:
             await self._transport.start()
         except OSError as error:
@@ -273,6 +272,11 @@ class Service:
                 f"node {self.node} can't listen on {self.address}: {_reason(error)}"
                 f"{holder_of(self.address.port)}"
             ) from error
+        try:
+            self._engine.start()
+        except BaseException:
+            self._transport.give_up()
+            raise
         self._turns.begin()
         self._update_snapshot()
         self._rest_disk()

@@ -17,10 +17,12 @@ from benmo.control.requests import Find, Found, Pay
 from benmo.engine.engine import DiskWait
 from benmo.engine.events import Admission, Submitted
 from benmo.ledger.transfers import Payments
-from benmo.network import peer_links
+from benmo.network.listener import Listener
+from benmo.network.peer_links import PeerLinks
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
+from benmo.paxos.types import NodeId
 from tests.support.real_cluster import free_ports
 
 
@@ -111,23 +113,26 @@ def test_a_failure_found_while_answering_ends_the_turn_before_more_is_written(
     assert True not in has_failed
 
 
-def test_a_node_whose_first_checkpoint_fails_neither_listens_nor_dials(
+def test_a_node_whose_first_checkpoint_fails_begins_no_handshake(
     state: StateDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else peers that dial it meanwhile are left in their handshakes."""
-    listened: list[object] = []
+    begun: list[str] = []
 
-    async def listen(*arguments: object) -> None:
-        listened.append(arguments)
-        raise OSError(98, "Address already in use")
+    async def accept(_self: Listener) -> None:
+        begun.append("accepts")
 
-    monkeypatch.setattr(peer_links, "listen", listen)
+    async def dial(_self: PeerLinks, _node: NodeId) -> None:
+        begun.append("dials")
+
+    monkeypatch.setattr(Listener, "_accept", accept)
+    monkeypatch.setattr(PeerLinks, "_dial", dial)
     service = Service(state, 1, lambda error: None, ControlServer)
     (state.node(1) / "checkpoint.json.new").mkdir()
     with pytest.raises(IsADirectoryError):
         service.start()
     service.stop()
-    assert listened == []
+    assert begun == []
 
 
 async def _ask_before_and_after(
