@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from benmo import errors
 from benmo.client import convert
-from benmo.client.connector import Connector
+from benmo.client.connector import Connector, SameCluster
 from benmo.client.errors import (
     Inconsistent,
     NotConnected,
@@ -17,12 +16,12 @@ from benmo.client.errors import (
     Refused,
     Unavailable,
 )
+from benmo.client.readers import Readers
 from benmo.client.receipts import Receipts
 from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
-from benmo.control.connection import NodeConnection, NodeGone, NotReached
+from benmo.control.connection import NodeGone
 from benmo.control.requests import (
-    AnsweredRequest,
     BalancesRead,
     BlocksRead,
     ControlAnswer,
@@ -57,6 +56,8 @@ class AsyncClient:
     node               the node's id
     state_dir          the directory with `cluster.json` and a certificate: a client's directory,
                        or one with the node's own, `node-N/tls`
+    nodes              nodes to read from while `node` can't be asked; for each of them, too, the
+                       directory has a certificate. Payments and `find` are `node`'s alone
     connect_timeout_s  how many seconds a call waits for a node that isn't there, at most the
                        call's `timeout_s`
 
@@ -72,12 +73,20 @@ class AsyncClient:
         node: int = 1,
         state_dir: str | Path = "state",
         *,
+        nodes: Iterable[int] = (),
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         if type(node) is not int:
             raise TypeError(f"the node must be a whole number, not {node!r}")
         self.node = node
-        self._connector = Connector(StateDirectory(Path(state_dir)), node)
+        others = [each for each in dict.fromkeys(nodes) if each != node]
+        if any(type(each) is not int for each in others):
+            raise TypeError(f"the nodes must be whole numbers, not {others!r}")
+        state, cluster = StateDirectory(Path(state_dir)), SameCluster()
+        self._connector = Connector(state, node, cluster)
+        self._others = [Connector(state, each, cluster) for each in others]
+        self._payer = Readers([self._connector], connect_timeout_s)
+        self._readers = Readers([self._connector, *self._others], connect_timeout_s)
         self._connect_timeout_s = connect_timeout_s
         self._height = 0
 
@@ -93,7 +102,8 @@ class AsyncClient:
         Of the calls under way, a payment that was sent raises `OutcomeUnknown`, and any other call
         `Unavailable` or `NotConnected`. A later call raises `NotConnected`.
         """
-        await self._connector.close()
+        for connector in (self._connector, *self._others):
+            await connector.close()
 
     # Paying.
 
@@ -176,14 +186,14 @@ class AsyncClient:
         if wait not in ("decided", "queued"):
             raise ValueError(f"wait is 'decided' or 'queued', not {wait!r}")
         end = asyncio.get_running_loop().time() + timeout_s
-        connection = await self._connected(timeout_s)
+        connection = await self._connector.connection(min(timeout_s, self._connect_timeout_s))
         left_s = max(0.0, end - asyncio.get_running_loop().time())
         request = Pay(connection.next_number(), columns, left_s if wait == "decided" else 0.0)
         keys = tuple(key for key in columns.key if key)
         try:
-            answer = await self._ask(connection, request, left_s + _GRACE_S)
+            answer = await self._connector.ask(connection, request, left_s + _GRACE_S)
         except (NodeGone, TimeoutError) as error:
-            raise OutcomeUnknown(_why(error, self.node), keys) from error
+            raise OutcomeUnknown(self._connector.why(error), keys) from error
         if isinstance(answer, NotDone):
             raise convert.refusal_of(answer)
         try:
@@ -207,9 +217,10 @@ class AsyncClient:
         `ValueError` for a text that can't be a key.
         """
         convert.require_key(key)
-        connection = await self._connected(timeout_s)
-        request = Find(connection.next_number(), key, self._height, timeout_s)
-        answer = await self._read(connection, request, timeout_s)
+        height = self._height
+        answer = await self._payer.ask(
+            lambda number, share_s: Find(number, key, height, share_s), timeout_s, _GRACE_S
+        )
         receipt = convert.found_receipt(self.node, key, _expect(answer, Found))
         self._height = max(self._height, (receipt and receipt.slot) or 0)
         return receipt
@@ -225,9 +236,13 @@ class AsyncClient:
         delay, if a leader went and left a block undecided that must be settled first. Raises
         `Unavailable`, `NotConnected` or `Inconsistent`.
         """
-        connection = await self._connected(timeout_s)
-        request = ReadBalances(connection.next_number(), confirmed, self._height, timeout_s)
-        answer = _expect(await self._read(connection, request, timeout_s), BalancesRead)
+        height = self._height
+        read = await self._readers.ask(
+            lambda number, share_s: ReadBalances(number, confirmed, height, share_s),
+            timeout_s,
+            _GRACE_S,
+        )
+        answer = _expect(read, BalancesRead)
         self._see(answer.height)
         return Balances(dict(answer.balances), answer.height, confirmed)
 
@@ -272,7 +287,7 @@ class AsyncClient:
         previous = None
         slot = first
         while True:
-            await self._connector.connection(reconnect_s)
+            await self._readers.connect(reconnect_s)
             try:
                 if slot is None:
                     slot = (await self.status(timeout_s=reconnect_s)).height + 1
@@ -298,9 +313,10 @@ class AsyncClient:
         return status
 
     async def _status(self, timeout_s: float) -> Status:
-        connection = await self._connected(timeout_s)
-        request = RunLine(connection.next_number(), "printStatus", "json")
-        return convert.status_of(_expect(await self._read(connection, request, timeout_s), Ran))
+        answer = await self._readers.ask(
+            lambda number, _share: RunLine(number, "printStatus", "json"), timeout_s, _GRACE_S
+        )
+        return convert.status_of(_expect(answer, Ran))
 
     def _see(self, height: int) -> None:
         """Note the node's height. Raises `Inconsistent` if the node was higher before."""
@@ -309,47 +325,13 @@ class AsyncClient:
         self._height = height
 
     async def _blocks(self, first: int, last: int, wait_s: float, timeout_s: float) -> BlocksRead:
-        connection = await self._connected(timeout_s)
-        request = ReadBlocks(connection.next_number(), first, last, wait_s)
-        answer = await self._read(connection, request, wait_s + timeout_s)
+        answer = await self._readers.ask(
+            lambda number, _share: ReadBlocks(number, first, last, wait_s),
+            timeout_s,
+            _GRACE_S,
+            wait_s,
+        )
         return _expect(answer, BlocksRead)
-
-    # The connection.
-
-    async def _read(
-        self,
-        connection: NodeConnection,
-        request: RunLine | Find | ReadBalances | ReadBlocks,
-        timeout_s: float,
-    ) -> ControlAnswer:
-        try:
-            answer = await self._ask(connection, request, timeout_s + _GRACE_S)
-        except (NodeGone, TimeoutError) as error:
-            raise Unavailable(_why(error, self.node)) from error
-        if isinstance(answer, NotDone):
-            raise Unavailable(answer.reason)
-        return answer
-
-    async def _ask(
-        self,
-        connection: NodeConnection,
-        request: AnsweredRequest,
-        timeout_s: float,
-    ) -> ControlAnswer:
-        """Send a request and return its answer.
-
-        Raises `NotConnected`, `Refused` if the request is too long, `NodeGone` or `TimeoutError`.
-        """
-        try:
-            return await connection.ask(request, timeout_s)
-        except NotReached as error:
-            raise NotConnected(str(error)) from error
-        except errors.Refused as error:
-            raise Refused(str(error), error.reason) from error
-
-    async def _connected(self, timeout_s: float) -> NodeConnection:
-        """The open connection. Raises `NotConnected`."""
-        return await self._connector.connection(min(timeout_s, self._connect_timeout_s))
 
 
 def _require_slot(slot: int) -> None:
@@ -361,7 +343,3 @@ def _expect(answer: ControlAnswer, kind: type[T]) -> T:
     if not isinstance(answer, kind):
         raise Inconsistent(f"{type(answer).__name__} is no answer to that")
     return answer
-
-
-def _why(error: NodeGone | TimeoutError, node: int) -> str:
-    return str(error) or f"node {node} did not answer in time"

@@ -38,9 +38,10 @@ def _documented_as(method: Callable[..., object]) -> Callable[[F], F]:
 class Client:
     """A client of one node, with whose money it pays. Use it as a context manager.
 
-    `node`, `state_dir` and `connect_timeout_s` are those of `AsyncClient`, which does the work in a
-    thread of its own. Each method may be called from any thread, and promises and raises what the
-    method of that name of `AsyncClient` does; once the client is closed, it raises `ValueError`.
+    `node`, `state_dir`, `nodes` and `connect_timeout_s` are those of `AsyncClient`, which does the
+    work in a thread of its own. Each method may be called from any thread, and promises and raises
+    what the method of that name of `AsyncClient` does; once the client is closed, it raises
+    `ValueError`.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class Client:
         node: int = 1,
         state_dir: str | Path = "state",
         *,
+        nodes: Iterable[int] = (),
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
-        self._client = AsyncClient(node, state_dir, connect_timeout_s=connect_timeout_s)
+        self._client = AsyncClient(
+            node, state_dir, nodes=nodes, connect_timeout_s=connect_timeout_s
+        )
         self._loop = new_event_loop()
         self._stopping: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="client", daemon=True)

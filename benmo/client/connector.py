@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
-from benmo.client.errors import Misconfigured, NotConnected
+from benmo import errors
+from benmo.client.errors import Misconfigured, NotConnected, Refused
 from benmo.cluster import StateDirectory
-from benmo.control.connection import NodeConnection, NotReached, WrongNode, connect
+from benmo.control.connection import NodeConnection, NodeGone, NotReached, WrongNode, connect
+from benmo.control.requests import AnsweredRequest, ControlAnswer
 from benmo.errors import Failure
 
 _AGAIN_S = (0.05, 1.0)
 
 
+@dataclass(slots=True)
+class SameCluster:
+    """The id of the cluster to which all connections of a client go; "" before the first."""
+
+    id: str = ""
+
+
 class Connector:
     """Gives each call of a client an open connection, in one loop; calls share an attempt."""
 
-    def __init__(self, state: StateDirectory, node: int) -> None:
+    def __init__(self, state: StateDirectory, node: int, cluster: SameCluster) -> None:
         self._state = state
         self._node = node
         self._connection: NodeConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._cluster = ""
+        self._cluster = cluster
         self._is_closed = False
 
     async def connection(self, timeout_s: float) -> NodeConnection:
@@ -52,6 +62,24 @@ class Connector:
                 raise Misconfigured(str(error)) from error
         return self._connection
 
+    async def ask(
+        self, connection: NodeConnection, request: AnsweredRequest, timeout_s: float
+    ) -> ControlAnswer:
+        """Send a request and return its answer.
+
+        Raises `NotConnected`, `Refused` if the request is too long, `NodeGone` or `TimeoutError`.
+        """
+        try:
+            return await connection.ask(request, timeout_s)
+        except NotReached as error:
+            raise NotConnected(str(error)) from error
+        except errors.Refused as error:
+            raise Refused(str(error), error.reason) from error
+
+    def why(self, error: NodeGone | TimeoutError) -> str:
+        """Why a request that was sent has no answer, in words."""
+        return str(error) or f"node {self._node} did not answer in time"
+
     async def close(self) -> None:
         """End the connection, and make no other one."""
         self._is_closed = True
@@ -78,8 +106,8 @@ class Connector:
     async def _attempt(self) -> None:
         """Connect. Goes on when no call waits any more: the next call finds the connection."""
         connection = await connect(self._state, self._node)
-        if self._cluster not in ("", connection.cluster):
+        if self._cluster.id not in ("", connection.cluster):
             connection.abort()
             raise Failure(f"{self._state.path} is another cluster's now: begin a new client")
-        self._cluster = connection.cluster
+        self._cluster.id = connection.cluster
         self._connection = connection

@@ -21,7 +21,17 @@ from benmo.client import (
     Unavailable,
 )
 from benmo.control.connection import NodeGone, NotReached
-from benmo.control.requests import ControlAnswer, DecidedRange, NotDone, Paid, Pay, Ran, RunLine
+from benmo.control.requests import (
+    AnsweredRequest,
+    BalancesRead,
+    ControlAnswer,
+    DecidedRange,
+    NotDone,
+    Paid,
+    Pay,
+    Ran,
+    RunLine,
+)
 from benmo.errors import StateError
 from tests.client.fake_nodes import (
     DEADLINE_S,
@@ -330,3 +340,43 @@ def test_a_time_that_is_none_is_said_and_nothing_is_sent(
     with pytest.raises(ValueError, match="a time is 0 seconds or more"):
         with_client(lambda client: use(client, timeout_s))
     assert node.asked == []
+
+
+# Several nodes to read from.
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [None, NodeGone("node 1 is gone"), NotDone(1, "node 1 is at height 3, not 4", True)],
+    ids=["silent", "gone", "behind"],
+)
+def test_another_node_is_asked_in_a_call_that_the_first_does_not_answer(
+    node: FakeNode, fate: ControlAnswer | Exception | None
+) -> None:
+    """And again from then on."""
+
+    def script(request: AnsweredRequest) -> ControlAnswer | Exception | None:
+        if len(node.asked) == 1:
+            return fate
+        return BalancesRead(request.number, ((1, 100),), 4)
+
+    async def read() -> list[int]:
+        async with AsyncClient(1, nodes=[1, 2]) as client:
+            assert [(await client.balances(timeout_s=4)).height for _ in range(2)] == [4, 4]
+            return [connection.node for connection in node.connections]
+
+    node.script = script
+    assert run_on_idle_clock(read()) == [1, 2]
+    assert len(node.asked) == 3
+
+
+def test_a_payment_is_asked_of_the_payer_alone(node: FakeNode) -> None:
+    async def pay() -> None:
+        async with AsyncClient(1, nodes=[2, 3]) as client:
+            for use in (client.transfer(10, 2, timeout_s=3), client.find("rent", timeout_s=3)):
+                with pytest.raises((OutcomeUnknown, Unavailable), match="node 1"):
+                    await use
+            assert [connection.node for connection in node.connections] == [1]
+
+    run_on_idle_clock(pay())
+    assert len(node.asked) == 2

@@ -345,3 +345,34 @@ def test_a_client_takes_no_other_cluster_for_its_own(tmp_path: Path) -> None:
             shutil.copytree(two.state, one.state)
             with pytest.raises(Misconfigured, match="another cluster's now"):
                 client.status()
+
+
+# Several nodes to read from.
+
+
+def test_while_a_node_is_away_another_is_read_from(cluster: RealCluster) -> None:
+    cluster.until_linked()
+    with Client(1, cluster.state, nodes=[1, 2, 3]) as client:
+        slot = client.transfer(10, 2, key="rent").slot
+        assert slot is not None and client.status().node == 1
+        cluster.kill(1)
+        balances = client.balances(confirmed=True, timeout_s=DEADLINE_S)
+        assert (balances[1], balances.height >= slot) == (90, True)
+        assert client.status().node in (2, 3)
+        assert [transfer.id for block in client.chain() for transfer in block.transfers] == ["1-1"]
+        assert next(client.watch(slot)).slot == slot
+        with pytest.raises(NotConnected, match="node 1"):
+            client.transfer(10, 2, timeout_s=0.2)
+        with pytest.raises(NotConnected, match="node 1"):
+            client.find("rent", timeout_s=0.2)
+        cluster.kill(2, 3)
+        error_of(lambda timeout_s: client.status(timeout_s=timeout_s), NotConnected, "node")
+
+
+def test_a_node_that_is_not_of_the_cluster_can_not_be_read_from(cluster: RealCluster) -> None:
+    cluster.kill(1)
+    client = Client(1, cluster.state, nodes=[9])
+    with client, pytest.raises(Misconfigured, match="there is no node 9"):
+        client.status()
+    with pytest.raises(TypeError, match="whole numbers"):
+        Client(1, cluster.state, nodes=["2"])  # type: ignore[list-item]
