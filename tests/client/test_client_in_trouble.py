@@ -27,8 +27,7 @@ from benmo.client import (
     Refused,
     Unavailable,
 )
-from benmo.node.process import FAILED
-from tests.support.processes import DEADLINE_S, eventually
+from tests.support.processes import DEADLINE_S, NODE, eventually, run
 from tests.support.real_cluster import RealCluster
 
 ALONE = "node 1 reaches 1 of 3, needs 2"
@@ -249,17 +248,19 @@ def test_a_node_whose_index_of_keys_is_not_its_own_makes_it_anew(
         assert client.balances(confirmed=True).by_node == {1: 95, 2: 105, 3: 100}
 
 
-def test_a_node_whose_index_of_keys_is_locked_stops_with_a_word_and_pays_once(
-    cluster: RealCluster,
-) -> None:
+def test_no_other_program_locks_the_index_of_keys_of_a_running_node(cluster: RealCluster) -> None:
+    """Of a node that isn't running it may: then the node doesn't start, says so, and pays once."""
+    path = cluster.node_directory(1) / "keys.sqlite"
     with Client(1, cluster.state) as client:
         client.transfer(10, 2, key="rent")
-        path = cluster.node_directory(1) / "keys.sqlite"
-        with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-            holder.execute("begin immediate")
-            cluster.signal(1, signal.SIGTERM)
-            assert cluster.ended(1) == FAILED
-        assert f"{path} is locked by another program" in cluster.log(1).read_text()
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("begin immediate")
+            cluster.kill(1)
+            other.execute("begin immediate")
+            refused = run(*NODE, "1", "--headless", *cluster.state_option)
+            assert refused.status != 0
+            assert f"{path} is locked by another program" in refused.err
         cluster.start(1)
         assert client.transfer(10, 2, key="rent").id == "1-1"
         assert paid_keys(client) == ["rent"]
