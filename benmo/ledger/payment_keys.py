@@ -4,7 +4,7 @@ A node spends only its own money, and forgets no transfer of its own: each is du
 leaves the queue, and stays there until it is in this node's chain. So this node alone can tell
 whether a key was used, and asks no other node. It looks for the key, from the newest to the oldest,
 
-    in its queue                                         in memory, bounded by the log limit
+    in its queue                                         in memory, bounded by the queue limit
     in the blocks decided since the last checkpoint      in memory, bounded by the journal
     in all earlier blocks                                in an index on disk
 
