@@ -15,8 +15,6 @@ FRAME_TIMEOUT_S = 30.0
 _LENGTH_BYTES = 4
 _SMALL_BYTES = 16 << 10
 """A longer frame has to be allowed before its bytes are gathered."""
-_FRAMES_AT_ONCE = 64
-"""How many frames of a connection are taken before the loop turns to the other connections."""
 
 
 def frame(payload: bytes) -> bytes:
@@ -38,6 +36,9 @@ class FrameReader(asyncio.Protocol, ABC):
     `may_take` and `may_gather`: then nothing more is read, so that the other end has to wait, until
     the subclass calls `take_more`.
     """
+
+    frames_at_once = 64
+    """How many frames of a connection are taken before the loop turns to the other connections."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -137,7 +138,7 @@ class FrameReader(asyncio.Protocol, ABC):
     def _take_frames(self) -> None:
         start, taken, is_held = 0, 0, False
         while len(self._buffer) - start >= _LENGTH_BYTES and not self._is_closing:
-            length = _length(self._buffer[start : start + _LENGTH_BYTES])
+            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
             if length > FRAME_BYTES_MAX:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
             if length > _SMALL_BYTES and not self.may_gather(length):
@@ -146,7 +147,7 @@ class FrameReader(asyncio.Protocol, ABC):
             end = start + _LENGTH_BYTES + length
             if len(self._buffer) < end:
                 break
-            if taken == _FRAMES_AT_ONCE:
+            if taken == self.frames_at_once:
                 is_held = True
                 self.take_more_soon()
                 break

@@ -33,6 +33,9 @@ class Room:
 class CommanderConnection(FrameReader):
     """Holds back the requests of one connection that finds no room or time; see `commanders`."""
 
+    frames_at_once = 512
+    """As many as a program may have under way: they share a turn, and one wait for the disk."""
+
     def __init__(self, commanders: Commanders) -> None:
         super().__init__()
         self._commanders = commanders
