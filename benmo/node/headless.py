@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from logging.handlers import MemoryHandler
 from typing import NoReturn
 
 import click
@@ -15,18 +16,24 @@ from benmo.waiting import LOOK_S
 from benmo.wording import why_no_quorum
 
 _LOG = logging.getLogger("benmo")
+_KEPT_MAX = 1000
 
 
-def run_headless(service: Service) -> NoReturn:
-    """Log to standard error until a signal handler raises an exception.
-
-    Warnings, which the service logs by itself, are in the same log.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    _LOG.addHandler(handler)
+def begin_log() -> MemoryHandler:
+    """Keep what is logged, warnings among it, until the node has said that it listens."""
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log = MemoryHandler(_KEPT_MAX, flushLevel=logging.CRITICAL + 1, target=to_stderr)
+    _LOG.addHandler(log)
     _LOG.setLevel(logging.INFO)
+    return log
+
+
+def run_headless(service: Service, log: MemoryHandler) -> NoReturn:
+    """Log to standard error until a signal handler raises an exception."""
     click.echo(f"node {service.node} listens on {service.address}", err=True)
+    log.flushLevel = logging.NOTSET
+    log.flush()
     changes = Changes(service.cluster.settings.tenure)
     while True:
         if service.snapshot is not None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from benmo.control.connection import NodeGone
 from benmo.errors import CannotStart, StateError
 from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
-from benmo.node.headless import run_headless
+from benmo.node.headless import begin_log, run_headless
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
 from benmo.options import format_option, keep_going_option, state_dir_option
@@ -126,11 +127,12 @@ class _Process:
                     raise CannotStart(f"--sever {peer}: node {self._node} has no link to {peer}")
                 service.sever(peer, one_way=False)
             self._catch_signals(headless)
+            log = begin_log() if headless else None
             raise_descriptor_limit()
             try:
                 service.start()
                 _slow_down_garbage_collector()
-                status = self._work(service, headless, keeps_going)
+                status = self._work(service, log, keeps_going)
             finally:
                 self._ignore_signals()
                 if server is not None:
@@ -165,9 +167,9 @@ class _Process:
         service = Service(self._state, self._node, self._on_failure, ControlServer, metrics)
         return service, MetricsServer(metrics, service, self._metrics_port)
 
-    def _work(self, service: Service, headless: bool, keeps_going: bool) -> int:
-        if headless:
-            run_headless(service)
+    def _work(self, service: Service, log: MemoryHandler | None, keeps_going: bool) -> int:
+        if log is not None:
+            run_headless(service, log)
         own = OwnNode(service)
         try:
             if sys.stdin.isatty():

@@ -62,7 +62,7 @@ class LinePrompt:
             auto_suggest=AutoSuggestFromHistory(),
             completer=completer,
             complete_while_typing=True,
-            bottom_toolbar=lambda: toolbar(self.session.output.get_size().columns),
+            bottom_toolbar=lambda: _escaped(toolbar(self.session.output.get_size().columns)),
             key_bindings=merge_key_bindings([key_bindings(), *([bindings] if bindings else [])]),
             refresh_interval=_REFRESH_S,
             color_depth=ColorDepth.DEPTH_1_BIT if has_no_colour() else None,
@@ -154,3 +154,9 @@ class LinePrompt:
             return ""
         answer = cleaned(answer)
         return f"{line} {answer}" if answer else ""
+
+
+def _escaped(text: str) -> str:
+    """Escape what the terminal's encoding lacks, before prompt_toolkit counts columns."""
+    encoding = sys.__stdout__.encoding if sys.__stdout__ is not None else "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

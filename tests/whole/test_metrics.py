@@ -159,7 +159,8 @@ def test_without_the_extra_one_line_says_what_to_install(cluster: RealCluster) -
         "import sys\n"
         "sys.modules['prometheus_client'] = None\n"
         "from benmo.node.process import node\n"
-        "node(prog_name='node')\n"
+        "from benmo.program import run\n"
+        "run(node, 'node')\n"
     )
     words = (sys.executable, "-c", program, "2", *cluster.state_option)
     finished = run(*words, "--metrics", "9100")

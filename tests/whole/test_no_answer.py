@@ -200,7 +200,11 @@ def test_a_node_that_takes_long_to_stop_is_given_the_time(tmp_path: Path) -> Non
 def test_a_node_without_a_standard_input_has_no_commands(tmp_path: Path) -> None:
     with RealCluster(tmp_path, 3) as cluster:
         ended = run("sh", "-c", 'exec "$@" <&-', "sh", *NODE, "1", *cluster.state_option)
-        assert (ended.status, ended.out, ended.err) == (Status.DONE, "", "")
+        assert (ended.status, ended.out) == (Status.DONE, "")
+        assert ended.err == (
+            "benmo: standard input is empty, so the node leaves at once: "
+            "--headless keeps it running\n"
+        )
 
 
 @pytest.mark.parametrize(
