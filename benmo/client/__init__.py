@@ -33,10 +33,19 @@ from benmo.client.errors import (
     Unavailable,
 )
 from benmo.client.receipts import Receipts
-from benmo.client.values import Balances, Block, Payment, Receipt, Status, Transfer
+from benmo.client.values import (
+    AccountTransfer,
+    Balances,
+    Block,
+    Payment,
+    Receipt,
+    Status,
+    Transfer,
+)
 from benmo.errors import Reason
 
 __all__ = [
+    "AccountTransfer",
     "AsyncClient",
     "Balances",
     "Block",

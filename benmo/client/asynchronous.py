@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,8 +19,10 @@ from benmo.client.errors import (
 )
 from benmo.client.readers import Readers
 from benmo.client.receipts import Receipts
-from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
+from benmo.client.values import AccountTransfer, Balances, Block, Payment, Receipt, Status, Wait
 from benmo.cluster import StateDirectory
+from benmo.control.account_history import balances_before, from_newest, from_oldest, page_of
+from benmo.control.chain_reads import backwards
 from benmo.control.connection import NodeGone
 from benmo.control.requests import (
     BalancesRead,
@@ -35,7 +38,7 @@ from benmo.control.requests import (
     ReadBlocks,
     RunLine,
 )
-from benmo.errors import Reason
+from benmo.errors import ProtocolError, Reason
 from benmo.ledger.transfers import Payments
 
 T = TypeVar("T")
@@ -82,9 +85,9 @@ class AsyncClient:
         others = [each for each in dict.fromkeys(nodes) if each != node]
         if any(type(each) is not int for each in others):
             raise TypeError(f"the nodes must be whole numbers, not {others!r}")
-        state, cluster = StateDirectory(Path(state_dir)), SameCluster()
-        self._connector = Connector(state, node, cluster)
-        self._others = [Connector(state, each, cluster) for each in others]
+        self._state, cluster = StateDirectory(Path(state_dir)), SameCluster()
+        self._connector = Connector(self._state, node, cluster)
+        self._others = [Connector(self._state, each, cluster) for each in others]
         self._payer = Readers([self._connector], connect_timeout_s)
         self._readers = Readers([self._connector, *self._others], connect_timeout_s)
         self._connect_timeout_s = connect_timeout_s
@@ -227,24 +230,77 @@ class AsyncClient:
 
     # Reading.
 
-    async def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
+    async def balances(
+        self, *, confirmed: bool = False, height: int | None = None, timeout_s: float = 30.0
+    ) -> Balances:
         """The balances of all nodes, at a height of the chain.
 
         By default, the balances are those that this node knows, which may be old. Confirmed
         balances are linearizable: a quorum confirms that they include each decision that any
         program or user can have learned of before this call. That may take as long as an election
-        delay, if a leader went and left a block undecided that must be settled first. Raises
-        `Unavailable`, `NotConnected` or `Inconsistent`.
+        delay, if a leader went and left a block undecided that must be settled first.
+
+        With a `height`, the balances are those after the block in that slot, or at first for 0:
+        the blocks above it are read, and undone. Raises `Unavailable`, `NotConnected` or
+        `Inconsistent`, or `ValueError` if the node's chain isn't that high.
         """
-        height = self._height
+        height_min = self._height
         read = await self._readers.ask(
-            lambda number, share_s: ReadBalances(number, confirmed, height, share_s),
+            lambda number, share_s: ReadBalances(number, confirmed, height_min, share_s),
             timeout_s,
             _GRACE_S,
         )
         answer = _expect(read, BalancesRead)
         self._see(answer.height)
-        return Balances(dict(answer.balances), answer.height, confirmed)
+        balances = Balances(dict(answer.balances), answer.height, confirmed)
+        return balances if height is None else await self._undone(balances, height, timeout_s)
+
+    async def _undone(self, balances: Balances, height: int, timeout_s: float) -> Balances:
+        if not 0 <= height <= balances.height:
+            raise ValueError(f"the chain's height is {balances.height}: there is no {height}")
+        fetch = partial(self._decided_blocks, timeout_s=timeout_s)
+        blocks = backwards(fetch, balances.height, height + 1)
+        try:
+            before = await balances_before(blocks, balances.by_node)
+        except ProtocolError as error:
+            raise Inconsistent(str(error)) from error
+        return Balances(before, height, balances.is_confirmed)
+
+    async def history(
+        self,
+        node: int,
+        *,
+        limit: int = 100,
+        after: AccountTransfer | None = None,
+        oldest_first: bool = False,
+        timeout_s: float = 30.0,
+    ) -> list[AccountTransfer]:
+        """A page of the transfers from and to the account of `node`, with the balance after each.
+
+        limit         how many at most; fewer are the last page
+        after         the last transfer of the page before; None: the first page
+        oldest_first  begin with the first transfer, rather than with the last
+
+        A page reads only the blocks that it needs. The outcomes are those that the node says, and
+        the hashes are computed here. `timeout_s` is for each of several requests. Raises
+        `Unavailable`, `NotConnected`, `Inconsistent`, or `ValueError` if there is no such node or
+        `limit` is below 1.
+        """
+        if limit < 1:
+            raise ValueError(f"a page has at least one transfer, not {limit}")
+        now = await self.balances(timeout_s=timeout_s)
+        if node not in now.by_node:
+            raise ValueError(f"there is no node {node}")
+        fetch = partial(self._decided_blocks, timeout_s=timeout_s)
+        if oldest_first:
+            opening = self._state.load().settings.balance
+            transfers = from_oldest(fetch, node, now.height, opening, after)
+        else:
+            transfers = from_newest(fetch, node, now.height, now[node], after)
+        try:
+            return await page_of(transfers, limit)
+        except ProtocolError as error:
+            raise Inconsistent(str(error)) from error
 
     async def chain(
         self, first: int = 1, last: int | None = None, *, timeout_s: float = 30.0
@@ -259,11 +315,7 @@ class AsyncClient:
         slot, previous = first, None
         end = _SLOT_MAX if last is None else min(last, _SLOT_MAX)
         while slot <= end:
-            answer = await self._blocks(slot, end, 0.0, timeout_s)
-            if answer.height < self._height:
-                await self.balances(timeout_s=timeout_s)  # waits until the node is as high
-                answer = await self._blocks(slot, end, 0.0, timeout_s)
-            self._see(answer.height)
+            answer = await self._decided_blocks(slot, end, timeout_s)
             if last is None:
                 end = min(end, answer.height)
             if not answer.blocks:
@@ -323,6 +375,14 @@ class AsyncClient:
         if height < self._height:
             raise Inconsistent(f"height {height} after height {self._height}")
         self._height = height
+
+    async def _decided_blocks(self, first: int, last: int, timeout_s: float) -> BlocksRead:
+        answer = await self._blocks(first, last, 0.0, timeout_s)
+        if answer.height < self._height:
+            await self.balances(timeout_s=timeout_s)  # waits until the node is as high
+            answer = await self._blocks(first, last, 0.0, timeout_s)
+        self._see(answer.height)
+        return answer
 
     async def _blocks(self, first: int, last: int, wait_s: float, timeout_s: float) -> BlocksRead:
         answer = await self._readers.ask(

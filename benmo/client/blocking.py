@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from benmo.client.asynchronous import CONNECT_TIMEOUT_S, AsyncClient
 from benmo.client.errors import OutcomeUnknown
 from benmo.client.receipts import Receipts
-from benmo.client.values import Balances, Block, Payment, Receipt, Status, Wait
+from benmo.client.values import AccountTransfer, Balances, Block, Payment, Receipt, Status, Wait
 from benmo.network.event_loop import new_event_loop
 
 T = TypeVar("T")
@@ -126,9 +126,29 @@ class Client:
         return self._wait(self._client.find(key, timeout_s=timeout_s))
 
     @_documented_as(AsyncClient.balances)
-    def balances(self, *, confirmed: bool = False, timeout_s: float = 30.0) -> Balances:
+    def balances(
+        self, *, confirmed: bool = False, height: int | None = None, timeout_s: float = 30.0
+    ) -> Balances:
         """The balances of all nodes: see `AsyncClient.balances`."""
-        return self._wait(self._client.balances(confirmed=confirmed, timeout_s=timeout_s))
+        return self._wait(
+            self._client.balances(confirmed=confirmed, height=height, timeout_s=timeout_s)
+        )
+
+    @_documented_as(AsyncClient.history)
+    def history(
+        self,
+        node: int,
+        *,
+        limit: int = 100,
+        after: AccountTransfer | None = None,
+        oldest_first: bool = False,
+        timeout_s: float = 30.0,
+    ) -> list[AccountTransfer]:
+        """A page of the transfers of one account: see `AsyncClient.history`."""
+        reading = self._client.history(
+            node, limit=limit, after=after, oldest_first=oldest_first, timeout_s=timeout_s
+        )
+        return self._wait(reading)
 
     @_documented_as(AsyncClient.chain)
     def chain(

@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
 from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
 from benmo.commands.answers import Status as ExitStatus
+from benmo.control.chain_reads import decoded
 from benmo.control.requests import BlockRead, Found, NotDone, Ran
 from benmo.errors import ProtocolError, Reason
-from benmo.ledger.blocks import AppliedBlock, decode_block
 from benmo.ledger.blocks import Outcome as LedgerOutcome
 from benmo.ledger.transfers import Payments
 from benmo.ledger.transfers import Transfer as LedgerTransfer
@@ -153,14 +153,10 @@ def block_of(read: BlockRead, slot: int, previous: str | None) -> Block:
     `previous`.
     """
     try:
-        block = decode_block(read.data)
+        applied = decoded(read, slot, previous)
     except ProtocolError as error:
-        raise Inconsistent(f"slot {slot}: {error}") from error
-    if block.slot != slot:
-        raise Inconsistent(f"slot {block.slot} came for slot {slot}")
-    if previous is not None and block.previous != previous:
-        raise Inconsistent(f"slot {slot} doesn't continue the block before it")
-    applied = AppliedBlock(block, read.refused, read.skipped)
+        raise Inconsistent(str(error)) from error
+    block = applied.block
     transfers = tuple(_transfer_of(transfer, outcome) for transfer, outcome in applied.outcomes())
     ballot = (block.ballot.round, block.ballot.node)
     return Block(slot, ballot, block.previous, block.hash, block.time, transfers)

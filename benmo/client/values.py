@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benmo.commands.node_status import NodeStatus
+from benmo.control import account_history
 
 Wait = Literal["decided", "queued"]
 """The outcome that a call which pays waits for."""
@@ -106,3 +107,6 @@ class Block:
 
 Status = NodeStatus
 """A node's state, as `printStatus` shows it: see `benmo.commands.node_status.NodeStatus`."""
+
+AccountTransfer = account_history.AccountTransfer
+"""A transfer as one account sees it: see `benmo.control.account_history.AccountTransfer`."""

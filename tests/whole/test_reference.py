@@ -33,7 +33,7 @@ from tests.support.real_cluster import RealCluster
 
 DOCUMENT = "docs/reference.md"
 
-VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "Status")
+VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "AccountTransfer", "Status")
 
 LIMITS = {
     "nodes": f"{cluster.NODES_MAX}",
