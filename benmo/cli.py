@@ -37,6 +37,9 @@ ENTRIES = {
     "export": CommandEntry(
         "benmo.admin.export", "export", "Write all decided transfers, from one node's files."
     ),
+    "history": CommandEntry(
+        "benmo.admin.history", "history", "Show one account's transfers and balances."
+    ),
     "initialize": CommandEntry(
         "benmo.admin.initialize", "main", "Make the state of a new cluster."
     ),

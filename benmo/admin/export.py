@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +20,7 @@ import msgspec
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.spreadsheets import as_cell
+from benmo.commands.times import utc
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.ledger import Ledger
@@ -31,9 +31,6 @@ from benmo.paxos.types import NodeId
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
 from benmo.typed_json import to_json
-
-_EPOCH_S_MAX = 253_402_300_799
-"""The end of the year 9999, the last with dates in Python; in seconds since 1970."""
 
 _HLEDGER_SIGNS = str.maketrans({";": r"\u003B", "|": r"\u007C"})
 """Signs that would end a description, or split a description in two, and what stands for each."""
@@ -140,13 +137,8 @@ def _description(transfer: Transfer) -> str:
 
 
 def _date(time_s: float) -> str:
-    """The day of a block's time, in UTC.
-
-    A time outside of the years 1970 to 9999, from a proposer whose clock is wrong, becomes the
-    nearest day within them.
-    """
-    within_s = min(max(time_s, 0), _EPOCH_S_MAX)
-    return f"{datetime.fromtimestamp(within_s, UTC):%Y-%m-%d}"
+    """The day of a block's time, in UTC."""
+    return f"{utc(time_s):%Y-%m-%d}"
 
 
 Form = Callable[[Iterable[AppliedBlock], Mapping[NodeId, int]], Iterator[str]]
