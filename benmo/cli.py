@@ -35,7 +35,7 @@ ENTRIES = {
         "benmo.sim.explore.command", "explore", "Try every order of events of a small system."
     ),
     "export": CommandEntry(
-        "benmo.admin.export", "export", "Write all decided transfers, from one node's files."
+        "benmo.admin.export", "export", "Write all decided transfers, for other programs."
     ),
     "history": CommandEntry(
         "benmo.admin.history", "history", "Show one account's transfers and balances."

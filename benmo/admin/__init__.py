@@ -7,5 +7,6 @@ Begin with the program that you look for: `initialize.py`, which makes a cluster
 `status.py`, which shows all nodes in the table of `cluster_table.py`; `verify.py`, which checks the
 files of all nodes (and `certificate_check.py`, their certificates); `history.py`, which shows one
 account over the connection of `node_reading.py`; `export.py`, which writes transfers for other
-programs. `progress.py` is the bar that `verify` and `export` show.
+programs, from files or over `remote_chain.py`. `progress.py` is the bar that `verify` and `export`
+show.
 """

@@ -1,4 +1,6 @@
-"""`benmo export`: writes all decided transfers of one node's files, for other programs to read.
+"""`benmo export`: writes all decided transfers, for other programs to read.
+
+They come from one node's files; where no node's files are, from a running node.
 
 The chain is verified as it is read, block by block, so memory doesn't grow with it.
 """
@@ -11,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +21,7 @@ import click
 import msgspec
 
 from benmo.admin.progress import Progress
+from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.spreadsheets import as_cell
 from benmo.commands.times import utc
@@ -172,7 +176,7 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
     found: list[tuple[int, NodeFiles]] = []
     damages: list[Damage] = []
     for node in cluster.ids:
-        if state.node(node).is_dir():
+        if state.has_lived(node):
             try:
                 files = NodeFiles(state.node(node), cluster.cluster, node, cluster.ids)
                 found.append((files.checkpoint.height + len(files.tail().blocks), files))
@@ -182,7 +186,10 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
         raise (
             damages[0]
             if damages
-            else StateError(f"no node's files are in {state.path}: there is nothing to export")
+            else StateError(
+                f"{state.path} holds neither files of a node nor a certificate to ask one with: "
+                f"there is nothing to export"
+            )
         )
     for damage in damages:
         click.echo(f"benmo: not used: {damage}", err=True)
@@ -232,7 +239,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
     "--node",
     "node_id",
     type=click.IntRange(min=1),
-    help="The node whose files are read.  [default: the one with the greatest height]",
+    help="The node whose chain is read.  [default: the one with the longest]",
 )
 @state_dir_option
 @click.option(
@@ -247,24 +254,50 @@ def export(
 ) -> None:
     """Write all decided transfers, from the files of one node, running or not.
 
+    Where no node's files are, a running node is asked, with its certificate or a client's.
+
     json: one object per line. csv: one row per transfer. hledger: a journal with the nodes'
     balances. The chain is verified on the way; if it is damaged, the exit status is 1, and no FILE
     is written.
     """
     state = StateDirectory(state_dir)
+    cluster = state.load() if node_id is None else state.load_with(node_id)
+    write = partial(_write, FORMS[output_format], cluster, output)
+    if _is_elsewhere(state, cluster, node_id):
+        with RemoteChain(state, cluster, node_id) as chain:
+            write(chain.decided, chain.height, step=max(1, chain.height // 200))
+        return
     if node_id is None:
-        cluster = state.load()
         files = highest(state, cluster)
     else:
-        cluster = state.load_node(node_id)
+        if not state.node(node_id).is_dir():
+            raise StateError(
+                f"{state.path} holds neither files of node {node_id} nor a certificate to ask it "
+                f"with: there is nothing to export"
+            )
         files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.ids)
+    write(partial(decided, files), files.checkpoint.chain_bytes)
+
+
+def _is_elsewhere(state: StateDirectory, cluster: Cluster, node: NodeId | None) -> bool:
+    """Whether the files are on other machines, and a certificate to ask a node with is here."""
+    nodes = cluster.ids if node is None else (node,)
+    is_here = any(state.has_lived(each) for each in nodes)
+    return not is_here and any(state.credentials(each) is not None for each in nodes)
+
+
+def _write(
+    form: Form,
+    cluster: Cluster,
+    output: Path | None,
+    read: Callable[[Mapping[NodeId, int], Callable[[int], None]], Iterable[AppliedBlock]],
+    total: int,
+    **steps: int,
+) -> None:
+    """Write what `read` gives of a chain; it is called with the opening balances and `advance`."""
     balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
     is_file = output is not None or not sys.stdout.isatty()
-    with (
-        Progress("exporting", files.checkpoint.chain_bytes, is_file) as progress,
-        _output_to(output) as file,
-    ):
-        blocks = decided(files, balances, progress.advance)
-        for part in FORMS[output_format](blocks, balances):
+    with Progress("exporting", total, is_file, **steps) as progress, _output_to(output) as file:
+        for part in form(read(balances, progress.advance), balances):
             file.write(part)
         file.flush()

@@ -14,14 +14,20 @@ _STEP_BYTES = 1 << 18
 
 
 class Progress:
-    """Shows how many bytes of some work are done. A context, at whose end the bar is wiped off."""
+    """Shows how much of some work is done. A context, at whose end the bar is wiped off.
 
-    def __init__(self, what: str, total_bytes: int, is_wanted: bool = True) -> None:
+    The work is counted in bytes; or in something else, of which the bar moves on after each `step`.
+    """
+
+    def __init__(
+        self, what: str, total: int, is_wanted: bool = True, step: int = _STEP_BYTES
+    ) -> None:
         self._what = what
-        self._total_bytes = total_bytes
+        self._total = total
+        self._step = step
         self._is_wanted = is_wanted and sys.stderr.isatty()
-        self._done_bytes = 0
-        self._shown_bytes = 0
+        self._done = 0
+        self._shown = 0
         self._began_s = time.monotonic()
         self._bar: RichProgress | None = None
 
@@ -32,20 +38,20 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, done_bytes: int) -> None:
-        """Count `done_bytes` more as done."""
-        self._done_bytes += done_bytes
-        if self._is_wanted and self._done_bytes - self._shown_bytes >= _STEP_BYTES:
-            self._shown_bytes = self._done_bytes
+    def advance(self, done: int) -> None:
+        """Count this much more as done."""
+        self._done += done
+        if self._is_wanted and self._done - self._shown >= self._step:
+            self._shown = self._done
             self._show()
 
     def _show(self) -> None:
         if self._bar is None and time.monotonic() - self._began_s > _SHOWN_AFTER_S:
             self._bar = _bar()
             self._bar.start()
-            self._bar.add_task(self._what, total=self._total_bytes)
+            self._bar.add_task(self._what, total=self._total)
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._done_bytes)
+            self._bar.update(self._bar.task_ids[0], completed=self._done)
 
 
 def _bar() -> RichProgress:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import BENMO, environment, run
+from tests.support.processes import BENMO, Finished, environment, run
 from tests.support.real_cluster import RealCluster
 
 
@@ -81,3 +81,60 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(
     made = run(*BENMO, "export", "--format=csv", "-o", str(target), *paid.state_option)
     assert made.status == 1
     assert made.err == f"benmo: {target} can't be written: No such file or directory\n"
+
+
+# Where no node's files are.
+
+
+def desk(cluster: RealCluster, path: Path, *nodes: int) -> Path:
+    """A directory that holds no more than `cluster.json` and these nodes' certificates."""
+    path.mkdir()
+    shutil.copy(cluster.state / "cluster.json", path)
+    for node in nodes:
+        shutil.copytree(cluster.node_directory(node) / "tls", path / f"node-{node}" / "tls")
+    return path
+
+
+def from_desk(path: Path, *options: str) -> Finished:
+    return run(*BENMO, "export", *options, "--state-dir", str(path))
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "hledger"])
+def test_a_desk_exports_the_same_bytes_from_a_running_node(
+    paid: RealCluster, tmp_path: Path, form: str
+) -> None:
+    nodes, client = desk(paid, tmp_path / "desk", 1, 2, 3), tmp_path / "reader"
+    made = run(
+        *(*BENMO, "client-certificate", f"reader-{form}", "--read-only"),
+        *(f"--output={client}", *paid.state_option),
+    )
+    assert made.status == 0, made
+    expected = export(paid, form)
+    for path in (nodes, client):
+        made = from_desk(path, "--format", form)
+        assert (made.status, made.out, made.err) == (0, expected, "")
+    target = tmp_path / "exported"
+    assert from_desk(nodes, "--format", form, "--node=1", "-o", str(target)).status == 0
+    assert target.read_text() == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "says"),
+    [
+        ((2,), (), "no node answers: node 2 is not running at"),
+        ((2,), ("--node=2",), "node 2 is not running at"),
+        ((2,), ("--node=1",), "holds neither files of node 1 nor a certificate to ask it with"),
+        ((), (), "holds neither files of a node nor a certificate to ask one with"),
+        ((2,), ("--node=9",), "there is no node 9"),
+    ],
+)
+def test_a_desk_says_in_one_line_why_nothing_is_exported(
+    tmp_path: Path, nodes: tuple[int, ...], options: tuple[str, ...], says: str
+) -> None:
+    with RealCluster(tmp_path, 3) as cluster:
+        path, target = desk(cluster, tmp_path / "desk", *nodes), tmp_path / "exported"
+        made = from_desk(path, "--format=csv", "-o", str(target), *options)
+    assert (made.status, made.out) == (1, "")
+    (line,) = made.err.splitlines()
+    assert line.startswith("benmo: ") and says in line
+    assert not target.exists()
