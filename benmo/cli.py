@@ -37,6 +37,9 @@ ENTRIES = {
     "export": CommandEntry(
         "benmo.admin.export", "export", "Write all decided transfers, for other programs."
     ),
+    "find": CommandEntry(
+        "benmo.admin.find", "find", "Show what became of the payment under a key."
+    ),
     "history": CommandEntry(
         "benmo.admin.history", "history", "Show one account's transfers and balances."
     ),

@@ -35,7 +35,7 @@ def test_what_needs_no_command_loads_none(words: list[str]) -> None:
     assert own == {"benmo", "benmo.cli", "benmo.program", "benmo.startup"}
 
 
-@pytest.mark.parametrize("name", ["attach", "status", "verify", "export", "history"])
+@pytest.mark.parametrize("name", ["attach", "status", "verify", "export", "find", "history"])
 def test_a_command_for_the_desk_loads_no_running_node_and_nothing_big(name: str) -> None:
     loaded = loaded_by(name, "--help")
     assert not [each for each in HEAVY if each in loaded]

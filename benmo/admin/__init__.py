@@ -6,7 +6,7 @@ Begin with the program that you look for: `initialize.py`, which makes a cluster
 `authority.py`, its certificates); `client_certificate.py`, which lets a program pay or read;
 `status.py`, which shows all nodes in the table of `cluster_table.py`; `verify.py`, which checks the
 files of all nodes (and `certificate_check.py`, their certificates); `history.py`, which shows one
-account over the connection of `node_reading.py`; `export.py`, which writes transfers for other
-programs, from files or over `remote_chain.py`. `progress.py` is the bar that `verify` and `export`
-show.
+account, and `find.py`, one key, over the connection of `node_reading.py`; `export.py`, which writes
+transfers for other programs, from files or over `remote_chain.py`. `progress.py` is the bar that
+`verify` and `export` show.
 """
