@@ -141,6 +141,11 @@ class StateDirectory:
         return StateDirectory(self.path / ".benmo-old")
 
     @property
+    def wiped(self) -> StateDirectory:
+        """Where the state of an old cluster is removed, once a new one is in its place."""
+        return StateDirectory(self.path / ".benmo-wiped")
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether a new cluster was to take the place of what is here, and that was interrupted."""
         return self.replaced.path.is_dir() and not self.cluster_file.exists()

@@ -4,7 +4,8 @@ The new state is made whole inside the state directory, in `.benmo-new`. Only th
 old state into `.benmo-old` and the new one out of `.benmo-new`. `cluster.json` goes first and comes
 last; no node starts without it. What a crash interrupts before the first rename leaves the old
 cluster as it was. Later, `.benmo-old` without a `cluster.json` beside it tells the next run that a
-wipe was agreed to and has begun; that run makes its cluster from the start.
+wipe was agreed to and has begun; that run makes its cluster from the start. Once the new cluster is
+in its place, `.benmo-old` becomes `.benmo-wiped`, which means nothing, and is removed.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ def make_anew(state: StateDirectory, cluster: Cluster, old: Iterable[Path] = ())
         if state.is_unfinished:
             _put_away(state, old)
             old = ()
-        elif state.replaced.path.exists():
-            shutil.rmtree(state.replaced.path)
+        else:
+            _remove_replaced(state)
         _make_beside(state, cluster)
         _replace(state, old)
-        shutil.rmtree(state.replaced.path)
+        _remove_replaced(state)
 
 
 def write_cluster(state: StateDirectory, cluster: Cluster) -> None:
@@ -95,6 +96,19 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _remove_replaced(state: StateDirectory) -> None:
+    """Remove an old cluster's state whose place is taken, or that a run before has left.
+
+    It is renamed first: `.benmo-old` alone must never stand for a wipe that was agreed to.
+    """
+    if state.wiped.path.exists():
+        shutil.rmtree(state.wiped.path)
+    if state.replaced.path.exists():
+        state.replaced.path.rename(state.wiped.path)
+        RealDisk(state.path).sync_directory()
+        shutil.rmtree(state.wiped.path)
 
 
 def _make_beside(state: StateDirectory, cluster: Cluster) -> None:

@@ -32,7 +32,7 @@ def require_own(state: StateDirectory) -> tuple[Path, ...]:
             raise Failure(f"{state.path} is no directory: choose another --state-dir")
         return ()
     nodes = state.node_directories()
-    directories = (state.authority, *nodes, state.begun.path, state.replaced.path)
+    directories = (state.authority, *nodes, state.begun.path, state.replaced.path, state.wiped.path)
     for path in (state.cluster_file, state.changed_file):
         _require_kind(path, stat.S_ISREG, "file")
     for path in directories:
@@ -79,7 +79,8 @@ def _require_clusters(state: StateDirectory) -> None:
 def _names_beside(state: StateDirectory) -> set[str]:
     """The names of what Benmo may have put into a directory, beside `cluster.json`."""
     files = (state.demo_history, state.changed_file, state.authority)
-    directories = (each.path for each in (state.begun, state.replaced, *state.clients()))
+    passing = (state.begun, state.replaced, state.wiped)
+    directories = (each.path for each in (*passing, *state.clients()))
     return {path.name for path in (*files, *directories, *state.node_directories())}
 
 
@@ -118,7 +119,7 @@ def _is_own(state: StateDirectory, authority: Path) -> bool:
         return False
     data = authority.read_bytes()
     clusters = []
-    for place in (state, state.begun, state.replaced):
+    for place in (state, state.begun, state.replaced, state.wiped):
         with suppress(StateError):
             clusters.append(place.load().cluster)
     copies = [path / state.client_tls.name / AUTHORITY for path in state.node_directories()]

@@ -71,7 +71,7 @@ def _require_removable(state: StateDirectory, paths: Iterable[Path]) -> None:
         return
     _require_writable(state.path)
     mounted = _mount_points()
-    for path in (*paths, state.begun.path, state.replaced.path):
+    for path in (*paths, state.begun.path, state.replaced.path, state.wiped.path):
         _require_not_mounted(path, mounted)
         _require_owner(state.path, path)
         if path.is_dir():

@@ -191,7 +191,8 @@ class AsyncClient:
         end = asyncio.get_running_loop().time() + timeout_s
         connection = await self._connector.connection(min(timeout_s, self._connect_timeout_s))
         left_s = max(0.0, end - asyncio.get_running_loop().time())
-        request = Pay(connection.next_number(), columns, left_s if wait == "decided" else 0.0)
+        wait_s = left_s if wait == "decided" else 0.0
+        request = Pay(connection.next_number(), columns, wait_s, room_s=left_s)
         keys = tuple(key for key in columns.key if key)
         try:
             answer = await self._connector.ask(connection, request, left_s + _GRACE_S)

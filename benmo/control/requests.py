@@ -66,12 +66,14 @@ class Hurry(_ControlMessage, frozen=True, tag=True):
 class Pay(_ControlMessage, frozen=True, tag=True):
     """Queue all of these payments or none; answered by `Paid` once all are decided.
 
-    With `wait_s` 0, the answer comes once the payments are queued.
+    With `wait_s` 0, the answer comes once the payments are queued. If the queue has no room for
+    `wait_s` seconds, or with `wait_s` 0 for `room_s`, nothing is queued.
     """
 
     number: int
     payments: Payments
     wait_s: _Seconds
+    room_s: _Seconds = 10.0
 
 
 class Find(_ControlMessage, frozen=True, tag=True):

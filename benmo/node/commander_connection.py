@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benmo.network.frames import FrameReader
+from benmo.network.rights import Right
 from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders, OneAtATime
 
 _TASK_BYTES = 32 << 10
@@ -36,9 +37,10 @@ class CommanderConnection(FrameReader):
     frames_at_once = 512
     """As many as a program may have under way: they share a turn, and one wait for the disk."""
 
-    def __init__(self, commanders: Commanders) -> None:
+    def __init__(self, commanders: Commanders, held: Right) -> None:
         super().__init__()
         self._commanders = commanders
+        self._held = held
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests_bytes = 0
         self._frames_bytes = 0
@@ -49,7 +51,7 @@ class CommanderConnection(FrameReader):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._commanders.join(self)
+        self._commanders.join(self, self._held)
         assert self.transport is not None
         self.transport.set_write_buffer_limits(high=_UNREAD_BYTES_MAX)
 
@@ -69,7 +71,7 @@ class CommanderConnection(FrameReader):
         self.take_more_soon()
 
     def may_take(self) -> bool:
-        if not self._has_room():
+        if not (self._has_room() or self._commanders.is_gathering(self)):
             return False
         if self._commanders.has_time():
             return True
@@ -77,6 +79,13 @@ class CommanderConnection(FrameReader):
         return False
 
     def may_gather(self, frame_bytes: int) -> bool:
+        """Let a long frame be gathered if there is room; what was let through isn't held back.
+
+        So its room is free again in the time that a frame may take, whatever else the other end
+        leaves undone.
+        """
+        if self._commanders.is_gathering(self):
+            return True
         return self._has_room() and self._commanders.may_gather(self, frame_bytes)
 
     def take_more_soon(self) -> None:

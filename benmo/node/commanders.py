@@ -16,8 +16,11 @@ import time
 from typing import Protocol
 
 from benmo.errors import ProtocolError
+from benmo.network.rights import Right
 
-CONNECTIONS_MAX = 256
+CONNECTIONS_MAX = {Right.READ: 128, Right.PAY: 192, Right.COMMAND: 256}
+"""How many connections there may be for one more of this right: readers leave room for payers, and
+payers for the node's operator."""
 REQUESTS_BYTES_MAX = 16 << 20
 """How much memory the requests under way may take, all connections together."""
 SHARE_BYTES_MIN = 128 << 10
@@ -70,10 +73,11 @@ class Commanders:
         self._gathering: dict[Connection, int] = {}
         self._waiting: dict[Connection, int] = {}
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Connection, held: Right) -> None:
         """Count a new connection. Raises `ProtocolError` if there are too many."""
-        if len(self._connections) >= CONNECTIONS_MAX:
-            raise ProtocolError(f"{CONNECTIONS_MAX} connections command this node already")
+        count = len(self._connections)
+        if count >= CONNECTIONS_MAX[held]:
+            raise ProtocolError(f"{count} connections command this node already")
         self._connections.add(connection)
         self._share_out()
 
@@ -83,6 +87,8 @@ class Commanders:
         self._ready.pop(connection, None)
         self._waiting.pop(connection, None)
         self.free_frame(self.gathered(connection))
+        for other in self._let_through():
+            self.take_more_soon(other)
         self._share_out()
 
     def _share_out(self) -> None:
@@ -93,12 +99,20 @@ class Commanders:
 
     # Long frames.
 
+    def is_gathering(self, connection: Connection) -> bool:
+        """Whether a long frame of this connection was let through, and isn't carried out yet."""
+        return connection in self._gathering
+
     def may_gather(self, connection: Connection, frame_bytes: int) -> bool:
         """Let a long frame be gathered; if there is no room, `take_more` is called once it may."""
         if connection in self._gathering:
             return True
         self._waiting.setdefault(connection, frame_bytes)
-        return connection in self._let_through()
+        through = self._let_through()
+        for other in through:
+            if other is not connection:
+                self.take_more_soon(other)
+        return connection in through
 
     def gathered(self, connection: Connection) -> int:
         """Hand over the room of a long frame that was gathered, in bytes; 0 for a short frame."""

@@ -58,9 +58,8 @@ class ControlServer(CommanderConnection):
     """Answers the requests of one connection, whose certificate gives the right `held`."""
 
     def __init__(self, service: Service, held: Right) -> None:
-        super().__init__(service.commanders)
+        super().__init__(service.commanders, held)
         self._service = service
-        self._held = held
         self._paying: set[PendingPayment] = set()
         self._stop_watching: Callable[[], None] | None = None
 
@@ -80,6 +79,7 @@ class ControlServer(CommanderConnection):
             return
         asked = decode_request(payload)
         if self._held < right_for(type(asked)):
+            self.free_room(self.take_room(payload, 0))
             self._refuse(asked)
             return
         match asked:
@@ -171,7 +171,9 @@ class ControlServer(CommanderConnection):
             self.free_room(room)
             return
         submissions = self._service.submissions
-        self._paying.add(submissions.ask(request.payments, request.wait_s, done, admitted))
+        self._paying.add(
+            submissions.ask(request.payments, request.wait_s, done, admitted, request.room_s)
+        )
 
     def _paid(self, request: Pay, state: PaymentState) -> Paid:
         reason = "" if state.is_decided else self._service.view.why_undecided()

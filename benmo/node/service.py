@@ -212,10 +212,11 @@ class Service:
             with suppress(Exception):
                 self._thread.call(self._stop()).result(timeout=_STOP_S)
         self._thread.stop()
-        if not self._turns.is_slow:  # else a thread still uses what would be closed
-            self._key_index.close()
-            if not self.has_failed:  # closing may shorten the journal, which is a write
-                self._disk.close()
+        if self._thread.is_running or self._turns.is_slow:
+            return  # a thread still writes here: the lock must last as long as this process
+        self._key_index.close()
+        if not self.has_failed:  # closing may shorten the journal, which is a write
+            self._disk.close()
         self._directory_lock.release()
 
     # In the loop's thread.

@@ -21,8 +21,6 @@ from benmo.node.decision_waits import (
 from benmo.paxos.types import NodeId
 
 _AGAIN_AT_A_TIME = 256
-_ROOM_S = 10.0
-"""How long a request that doesn't wait for decisions waits for room in the queue."""
 
 
 class Submissions:
@@ -65,15 +63,18 @@ class Submissions:
         wait_s: float,
         done: Callable[[PendingPayment], object],
         admitted: Callable[[], object] = do_nothing,
+        room_s: float = 0.0,
     ) -> PendingPayment:
         """Queue all payments or none, and wait up to `wait_s` seconds for their decisions.
+
+        If `wait_s` is 0, payments for which there is no room wait `room_s` seconds for that.
 
         `admitted` is called once the payments are queued or refused, and not needed any more. Then
         `done` is called, in the loop; neither must raise, since both may be called in a turn. The
         transfers stay queued if the time is up, or if the pending payment is forgotten. If the
         queue has no room until the time is up, nothing is queued, and `admitted` isn't called.
         """
-        pending = PendingPayment(self._waits, payments, wait_s, done, admitted)
+        pending = PendingPayment(self._waits, payments, wait_s, done, admitted, room_s)
         while self._postponed and self._postponed[0].is_forgotten:
             self._postponed.popleft()
         if self._postponed or self._again:
@@ -90,6 +91,7 @@ class Submissions:
         if has_no_room and request.on_postponed is not None:
             if admission.ticket in self._again:
                 self._still_no_room.append(request)
+                request.on_postponed()  # its time may be up by now
             else:
                 self._postpone(request)
         else:
@@ -149,12 +151,14 @@ class PendingPayment:
         wait_s: float,
         done: Callable[[PendingPayment], object],
         admitted: Callable[[], object],
+        room_s: float,
     ) -> None:
         self.request = PaymentRequest(
             payments, wait_s > 0, self._on_admitted, self._finish, self._on_postponed
         )
         self._waits = waits
         self._wait_s = wait_s
+        self._room_s = wait_s or room_s
         self._done = done
         self._admitted = admitted
         self._timer: asyncio.TimerHandle | None = None
@@ -177,7 +181,10 @@ class PendingPayment:
         self._end()
 
     def _on_postponed(self) -> None:
-        self._start_timer(self._wait_s or _ROOM_S)
+        if self._is_late:
+            self._finish()
+        elif self._timer is None:
+            self._start_timer(self._room_s)
 
     def _on_admitted(self) -> None:
         self._admitted()

@@ -10,6 +10,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from benmo.cluster import Cluster
 from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, UndecidedProposal
@@ -223,7 +224,8 @@ class View:
         if self._frozen is not None:
             fields = {name: getattr(self._frozen, name) for name in NodeStatus.__struct_fields__}
             ledger = self._engine.ledger
-            return NodeStatus(**{**fields, "height": ledger.height, "head": ledger.head})
+            now = {"height": ledger.height, "head": ledger.head, **self._links_now(self._frozen)}
+            return NodeStatus(**{**fields, **now})
         replica = self._replica
         accepted = replica.acceptor.accepted
         return NodeStatus(
@@ -245,10 +247,16 @@ class View:
             ),
         )
 
+    def _links_now(self, shown: NodeStatus) -> dict[str, object]:
+        """The links as they are while the rest of what is shown is from before: `shown`."""
+        peers = tuple(replace(peer, link=self.link(peer.node)) for peer in shown.peers)
+        reached = 1 + sum(peer.link is Link.UP for peer in peers)
+        return {"peers": peers, "quorum": shown.quorum and reached > len(self.nodes) // 2}
+
     def snapshot(self) -> NodeSnapshot:
         """The node's state, as a prompt shows it."""
         if self._frozen is not None:
-            return self._frozen
+            return replace(self._frozen, **self._links_now(self._frozen))
         due = self._replica.election.deadline
         return NodeSnapshot(
             **msgspec.structs.asdict(self.status()),

@@ -188,3 +188,24 @@ def test_two_programs_do_not_make_a_cluster_in_one_place(tmp_path: Path) -> None
     finally:
         os.close(descriptor)
     assert seen(state.path) == before
+
+
+def test_what_a_run_left_behind_is_no_consent_to_the_next_wipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old state could be left half removed, and years later `cluster.json` be away."""
+    state = made(tmp_path / "state", used=True)
+    last = 0
+    while interrupted(monkeypatch, state, last):
+        if state.cluster_file.exists() and state.wiped.path.exists():
+            break
+        shutil.rmtree(state.path)
+        state = made(tmp_path / "state", used=True)
+        last += 1
+    assert state.wiped.path.exists() and not state.replaced.path.exists()
+    away = state.cluster_file.rename(tmp_path / "cluster.json")
+    assert not state.is_unfinished
+    assert Remains.of(state).loss != ""
+    away.rename(state.cluster_file)
+    replace(state)
+    require_whole(state)

@@ -6,6 +6,7 @@ import asyncio
 from typing import cast
 
 from benmo.network.frames import frame
+from benmo.network.rights import Right
 from benmo.node.commander_connection import CommanderConnection
 from benmo.node.commanders import ANSWER_BYTES_MAX, REQUESTS_BYTES_MAX, Commanders
 from tests.network.test_frames import Transport
@@ -29,7 +30,7 @@ class Worker(CommanderConnection):
     """Carries out each request in a task that ends when the test says so."""
 
     def __init__(self, commanders: Commanders) -> None:
-        super().__init__(commanders)
+        super().__init__(commanders, Right.COMMAND)
         self.begun: list[bytes] = []
         self.may_end = asyncio.Event()
         self.to_transport = Unread()
@@ -165,5 +166,30 @@ def test_a_lost_connection_leaves_no_room_taken() -> None:
             lost.connection_lost(None)
         await _passes()
         assert commanders.may_gather(Worker(commanders), 4 << 20)
+
+    asyncio.run(scenario())
+
+
+def test_a_long_frame_that_was_let_through_is_taken_whatever_else_waits() -> None:
+    """Else a reader that reads no more would keep the room of all long frames for ever."""
+
+    async def scenario() -> None:
+        commanders = Commanders()
+        greedy, other = Worker(commanders), Worker(commanders)
+        long_bytes = 4 << 20
+        payload = frame(b"x" * long_bytes)
+        greedy.data_received(payload[:100])
+        assert commanders.is_gathering(greedy)
+        greedy.pause_writing()  # it reads none of its answers
+        other.data_received(payload[:100])
+        await _passes()
+        assert not commanders.is_gathering(other), "there is room for one"
+        greedy.data_received(payload[100:])
+        await _passes()
+        assert greedy.begun == [b"x" * long_bytes]
+        greedy.may_end.set()
+        await _passes()
+        assert commanders.is_gathering(other)
+        await _end(greedy, other)
 
     asyncio.run(scenario())

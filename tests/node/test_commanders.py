@@ -8,6 +8,7 @@ import math
 import pytest
 
 from benmo.errors import ProtocolError
+from benmo.network.rights import Right
 from benmo.node import commanders as module
 from benmo.node.commanders import (
     ANSWER_BYTES_MIN,
@@ -22,12 +23,19 @@ from benmo.node.commanders import (
 class Connection:
     """Notes when it may take more, and wants to go on `times` times."""
 
-    def __init__(self, commanders: Commanders, name: str, log: list[str], times: int = 0) -> None:
+    def __init__(
+        self,
+        commanders: Commanders,
+        name: str,
+        log: list[str],
+        times: int = 0,
+        held: Right = Right.COMMAND,
+    ) -> None:
         self.commanders = commanders
         self.name = name
         self.log = log
         self.times = times
-        commanders.join(self)
+        commanders.join(self, held)
 
     def take_more(self) -> None:
         self.log.append(self.name)
@@ -44,15 +52,43 @@ async def _passes() -> None:
 def test_all_shares_together_are_bounded_however_many_connections_there_are() -> None:
     commanders = Commanders()
     log: list[str] = []
-    joined = [Connection(commanders, str(number), log) for number in range(CONNECTIONS_MAX)]
+    joined = [Connection(commanders, str(number), log) for number in range(256)]
     assert commanders.share_bytes == SHARE_BYTES_MIN
-    assert commanders.share_bytes * CONNECTIONS_MAX <= 2 * REQUESTS_BYTES_MAX
+    assert commanders.share_bytes * CONNECTIONS_MAX[Right.COMMAND] <= 2 * REQUESTS_BYTES_MAX
     assert commanders.answer_bytes == ANSWER_BYTES_MIN
     with pytest.raises(ProtocolError, match="256 connections command this node already"):
         Connection(commanders, "one more", log)
     for each in joined[1:]:
         commanders.leave(each)
     assert commanders.share_bytes == REQUESTS_BYTES_MAX
+
+
+def test_readers_leave_room_for_payers_and_payers_for_the_operator() -> None:
+    commanders, log = Commanders(), list[str]()
+    for held, before in ((Right.READ, 0), (Right.PAY, 128), (Right.COMMAND, 192)):
+        for number in range(before, CONNECTIONS_MAX[held]):
+            Connection(commanders, str(number), log, held=held)
+        with pytest.raises(ProtocolError, match="connections command this node already"):
+            Connection(commanders, "one more", log, held=held)
+
+
+def test_one_that_leaves_or_lets_others_through_wakes_them() -> None:
+    """Else a connection that was let through would wait for ever."""
+
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        first, second, third = (Connection(commanders, name, log) for name in "123")
+        assert commanders.may_gather(first, FRAMES_BYTES_MAX)
+        assert not commanders.may_gather(second, FRAMES_BYTES_MAX)
+        assert not commanders.may_gather(third, 1)
+        log.clear()
+        commanders._frames_bytes -= FRAMES_BYTES_MAX - 1  # most of it is carried out
+        commanders.leave(second)
+        await _passes()
+        assert log == ["3"]
+        assert commanders.is_gathering(third)
+
+    asyncio.run(scenario())
 
 
 def test_long_frames_are_let_through_in_the_order_in_which_they_came() -> None:

@@ -54,7 +54,9 @@ class FakeEngine:
     def ask(self, *amounts: int, wait_s: float = 180.0) -> list[PendingPayment]:
         """Ask for payments; the list holds the request once it is answered."""
         answered: list[PendingPayment] = []
-        self.submissions.ask(Payments((2,) * len(amounts), amounts), wait_s, answered.append)
+        self.submissions.ask(
+            Payments((2,) * len(amounts), amounts), wait_s, answered.append, room_s=0.01
+        )
         return answered
 
 
@@ -151,11 +153,7 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("wait_s", [0.01, 0.0])
-def test_one_that_finds_no_room_in_its_time_queues_nothing(
-    wait_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("benmo.node.submissions._ROOM_S", 0.01)
-
+def test_one_that_finds_no_room_in_its_time_queues_nothing(wait_s: float) -> None:
     async def run() -> None:
         engine = FakeEngine(room=0)
         answered = engine.ask(1, wait_s=wait_s)
@@ -211,3 +209,21 @@ def test_a_forgotten_request_is_not_queued_later() -> None:
         assert engine.queued == [1, 2, 3, 5]
 
     in_loop(run)
+
+
+def test_one_that_is_late_and_finds_no_room_once_more_is_answered() -> None:
+    async def run() -> None:
+        engine = FakeEngine(room=0)
+        answered = engine.ask(1, 1, wait_s=0.01)
+        engine.turn()
+        engine.decide(1)
+        assert engine.submitted, "the engine has it again"
+        await asyncio.sleep(0.05)
+        engine.turn()
+        with pytest.raises(NoRoom, match=FULL):
+            answered[0].result()
+        engine.decide(9)
+        engine.turn()
+        assert engine.queued == []
+
+    asyncio.run(run())
