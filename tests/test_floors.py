@@ -53,7 +53,7 @@ PARTLY = {
     ("commands", "network"): {"link", "rights"},
     ("commands", "paxos"): {"types"},
     ("sim", "network"): {"wire"},
-    ("sim", "commands"): {"answers"},
+    ("sim", "commands"): {"answers", "fitting"},
 }
 """The modules that may be imported, for packages of which only some may be."""
 

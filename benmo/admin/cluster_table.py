@@ -82,7 +82,7 @@ def _summary(said: Mapping[NodeId, Said], is_up: bool) -> str:
     unknown = sum(isinstance(status, Absent) and status.is_down is None for status in said.values())
     if unknown and not is_up:
         what = "what answers reaches no quorum" if answers else "nothing is known of them here"
-    hidden = f"; {unknown} can't be asked from here" if unknown else ""
+    hidden = f"; {unknown} of them can't be asked from here" if unknown else ""
     return f"{len(answers)} of {len(said)} nodes answer: {what}{hidden}"
 
 

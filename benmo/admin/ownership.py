@@ -17,7 +17,7 @@ from benmo.network.certificates import AUTHORITY, KEY
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 
 OR_ELSEWHERE = "or choose another --state-dir"
-_HARMLESS = {"lost+found", ".DS_Store"}
+_HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".gitignore"}
 """Names that file systems and desktops make by themselves."""
 
 

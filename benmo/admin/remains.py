@@ -53,12 +53,13 @@ class Remains:
 
 
 def openness(path: Path) -> str:
-    """One line about a directory that others may enter or change; empty if nobody else may."""
+    """One line about a directory in which others may replace things; empty if nobody else may.
+
+    That others may enter it is no harm: what Benmo makes in it is closed to them.
+    """
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o022 and not mode & stat.S_ISVTX:
         return f"Others may replace what is in {path} (mode {mode:04o}): chmod go-w {path}"
-    if mode & 0o077:
-        return f"Others may look into {path} (mode {mode:04o}), but not into the files in it."
     return ""
 
 

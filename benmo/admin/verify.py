@@ -286,7 +286,13 @@ def verified(state: StateDirectory) -> Answer:
     "directory", type=click.Path(path_type=Path, file_okay=False), default=Path("state")
 )
 @format_option
-def verify(directory: Path, output_format: str) -> None:
+@click.option(
+    "--state-dir",
+    "same_directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The same as DIRECTORY, as other programs call it.",
+)
+def verify(directory: Path, output_format: str, same_directory: Path | None) -> None:
     """Check the files of all nodes in DIRECTORY (by default, state); nothing is written.
 
     What is checked: the checksums of all lines; the chain of hashes; that balances and outcomes are
@@ -296,7 +302,7 @@ def verify(directory: Path, output_format: str) -> None:
     be its owner's, and verify. If a file is damaged, the exit status is 1, and the file and line of
     the first damage of each node and client are shown.
     """
-    answer = verified(StateDirectory(directory))
+    answer = verified(StateDirectory(same_directory or directory))
     click.echo(answer.rendered(fitting_format(output_format, terminal_columns())).output)
     if output_format == "tsv" and answer.text:
         click.echo(answer.text, err=True)

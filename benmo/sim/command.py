@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.plan import CALM
@@ -170,9 +171,10 @@ def _run_one(
             _show_failure(study, result)
             return 1
     if result.violation is not None:
-        click.echo("\n".join(result.last_steps))
+        for line in result.last_steps:
+            _say(line)
         _say_found_before(result)
-        click.echo(str(result.violation))
+        _say(str(result.violation))
         return 1
     what = "fork" if study.to_the_fork else "violation"
     _say(f"seed {seed}: no {what} in {result.simulated_s:.0f} simulated seconds")
@@ -315,4 +317,6 @@ def _command(study: Study, seed: int, nodes: int, more: str) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(text)
+    """Print a line, broken between words for a narrow terminal; but commands stay whole."""
+    is_command = text.startswith("  benmo ")
+    click.echo(text if is_command else fitted(text, terminal_columns(), "    "))

@@ -174,7 +174,7 @@ def test_status_shows_its_table_where_one_nodes_key_can_not_be_used(
             key.rmdir()
         key.write_bytes(before)
     assert (shown.status, shown.err, told.status) == (0, "", 0), shown
-    assert "1 can't be asked from here" in shown.out
+    assert "1 of them can't be asked from here" in shown.out
     assert "node 2 can't be asked: " in shown.out
     assert [node["up"] for node in told.values[0]] == [True, None, False]
     assert str(key) in told.values[0][1]["reason"]

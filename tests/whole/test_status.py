@@ -220,15 +220,17 @@ def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
         ([said(), said(), DOWN], "2 of 3 nodes answer: a quorum is up"),
         (
             [said(), UNKNOWN, UNKNOWN],
-            "1 of 3 nodes answer: node 1 reaches a quorum; 2 can't be asked from here",
+            "1 of 3 nodes answer: node 1 reaches a quorum; 2 of them can't be asked from here",
         ),
         (
             [said(quorum=False), UNKNOWN, UNKNOWN],
-            "1 of 3 nodes answer: what answers reaches no quorum; 2 can't be asked from here",
+            "1 of 3 nodes answer: what answers reaches no quorum; "
+            "2 of them can't be asked from here",
         ),
         (
             [UNKNOWN, UNKNOWN, UNKNOWN],
-            "0 of 3 nodes answer: nothing is known of them here; 3 can't be asked from here",
+            "0 of 3 nodes answer: nothing is known of them here; "
+            "3 of them can't be asked from here",
         ),
         (
             [said(quorum=False), said(), said()],
