@@ -58,7 +58,9 @@ LIMITS = {
         f"{engine.Limits().blocks_bytes_max >> 20} MiB"
     ),
     "bytes that wait for a peer which takes nothing": f"{transports.SEND_BYTES_MAX >> 20} MiB",
-    "connections that command a node": f"{commanders.CONNECTIONS_MAX}",
+    "connections that command a node": (
+        "{} for one more that reads, {} for one that pays, {} with the node's own certificate"
+    ).format(*commanders.CONNECTIONS_MAX.values()),
     "requests under way at a node, by the memory that they may take": (
         f"{commanders.REQUESTS_BYTES_MAX >> 20} MiB"
     ),
