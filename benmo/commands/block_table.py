@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from benmo.commands.answers import Cell, Table
+from benmo.commands.times import shown_time
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
@@ -25,6 +26,7 @@ _HEADERS = (
     "outcome",
 )
 _TSV_HEADERS = ("slot", "ballot", "", *_HEADERS[3:])
+_TIME = "time (UTC)"
 _UNKNOWN = "?"
 _NOTES_MAX = 5
 _UNKNOWN_NOTE = "?: not seen here, or before a restart; a block holds only its first ballot"
@@ -46,7 +48,8 @@ class ShownBlock(msgspec.Struct, frozen=True):
     """A decided block; the hashes are whole.
 
     `ballot` is the one in which the block was first proposed, as round and node. `decided_in` is
-    one in which a majority accepted it, None where the node that shows the block knows none.
+    one in which a majority accepted it, None where the node that shows the block knows none; `time`
+    is the proposer's clock, in seconds since 1970, None where only the JSON of a block is known.
     """
 
     slot: int
@@ -55,6 +58,7 @@ class ShownBlock(msgspec.Struct, frozen=True):
     hash: str
     transfers: tuple[ShownTransfer, ...]
     decided_in: Ballot | None = None
+    time: float | None = None
 
 
 def shown(applied: AppliedBlock) -> ShownBlock:
@@ -62,7 +66,9 @@ def shown(applied: AppliedBlock) -> ShownBlock:
     block = applied.block
     transfers = tuple(_shown(transfer, outcome) for transfer, outcome in applied.outcomes())
     decided_in = None if applied.decided_in == Ballot.ZERO else applied.decided_in
-    return ShownBlock(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in)
+    return ShownBlock(
+        *(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in, block.time)
+    )
 
 
 def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
@@ -80,27 +86,28 @@ def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
 def chain_json(blocks: Sequence[ShownBlock]) -> object:
     """Turn the blocks into plain objects, for JSON: the same at each node that has these blocks.
 
-    So what only some nodes know, the ballot that decided a block, is not in it.
+    So what only some nodes know, the ballot that decided a block, is not in it; nor is the time,
+    which only people are shown.
     """
-    return [_without_decided_in(block) for block in msgspec.to_builtins(blocks)]
+    return [_for_programs(block) for block in msgspec.to_builtins(blocks)]
 
 
-def _without_decided_in(block: dict[str, object]) -> dict[str, object]:
-    del block["decided_in"]
+def _for_programs(block: dict[str, object]) -> dict[str, object]:
+    del block["decided_in"], block["time"]
     return block
 
 
-def chain_table(blocks: Iterable[ShownBlock]) -> Table:
-    """Turn the blocks into a table: a row per transfer, and memos only if there are any."""
-    pairs = [(block, transfer) for block in blocks for transfer in block.transfers]
-    has_memo = any(transfer.memo for _, transfer in pairs)
-    rows = [_row(block, transfer, has_memo) for block, transfer in pairs]
+def chain_table(blocks: Sequence[ShownBlock]) -> Table:
+    """Turn the blocks into a table: a row per transfer, and memos and times if there are any."""
+    has_memo = any(each.memo for block in blocks for each in block.transfers)
+    has_time = any(block.time is not None for block in blocks)
     memo = ("memo",) if has_memo else ()
+    time = (_TIME,) if has_time else ()
     return Table(
-        (*_HEADERS, *memo),
-        rows,
-        spare=("hash", "proposed"),
-        tsv_headers=(*_TSV_HEADERS, *memo),
+        (_HEADERS[0], *time, *_HEADERS[1:], *memo),
+        [row for block in blocks for row in _rows(block, has_memo, has_time)],
+        spare=(_TIME, "hash", "proposed"),
+        tsv_headers=(_TSV_HEADERS[0], *("" for _ in time), *_TSV_HEADERS[1:], *memo),
     )
 
 
@@ -125,16 +132,22 @@ def _taken_over(proposed_in: Ballot, decided_in: Ballot) -> str:
     return f"{first}; node {decided_in.node} had to take it over, in {decided_in}"
 
 
-def _row(block: ShownBlock, transfer: ShownTransfer, has_memo: bool) -> tuple[Cell, ...]:
-    return (
+def _rows(block: ShownBlock, has_memo: bool, has_time: bool) -> Iterator[tuple[Cell, ...]]:
+    time = "" if block.time is None else shown_time(block.time)
+    of_block = (
         block.slot,
+        *((time,) if has_time else ()),
         str(block.ballot),
         _UNKNOWN if block.decided_in is None else str(block.decided_in),
         block.hash[:_HASH_DIGITS],
-        transfer.id,
-        transfer.amount,
-        transfer.debit_node,
-        transfer.credit_node,
-        str(transfer.outcome),
-        *((escaped(transfer.memo),) if has_memo else ()),
     )
+    for transfer in block.transfers:
+        yield (
+            *of_block,
+            transfer.id,
+            transfer.amount,
+            transfer.debit_node,
+            transfer.credit_node,
+            str(transfer.outcome),
+            *((escaped(transfer.memo),) if has_memo else ()),
+        )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from msgspec import structs
 
 from benmo.commands.answers import Table
 from benmo.commands.block_table import chain_json, chain_notes, chain_table, shown
+from benmo.commands.times import shown_time
 from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
@@ -60,9 +64,39 @@ def test_what_programs_are_given_is_the_same_at_each_node_that_has_the_block() -
 
 
 def test_the_table_fits_into_80_columns() -> None:
-    lines = [chain_table([shown(applied(PROPOSED))]).as_text()]
+    lines = [chain_table([shown(applied(PROPOSED))]).as_text(80)]
     lines += [chain_notes([shown(applied(each))]) for each in (Ballot(3, 2), Ballot.ZERO)]
     assert max(len(line) for text in lines for line in text.splitlines()) <= 80
+
+
+def test_people_see_each_blocks_time_where_there_is_room_for_it() -> None:
+    table = chain_table([shown(applied(PROPOSED))])
+    assert row(table)["time (UTC)"] == "1970-01-01 00:00:01"
+    header, cells, note = table.as_text(80).splitlines()
+    assert header.split()[:4] == ["slot", "proposed", "decided", "hash"]
+    assert "1970" not in cells
+    assert note == "(left out to fit into 80 columns: time (UTC))"
+    assert len(table.as_text(110).splitlines()) == 2, "there is room"
+
+
+def test_what_programs_are_given_has_no_time() -> None:
+    (block,) = cast("list[dict[str, object]]", chain_json([shown(applied(PROPOSED))]))
+    assert list(block) == ["slot", "ballot", "previous", "hash", "transfers"]
+    headers, cells = chain_table([shown(applied(PROPOSED))]).as_tsv().splitlines()
+    assert len(headers.split("\t")) == len(cells.split("\t")) == 8
+
+
+def test_a_chain_of_which_no_time_is_known_has_no_column_for_it() -> None:
+    block = structs.replace(shown(applied(PROPOSED)), time=None)
+    assert "time (UTC)" not in chain_table([block]).headers
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"),
+    [(-5.0, "1970-01-01 00:00:00"), (1e300, "9999-12-31 23:59:59")],
+)
+def test_a_wrong_clock_is_shown_as_the_nearest_date(time_s: float, text: str) -> None:
+    assert shown_time(time_s) == text
 
 
 def test_ballots_count_nothing_when_blocks_are_compared() -> None:
