@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import TypeVar
 
-from benmo.commands.answers import Answer, Rendered, Status
+from benmo.commands.answers import Answer, Rendered, Status, fitting_format
+from benmo.commands.fitting import terminal_columns
 from benmo.control.connection import NodeGone
 from benmo.repl.commander import Runner
 from benmo.startup import OutputLost, ReaderGone
@@ -29,7 +30,8 @@ def run_lines(
         line = cleaned(raw)
         if not line:
             continue
-        rendered = outcome_of(runner, line, output_format)
+        form = fitting_format(output_format, terminal_columns())
+        rendered = outcome_of(runner, line, form)
         show(rendered, output_format)
         first_failure = first_failure or rendered.status
         if rendered.leaves or (first_failure and not keeps_going):

@@ -49,3 +49,22 @@ def test_lines_that_fail_are_gone_past_if_that_is_wanted(lines: str, ran: str, s
     runner = Scripted()
     assert run_lines(runner, lines.split(), "table", keeps_going=True) == status
     assert runner.ran == ran.split()
+
+
+@pytest.mark.parametrize(
+    ("columns", "output_format", "form"),
+    [(80, "table", "table/80"), (None, "table", "table"), (80, "json", "json")],
+)
+def test_answers_on_a_terminal_fit_into_it(
+    monkeypatch: pytest.MonkeyPatch, columns: int | None, output_format: str, form: str
+) -> None:
+    asked: list[str] = []
+
+    class Node:
+        def run(self, line: str, output_format: str) -> Rendered:
+            asked.append(output_format)
+            return Rendered(Status.DONE, "", leaves=False)
+
+    monkeypatch.setattr("benmo.repl.batch.terminal_columns", lambda: columns)
+    run_lines(Node(), ["printBlockchain"], output_format)
+    assert asked == [form]
