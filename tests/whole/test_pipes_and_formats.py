@@ -84,10 +84,11 @@ def test_each_answer_in_json_is_one_line_of_the_promised_shape(cluster: RealClus
     assert [peer["node"] for peer in status["peers"]] == [2, 3]
 
 
-def test_a_pipe_may_go_on_after_a_refused_payment(lonely: RealCluster) -> None:
+def test_a_pipe_may_go_on_after_a_refused_payment(tmp_path: Path) -> None:
     typed = "moneyTransfer 1000,1,2\nmoneyTransfer 1,1,2\n"
-    option = lonely.state_option
-    finished = run(*NODE, "1", "--keep-going", "--format", "json", *option, typed=typed)
+    with RealCluster(tmp_path, 3) as alone:
+        option = alone.state_option
+        finished = run(*NODE, "1", "--keep-going", "--format", "json", *option, typed=typed)
     refused, queued = finished.values
     require_shape(refused, Refused)
     require_shape(queued, Queued)
