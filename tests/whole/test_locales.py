@@ -16,6 +16,7 @@ import pytest
 from benmo.client import Client
 from tests.support.processes import BENMO, INITIALIZE, NODE, environment
 from tests.support.real_cluster import RealCluster, free_ports
+from tests.support.terminals import is_above_prompt
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LOCALES = {
@@ -115,7 +116,7 @@ def test_a_prompt_shows_escapes(program: str, name: str, cluster: RealCluster) -
     terminal = cluster.terminal(*command, **LOCALES[name])
     terminal.wait_for("quorum: yes")
     terminal.enter("printBlockchain")
-    terminal.wait_for(r"\u2713")
+    terminal.wait_for(is_above_prompt(r"\u2713 "))
     terminal.type("\x04")
     assert terminal.wait_exit() == 0
     assert b"\\u2713" in terminal.raw and MEMO.encode() not in terminal.raw
