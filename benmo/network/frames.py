@@ -13,7 +13,7 @@ FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
 """How long a frame may take to arrive, from its first byte to its last."""
 _LENGTH_BYTES = 4
-_SMALL_BYTES = 16 << 10
+SMALL_BYTES = 16 << 10
 """A longer frame has to be allowed before its bytes are gathered."""
 
 
@@ -57,8 +57,11 @@ class FrameReader(asyncio.Protocol, ABC):
         self._stop_deadline()
 
     def data_received(self, data: bytes) -> None:
-        is_one = _LENGTH_BYTES + _length(data) == len(data) <= _SMALL_BYTES
-        if not is_one or self._buffer or not self.may_take():
+        is_one = _LENGTH_BYTES + _length(data) == len(data) <= FRAME_BYTES_MAX
+        is_one = is_one and not self._buffer
+        if is_one and len(data) > SMALL_BYTES:
+            is_one = self.may_gather(len(data) - _LENGTH_BYTES)
+        if not is_one or not self.may_take():
             self._buffer += data
             self.take_more()
             return
@@ -141,7 +144,7 @@ class FrameReader(asyncio.Protocol, ABC):
             length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
             if length > FRAME_BYTES_MAX:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
-            if length > _SMALL_BYTES and not self.may_gather(length):
+            if length > SMALL_BYTES and not self.may_gather(length):
                 is_held = True
                 break
             end = start + _LENGTH_BYTES + length

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from benmo.network.frames import FrameReader
+from benmo.network.frames import SMALL_BYTES, FrameReader
 from benmo.network.rights import Right
 from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders, OneAtATime
 
@@ -71,9 +71,10 @@ class CommanderConnection(FrameReader):
         self.take_more_soon()
 
     def may_take(self) -> bool:
-        if not (self._has_room() or self._commanders.is_gathering(self)):
+        commanders = self._commanders
+        if not (self._has_room() or commanders.is_gathering(self)):
             return False
-        if self._commanders.has_time():
+        if commanders.has_time():
             return True
         self.take_more_soon()
         return False
@@ -97,11 +98,12 @@ class CommanderConnection(FrameReader):
 
     def take_room(self, payload: bytes, fixed_bytes: int) -> Room:
         """Take the room of a request for as long as it is under way."""
-        long_bytes = self._commanders.gathered(self)
-        content_bytes = 0 if long_bytes else _DECODED_BYTES * len(payload)
-        room = Room(fixed_bytes + content_bytes, long_bytes)
+        if len(payload) <= SMALL_BYTES:  # the most frequent case
+            room = Room(fixed_bytes + _DECODED_BYTES * len(payload), 0)
+        else:
+            room = Room(fixed_bytes, self._commanders.gathered(self))
+            self._frames_bytes += room.frame_bytes
         self._requests_bytes += room.request_bytes
-        self._frames_bytes += long_bytes
         return room
 
     def free_frame(self, room: Room) -> None:
@@ -112,7 +114,8 @@ class CommanderConnection(FrameReader):
 
     def free_room(self, room: Room) -> None:
         """Free a request's room once the request is carried out."""
-        self.free_frame(room)
+        if room.frame_bytes:
+            self.free_frame(room)
         self._requests_bytes -= room.request_bytes
         if self.is_held:
             self.take_more_soon()

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
@@ -40,7 +41,7 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.rights import Right, require_right
 from benmo.node.commander_connection import CommanderConnection, Room
-from benmo.node.decision_waits import PaymentState
+from benmo.node.decision_waits import PaymentState, do_nothing
 from benmo.node.execute import execute
 from benmo.node.service import Service
 from benmo.node.submissions import PendingPayment
@@ -161,9 +162,6 @@ class ControlServer(CommanderConnection):
             except (StateError, OSError, AssertionError) as error:
                 self._service.fail(error)
 
-        def admitted() -> None:
-            self.free_frame(room)
-
         try:
             _require_columns(request)
         except Refused as error:
@@ -172,7 +170,13 @@ class ControlServer(CommanderConnection):
             return
         submissions = self._service.submissions
         self._paying.add(
-            submissions.ask(request.payments, request.wait_s, done, admitted, request.room_s)
+            submissions.ask(
+                request.payments,
+                request.wait_s,
+                done,
+                partial(self.free_frame, room) if room.frame_bytes else do_nothing,
+                request.room_s,
+            )
         )
 
     def _paid(self, request: Pay, state: PaymentState) -> Paid:
