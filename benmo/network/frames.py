@@ -57,10 +57,10 @@ class FrameReader(asyncio.Protocol, ABC):
         self._stop_deadline()
 
     def data_received(self, data: bytes) -> None:
-        is_one = _LENGTH_BYTES + _length(data) == len(data) <= FRAME_BYTES_MAX
-        is_one = is_one and not self._buffer
-        if is_one and len(data) > SMALL_BYTES:
-            is_one = self.may_gather(len(data) - _LENGTH_BYTES)
+        length = len(data) - _LENGTH_BYTES
+        is_one = not self._buffer and _length(data) == length <= FRAME_BYTES_MAX
+        if is_one and length > SMALL_BYTES:
+            is_one = self.may_gather(length)
         if not is_one or not self.may_take():
             self._buffer += data
             self.take_more()

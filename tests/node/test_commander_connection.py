@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from benmo.network.frames import frame
+from benmo.network.frames import SMALL_BYTES, frame
 from benmo.network.rights import Right
 from benmo.node.commander_connection import CommanderConnection
 from benmo.node.commanders import ANSWER_BYTES_MAX, REQUESTS_BYTES_MAX, Commanders
@@ -191,5 +191,23 @@ def test_a_long_frame_that_was_let_through_is_taken_whatever_else_waits() -> Non
         await _passes()
         assert commanders.is_gathering(other)
         await _end(greedy, other)
+
+    asyncio.run(scenario())
+
+
+def test_a_frame_at_the_limit_of_a_short_one_keeps_no_room() -> None:
+    """Room that is taken and never given back would let this connection through for ever."""
+
+    async def scenario() -> None:
+        commanders = Commanders()
+        worker = Worker(commanders)
+        worker.may_end.set()
+        for length in range(SMALL_BYTES - 6, SMALL_BYTES + 6):
+            worker.data_received(frame(b"x" * length))
+            await _passes()
+            assert not commanders.is_gathering(worker), length
+        assert commanders._frames_bytes == 0
+        assert len(worker.begun) == 12
+        await _end(worker)
 
     asyncio.run(scenario())
