@@ -86,9 +86,8 @@ class Commanders:
         self._connections.discard(connection)
         self._ready.pop(connection, None)
         self._waiting.pop(connection, None)
-        self.free_frame(self.gathered(connection))
-        for other in self._let_through():
-            self.take_more_soon(other)
+        self._frames_bytes -= self.gathered(connection)
+        self._let_through()
         self._share_out()
 
     def _share_out(self) -> None:
@@ -108,11 +107,8 @@ class Commanders:
         if connection in self._gathering:
             return True
         self._waiting.setdefault(connection, frame_bytes)
-        through = self._let_through()
-        for other in through:
-            if other is not connection:
-                self.take_more_soon(other)
-        return connection in through
+        self._let_through(connection)
+        return connection in self._gathering
 
     def gathered(self, connection: Connection) -> int:
         """Hand over the room of a long frame that was gathered, in bytes; 0 for a short frame."""
@@ -122,11 +118,13 @@ class Commanders:
         """Free the room of a long frame, once its request was carried out."""
         if frame_bytes:
             self._frames_bytes -= frame_bytes
-            for connection in self._let_through():
-                self.take_more_soon(connection)
+            self._let_through()
 
-    def _let_through(self) -> list[Connection]:
-        """Let those that have waited longest gather their frames; one alone may have any length."""
+    def _let_through(self, asking: Connection | None = None) -> None:
+        """Let those that have waited longest gather their frames; one alone may have any length.
+
+        Each may take more when its turn comes, but for the one that is asking, which goes on.
+        """
         through: list[Connection] = []
         for connection, frame_bytes in self._waiting.items():
             if self._frames_bytes and self._frames_bytes + frame_bytes > FRAMES_BYTES_MAX:
@@ -136,7 +134,8 @@ class Commanders:
             through.append(connection)
         for connection in through:
             del self._waiting[connection]
-        return through
+            if connection is not asking:
+                self.take_more_soon(connection)
 
     # Time.
 

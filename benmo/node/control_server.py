@@ -80,7 +80,7 @@ class ControlServer(CommanderConnection):
             return
         asked = decode_request(payload)
         if self._held < right_for(type(asked)):
-            self.free_room(self.take_room(payload, 0))
+            self.free_room(self.take_room(payload, 0))  # that of its long frame, if it is one
             self._refuse(asked)
             return
         match asked:

@@ -157,8 +157,7 @@ class PendingPayment:
             payments, wait_s > 0, self._on_admitted, self._finish, self._on_postponed
         )
         self._waits = waits
-        self._wait_s = wait_s
-        self._room_s = wait_s or room_s
+        self._time_s = wait_s or room_s
         self._done = done
         self._admitted = admitted
         self._timer: asyncio.TimerHandle | None = None
@@ -184,17 +183,17 @@ class PendingPayment:
         if self._is_late:
             self._finish()
         elif self._timer is None:
-            self._start_timer(self._room_s)
+            self._start_timer()
 
     def _on_admitted(self) -> None:
         self._admitted()
         if self.request.wait is None or self._is_late:
             self._finish()
         elif self._timer is None:
-            self._start_timer(self._wait_s)
+            self._start_timer()
 
-    def _start_timer(self, time_s: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(time_s, self._time_is_up)
+    def _start_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._time_s, self._time_is_up)
 
     def _time_is_up(self) -> None:
         """Answer; but if the engine has the request just now, once that has answered."""
