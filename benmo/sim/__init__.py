@@ -9,8 +9,9 @@ Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is a
 `draw.py`       draws a plan from a seed (`draw_users.py`: what users do)
 `plan.py`       a plan; `happenings.py` are its words: payments, crashes, cuts, damage …
 `world.py`      machines on a network, and the order of events (`agenda.py`)
-`machine.py`    one node: a disk, a clock, an index of keys, and the production engine
+`machine.py`    one member of a node: a disk, a clock, an index of keys, and the production engine
 `faults.py`     makes a plan's happenings happen in a world
+`users.py`      pay, and ask how far the chain may be
 `run.py`        runs a plan: faults, then calm, then the last checks
 `checkers/`     the rules and promises that are checked at every step
 `findings.py`   what becomes of what is found: it ends a run, or the run goes on to the fork

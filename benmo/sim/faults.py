@@ -28,6 +28,7 @@ from benmo.sim.happenings import (
     UserPays,
 )
 from benmo.sim.machine import Fuse, Machine
+from benmo.sim.users import ask, pay
 from benmo.sim.world import Ambush, World
 from benmo.storage.node_storage import CHAIN
 
@@ -39,7 +40,7 @@ def happen(world: World, number: int, happening: Happening) -> None:
     """Make one happening happen; `number` is its number in the plan."""
     match happening:
         case UserPays():
-            world.pay(happening)
+            pay(world, happening)
         case UserAsks():
             _ask_or_wait(world, happening)
         case Cut():
@@ -47,7 +48,7 @@ def happen(world: World, number: int, happening: Happening) -> None:
         case Mute():
             _mute(world, number, happening)
         case _:
-            machine = world.machines[happening.node]
+            machine = world.machine(happening.node)
             if machine.engine is not None:
                 world.trace.fault(world.now, str(happening))
                 world.counts[_NAMES[type(happening)]] += 1
@@ -99,16 +100,22 @@ def _happen_to(
             assert_never(happening)
 
 
-def _ask_or_wait(world: World, ask: UserAsks) -> None:
-    if ask.trigger:
-        world.ambushes.append(Ambush(ask.trigger, None, lambda _sender: world.ask(ask.node)))
+def _ask_or_wait(world: World, happening: UserAsks) -> None:
+    if happening.trigger:
+        world.ambushes.append(
+            Ambush(happening.trigger, None, partial(_ask_at, world, happening.node))
+        )
     else:
-        world.ask(ask.node)
+        _ask_at(world, happening.node)
+
+
+def _ask_at(world: World, node: NodeId, _sender: Machine | None = None) -> None:
+    ask(world, world.machine(node))
 
 
 def _crash(world: World, machine: Machine, crash: Crash) -> None:
     if crash.trigger:
-        world.ambushes.append(Ambush(crash.trigger, machine.node, partial(_die, machine, crash)))
+        world.ambushes.append(Ambush(crash.trigger, machine, partial(_die, machine, crash)))
     elif crash.after:
         world.arm(machine, crash.after, crash.is_power_cut, crash.share)
     else:
@@ -116,7 +123,7 @@ def _crash(world: World, machine: Machine, crash: Crash) -> None:
     world.after(crash.down_s, _start_again, world, machine, crash)
 
 
-def _die(machine: Machine, crash: Crash, _sender: NodeId) -> None:
+def _die(machine: Machine, crash: Crash, _sender: Machine) -> None:
     """Let the machine die in the middle of a turn."""
     machine.fuse = Fuse(0, crash.is_power_cut, crash.share)
     raise PowerCut(crash.share)
@@ -125,13 +132,13 @@ def _die(machine: Machine, crash: Crash, _sender: NodeId) -> None:
 def _start_again(world: World, machine: Machine, crash: Crash) -> None:
     """Start the machine; if its crash hasn't come yet, look again later."""
     is_to_come = machine.fuse is not None or any(
-        ambush.node == machine.node for ambush in world.ambushes
+        ambush.machine is machine for ambush in world.ambushes
     )
     if machine.engine is not None and is_to_come:
         world.after(max(crash.down_s, 0.5), _start_again, world, machine, crash)
     elif machine.engine is None and not machine.is_out:
         machine.clock.restart(crash.clock_shift_s)
-        world.start(machine.node, crash.again_after)
+        world.start(machine, crash.again_after)
 
 
 def _cut_or_wait(world: World, number: int, cut: Cut) -> None:
@@ -141,8 +148,8 @@ def _cut_or_wait(world: World, number: int, cut: Cut) -> None:
         _cut(world, number, cut, cut.times)
 
 
-def _cut_around(world: World, number: int, cut: Cut, sender: NodeId) -> None:
-    pairs = [(one or sender, other or sender) for one, other in cut.pairs]
+def _cut_around(world: World, number: int, cut: Cut, sender: Machine) -> None:
+    pairs = [(one or sender.node, other or sender.node) for one, other in cut.pairs]
     known = tuple((one, other) for one, other in pairs if one != other)
     _cut(world, number, replace(cut, pairs=known), cut.times)
 
@@ -162,7 +169,7 @@ def _forward(machine: Machine, rogue: Rogue) -> None:
     first = machine.engine.ledger.last[machine.node] + 1
     message = Forward(Run(machine.node, first, credits, amounts))
     for peer in machine.engine.settings.peers:
-        machine.on_sent(machine.node, peer, message)
+        machine.on_sent(machine, peer, message)
 
 
 def _cut(world: World, number: int, cut: Cut, times: int) -> None:
@@ -222,7 +229,7 @@ def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
         _flip_a_bit(machine, damage.where)
     if damage.is_death and machine.engine is not None:
         world.die(machine, False, "is killed")
-    world.after(1.0, world.start, machine.node)
+    world.after(1.0, world.start, machine)
 
 
 def _flip_a_bit(machine: Machine, where: float) -> None:
@@ -240,10 +247,10 @@ def calm(world: World) -> None:
     survivors = survivors_of(world)
     world.network.calm()
     world.ambushes.clear()
-    for node, machine in world.machines.items():
-        if node in survivors:
+    for machine in world.machines.values():
+        if machine in survivors:
             machine.mend()
-            world.start(node)
+            world.start(machine)
             if machine.engine is not None:
                 world.arm_timer(machine)
                 machine.is_scheduled = False  # its turn may have been put off for long
@@ -252,7 +259,8 @@ def calm(world: World) -> None:
             machine.is_out = True
             if machine.engine is not None:
                 world.die(machine, True, "stays down")
-    others = [node for node in world.plan.nodes if node not in survivors]
+    well = {machine.node for machine in survivors}
+    others = [node for node in world.plan.nodes if node not in well]
     for node in others if not world.plan.is_rest_down else ():
         world.trace.fault(world.now, f"node {node} is cut off from all others for good")
     every = [(one, other) for one in world.plan.nodes for other in world.plan.nodes if one != other]
@@ -263,9 +271,10 @@ def calm(world: World) -> None:
         world.spread_news(one, other)
 
 
-def survivors_of(world: World) -> tuple[NodeId, ...]:
-    """Return the plan's survivors; other nodes take the place of those that are damaged."""
-    well = [node for node, machine in world.machines.items() if not machine.is_damaged]
-    planned = [node for node in world.plan.survivors if node in well]
-    others = [node for node in well if node not in planned]
-    return tuple(sorted(planned + others[: max(0, world.plan.quorum - len(planned))]))
+def survivors_of(world: World) -> tuple[Machine, ...]:
+    """Return the plan's survivors; other machines take the place of those that are damaged."""
+    well = [machine for machine in world.machines.values() if not machine.is_damaged]
+    planned = [machine for machine in well if machine.node in world.plan.survivors]
+    others = [machine for machine in well if machine not in planned]
+    chosen = planned + others[: max(0, world.plan.quorum - len(planned))]
+    return tuple(sorted(chosen, key=lambda machine: machine.node))

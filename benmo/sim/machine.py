@@ -1,4 +1,8 @@
-"""One machine: a disk, a clock, and the production engine on them while the process lives."""
+"""One machine: a disk, a clock, and the production engine on them while the process lives.
+
+A machine is one directory's life, a member. Two machines may have the same node number: a node's
+old machine, which may come back, and the one that replaced it.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,14 @@ _REST_EVERY_S = 1.0
 
 CLUSTER = "5" * 32
 """The id of the simulated cluster."""
+
+MemberId = str
+"""The id of a machine's directory."""
+
+
+def founder(node: NodeId) -> MemberId:
+    """Make the id of a node's first member."""
+    return f"{node:032x}"
 
 
 @dataclass(slots=True)
@@ -71,20 +83,21 @@ class Turn:
     report: Report
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Machine:
-    """One node in the world. `engine` is None while its process is dead.
+    """One member of a node in the world. `engine` is None while its process is dead.
 
     `life` counts starts and deaths: a turn that was meant for an earlier process finds another
     number.
     """
 
     node: NodeId
+    member: MemberId
     plan: Plan
     clock: NodeClock
-    on_sent: Callable[[NodeId, NodeId, Message], None]
-    on_recorded: Callable[[NodeId, JournalRecord], None]
-    on_failed: Callable[[NodeId, str], None]
+    on_sent: Callable[[Machine, NodeId, Message], None]
+    on_recorded: Callable[[Machine, JournalRecord], None]
+    on_failed: Callable[[Machine, str], None]
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     engine: Engine | None = None
     storage: NodeStorage | None = None
@@ -144,7 +157,7 @@ class Machine:
         self.is_scheduled = False
         storage, state = _WatchedStorage.open(self.disk, CLUSTER, self.node)
         assert isinstance(storage, _WatchedStorage)
-        storage.on_recorded = partial(self.on_recorded, self.node)
+        storage.on_recorded = partial(self.on_recorded, self)
         plan = self.plan
         settings = Settings(
             self.node,
@@ -217,7 +230,7 @@ class Machine:
         if not isinstance(message, Heartbeat):
             self._burn()
         if to not in self.sends_not:
-            self.on_sent(self.node, to, message)
+            self.on_sent(self, to, message)
 
     def whole_chain(self) -> list[AppliedBlock]:
         """Read every block that a reader of the disk finds."""
@@ -242,7 +255,7 @@ class Machine:
             if self.failing_left <= 0:
                 self.failing = None
                 self._count(f"failed: {operation}")
-                self.on_failed(self.node, operation)
+                self.on_failed(self, operation)
                 raise DiskFailed(errno.EIO, "Input/output error", failing.share)
 
     def _burn(self) -> None:

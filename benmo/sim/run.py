@@ -9,6 +9,7 @@ from benmo.sim import faults
 from benmo.sim.happenings import UserPays
 from benmo.sim.plan import Plan
 from benmo.sim.trace import Trace
+from benmo.sim.users import ask, pay
 from benmo.sim.violation import Finding, Fork, Violation
 from benmo.sim.world import World
 
@@ -59,19 +60,19 @@ def _run(world: World) -> None:
     for line in plan.header():
         world.trace.fault(0.0, line)
     for node in plan.nodes:
-        world.start(node)
+        world.start(world.machine(node))
     for number, happening in enumerate(plan.happenings):
         world.at(happening.at, faults.happen, world, number, happening)
     world.agenda.run_until(plan.faults_s)
     faults.calm(world)
     survivors = faults.survivors_of(world)
-    for node in survivors if plan.pays_at_end else ():
-        other = next(each for each in survivors if each != node)
-        world.after(1.0, world.pay, UserPays(world.now, node, ((other, 1),)))
-    for node in survivors if plan.has_questions else ():
-        world.after(1.0, world.ask, node, True)
+    for machine in survivors if plan.pays_at_end else ():
+        other = next(each for each in survivors if each is not machine)
+        world.after(1.0, pay, world, UserPays(world.now, machine.node, ((other.node, 1),)))
+    for machine in survivors if plan.has_questions else ():
+        world.after(1.0, ask, world, machine, True)
     world.agenda.run_until(world.now + 2.0)
-    waiting = [len(world.machines[node].queue) for node in survivors]
+    waiting = [len(machine.queue) for machine in survivors]
     world.agenda.run_until(
         world.now + plan.calm_s(waiting), lambda: not world.watchers.why_not(survivors)
     )

@@ -1,4 +1,4 @@
-"""The simulated world: machines on a network, their processes, messages, links and users."""
+"""The simulated world: machines on a network, their processes, messages and links."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report, Submitted
+from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report
 from benmo.errors import ProtocolError, StateError
-from benmo.ledger.transfers import Payments
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from benmo.sim.agenda import Agenda
@@ -19,13 +18,11 @@ from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
 from benmo.sim.findings import Findings, text_of
-from benmo.sim.happenings import UserPays
-from benmo.sim.machine import Fuse, Machine, Turn, asked
+from benmo.sim.machine import Fuse, Machine, MemberId, Turn, asked, founder
 from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
 from benmo.sim.violation import Finding, Violation
-from benmo.storage.journal import JournalRecord
 
 T = TypeVar("T")
 
@@ -41,24 +38,20 @@ _NEWS_S = 0.2
 _TRY_AGAIN_S = 1.0
 """The time after which a node whose start failed is started again."""
 
-_EVENTS_PER_REQUEST = 60
-"""The events to which a payment or a question may lead: it goes to all and comes back, perhaps
-twice, with a turn of a node each time."""
-
 _FORGOTTEN_S = 20.0
 """The time after which a dead node is started at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ambush:
-    """An action that waits until `node`, or any node, sends the next message of a kind.
+    """An action that waits until `machine`, or any, sends the next message of a kind.
 
     `spring` is called with the sender.
     """
 
     kind: str
-    node: NodeId | None
-    spring: Callable[[NodeId], None]
+    machine: Machine | None
+    spring: Callable[[Machine], None]
 
 
 class World:
@@ -79,22 +72,22 @@ class World:
             plan.journal_bytes_max,
             plan.rogues,
         )
-        self.machines = {
-            node: Machine(
-                node, plan, NodeClock(rate, _BEGIN_S), self._sent, self._recorded, self._failed
-            )
-            for node, rate in zip(plan.nodes, plan.clock_rates, strict=True)
-        }
+        self.machines: dict[MemberId, Machine] = {}
+        """All machines that there ever were, in the order in which they came."""
+        self._newest: dict[NodeId, Machine] = {}
         self.findings = Findings(self.agenda, trace, to_the_fork)
-        self.watchers = Watchers(facts, self.machines, self.findings.take if to_the_fork else None)
+        self.watchers = Watchers(
+            facts, self.machines.values(), self.findings.take if to_the_fork else None
+        )
         self.agenda.progress = self.watchers.progress
         self._wire = WireCache()
         self._dice = Dice(plan.seed, "world")
         self._questions_dice = Dice(plan.seed, "world's questions")
-        self._tickets = 0
+        self.tickets = 0
+        """The number of requests that users have made."""
         self.ambushes: list[Ambush] = []
-        for machine in self.machines.values():
-            machine.create(BALANCE)
+        for node, rate in zip(plan.nodes, plan.clock_rates, strict=True):
+            self._add(node, founder(node), rate).create(BALANCE)
 
     @property
     def now(self) -> float:
@@ -103,9 +96,20 @@ class World:
 
     # Machines.
 
-    def start(self, node: NodeId, again_after: int = 0) -> None:
-        """Start a node's process. If its disk fails meanwhile, try again later."""
-        machine = self.machines[node]
+    def _add(self, node: NodeId, member: MemberId, clock_rate: float) -> Machine:
+        clock = NodeClock(clock_rate, _BEGIN_S)
+        machine = Machine(
+            node, member, self.plan, clock, self._sent, self.watchers.on_recorded, self._failed
+        )
+        self.machines[member] = self._newest[node] = machine
+        return machine
+
+    def machine(self, node: NodeId) -> Machine:
+        """The newest machine of a node."""
+        return self._newest[node]
+
+    def start(self, machine: Machine, again_after: int = 0) -> None:
+        """Start a machine's process. If its disk fails meanwhile, try again later."""
         machine.is_start_due = False
         if machine.engine is not None or machine.is_out:
             return
@@ -116,17 +120,17 @@ class World:
             self._start_later(machine)
             return
         machine.is_damaged = machine.is_damaged and machine.is_damage_in_chain
-        self.trace.state(self.now, node, started_text(state))
+        self.trace.state(self.now, machine.node, started_text(state))
         self.watchers.on_start(machine, state)
         for peer in self.plan.nodes:
-            if peer != node:
-                self.spread_news(node, peer)
+            if peer != machine.node:
+                self.spread_news(machine.node, peer)
         self.schedule_turn(machine, 0.0)
 
     def _start_later(self, machine: Machine) -> None:
         if not machine.is_start_due:
             machine.is_start_due = True
-            self.after(_TRY_AGAIN_S, self.start, machine.node)
+            self.after(_TRY_AGAIN_S, self.start, machine)
 
     def arm(self, machine: Machine, operations: int, is_power_cut: bool, share: float) -> None:
         """Let a machine die at its `operations`-th operation from now."""
@@ -137,7 +141,7 @@ class World:
         self.trace.fault(self.now, f"node {machine.node} {why}")
         self.counts["power cuts" if is_power_cut else "kills"] += 1
         machine.die(is_power_cut)
-        self.after(_FORGOTTEN_S, self.start, machine.node)
+        self.after(_FORGOTTEN_S, self.start, machine)
         self.watchers.on_death(machine)
         for peer in self.plan.nodes:
             if peer != machine.node and not (is_power_cut and self._dice.chance(0.5)):
@@ -234,19 +238,17 @@ class World:
         for admission in report.admissions:
             self.counts["transfers known by their keys"] += len(admission.known)
 
-    def _failed(self, node: NodeId, operation: str) -> None:
-        self.trace.fault(self.now, f"node {node}'s disk fails: {operation}")
-
-    def _recorded(self, node: NodeId, record: JournalRecord) -> None:
-        self.watchers.on_recorded(self.machines[node], record)
+    def _failed(self, machine: Machine, operation: str) -> None:
+        self.trace.fault(self.now, f"node {machine.node}'s disk fails: {operation}")
 
     # Messages and links.
 
-    def _sent(self, sender: NodeId, to: NodeId, message: Message) -> None:
+    def _sent(self, machine: Machine, to: NodeId, message: Message) -> None:
+        sender = machine.node
         if self.ambushes:
-            self._spring(sender, message)
+            self._spring(machine, message)
         self.trace.message(self.now, ">", sender, to, message)
-        self.watchers.on_sent(self.machines[sender], to, message)
+        self.watchers.on_sent(machine, to, message)
         if not self.network.passes(sender, to):
             self.counts["messages cut off"] += 1
             return
@@ -259,17 +261,17 @@ class World:
             self.counts["messages doubled" if arrivals else "messages lost"] += 1
         data = self._wire.encode(message)
         for when in arrivals:
-            self.at(when, self._arrives, sender, to, data)
+            self.at(when, self._arrives, machine, to, data)
 
-    def _spring(self, sender: NodeId, message: Message) -> None:
+    def _spring(self, sender: Machine, message: Message) -> None:
         kind = type(message).__name__
         for ambush in [each for each in self.ambushes if each.kind == kind]:
-            if ambush.node in (None, sender):
+            if ambush.machine in (None, sender):
                 self.ambushes.remove(ambush)
                 ambush.spring(sender)
 
-    def _arrives(self, sender: NodeId, to: NodeId, data: bytes) -> None:
-        machine = self.machines[to]
+    def _arrives(self, from_machine: Machine, to: NodeId, data: bytes) -> None:
+        sender, machine = from_machine.node, self.machine(to)
         if machine.engine is None or sender in machine.takes_not:
             return
         if not self.network.passes(sender, to):
@@ -304,7 +306,7 @@ class World:
 
     def tell(self, node: NodeId, peer: NodeId) -> None:
         """Let a node know whether it is linked to a peer, if it believes otherwise."""
-        machine = self.machines[node]
+        machine = self.machine(node)
         is_up = self.is_linked(node, peer)
         if machine.engine is None or is_up == (peer in machine.told_up):
             return
@@ -316,7 +318,7 @@ class World:
 
     def is_linked(self, one: NodeId, other: NodeId) -> bool:
         """Whether both connections of a link can exist."""
-        first, second = self.machines[one], self.machines[other]
+        first, second = self.machine(one), self.machine(other)
         return (
             first.engine is not None
             and second.engine is not None
@@ -325,35 +327,3 @@ class World:
             and other not in first.sends_not | first.takes_not
             and one not in second.sends_not | second.takes_not
         )
-
-    # Users.
-
-    def pay(self, happening: UserPays) -> None:
-        """Let somebody pay at a node, if the node lives and isn't a rogue."""
-        machine = self.machines[happening.node]
-        if machine.engine is None or happening.node in self.plan.rogues:
-            return
-        self._tickets += 1
-        self.agenda.expect(_EVENTS_PER_REQUEST)
-        self.counts["transfers asked for"] += len(happening.payments)
-        credits, amounts = zip(*happening.payments, strict=True)
-        payments = Payments(credits, amounts, happening.memos, happening.keys)
-        event = Submitted(self._tickets, payments)
-        self.trace.fault(self.now, str(happening))
-        self.watchers.on_submitted(machine, event)
-        self.happen(machine, event)
-
-    def ask(self, node: NodeId, is_at_end: bool = False) -> None:
-        """Let somebody at a node ask how far the chain may be, if the node lives.
-
-        With `is_at_end`, all faults are over, and there must be an answer.
-        """
-        machine = self.machines[node]
-        self._tickets += 1
-        self.agenda.expect(_EVENTS_PER_REQUEST)
-        if is_at_end:
-            self.watchers.linearizable.expect(self._tickets, node)
-        if machine.engine is not None:
-            self.counts["questions asked"] += 1
-            self.trace.fault(self.now, f"at node {node} somebody asks how far the chain may be")
-            self.happen(machine, ReadRequested(self._tickets))

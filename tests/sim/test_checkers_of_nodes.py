@@ -23,6 +23,7 @@ from tests.sim.test_checkers import (
     an_answer,
     fires,
     new_machines,
+    of,
 )
 
 # What a node holds.
@@ -30,23 +31,23 @@ from tests.sim.test_checkers import (
 
 def test_replay_compares_a_node_with_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
     machines = new_machines()
-    checker, machine = Replay(FACTS, machines), machines[2]
-    checker.at_end((1, 2, 3))
+    checker, machine = Replay(FACTS, machines.values()), machines[2]
+    checker.at_end(of(checker.machines, 1, 2, 3))
     assert machine.engine is not None
     machine.engine.ledger.last[1] = 7
     with fires("replay: node 2's files lead to .*, it itself is at "):
-        checker.at_end((1, 2, 3))
+        checker.at_end(of(checker.machines, 1, 2, 3))
     with fires("replay: node 2"):
         for _ in range(32):
             checker.after_turn(machine, QUIET)
     machine.disk.flip_bit("checkpoint.json", 200)
     with fires("node 2's files can't be read: .*checkpoint.json"):
-        checker.at_end((2,))
+        checker.at_end(of(checker.machines, 2))
     machine.is_damaged = True
-    checker.at_end((1, 2, 3))
+    checker.at_end(of(checker.machines, 1, 2, 3))
     monkeypatch.setattr(Machine, "whole_chain", lambda self: [])
     with fires(r"node 1's files hold the slots \[\]"):
-        checker.at_end((1,))
+        checker.at_end(of(checker.machines, 1))
 
 
 def _keep(machine: Machine, what: str) -> None:
@@ -79,7 +80,7 @@ def _keep(machine: Machine, what: str) -> None:
 )
 def test_bounded_looks_at_all_that_grows(what: str, sentence: str) -> None:
     machines = new_machines()
-    checker = Bounded(FACTS, machines)
+    checker = Bounded(FACTS, machines.values())
     checker.after_turn(machines[1], QUIET)
     _keep(machines[1], what)
     with fires(sentence):
@@ -90,26 +91,26 @@ def test_bounded_looks_at_all_that_grows(what: str, sentence: str) -> None:
 
 
 def _stop(checker: Liveness) -> None:
-    checker.machines[1].die(is_power_cut=False)
+    of(checker.machines, 1)[0].die(is_power_cut=False)
 
 
 def _fill(checker: Liveness) -> None:
-    _keep(checker.machines[1], "queue")
+    _keep(of(checker.machines, 1)[0], "queue")
 
 
 def _fall_behind(checker: Liveness) -> None:
-    engine = checker.machines[1].engine
+    engine = of(checker.machines, 1)[0].engine
     assert engine is not None
     engine.ledger.height = 0
 
 
 def _lose(checker: Liveness) -> None:
-    checker.on_turn(checker.machines[1], an_answer(1, a_run(1, 1, (2, 10), (2, 5))))
-    checker.on_decided(checker.machines[1], ONE)
+    checker.on_turn(of(checker.machines, 1)[0], an_answer(1, a_run(1, 1, (2, 10), (2, 5))))
+    checker.on_decided(of(checker.machines, 1)[0], ONE)
 
 
 def _be_silent(checker: Liveness) -> None:
-    checker.on_submitted(checker.machines[1], Submitted(7, Payments.of((2, 1))))
+    checker.on_submitted(of(checker.machines, 1)[0], Submitted(7, Payments.of((2, 1))))
 
 
 @pytest.mark.parametrize(
@@ -123,23 +124,23 @@ def _be_silent(checker: Liveness) -> None:
     ],
 )
 def test_liveness_says_what_is_missing(go_wrong: Callable[[Liveness], None], sentence: str) -> None:
-    checker = Liveness(FACTS, new_machines())
-    checker.at_end((1, 2, 3))
+    checker = Liveness(FACTS, new_machines().values())
+    checker.at_end(of(checker.machines, 1, 2, 3))
     go_wrong(checker)
-    assert checker.why_not((1, 2, 3)) == sentence
-    checker.at_end((2, 3))
+    assert checker.why_not(of(checker.machines, 1, 2, 3)) == sentence
+    checker.at_end(of(checker.machines, 2, 3))
     with pytest.raises(Violation) as caught:
-        checker.at_end((1, 2, 3))
+        checker.at_end(of(checker.machines, 1, 2, 3))
     assert str(caught.value) == f"liveness: {sentence}, long after all faults ended: promise 7"
 
 
 def test_liveness_forgives_a_node_that_died_before_it_answered() -> None:
-    checker = Liveness(FACTS, new_machines())
+    checker = Liveness(FACTS, new_machines().values())
     _be_silent(checker)
-    checker.on_death(checker.machines[2])
-    assert checker.why_not((1, 2, 3))
-    checker.on_death(checker.machines[1])
-    assert not checker.why_not((1, 2, 3))
+    checker.on_death(of(checker.machines, 2)[0])
+    assert checker.why_not(of(checker.machines, 1, 2, 3))
+    checker.on_death(of(checker.machines, 1)[0])
+    assert not checker.why_not(of(checker.machines, 1, 2, 3))
     _be_silent(checker)
-    checker.on_turn(checker.machines[1], an_answer(7, None, "no"))
-    assert not checker.why_not((1, 2, 3))
+    checker.on_turn(of(checker.machines, 1)[0], an_answer(7, None, "no"))
+    assert not checker.why_not(of(checker.machines, 1, 2, 3))

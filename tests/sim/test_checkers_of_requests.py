@@ -29,7 +29,7 @@ from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.keys import KeyedPayments
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.machine import Machine, Turn
-from tests.sim.test_checkers import BALLOT, FACTS, HIGH, ONE, QUIET, TWO, fires, new_machines
+from tests.sim.test_checkers import BALLOT, FACTS, HIGH, ONE, QUIET, TWO, fires, new_machines, of
 from tests.sim.test_faults import Small
 
 # Keys.
@@ -64,7 +64,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.machine = new_machines(2)[1]
         assert self.machine.engine is not None
-        self.checker = KeyedPayments(FACTS, {1: self.machine})
+        self.checker = KeyedPayments(FACTS, (self.machine,))
         self.machine.engine.queue._own = RUN
         self.turn(_answered(ASKED, RUN))
 
@@ -79,7 +79,7 @@ class _Waiting:
 
 
 def test_keys_wants_no_two_transfers_of_a_node_under_one_key() -> None:
-    machine, checker = new_machines()[1], KeyedPayments(FACTS, {})
+    machine, checker = new_machines()[1], KeyedPayments(FACTS, ())
     first, second = _block(RUN, AGAIN)
     checker.on_decided(machine, first)
     checker.on_decided(machine, replace(second, skipped=(0,)))
@@ -174,7 +174,7 @@ def test_keys_wants_what_is_said_to_wait_to_be_in_the_queue_or_just_decided() ->
 
 def test_keys_learns_of_a_payment_whose_answer_was_lost() -> None:
     waiting = _Waiting()
-    lost = KeyedPayments(FACTS, {})
+    lost = KeyedPayments(FACTS, ())
     lost.on_turn(waiting.machine, _answered(ASKED, _nothing(), KnownPayment(PAID)))
     lost.on_decided(waiting.machine, _block(RUN)[0])
     with fires("node 1 forgot that 'a' stands for 1-1 "):
@@ -185,22 +185,22 @@ def test_keys_asks_for_every_key_in_the_end() -> None:
     small = Small()
     small.pay(1, 2, 10, key="a")
     small.wait(2.0)
-    checker, engine = KeyedPayments(FACTS, small.machines), small.machines[1].engine
+    checker, engine = KeyedPayments(FACTS, small.machines.values()), small.machines[1].engine
     assert engine is not None
     checker.on_decided(small.machines[1], small.machines[1].whole_chain()[0])
-    checker.at_end((1, 2, 3))
+    checker.at_end(of(checker.machines, 1, 2, 3))
     use = engine.keys._recent.pop("a")
     with fires("keys: node 1 forgot that 'a' stands for 1-1 "):
-        checker.at_end((1, 2, 3))
+        checker.at_end(of(checker.machines, 1, 2, 3))
     engine.keys._recent["a"] = replace(use, slot=2)
     with fires("keys: node 1 can't look for a key: the index of keys contradicts slot 2"):
-        checker.at_end((1,))
-    checker.at_end((2, 3))
+        checker.at_end(of(checker.machines, 1))
+    checker.at_end(of(checker.machines, 2, 3))
 
 
 def test_exactly_once_doesnt_pay_what_is_known_once_more() -> None:
     machine = new_machines()[1]
-    checker = ExactlyOnce(FACTS, {})
+    checker = ExactlyOnce(FACTS, ())
     first, second = _block(RUN, AGAIN)
     for turn in (_answered(ASKED, RUN), _answered(ASKED, _nothing(), KnownPayment(PAID))):
         checker.on_submitted(machine, Submitted(7, ASKED))
@@ -223,7 +223,7 @@ def _asked(checker: Linearizable, machine: Machine, ticket: int = 7) -> None:
 
 def test_linearizable_wants_every_slot_that_was_decided_before_the_question() -> None:
     machines = new_machines()
-    checker = Linearizable(FACTS, machines)
+    checker = Linearizable(FACTS, machines.values())
     _asked(checker, machines[2], 1)
     checker.on_decided(machines[1], ONE)
     _asked(checker, machines[2], 2)
@@ -254,7 +254,7 @@ def test_linearizable_wants_every_slot_that_was_decided_before_the_question() ->
 )
 def test_linearizable_wants_what_a_node_told_before_it_died(said: Message, shown: int) -> None:
     machines = new_machines()
-    checker = Linearizable(FACTS, machines)
+    checker = Linearizable(FACTS, machines.values())
     checker.on_sent(machines[1], 3, said)
     _asked(checker, machines[2])
     checker.on_turn(machines[2], QUIET)
@@ -267,7 +267,7 @@ def test_linearizable_wants_what_a_node_told_before_it_died(said: Message, shown
 
 def test_linearizable_wants_no_answer_that_nobody_asked_this_node_for() -> None:
     machines = new_machines()
-    checker = Linearizable(FACTS, machines)
+    checker = Linearizable(FACTS, machines.values())
     with fires("linearizable: node 2 answers what nobody asked it"):
         checker.on_turn(machines[2], _told(7, 5))
     _asked(checker, machines[2])
@@ -294,13 +294,13 @@ def test_linearizable_wants_no_answer_that_nobody_asked_this_node_for() -> None:
 )
 def test_linearizable_says_what_is_missing_in_the_end(answer: int | None, why_not: str) -> None:
     machines = new_machines()
-    checker = Linearizable(FACTS, machines)
-    checker.expect(7, 2)
+    checker = Linearizable(FACTS, machines.values())
+    checker.expect(7, machines[2])
     _asked(checker, machines[2])
     if answer is not None:
         checker.on_turn(machines[2], _told(7, answer))
-    assert checker.why_not((1, 2, 3)) == why_not
-    checker.at_end((1, 3))
+    assert checker.why_not(of(checker.machines, 1, 2, 3)) == why_not
+    checker.at_end(of(checker.machines, 1, 3))
     if why_not:
         with fires(f"linearizable: {why_not}, long after all faults ended"):
-            checker.at_end((1, 2, 3))
+            checker.at_end(of(checker.machines, 1, 2, 3))

@@ -34,7 +34,7 @@ class Watched:
 
     def __init__(self, kind: type[Checker]) -> None:
         self.machines = Small(pays_at_end=False).machines
-        self.checker = kind(FACTS, self.machines)
+        self.checker = kind(FACTS, self.machines.values())
         self.machine = self.machines[2]
         self._found = _found(self.machine)
         self.checker.on_start(self.machine, self.found())
@@ -129,6 +129,19 @@ def test_a5_promises_are_kept_over_turns_and_starts() -> None:
     engine.replica.acceptor.promised = LOW
     with fires(sentence):
         acceptor.checker.on_turn(acceptor.machine, QUIET)
+
+
+def test_a5_two_members_of_a_node_are_two_acceptors() -> None:
+    acceptor = Watched(Acceptors)
+    acceptor.records(PromiseRecord(BALLOT))
+    acceptor.says(Promise(BALLOT, 0, None))
+    other = Small(pays_at_end=False).machines[2]
+    other.member = "f" * 32
+    acceptor.checker.on_start(other, acceptor.found())
+    acceptor.checker.on_recorded(other, PromiseRecord(LOW))
+    acceptor.checker.on_turn(other, QUIET)
+    with fires(r"node 2 promised \(5, 1\), and now knows only of \(0, 0\): rule A5"):
+        acceptor.checker.on_start(acceptor.machine, acceptor.found())
 
 
 def test_a5_what_was_accepted_is_kept_and_reported() -> None:

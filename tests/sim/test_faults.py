@@ -15,7 +15,7 @@ from benmo.paxos.types import Ballot, NodeId, Tenure
 from benmo.sim.draw import draw_plan
 from benmo.sim.faults import happen
 from benmo.sim.happenings import SENDER, Crash, Cut, Happening, Jump, Mute, Pause, Sever, UserPays
-from benmo.sim.machine import CLUSTER, Turn
+from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
@@ -45,12 +45,12 @@ class Small:
         self.lines = StringIO()
         plan = replace(draw_plan(seed, 3, tenure), **{**wanted, **changes})
         self.world = World(plan, Trace(file=self.lines))
-        self.machines = self.world.machines
+        self.machines = {each.node: each for each in self.world.machines.values()}
         self.turns: dict[NodeId, list[Turn]] = defaultdict(list)
         self._watch = self.world.watchers.on_turn
         self.world.watchers.on_turn = self._on_turn  # type: ignore[method-assign]
         for node in plan.nodes:
-            self.world.start(node)
+            self.world.start(self.machines[node])
         self.wait(1.0)
 
     def _on_turn(self, machine: Any, turn: Turn) -> None:
@@ -74,8 +74,11 @@ class Small:
         """Let a message leave of which its sender knows nothing, and that no checker sees."""
         watchers = self.world.watchers
         watch, watchers.on_sent = watchers.on_sent, lambda *_: None
-        self.world._sent(node, to, message)
+        self.world._sent(self.machines[node], to, message)
         watchers.on_sent = watch
+
+    def of(self, *nodes: NodeId) -> list[Machine]:
+        return [self.machines[node] for node in nodes]
 
     def is_alive(self, node: NodeId) -> bool:
         return self.machines[node].engine is not None

@@ -122,7 +122,7 @@ def test_after_the_end_of_all_faults_a_majority_decides(trouble: Happening) -> N
     small.pay(2, 1)
     small.wait(10.0)
     assert small.heights() == [2, 2, 0]
-    assert small.world.watchers.liveness.why_not((1, 2)) == ""
+    assert small.world.watchers.liveness.why_not(small.of(1, 2)) == ""
     assert small.deaths() == deaths + 1, "but for the node that stays down, none dies any more"
 
 
@@ -139,9 +139,9 @@ def test_those_who_are_left_behind_are_cut_off_or_down_for_good() -> None:
 
 def test_whoever_isnt_lost_takes_the_place_of_a_survivor_that_is() -> None:
     small = Small(survivors=(1, 2))
-    assert survivors_of(small.world) == (1, 2)
+    assert survivors_of(small.world) == tuple(small.of(1, 2))
     small.happen(DamageDisk(0.0, 2, True, 0.0, False))
-    assert survivors_of(small.world) == (1, 3)
+    assert survivors_of(small.world) == tuple(small.of(1, 3))
     calm(small.world)
     small.pay(1, 3)
     small.wait(10.0)

@@ -85,7 +85,7 @@ def test_a_payment_is_known_after_a_crash_whatever_is_left_of_the_index(
     small.pay(1, 2, 10, key="a")
     small.wait(2.0)
     assert small.has_line("= 1 knows 1-1 (applied)")
-    small.world.watchers.at_end((1, 2, 3))
+    small.world.watchers.at_end(small.of(1, 2, 3))
 
 
 def _operations_of_a_checkpoint(small: Small) -> int:

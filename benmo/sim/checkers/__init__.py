@@ -33,7 +33,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from benmo.paxos.types import NodeId
 from benmo.sim.checkers.acceptors import Acceptors
 from benmo.sim.checkers.agreement import Agreement
 from benmo.sim.checkers.assertions import finding_of
@@ -132,15 +131,15 @@ class Watchers:
 
     def broken_assertion(self, machine: Machine, rule: str) -> Finding | None:
         """Word an assertion of the product that names a rule; None if it names none."""
-        return finding_of(machine, rule, self.acceptors.promised(machine.node))
+        return finding_of(machine, rule, self.acceptors.promised(machine))
 
     def progress(self) -> str:
         """Say how far the cluster has come."""
-        highest = max(map(self.acceptors.promised, self.acceptors.facts.nodes))
+        highest = max(map(self.acceptors.promised, self.acceptors.machines))
         return f"ballots up to {highest}, {len(self.agreement.chain)} blocks decided"
 
-    def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """Say what these nodes must still do; empty if nothing."""
+    def why_not(self, survivors: Machines) -> str:
+        """Say what these machines must still do; empty if nothing."""
         return self.liveness.why_not(survivors) or self.linearizable.why_not(survivors)
 
     def _pass_decided(self, machine: Machine) -> None:

@@ -7,13 +7,15 @@ and knows later.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from benmo.ledger.blocks import Block
 from benmo.paxos.messages import Accepted, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
-from benmo.sim.machine import Machine, Turn
+from benmo.sim.machine import Machine, MemberId, Turn
 from benmo.storage.journal import JournalRecord, NodeState
 
 
@@ -24,62 +26,65 @@ class Acceptors(Checker):
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
-        self._recorded = {node: RecordedState() for node in facts.nodes}
-        self._votes: dict[NodeId, dict[tuple[int, Ballot], Proposal]] = {
-            node: {} for node in facts.nodes
-        }
-        """By node, what it accepted in its present life, or had accepted when that began."""
-        self._promised = dict.fromkeys(facts.nodes, Ballot.ZERO)
-        """The highest ballot that a node told others to have promised or accepted."""
-        self._accepted = dict.fromkeys(facts.nodes, (0, Ballot.ZERO))
-        """The highest slot and ballot of which a node told others that it accepted them."""
+        self._recorded: defaultdict[MemberId, RecordedState] = defaultdict(RecordedState)
+        self._votes: dict[MemberId, dict[tuple[int, Ballot], Proposal]] = {}
+        """By member, what it accepted in its present life, or had accepted when that began."""
+        self._promised: defaultdict[MemberId, Ballot] = defaultdict(lambda: Ballot.ZERO)
+        """The highest ballot that a member told others to have promised or accepted."""
+        self._accepted: dict[MemberId, tuple[int, Ballot]] = {}
+        """The highest slot and ballot of which a member told others that it accepted them."""
 
-    def promised(self, node: NodeId) -> Ballot:
-        """The highest ballot that a node has recorded, or found at its start."""
-        return self._recorded[node].promised
+    def promised(self, machine: Machine) -> Ballot:
+        """The highest ballot that a machine has recorded, or found at its start."""
+        return self._recorded[machine.member].promised
 
     def on_recorded(self, machine: Machine, record: JournalRecord) -> None:
         match record:
             case PromiseRecord(ballot):
-                self._require_promise(machine.node, ballot)
+                self._require_promise(machine, ballot)
             case AcceptRecord(proposal):
-                self._require_accept(machine.node, proposal)
-                self._votes[machine.node][proposal.slot, proposal.ballot] = proposal
-        self._recorded[machine.node].add(record)
+                self._require_accept(machine, proposal)
+                self._votes[machine.member][proposal.slot, proposal.ballot] = proposal
+        self._recorded[machine.member].add(record)
 
     def on_start(self, machine: Machine, state: NodeState) -> None:
-        node = machine.node
-        self._require_kept(node, state.durable)
-        self._recorded[node].start(state)
+        self._require_kept(machine, state.durable)
+        self._recorded[machine.member].start(state)
         accepted = state.accepted
-        self._votes[node] = {} if accepted is None else {(accepted.slot, accepted.ballot): accepted}
+        votes = self._votes[machine.member] = {}
+        if accepted is not None:
+            votes[accepted.slot, accepted.ballot] = accepted
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
-        node = machine.node
+        member = machine.member
         match message:
-            case Prepare(ballot) if ballot.node == node:
+            case Prepare(ballot) if ballot.node == machine.node:
                 self._require_promise_on_disk(machine, ballot, f"Prepare {ballot}")
             case Promise(ballot, height, accepted):
                 self._require_promise_on_disk(machine, ballot, f"Promise {ballot}")
-                self._require_reported(node, ballot, height, accepted)
-                self._promised[node] = max(self._promised[node], ballot)
+                self._require_reported(machine, ballot, height, accepted)
+                self._promised[member] = max(self._promised[member], ballot)
             case Accepted(ballot, slot):
                 self._require_vote_on_disk(machine, slot, ballot)
-                self._promised[node] = max(self._promised[node], ballot)
-                self._accepted[node] = max(self._accepted[node], (slot, ballot))
+                self._promised[member] = max(self._promised[member], ballot)
+                self._accepted[member] = max(self._accepted_by(machine), (slot, ballot))
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         assert machine.engine is not None
-        self._require_kept(machine.node, machine.engine.replica.durable)
+        self._require_kept(machine, machine.engine.replica.durable)
 
-    def _require_promise(self, node: NodeId, ballot: Ballot) -> None:
-        promised = self.promised(node)
+    def _accepted_by(self, machine: Machine) -> tuple[int, Ballot]:
+        return self._accepted.get(machine.member, (0, Ballot.ZERO))
+
+    def _require_promise(self, machine: Machine, ballot: Ballot) -> None:
+        node, promised = machine.node, self.promised(machine)
         if ballot < promised:
             sentence = f"node {node} promised {promised} and then promised {ballot}"
             self.fail(sentence, "rule A1", node=node, ballot=ballot)
 
-    def _require_accept(self, node: NodeId, proposal: Proposal) -> None:
-        promised, height = self.promised(node), self._recorded[node].height
+    def _require_accept(self, machine: Machine, proposal: Proposal) -> None:
+        node, recorded = machine.node, self._recorded[machine.member]
+        promised, height = recorded.promised, recorded.height
         slot, ballot = proposal.slot, proposal.ballot
         if ballot < promised:
             sentence = f"node {node} promised {promised} and then accepted slot {slot} in {ballot}"
@@ -97,15 +102,15 @@ class Acceptors(Checker):
 
     def _require_vote_on_disk(self, machine: Machine, slot: int, ballot: Ballot) -> None:
         node = machine.node
-        proposal = self._votes[node].get((slot, ballot))
+        proposal = self._votes[machine.member].get((slot, ballot))
         if proposal is None or not is_on_disk(machine, proposal):
             sentence = f"node {node} sent Accepted for slot {slot} in {ballot} before the block was"
             self.fail(f"{sentence} on its disk", "rule A4", node=node, slot=slot, ballot=ballot)
 
     def _require_reported(
-        self, node: NodeId, promised: Ballot, height: int, accepted: Proposal | None
+        self, machine: Machine, promised: Ballot, height: int, accepted: Proposal | None
     ) -> None:
-        slot, ballot = self._accepted[node]
+        node, (slot, ballot) = machine.node, self._accepted_by(machine)
         if slot > height and not _is_as_high(accepted, slot, ballot):
             sentence = (
                 f"node {node} accepted slot {slot} in {ballot} and then promised {promised} "
@@ -113,12 +118,12 @@ class Acceptors(Checker):
             )
             self.fail(sentence, "rule A5", node=node, slot=slot, ballot=ballot)
 
-    def _require_kept(self, node: NodeId, durable: Durable) -> None:
-        promised = self._promised[node]
+    def _require_kept(self, machine: Machine, durable: Durable) -> None:
+        node, promised = machine.node, self._promised[machine.member]
         if durable.promised < promised:
             sentence = f"node {node} promised {promised}, and now knows only of {durable.promised}"
             self.fail(sentence, "rule A5", node=node, ballot=promised)
-        slot, ballot = self._accepted[node]
+        slot, ballot = self._accepted_by(machine)
         if slot > durable.height and not _is_as_high(durable.accepted, slot, ballot):
             sentence = f"node {node} accepted slot {slot} in {ballot}, and forgot it undecided"
             self.fail(sentence, "rule A5", node=node, slot=slot, ballot=ballot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -28,7 +28,8 @@ class Facts:
     """The nodes that forward what they have never queued."""
 
 
-Machines = Mapping[NodeId, Machine]
+Machines = Collection[Machine]
+"""All machines of the world, the dead ones included; there may be more of them later."""
 
 
 class Checker:
@@ -72,8 +73,8 @@ class Checker:
     def after_turn(self, machine: Machine, turn: Turn) -> None:
         """A turn is over, and all its lines are written."""
 
-    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
-        """The run is over; these nodes had no faults for a while."""
+    def at_end(self, survivors: Machines) -> None:
+        """The run is over; these machines had no faults for a while."""
 
     def require(self, condition: bool, sentence: str, node: NodeId | None = None) -> None:
         """Raise `Violation` with the sentence unless the condition holds."""

@@ -17,7 +17,7 @@ from benmo.sim.checkers.acceptors import is_on_disk
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.checkers.words import nodes_text, short
-from benmo.sim.machine import Machine
+from benmo.sim.machine import Machine, MemberId
 from benmo.storage.journal import JournalRecord, NodeState
 
 _Place = tuple[int, Ballot]
@@ -26,7 +26,7 @@ _Place = tuple[int, Ballot]
 
 @dataclass(slots=True)
 class _Heard:
-    """What a node has heard, and done as a leader, in its present life."""
+    """What a member has heard, and done as a leader, in its present life."""
 
     proposals: dict[_Place, Proposal] = field(default_factory=dict)
     votes: defaultdict[_Place, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
@@ -45,18 +45,18 @@ class Decisions(Checker):
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
-        self._recorded = {node: RecordedState() for node in facts.nodes}
-        self._heard = {node: _Heard() for node in facts.nodes}
+        self._recorded: defaultdict[MemberId, RecordedState] = defaultdict(RecordedState)
+        self._heard: defaultdict[MemberId, _Heard] = defaultdict(_Heard)
 
     def on_start(self, machine: Machine, state: NodeState) -> None:
-        self._recorded[machine.node].start(state)
-        self._heard[machine.node] = _Heard()
+        self._recorded[machine.member].start(state)
+        self._heard[machine.member] = _Heard()
 
     def on_death(self, machine: Machine) -> None:
-        self._heard[machine.node] = _Heard()
+        self._heard[machine.member] = _Heard()
 
     def on_arrived(self, machine: Machine, sender: NodeId, message: Message) -> None:
-        heard = self._heard[machine.node]
+        heard = self._heard[machine.member]
         match message:
             case Accepted(ballot, slot):
                 heard.votes[slot, ballot].add(sender)
@@ -68,7 +68,7 @@ class Decisions(Checker):
                 heard.decided.update(block.hash for block in blocks)
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
-        heard = self._heard[machine.node]
+        heard = self._heard[machine.member]
         match message:
             case Accept(proposal):
                 heard.proposals[proposal.slot, proposal.ballot] = proposal
@@ -77,7 +77,7 @@ class Decisions(Checker):
 
     def on_recorded(self, machine: Machine, record: JournalRecord) -> None:
         node = machine.node
-        recorded, heard = self._recorded[node], self._heard[node]
+        recorded, heard = self._recorded[machine.member], self._heard[machine.member]
         match record:
             case AcceptRecord(proposal):
                 place = proposal.slot, proposal.ballot
@@ -100,7 +100,7 @@ class Decisions(Checker):
     def _require_decided(self, machine: Machine, block: PaxosBlock, accepted_in: Ballot) -> None:
         """Require a reason to take a block for decided: news of it, or a quorum of votes."""
         node, slot = machine.node, block.slot
-        heard = self._heard[node]
+        heard = self._heard[machine.member]
         led = [
             place
             for place, proposal in heard.proposals.items()
@@ -120,7 +120,7 @@ class Decisions(Checker):
 
     def _require_votes(self, machine: Machine, slot: int, ballot: Ballot) -> None:
         """Require a quorum of votes for what this node proposed here."""
-        node, heard = machine.node, self._heard[machine.node]
+        node, heard = machine.node, self._heard[machine.member]
         if (slot, ballot) in heard.counted:
             return
         voters, proposal = heard.votes[slot, ballot], heard.proposals.get((slot, ballot))

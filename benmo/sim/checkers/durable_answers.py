@@ -45,7 +45,7 @@ class DurableAnswers(Checker):
     def _require_durable(self, machine: Machine, block: Block) -> None:
         holders = [
             each.node
-            for each in self.machines.values()
+            for each in self.machines
             if each.is_damaged or each.disk.surely_holds(block.data)
         ]
         self.require(

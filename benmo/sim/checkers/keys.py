@@ -105,10 +105,11 @@ class KeyedPayments(Checker):
             f"{known.slot}, which it wasn't",
         )
 
-    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+    def at_end(self, survivors: Machines) -> None:
+        of_node = {machine.node: machine.engine for machine in survivors}
         for (node, key), decided in self._decided.items():
-            engine = self.machines[node].engine
-            if node in survivors and engine is not None:
+            engine = of_node.get(node)
+            if engine is not None:
                 try:
                     known = engine.keys.find(key)
                 except StateError as error:

@@ -6,6 +6,7 @@ counted only some of these: a proposal keeps the rules if any quorum of them all
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import combinations
 
@@ -15,7 +16,7 @@ from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.checkers.words import nodes_text, short
-from benmo.sim.machine import Machine
+from benmo.sim.machine import Machine, MemberId
 from benmo.storage.journal import JournalRecord, NodeState
 
 _Heard = dict[NodeId, Promise]
@@ -28,31 +29,31 @@ class Leaders(Checker):
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
-        self._recorded = {node: RecordedState() for node in facts.nodes}
-        self._heard: dict[NodeId, dict[Ballot, _Heard]] = {node: {} for node in facts.nodes}
-        self._proposed: set[tuple[NodeId, int, Ballot]] = set()
+        self._recorded: defaultdict[MemberId, RecordedState] = defaultdict(RecordedState)
+        self._heard: defaultdict[MemberId, dict[Ballot, _Heard]] = defaultdict(dict)
+        self._proposed: set[tuple[MemberId, int, Ballot]] = set()
 
     def on_start(self, machine: Machine, state: NodeState) -> None:
-        self._recorded[machine.node].start(state)
-        self._heard[machine.node] = {}
+        self._recorded[machine.member].start(state)
+        self._heard[machine.member] = {}
 
     def on_death(self, machine: Machine) -> None:
-        self._heard[machine.node] = {}
+        self._heard[machine.member] = {}
 
     def on_recorded(self, machine: Machine, record: JournalRecord) -> None:
         node = machine.node
-        recorded = self._recorded[node]
+        recorded = self._recorded[machine.member]
         match record:
             case PromiseRecord(ballot) if ballot.node == node:
                 own = Promise(ballot, recorded.height, recorded.accepted)
-                self._heard[node].setdefault(ballot, {})[node] = own
+                self._heard[machine.member].setdefault(ballot, {})[node] = own
             case AcceptRecord(proposal) if proposal.ballot.node == node:
-                self._look_at(node, proposal)
+                self._look_at(machine, proposal)
         recorded.add(record)
 
     def on_arrived(self, machine: Machine, sender: NodeId, message: Message) -> None:
         if isinstance(message, Promise):
-            self._heard[machine.node].setdefault(message.ballot, {})[sender] = message
+            self._heard[machine.member].setdefault(message.ballot, {})[sender] = message
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         node = machine.node
@@ -61,23 +62,23 @@ class Leaders(Checker):
                 sentence = f"node {node} campaigns in {ballot}, a ballot of node {ballot.node}"
                 self.fail(sentence, "rule P1", node=node, ballot=ballot)
             case Accept(proposal):
-                self._look_at(node, proposal)
+                self._look_at(machine, proposal)
 
-    def _look_at(self, node: NodeId, proposal: Proposal) -> None:
-        slot, ballot = proposal.slot, proposal.ballot
-        if (node, slot, ballot) in self._proposed:
+    def _look_at(self, machine: Machine, proposal: Proposal) -> None:
+        node, slot, ballot = machine.node, proposal.slot, proposal.ballot
+        if (machine.member, slot, ballot) in self._proposed:
             return
-        self._proposed.add((node, slot, ballot))
-        broken = self._broken(node, proposal)
+        self._proposed.add((machine.member, slot, ballot))
+        broken = self._broken(machine, proposal)
         if broken is not None:
             rule, why = broken
             sentence = f"node {node} proposed block {short(proposal.block.hash)} for slot {slot}"
             self.fail(f"{sentence} in {ballot}{why}", rule, node=node, slot=slot, ballot=ballot)
 
-    def _broken(self, node: NodeId, proposal: Proposal) -> tuple[str, str] | None:
+    def _broken(self, machine: Machine, proposal: Proposal) -> tuple[str, str] | None:
         """The rule that a proposal breaks, and why; None if it keeps them all."""
-        ballot = proposal.ballot
-        heard = self._heard[node].get(ballot, {})
+        node, ballot = machine.node, proposal.ballot
+        heard = self._heard[machine.member].get(ballot, {})
         if ballot.node != node:
             return "rule P1", f", a ballot of node {ballot.node}"
         if len(heard) < self.facts.quorum:

@@ -12,7 +12,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
-from benmo.sim.machine import Machine, Turn
+from benmo.sim.machine import Machine, MemberId, Turn
 
 
 class Linearizable(Checker):
@@ -24,14 +24,14 @@ class Linearizable(Checker):
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
         self._shown = 0
-        self._asked: dict[int, tuple[NodeId, int]] = {}
-        """By ticket: the node that was asked, and the highest slot shown until then."""
-        self._expected: dict[int, NodeId] = {}
+        self._asked: dict[int, tuple[MemberId, int]] = {}
+        """By ticket: the member that was asked, and the highest slot shown until then."""
+        self._expected: dict[int, Machine] = {}
         self._answered: dict[int, int] = {}
 
-    def expect(self, ticket: int, node: NodeId) -> None:
+    def expect(self, ticket: int, machine: Machine) -> None:
         """Require an answer to the question under this ticket: all faults have ended."""
-        self._expected[ticket] = node
+        self._expected[ticket] = machine
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         self._shown = max(self._shown, applied.block.slot)
@@ -47,30 +47,31 @@ class Linearizable(Checker):
                 self._shown = max(self._shown, height)
 
     def on_asked(self, machine: Machine, event: ReadRequested) -> None:
-        self._asked[event.ticket] = (machine.node, self._shown)
+        self._asked[event.ticket] = (machine.member, self._shown)
 
     def on_death(self, machine: Machine) -> None:
         """Forget the questions to a node that died: nobody waits for their answers."""
         self._asked = {
-            ticket: asked for ticket, asked in self._asked.items() if asked[0] != machine.node
+            ticket: asked for ticket, asked in self._asked.items() if asked[0] != machine.member
         }
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         for confirmation in turn.report.confirmations:
-            node, shown = self._asked.pop(confirmation.ticket, (0, 0))
-            self.require(node == machine.node, f"node {machine.node} answers what nobody asked it")
+            member, shown = self._asked.pop(confirmation.ticket, ("", 0))
+            is_asked = member == machine.member
+            self.require(is_asked, f"node {machine.node} answers what nobody asked it")
             self.require(
                 confirmation.height >= shown,
-                f"node {node} is told that the chain may be at {confirmation.height}, though slot "
-                f"{shown} had been decided when it asked",
+                f"node {machine.node} is told that the chain may be at {confirmation.height}, "
+                f"though slot {shown} had been decided when it asked",
             )
             self._answered[confirmation.ticket] = confirmation.height
 
-    def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """Say which answer these nodes still lack; empty if none."""
-        for ticket, node in self._expected.items():
-            engine = self.machines[node].engine
-            if node not in survivors or engine is None:
+    def why_not(self, survivors: Machines) -> str:
+        """Say which answer these machines still lack; empty if none."""
+        for ticket, machine in self._expected.items():
+            node, engine = machine.node, machine.engine
+            if machine not in survivors or engine is None:
                 continue
             height = self._answered.get(ticket)
             if height is None:
@@ -79,6 +80,6 @@ class Linearizable(Checker):
                 return f"node {node} was told of height {height}, and is at {engine.ledger.height}"
         return ""
 
-    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+    def at_end(self, survivors: Machines) -> None:
         why_not = self.why_not(survivors)
         self.require(not why_not, f"{why_not}, long after all faults ended")

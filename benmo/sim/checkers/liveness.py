@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from benmo.engine.events import Submitted
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.paxos.types import NodeId
@@ -19,16 +21,16 @@ class Liveness(Checker):
         super().__init__(facts, machines)
         self.decided = 0
         """The number of transfers that were applied."""
-        self._queued: dict[NodeId, set[str]] = {node: set() for node in facts.nodes}
-        self._unanswered: dict[int, NodeId] = {}
+        self._queued: defaultdict[NodeId, set[str]] = defaultdict(set)
+        self._unanswered: dict[int, Machine] = {}
 
     def on_submitted(self, machine: Machine, event: Submitted) -> None:
-        self._unanswered[event.ticket] = machine.node
+        self._unanswered[event.ticket] = machine
 
     def on_death(self, machine: Machine) -> None:
         """Forget the requests to a node that died: their users know that no answer will come."""
         self._unanswered = {
-            ticket: node for ticket, node in self._unanswered.items() if node != machine.node
+            ticket: asked for ticket, asked in self._unanswered.items() if asked is not machine
         }
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
@@ -44,11 +46,11 @@ class Liveness(Checker):
                 self.decided += 1
                 self._queued[transfer.debit_node].discard(transfer.id)
 
-    def why_not(self, survivors: tuple[NodeId, ...]) -> str:
-        """Say what isn't decided yet at these nodes; empty if everything is."""
+    def why_not(self, survivors: Machines) -> str:
+        """Say what isn't decided yet at these machines; empty if everything is."""
         heights = {}
-        for node in survivors:
-            engine = self.machines[node].engine
+        for machine in survivors:
+            node, engine = machine.node, machine.engine
             if engine is None:
                 return f"node {node} doesn't start"
             if len(engine.queue.own):
@@ -56,12 +58,12 @@ class Liveness(Checker):
             heights[node] = engine.ledger.height
         if len(set(heights.values())) > 1:
             return f"the chains' heights are {heights}"
-        lost = sorted(transfer for node in survivors for transfer in self._queued[node])
+        lost = sorted(transfer for each in survivors for transfer in self._queued[each.node])
         if lost:
             return f"what was queued is not decided: {' '.join(lost)}"
-        silent = [node for node in self._unanswered.values() if node in survivors]
+        silent = [each.node for each in self._unanswered.values() if each in survivors]
         return f"node {silent[0]} leaves somebody without an answer" if silent else ""
 
-    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
+    def at_end(self, survivors: Machines) -> None:
         why_not = self.why_not(survivors)
         self.require(not why_not, f"{why_not}, long after all faults ended")

@@ -12,7 +12,7 @@ from benmo.engine.engine import Engine
 from benmo.errors import StateError
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
-from benmo.paxos.types import Durable, NodeId
+from benmo.paxos.types import Durable
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.storage.journal import NodeState
@@ -36,10 +36,10 @@ class Replay(Checker):
         if self._turns % _EVERY_TURNS == 0:
             self._check(machine)
 
-    def at_end(self, survivors: tuple[NodeId, ...]) -> None:
-        for node in survivors:
-            self._check(self.machines[node])
-            self._read_whole_chain(self.machines[node])
+    def at_end(self, survivors: Machines) -> None:
+        for machine in survivors:
+            self._check(machine)
+            self._read_whole_chain(machine)
 
     def _check(self, machine: Machine) -> None:
         if machine.is_damaged or machine.engine is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from benmo.engine.events import Received
 from benmo.paxos.messages import Accept, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
-from benmo.sim.machine import Machine, Turn
+from benmo.sim.machine import Machine, MemberId, Turn
 from benmo.storage.journal import NodeState
 
 
@@ -18,31 +20,31 @@ class ToldRefusals(Checker):
 
     def __init__(self, facts: Facts, machines: Machines) -> None:
         super().__init__(facts, machines)
-        self._promised = dict.fromkeys(facts.nodes, Ballot.ZERO)
-        self._nacks: set[tuple[NodeId, NodeId, Ballot]] = set()
+        self._promised: defaultdict[MemberId, Ballot] = defaultdict(lambda: Ballot.ZERO)
+        self._nacks: set[tuple[MemberId, NodeId, Ballot]] = set()
 
     def on_start(self, machine: Machine, state: NodeState) -> None:
-        self._promised[machine.node] = state.promised
+        self._promised[machine.member] = state.promised
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         if isinstance(message, Nack):
-            self._nacks.add((machine.node, to, message.ballot))
+            self._nacks.add((machine.member, to, message.ballot))
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
-        node = machine.node
-        promised = self._promised[node]
+        promised = self._promised[machine.member]
         for event in turn.events:
             match event:
                 case Received(sender, Prepare(ballot)) if ballot < promised:
-                    self._require_nack(node, sender, ballot)
+                    self._require_nack(machine, sender, ballot)
                 case Received(sender, Accept(proposal)) if proposal.ballot < promised:
-                    self._require_nack(node, sender, proposal.ballot)
+                    self._require_nack(machine, sender, proposal.ballot)
         self._nacks.clear()
         assert machine.engine is not None
-        self._promised[node] = machine.engine.replica.acceptor.promised
+        self._promised[machine.member] = machine.engine.replica.acceptor.promised
 
-    def _require_nack(self, node: NodeId, sender: NodeId, ballot: Ballot) -> None:
-        if (node, sender, ballot) in self._nacks or sender in self.machines[node].sends_not:
+    def _require_nack(self, machine: Machine, sender: NodeId, ballot: Ballot) -> None:
+        node = machine.node
+        if (machine.member, sender, ballot) in self._nacks or sender in machine.sends_not:
             return
         sentence = f"node {node} doesn't tell node {sender} that ballot {ballot} is too low"
         self.fail(sentence, node=node, ballot=ballot)
