@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from benmo.errors import StateError
-from benmo.paxos.types import NodeId, Settings, Tenure
+from benmo.paxos.types import MemberId, NodeId, Settings, Tenure
 from benmo.regular_files import read_regular
 from benmo.typed_json import from_json, prepare
 
@@ -57,6 +57,14 @@ class NodeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{host}:{self.port}"
 
 
+class Founder(NodeAddress, frozen=True, forbid_unknown_fields=True):
+    """A node that was there when the cluster was made: its member, and its address at first."""
+
+    member: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+
+    __str__ = NodeAddress.__str__
+
+
 class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a cluster, the same on every node. Times are in seconds."""
 
@@ -76,23 +84,36 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return max(self.log_limit, self.queue_limit)
 
 
-class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of `cluster.json`: the cluster's id, its nodes and its settings."""
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The content of `cluster.json`: the cluster's id, its nodes and its settings.
+
+    nodes      the founders, with which the cluster began: this never changes
+    addresses  every node's address as far as this directory knows; at first those of the founders
+    """
 
     cluster: str
-    nodes: tuple[NodeAddress, ...]
+    nodes: tuple[Founder, ...]
     settings: ClusterSettings
+    known: tuple[NodeAddress, ...] | None = msgspec.field(default=None, name="addresses")
+
+    @property
+    def addresses(self) -> tuple[NodeAddress, ...]:
+        return self.nodes if self.known is None else self.known
 
     @property
     def ids(self) -> tuple[NodeId, ...]:
-        return tuple(address.node for address in self.nodes)
+        return tuple(address.node for address in self.addresses)
 
     def address(self, node: NodeId) -> NodeAddress:
         """The address of a node. Raises `KeyError` if the cluster has no such node."""
-        for address in self.nodes:
+        for address in self.addresses:
             if address.node == node:
                 return address
         raise KeyError(node)
+
+    def founder(self, node: NodeId) -> MemberId:
+        """The first member of a founding node. Raises `KeyError` if the node isn't one."""
+        return {founder.node: founder.member for founder in self.nodes}[node]
 
     def protocol_settings(self, node: NodeId) -> Settings:
         """The settings of the protocol at a node. Raises `ValueError` if they make no sense."""
@@ -218,6 +239,7 @@ class StateDirectory:
             cluster = from_json(data, Cluster)
             cluster.protocol_settings(cluster.ids[0] if cluster.ids else 0)
             require_apart(cluster.nodes)
+            require_apart(cluster.addresses)
         except ValueError as error:
             raise StateError(f"{self.cluster_file} is damaged: {error}") from error
         return cluster

@@ -27,7 +27,7 @@ from benmo.network.certificates import (
     Identity,
     NodeIdentity,
 )
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 
 # No node looks at these dates; they are for other programs that do.
 _VALID_FROM = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -83,9 +83,9 @@ class Authority:
         write_private(directory / KEY, _key_bytes(self._key))
         write_private(directory / AUTHORITY, _certificate_bytes(self._certificate))
 
-    def write_node(self, node: NodeId, host: str, directory: Path) -> None:
-        """Make a node's key and certificate, and write both, with the authority's certificate."""
-        identity = NodeIdentity(self._cluster, node)
+    def write_node(self, node: NodeId, member: MemberId, host: str, directory: Path) -> None:
+        """Make a member's key and certificate, and write both, with the authority's certificate."""
+        identity = NodeIdentity(self._cluster, node, member)
         self._write(f"benmo node {node}", [_uri_name(identity), _host_name(host)], directory)
 
     def write_client(self, name: str, may_pay: bool, node: NodeId | None, directory: Path) -> None:

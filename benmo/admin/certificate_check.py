@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.errors import StateError
-from benmo.network.certificates import NodeIdentity, WrongCertificate, require_client, require_node
+from benmo.network.certificates import (
+    NodeIdentity,
+    WrongCertificate,
+    require_client,
+    require_member,
+)
 from benmo.paxos.types import NodeId
 from benmo.storage.node_files import Damage
 
@@ -54,7 +59,7 @@ class ClientCheck:
 def certificate_damage(state: StateDirectory, cluster: Cluster, node: NodeId) -> Damage | None:
     """What keeps a node from using its key and certificate; None if nothing does."""
     try:
-        require_node(state.tls(node), NodeIdentity(cluster.cluster, node))
+        require_member(state.tls(node), NodeIdentity(cluster.cluster, node, cluster.founder(node)))
     except WrongCertificate as error:
         return Damage(error.path, 1, error.what)
     return None

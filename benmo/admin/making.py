@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,16 +23,30 @@ from pathlib import Path
 import msgspec
 
 from benmo.admin.authority import Authority
-from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory, write_private
+from benmo.cluster import (
+    Cluster,
+    ClusterSettings,
+    Founder,
+    NodeAddress,
+    StateDirectory,
+    write_private,
+)
 from benmo.errors import Failure
+from benmo.paxos.types import MemberId
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import LOCK, DirectoryInUse, DirectoryLock
 from benmo.storage.node_storage import CHECKPOINT, NodeStorage
 
 
 def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
-    """A new cluster of these nodes, with an id that no other cluster has."""
-    return Cluster(uuid.uuid4().hex, nodes, settings)
+    """A new cluster of these nodes, with an id that no other cluster has, and new members."""
+    founders = tuple(Founder(each.node, each.host, each.port, new_member()) for each in nodes)
+    return Cluster(uuid.uuid4().hex, founders, settings)
+
+
+def new_member() -> MemberId:
+    """Draw the id of a member, for the one directory that is about to be made."""
+    return secrets.token_hex(16)
 
 
 @contextmanager
@@ -129,13 +144,14 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
         directory.mkdir(mode=0o700)
     authority.write(state.authority)
     RealDisk(state.authority).sync_directory()
-    for address in cluster.nodes:
-        for directory in (state.node(address.node), state.tls(address.node)):
+    for founder in cluster.nodes:
+        node, tls = founder.node, state.tls(founder.node)
+        for directory in (state.node(node), tls):
             directory.mkdir(mode=0o700)
-        authority.write_node(address.node, address.host, state.tls(address.node))
-        RealDisk(state.tls(address.node)).sync_directory()
-        disk = RealDisk(state.node(address.node))
-        NodeStorage.create(disk, cluster.cluster, address.node, balances)
+        authority.write_node(node, founder.member, founder.host, tls)
+        RealDisk(tls).sync_directory()
+        disk = RealDisk(state.node(node))
+        NodeStorage.create(disk, cluster.cluster, node, balances)
         disk.sync_directory()
         disk.close()
     write_cluster(state, cluster)

@@ -24,6 +24,7 @@ from benmo.errors import Failure, ProtocolError, Reason, RefusalText, Refused, S
 from benmo.network.certificates import (
     NodeIdentity,
     client_context,
+    is_node,
     peer_identity,
     require_client,
     require_node,
@@ -143,19 +144,23 @@ def payload_of(request: AnsweredRequest) -> bytes:
     return payload
 
 
-def _credentials(state: StateDirectory, node: NodeIdentity) -> Path:
-    """Where the certificate is to command the node with. Raises `StateError` if it won't do."""
-    tls = state.credentials(node.node)
+def _credentials(
+    state: StateDirectory, cluster: str, node: NodeId
+) -> tuple[Path, NodeIdentity | None]:
+    """Where the certificate is to command the node with, and the member whose it is, if any's.
+
+    Raises `StateError` if it won't do.
+    """
+    tls = state.credentials(node)
     if tls is None:
         raise StateError(
-            f"{state.path} holds no certificate to command node {node.node} with: "
-            f"neither {state.tls(node.node)} nor {state.client_tls} is there"
+            f"{state.path} holds no certificate to command node {node} with: "
+            f"neither {state.tls(node)} nor {state.client_tls} is there"
         )
     if tls == state.client_tls:
-        require_client(tls, node.cluster)
-    else:
-        require_node(tls, node)
-    return tls
+        require_client(tls, cluster)
+        return tls, None
+    return tls, require_node(tls, cluster, node)
 
 
 async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
@@ -164,7 +169,8 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     Raises `NotReached`; if trying again won't help, `WrongNode` or another `Failure`.
     """
     cluster = state.load_with(node)
-    context = client_context(_credentials(state, NodeIdentity(cluster.cluster, node)))
+    tls, member = _credentials(state, cluster.cluster, node)
+    context = client_context(tls)
     address = cluster.address(node)
     loop = asyncio.get_running_loop()
     try:
@@ -200,7 +206,13 @@ async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
     except ProtocolError as error:
         transport.abort()
         raise WrongNode(f"{address} is not node {node} of this cluster: {error}") from error
-    if identity != NodeIdentity(cluster.cluster, node):
+    if not is_node(identity, cluster.cluster, node):
         transport.abort()
         raise WrongNode(f"{address} is not node {node} of this cluster, but {identity}")
+    if member is not None and member != identity:
+        transport.abort()
+        raise WrongNode(
+            f"what runs at {address} is member {identity.member[:8]} of node {node}, but "
+            f"{tls} holds the key of member {member.member[:8]}"
+        )
     return connection

@@ -150,10 +150,10 @@ def banner(state: StateDirectory, prepared: Prepared) -> str:
 
 
 def _who_runs(cluster: Cluster) -> str:
-    first, last = cluster.nodes[0].port, cluster.nodes[-1].port
+    first, last = cluster.addresses[0].port, cluster.addresses[-1].port
     if first == last:
         return f"1 node runs here, at port {first}"
-    return f"{len(cluster.nodes)} nodes run here, at ports {first} to {last}"
+    return f"{len(cluster.ids)} nodes run here, at ports {first} to {last}"
 
 
 @contextmanager

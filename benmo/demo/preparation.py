@@ -138,7 +138,7 @@ def _kept(state: StateDirectory, wishes: ClusterWishes) -> Cluster:
     cluster = state.load()
     for node in cluster.ids:
         state.load_node(node)
-    _require_same(state, "nodes", wishes.nodes, len(cluster.nodes))
+    _require_same(state, "nodes", wishes.nodes, len(cluster.ids))
     _require_same(state, "balance", wishes.balance, cluster.settings.balance)
     settings = msgspec.structs.replace(
         cluster.settings,
@@ -159,19 +159,19 @@ def _require_same(state: StateDirectory, option: str, wished: int | None, found:
 
 def _moved(cluster: Cluster, port: int) -> Cluster:
     """The same cluster at the ports from `port` on. Raises `CannotStart` if they are too few."""
-    if port + len(cluster.nodes) - 1 > 65535:
-        raise CannotStart(f"there are no {len(cluster.nodes)} ports from {port} on")
-    nodes = tuple(
-        msgspec.structs.replace(address, port=port + index)
-        for index, address in enumerate(cluster.nodes)
+    if port + len(cluster.ids) - 1 > 65535:
+        raise CannotStart(f"there are no {len(cluster.ids)} ports from {port} on")
+    moved = tuple(
+        NodeAddress(address.node, address.host, port + index)
+        for index, address in enumerate(cluster.addresses)
     )
-    return msgspec.structs.replace(cluster, nodes=nodes)
+    return msgspec.structs.replace(cluster, known=moved)
 
 
 def _with_free_ports(cluster: Cluster, offer: Offer) -> Cluster:
     """The cluster, moved to other ports if its own are in use and `offer` agrees."""
     while True:
-        taken = next((address for address in cluster.nodes if not _is_free(address)), None)
+        taken = next((address for address in cluster.addresses if not _is_free(address)), None)
         if taken is None:
             return cluster
         other = _free_range(cluster)
@@ -198,10 +198,10 @@ def _is_free(address: NodeAddress) -> bool:
 
 def _free_range(cluster: Cluster) -> int:
     """The first of a range of free ports, one per node. Raises `CannotStart` if there is none."""
-    first = cluster.nodes[0].port
-    count = len(cluster.nodes)
+    first = cluster.addresses[0].port
+    count = len(cluster.ids)
     port: int
     for port in (*range(first + _NEXT_RANGE, 65_536 - count, _NEXT_RANGE), *range(1025, first)):
-        if all(_is_free(address) for address in _moved(cluster, port).nodes):
+        if all(_is_free(address) for address in _moved(cluster, port).addresses):
             return port
     raise CannotStart(f"there are no {count} free ports")

@@ -1,10 +1,10 @@
 """TLS with the cluster's certificates, and the node or the client that each certificate names.
 
 The initialize script makes the cluster's own authority (`benmo.admin.authority`), and for each node
-a certificate that names cluster and node in a URI. A client's certificate has another URI, which no
-node's can be taken for:
+a certificate that names cluster, node and member in a URI. A client's certificate has another URI,
+which no node's can be taken for:
 
-    benmo://CLUSTER/node/2          node 2: it speaks for node 2, and commands it
+    benmo://CLUSTER/node/2/MEMBER   a member of node 2: it speaks for node 2, and commands it
     benmo://CLUSTER/payer/shop      a client: it pays with the money of any node, and reads
     benmo://CLUSTER/payer/shop/2    a client: it pays with node 2's money alone, and reads
     benmo://CLUSTER/reader/books    a client: it only reads
@@ -22,11 +22,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from benmo.errors import ProtocolError, StateError
 from benmo.network.rights import Right
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.regular_files import read_regular
 
 KEY, CERTIFICATE, AUTHORITY = "key.pem", "certificate.pem", "authority.pem"
@@ -34,7 +34,7 @@ _NOT_ITS_KEY = f"it isn't the key of {CERTIFICATE}"
 
 CLIENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
-_NODE_URI = re.compile(r"benmo://([0-9a-f]+)/node/([1-9][0-9]*)")
+_NODE_URI = re.compile(r"benmo://([0-9a-f]+)/node/([1-9][0-9]*)/([0-9a-f]{32})")
 _CLIENT_URI = re.compile(
     rf"benmo://([0-9a-f]+)/(?:reader/({CLIENT_NAME.pattern})"
     rf"|payer/({CLIENT_NAME.pattern})(?:/([1-9][0-9]*))?)"
@@ -48,14 +48,15 @@ _ENDS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """The cluster and the node that a node's certificate names."""
+    """The cluster, the node and the member that a node's certificate names."""
 
     cluster: str
     node: NodeId
+    member: MemberId
 
     @property
     def uri(self) -> str:
-        return f"benmo://{self.cluster}/node/{self.node}"
+        return f"benmo://{self.cluster}/node/{self.node}/{self.member}"
 
     def __str__(self) -> str:
         return f"node {self.node} of cluster {self.cluster[:8]}"
@@ -132,7 +133,7 @@ def peer_identity(certificate: Mapping[str, Any] | None) -> Identity:
 
 def _identity_in(uri: str) -> Identity | None:
     if match := _NODE_URI.fullmatch(uri):
-        return NodeIdentity(match[1], int(match[2]))
+        return NodeIdentity(match[1], int(match[2]), match[3])
     if match := _CLIENT_URI.fullmatch(uri):
         cluster, reader, payer, node = match.groups()
         pays_for = None if node is None else int(node)
@@ -179,11 +180,31 @@ def own_identity(directory: Path) -> Identity:
         raise WrongCertificate(path, str(error)) from error
 
 
-def require_node(directory: Path, wanted: NodeIdentity) -> None:
-    """Raises `WrongCertificate`, as `own_identity`, and if the certificate is another's."""
+def is_node(identity: Identity, cluster: str, node: NodeId) -> TypeGuard[NodeIdentity]:
+    """Whether a certificate is of a member of this node, whichever member that is."""
+    return (
+        isinstance(identity, NodeIdentity) and identity.cluster == cluster and identity.node == node
+    )
+
+
+def require_node(directory: Path, cluster: str, node: NodeId) -> NodeIdentity:
+    """The node's certificate in a `tls/`, of whichever of its members.
+
+    Raises `WrongCertificate`, as `own_identity`, and if the certificate is another's.
+    """
     identity = own_identity(directory)
-    if identity != wanted:
-        raise WrongCertificate(directory / CERTIFICATE, f"it is of {identity}, not of {wanted}")
+    if not is_node(identity, cluster, node):
+        what = f"it is of {identity}, not of node {node} of cluster {cluster[:8]}"
+        raise WrongCertificate(directory / CERTIFICATE, what)
+    return identity
+
+
+def require_member(directory: Path, wanted: NodeIdentity) -> None:
+    """Raises `WrongCertificate`, as `require_node`, and if it is of another member of the node."""
+    member = require_node(directory, wanted.cluster, wanted.node).member
+    if member != wanted.member:
+        what = f"it is of member {member[:8]} of node {wanted.node}, not of {wanted.member[:8]}"
+        raise WrongCertificate(directory / CERTIFICATE, what)
 
 
 def require_client(directory: Path, cluster: str) -> None:

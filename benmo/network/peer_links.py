@@ -167,7 +167,7 @@ class PeerLinks:
     def __init__(
         self,
         cluster: Cluster,
-        node: NodeId,
+        own: NodeIdentity,
         tls: Path,
         on_message: Callable[[NodeId, Message], None],
         may_take: Callable[[], bool],
@@ -183,7 +183,7 @@ class PeerLinks:
         self._on_read = on_read
         self._control = control
         self._cluster = cluster
-        self._node = node
+        self._own = own
         self._server_context = server_context(tls)
         self._client_context = client_context(tls)
         self._listener: Listener | None = None
@@ -191,7 +191,9 @@ class PeerLinks:
         self._accepted: set[_AcceptedConnection] = set()
         self._encoded: tuple[Message | None, bytes] = (None, b"")
         self._peers = {
-            address.node: _PeerLink(address) for address in cluster.nodes if address.node != node
+            address.node: _PeerLink(address)
+            for address in cluster.addresses
+            if address.node != own.node
         }
 
     async def start(self) -> None:
@@ -200,7 +202,7 @@ class PeerLinks:
         No handshake begins before the caller awaits something.
         """
         loop = asyncio.get_running_loop()
-        address = self._cluster.address(self._node)
+        address = self._cluster.address(self._own.node)
         self._listener = await listen(
             address.host, address.port, self._server_context, lambda: _AcceptedConnection(self)
         )
@@ -346,14 +348,14 @@ class PeerLinks:
             raise ProtocolError(f"its certificate is of cluster {identity.cluster[:8]}")
         self._accepted.add(accepted)
         if isinstance(identity, ClientIdentity):
-            self._take_commander(accepted, identity.right_at(self._node))
+            self._take_commander(accepted, identity.right_at(self._own.node))
             return None
-        if identity.node == self._node:
+        if identity == self._own:
             self._take_commander(accepted, Right.COMMAND)
             return None
         peer = self._peers.get(identity.node)
-        if peer is None:
-            raise ProtocolError(f"there is no node {identity.node}")
+        if peer is None or identity.member != self._cluster.founder(identity.node):
+            raise ProtocolError(f"node {identity.node} has no member {identity.member[:8]}")
         if not peer.takes:
             accepted.abort()
             return None
@@ -415,7 +417,8 @@ class PeerLinks:
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
                 )
             identity = peer_identity(transport.get_extra_info("peercert"))
-            if identity != NodeIdentity(self._cluster.cluster, node):
+            member = self._cluster.founder(node)
+            if identity != NodeIdentity(self._cluster.cluster, node, member):
                 raise ProtocolError(f"{address} is not node {node}, but {identity}")
             if not peer.sends:
                 return

@@ -24,7 +24,7 @@ from benmo.errors import CannotStart, StateError
 from benmo.network.certificates import (
     NodeIdentity,
     WrongCertificate,
-    own_identity,
+    require_member,
     require_node,
 )
 from benmo.network.frames import FrameReader
@@ -103,13 +103,14 @@ class Service:
             raise
         if tuple(recovered.ledger.balances) != self.cluster.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
-        require_node(state.tls(node), NodeIdentity(self.cluster.cluster, node))
+        own = NodeIdentity(self.cluster.cluster, node, self.cluster.founder(node))
+        require_member(state.tls(node), own)
         now = clock()
         self._thread = ListenerThread()
         self._watchers: set[Watcher] = set()
         self._transport = PeerLinks(
             self.cluster,
-            node,
+            own,
             state.tls(node),
             on_message=self._received,
             may_take=lambda: not self._turns.is_slow,
@@ -190,10 +191,8 @@ class Service:
 
     def _require_cluster_file(self, state: StateDirectory, error: ForeignFile) -> None:
         """Raises `StateError` if a foreign file and the certificate name the same cluster."""
-        identity: object = None
         with suppress(WrongCertificate):
-            identity = own_identity(state.tls(self.node))
-        if identity == NodeIdentity(error.cluster, self.node):
+            require_node(state.tls(self.node), error.cluster, self.node)
             raise StateError(
                 f"{state.cluster_file} names cluster {self.cluster.cluster}, but {error.what}, and "
                 f"so does the node's certificate. Put the cluster's own file back, or the id "

@@ -9,6 +9,13 @@ from typing import ClassVar, NamedTuple, Protocol
 
 NodeId = int
 
+MemberId = str
+"""The id of a member, which is one directory's life as a voter: 32 hexadecimal digits.
+
+They are 128 random bits, made with the directory. Nothing ever makes another directory for a member
+that there was before: a disk that is lost takes its promises with it, and so its vote.
+"""
+
 GENESIS_HASH = "0" * 64
 """The hash that the block in slot 1 names as its previous one."""
 

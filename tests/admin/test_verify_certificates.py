@@ -14,6 +14,7 @@ from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_members import numbered_member
 from tests.support.verified_state import PAYMENTS, damages, require_sound, results
 from tests.support.written_state import (
     authority,
@@ -56,7 +57,7 @@ def foreign(name: str) -> Callable[[StateDirectory], None]:
     def change(state: StateDirectory) -> None:
         other = state.path / "other"
         other.mkdir()
-        Authority.make("f" * 32).write_node(1, "127.0.0.1", other)
+        Authority.make("f" * 32).write_node(1, numbered_member(1), "127.0.0.1", other)
         for each in (KEY, CERTIFICATE, AUTHORITY) if name == "all" else (name,):
             shutil.copy(other / each, state.tls(1))
 
@@ -111,7 +112,7 @@ def test_damage_to_the_chain_comes_before_damage_to_certificates(state: StateDir
 
 CLIENT: dict[str, tuple[Callable[[StateDirectory], object], str]] = {
     "a node's certificate": (
-        lambda client: authority().write_node(2, "h", client.client_tls),
+        lambda client: authority().write_node(2, numbered_member(2), "h", client.client_tls),
         f"tls/{CERTIFICATE}:1: it is of node 2 of cluster cccccccc, not of a client of cluster ccc",
     ),
     "another cluster's certificate": (

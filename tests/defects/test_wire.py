@@ -39,6 +39,7 @@ from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import MixedCluster, answer, command
+from tests.support.numbered_members import numbered_member
 from tests.support.processes import eventually
 from tests.support.scripted_peers import is_closed_by_peer, say
 
@@ -178,7 +179,9 @@ def _stranger(cluster: MixedCluster, who: str, directory: Path) -> ssl.SSLContex
     context.verify_mode = ssl.CERT_NONE
     if who != "nobody":
         directory.mkdir(exist_ok=True)
-        Authority.make(cluster.definition.cluster).write_node(2, "127.0.0.1", directory)
+        Authority.make(cluster.definition.cluster).write_node(
+            2, numbered_member(2), "127.0.0.1", directory
+        )
         context.load_cert_chain(directory / CERTIFICATE, directory / KEY)
         context.load_verify_locations(directory / AUTHORITY)
     return context

@@ -128,7 +128,7 @@ def test_a_port_in_use_is_named_with_its_holder_and_other_ports_are_offered(here
     ((reason, port),) = offers
     assert reason.startswith(f"port {here.port + 1} is in use. Process ")
     assert str(os.getpid()) in reason
-    assert [address.port for address in after.cluster.nodes] == [port, port + 1, port + 2]
+    assert [address.port for address in after.cluster.addresses] == [port, port + 1, port + 2]
     assert here.port + 1 not in range(port, port + 3)
     assert state.load() == after.cluster
 

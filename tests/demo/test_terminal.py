@@ -239,7 +239,7 @@ def test_on_a_terminal_other_ports_are_offered_and_taken(tmp_path: Path) -> None
             assert f"port {here.port} is in use. Process {os.getpid()} holds it" in text
             shown.enter()
             shown.wait_for(ALL_UP)
-            assert here.cluster_json()["nodes"][0]["port"] != here.port
+            assert here.cluster_json()["addresses"][0]["port"] != here.port
             leave(shown)
         finally:
             shown.close()

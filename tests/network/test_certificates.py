@@ -24,23 +24,32 @@ from benmo.network.certificates import (
     NodeIdentity,
     own_identity,
     peer_identity,
+    require_member,
     require_node,
 )
 from benmo.network.rights import Right
+from tests.support.numbered_members import numbered_member
 
 CLUSTER = "c" * 32
+MEMBER = "2a" * 16
 
 IDENTITIES: dict[str, Identity] = {
-    f"benmo://{CLUSTER}/node/2": NodeIdentity(CLUSTER, 2),
+    f"benmo://{CLUSTER}/node/2/{MEMBER}": NodeIdentity(CLUSTER, 2, MEMBER),
     f"benmo://{CLUSTER}/payer/shop": ClientIdentity(CLUSTER, "shop", True),
     f"benmo://{CLUSTER}/payer/shop/2": ClientIdentity(CLUSTER, "shop", True, 2),
     f"benmo://{CLUSTER}/reader/node-2": ClientIdentity(CLUSTER, "node-2", False),
 }
 WRONG = [
-    "benmo://cc/node/0",
-    "benmo://cc/node/02",
+    f"benmo://cc/node/0/{MEMBER}",
+    f"benmo://cc/node/02/{MEMBER}",
+    "benmo://cc/node/2",
     "benmo://cc/node/2/",
-    "benmo://cc/node/2\n",
+    f"benmo://cc/node/2/{MEMBER}\n",
+    f"benmo://cc/node/2/{MEMBER}/",
+    f"benmo://cc/node/2/{MEMBER[1:]}",
+    f"benmo://cc/node/2/{MEMBER}0",
+    f"benmo://cc/node/2/{MEMBER.upper()}",
+    f"benmo://cc/node//{MEMBER}",
     "benmo://cc/node/",
     "benmo://cc/payer/2",
     "benmo://cc/payer/Shop",
@@ -51,8 +60,8 @@ WRONG = [
     "benmo://cc/reader/books/2",
     f"benmo://cc/reader/{'b' * 33}",
     "benmo://cc/client/shop",
-    "benmo://CC/node/2",
-    "https://cc/node/2",
+    f"benmo://CC/node/2/{MEMBER}",
+    f"https://cc/node/2/{MEMBER}",
 ]
 
 
@@ -103,16 +112,20 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("ca", "1", "2", "shop"):
             (path / whose / name).mkdir(parents=True)
         authority.write(path / whose / "ca")
-        authority.write_node(1, "127.0.0.1", path / whose / "1")
-        authority.write_node(2, "host.example", path / whose / "2")
+        authority.write_node(1, numbered_member(1), "127.0.0.1", path / whose / "1")
+        authority.write_node(2, numbered_member(2), "host.example", path / whose / "2")
+        (path / whose / "another member of 1").mkdir()
+        authority.write_node(1, MEMBER, "127.0.0.1", path / whose / "another member of 1")
         authority.write_client("shop", True, 2, path / whose / "shop")
     return path
 
 
 def test_files_that_belong_together_say_whose_they_are(written: Path) -> None:
-    assert own_identity(written / "own" / "1") == NodeIdentity(CLUSTER, 1)
+    assert own_identity(written / "own" / "1") == NodeIdentity(CLUSTER, 1, numbered_member(1))
     assert own_identity(written / "own" / "shop") == ClientIdentity(CLUSTER, "shop", True, 2)
-    require_node(written / "own" / "2", NodeIdentity(CLUSTER, 2))
+    found = require_node(written / "own" / "2", CLUSTER, 2)
+    assert found == NodeIdentity(CLUSTER, 2, numbered_member(2))
+    require_member(written / "own" / "2", found)
 
 
 def take(name: str, place: str) -> Callable[[Path, Path], None]:
@@ -148,6 +161,11 @@ def put(name: str, make: Callable[[Path], object]) -> Callable[[Path, Path], Non
 
 DAMAGES: dict[str, tuple[Callable[[Path, Path], None], str, str]] = {
     "all of another node": (take("", "own/2"), CERTIFICATE, "of node 2 of cluster cccccccc, not"),
+    "all of another member": (
+        take("", "own/another member of 1"),
+        CERTIFICATE,
+        "it is of member 2a2a2a2a of node 1, not of 00000000",
+    ),
     "all of a client": (take("", "own/shop"), CERTIFICATE, "of client shop of cluster ccc"),
     "all of another cluster": (take("", "foreign/1"), CERTIFICATE, "of cluster ffffffff, not of"),
     "another node's key": (take(KEY, "own/2"), KEY, "isn't the key of certificate.pem"),
@@ -173,7 +191,7 @@ def test_files_that_do_not_fit_are_named(what: str, written: Path, tmp_path: Pat
     shutil.copytree(written / "own" / "1", tls)
     change(tls, written)
     with pytest.raises(StateError) as refused:
-        require_node(tls, NodeIdentity(CLUSTER, 1))
+        require_member(tls, NodeIdentity(CLUSTER, 1, numbered_member(1)))
     text = str(refused.value)
     assert text.startswith(f"{tls / name}: it "), text
     assert said in text
@@ -189,8 +207,8 @@ def test_no_certificate_expires(
     """A certificate made for another time is to this clock what this one is to a wrong clock."""
     for name, year in zip(("_VALID_FROM", "_VALID_UNTIL"), years, strict=True):
         monkeypatch.setattr(made, name, datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
-    Authority.make(CLUSTER).write_node(1, "127.0.0.1", tmp_path)
-    assert own_identity(tmp_path) == NodeIdentity(CLUSTER, 1)
+    Authority.make(CLUSTER).write_node(1, numbered_member(1), "127.0.0.1", tmp_path)
+    assert own_identity(tmp_path) == NodeIdentity(CLUSTER, 1, numbered_member(1))
 
 
 def test_certificates_are_valid_at_any_time_for_other_programs_too(written: Path) -> None:

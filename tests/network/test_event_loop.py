@@ -14,6 +14,7 @@ import pytest
 from benmo.admin.authority import Authority
 from benmo.network.certificates import client_context, server_context
 from benmo.network.event_loop import new_event_loop
+from tests.support.numbered_members import numbered_member
 
 CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
 
@@ -41,7 +42,7 @@ def test_a_handshake_may_be_cancelled_at_any_moment(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Handshakes with a node that answers, cut off sooner or later."""
-    Authority.make("c" * 32).write_node(1, "127.0.0.1", tmp_path)
+    Authority.make("c" * 32).write_node(1, numbered_member(1), "127.0.0.1", tmp_path)
     server, client = server_context(tmp_path), client_context(tmp_path)
 
     def answer(listening: socket.socket) -> None:

@@ -17,6 +17,7 @@ from benmo.network.link import Link
 from benmo.node.own_node import OwnNode
 from benmo.notices import Notice, PeerNotDialled
 from tests.support.mixed_cluster import MixedCluster, command
+from tests.support.numbered_members import numbered_member
 from tests.support.processes import eventually
 
 Greeting = Callable[[socket.socket], None]
@@ -64,7 +65,7 @@ def in_tls(context: ssl.SSLContext) -> Greeting:
 
 
 def foreign(cluster: MixedCluster, path: Path) -> Greeting:
-    Authority.make("f" * 32).write_node(2, "127.0.0.1", path)
+    Authority.make("f" * 32).write_node(2, numbered_member(2), "127.0.0.1", path)
     return in_tls(server_context(path))
 
 

@@ -19,7 +19,7 @@ import msgspec
 from click.testing import CliRunner
 
 from benmo.admin.initialize import main as initialize
-from benmo.cluster import NodeAddress, StateDirectory, write_private
+from benmo.cluster import StateDirectory, write_private
 from benmo.commands.answers import Rendered
 from benmo.network.rights import Right
 from benmo.node.control_server import ControlServer
@@ -49,12 +49,11 @@ class MixedCluster:
         assert result.exit_code == 0, result.output
         made = self.state.load()
         timing = {"heartbeat_s": UNHURRIED_S, "round_timeout_s": 1.0}
-        addresses = tuple(
-            NodeAddress(node, "127.0.0.1", self._stack.enter_context(held_port()).getsockname()[1])
-            for node in made.ids
+        founders = tuple(
+            msgspec.structs.replace(each, port=self._free_port()) for each in made.nodes
         )
         chosen = msgspec.structs.replace(made.settings, **{**timing, **settings})
-        self.definition = msgspec.structs.replace(made, nodes=addresses, settings=chosen)
+        self.definition = msgspec.structs.replace(made, nodes=founders, settings=chosen)
         write_private(self.state.cluster_file, msgspec.json.encode(self.definition))
 
     def __enter__(self) -> MixedCluster:
@@ -62,6 +61,10 @@ class MixedCluster:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _free_port(self) -> int:
+        port: int = self._stack.enter_context(held_port()).getsockname()[1]
+        return port
 
     def address(self, node: NodeId) -> tuple[str, int]:
         address = self.definition.address(node)

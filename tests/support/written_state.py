@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from benmo.admin.authority import Authority
-from benmo.cluster import Cluster, ClusterSettings, NodeAddress, StateDirectory
+from benmo.cluster import Cluster, ClusterSettings, Founder, StateDirectory
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
@@ -19,15 +19,18 @@ from benmo.storage.lines import PREFIX_BYTES
 from benmo.storage.node_storage import NodeStorage
 from benmo.typed_json import to_json
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_members import numbered_member
 from tests.support.written_storage import BALANCES, NODE, Writer
 
 
 def empty_state(path: Path) -> StateDirectory:
     """A cluster of three, of which no node's files are there."""
-    addresses = tuple(NodeAddress(node, "127.0.0.1", 9000 + node) for node in BALANCES)
+    founders = tuple(
+        Founder(node, "127.0.0.1", 9000 + node, numbered_member(node)) for node in BALANCES
+    )
     path.mkdir()
     state = StateDirectory(path)
-    state.cluster_file.write_text(to_json(Cluster(CLUSTER, addresses, ClusterSettings())))
+    state.cluster_file.write_text(to_json(Cluster(CLUSTER, founders, ClusterSettings())))
     return state
 
 
@@ -73,7 +76,7 @@ def new_disk(state: StateDirectory, node: NodeId) -> RealDisk:
 
 def write_certificate(state: StateDirectory, node: NodeId) -> None:
     state.tls(node).mkdir(parents=True)
-    authority().write_node(node, "127.0.0.1", state.tls(node))
+    authority().write_node(node, numbered_member(node), "127.0.0.1", state.tls(node))
 
 
 @cache

@@ -11,6 +11,7 @@ import pytest
 
 from benmo.admin.authority import Authority
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
+from tests.support.numbered_members import numbered_member
 from tests.support.processes import BENMO, NODE, run
 from tests.support.real_cluster import RealCluster
 
@@ -38,7 +39,7 @@ def foreign(*names: str) -> Callable[[Path], None]:
     def change(state: Path) -> None:
         other = state / "other" / "tls"
         other.mkdir(parents=True)
-        Authority.make("f" * 32).write_node(2, "127.0.0.1", other)
+        Authority.make("f" * 32).write_node(2, numbered_member(2), "127.0.0.1", other)
         copied(*names, of="other")(state)
         shutil.rmtree(state / "other")
 

@@ -128,7 +128,7 @@ def test_every_exit_status_is_explained() -> None:
 def test_every_setting_is_explained() -> None:
     told = [row[0].strip("`") for row in rows("Settings in `cluster.json`")]
     fields = msgspec.structs.fields(cluster.ClusterSettings)
-    assert told == ["cluster", "nodes", *(field.name for field in fields)]
+    assert told == ["cluster", "nodes", "addresses", *(field.name for field in fields)]
 
 
 def test_every_field_of_every_value_of_the_client_is_named() -> None:
