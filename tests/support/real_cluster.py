@@ -1,5 +1,6 @@
 """What a user has: several nodes of one machine, each a process with its port and directory.
 
+The state is made by the command's own code, but without a process for it: tests make many clusters.
 The nodes' heartbeats are further apart than a user's: a busy machine may stop a process for some
 seconds, and its peers are not to count that as its end.
 """
@@ -17,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from click.testing import CliRunner
 
+from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory, write_private
 from benmo.network.ports import first_ports
 from tests.support.processes import (
     BENMO,
-    INITIALIZE,
     NODE,
     Attached,
     Finished,
@@ -73,8 +75,10 @@ class RealCluster:
         self._terminals: list[Terminal] = []
         settings = {"election_delay": "0-0.3", **options, "nodes": str(nodes)}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-        made = run(*INITIALIZE, *self.state_option, f"--port={self.port}", *flags)
-        assert made.status == 0, made
+        made = CliRunner().invoke(
+            initialize, [*self.state_option, f"--port={self.port}", *flags], catch_exceptions=False
+        )
+        assert made.exit_code == 0, made.output
         self._slow_heartbeats_down()
 
     def __enter__(self) -> RealCluster:
