@@ -12,7 +12,7 @@ from typing import ClassVar, get_args
 
 from benmo.ledger.transfers import Transfer
 from benmo.paxos.notices import NoticeKind, ProtocolNotice
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, MemberId, NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,15 @@ class PeerNotDialled:
 
 
 @dataclass(frozen=True, slots=True)
+class TwoProcessesSpeak:
+    """Two live processes speak as one and the same member of a node: one has a copied directory."""
+
+    kind: ClassVar = NoticeKind.WARNING
+    peer: NodeId
+    member: MemberId
+
+
+@dataclass(frozen=True, slots=True)
 class DiskSlow:
     """This node's disk takes this many seconds to make something durable."""
 
@@ -125,6 +134,7 @@ NodeNotice = (
     | ConnectionDropped
     | SlowPeerDropped
     | PeerNotDialled
+    | TwoProcessesSpeak
     | DiskSlow
     | DiskQuick
     | NodeLost

@@ -84,6 +84,11 @@ def sentence(notice: notices.Notice) -> str:
             return f"node {peer} reads too little: the connection to it was dropped"
         case notices.PeerNotDialled(peer, reason):
             return f"node {peer} can't be dialled: {reason}"
+        case notices.TwoProcessesSpeak(peer, member):
+            return (
+                f"two processes speak as node {peer}'s member {member[:8]}: a copy of its "
+                f"directory runs. Stop both, for neither keeps what the other promised"
+            )
         case notices.DiskSlow(seconds):
             return f"{why_disk_slow(seconds)}: payments and votes wait for it, reads don't"
         case notices.DiskQuick():

@@ -118,6 +118,11 @@ SENTENCES: list[tuple[Notice, str]] = [
     (notices.ConnectionDropped(3, "why"), "the connection from node 3 was dropped: why"),
     (notices.SlowPeerDropped(3), "node 3 reads too little: the connection to it was dropped"),
     (notices.PeerNotDialled(3, "why"), "node 3 can't be dialled: why"),
+    (
+        notices.TwoProcessesSpeak(3, "ab12cd34" * 4),
+        "two processes speak as node 3's member ab12cd34: a copy of its directory runs. "
+        "Stop both, for neither keeps what the other promised",
+    ),
     (notices.NodeLost(3), "node 3 is gone"),
     (notices.ProcessEnded("ended by SIGKILL"), "ended by SIGKILL"),
 ]

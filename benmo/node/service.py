@@ -44,7 +44,7 @@ from benmo.node.view import View
 from benmo.notices import Notice, Watcher
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import NoticeKind
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
@@ -261,7 +261,7 @@ class Service:
         if not begins:
             self._transport.take_more()
 
-    def _received(self, sender: NodeId, message: Message) -> None:
+    def _received(self, sender: NodeId, message: Message, member: MemberId) -> None:
         self._turns.received(sender, message)
 
     async def _start(self) -> None:

@@ -92,7 +92,7 @@ def test_defect_22_messages_that_arrive_together_all_count(tmp_path: Path) -> No
 def test_defect_23_a_silent_peer_does_not_stop_a_leader_that_has_a_quorum(
     tmp_path: Path, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benmo.network.peer_links.HANDSHAKE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("benmo.network.peer_link.HANDSHAKE_TIMEOUT_S", 2.0)
     monkeypatch.setattr("benmo.network.frames.FRAME_TIMEOUT_S", 0.5)
     with MixedCluster(tmp_path, heartbeat_s=0.3) as cluster:
         node, _ = cluster.service(1), cluster.service(2)
@@ -139,7 +139,7 @@ def test_defect_24_no_byte_of_a_stranger_is_decoded_and_none_is_unpickled(
         decoded.append(data)
         return decode_message(data)
 
-    monkeypatch.setattr("benmo.network.peer_links.decode_message", decode)
+    monkeypatch.setattr("benmo.network.peer_connections.decode_message", decode)
     with MixedCluster(tmp_path) as cluster:
         node, peer = cluster.service(1), cluster.peer(2)
         if who == "node 2":

@@ -18,9 +18,13 @@ from benmo.control.connection import WrongNode, connect
 from benmo.control.requests import Hurry, encode
 from benmo.network.certificates import client_context
 from benmo.network.frames import frame
+from benmo.network.link import Link
+from benmo.node.own_node import OwnNode
+from benmo.node.service import Service
+from benmo.notices import Notice, TwoProcessesSpeak
 from benmo.paxos.types import MemberId, NodeId
 from tests.support.mixed_cluster import MixedCluster
-from tests.support.processes import DEADLINE_S
+from tests.support.processes import DEADLINE_S, eventually
 from tests.support.scripted_peers import is_closed_by_peer
 
 
@@ -51,6 +55,44 @@ def test_another_member_of_a_node_does_not_command_it(tmp_path: Path) -> None:
             assert is_closed_by_peer(connection)
         with pytest.raises(WrongNode, match=r"of node 1, but .*tls holds the key of member "):
             asyncio.run(connect(other, 1))
+
+
+def notices_of_copies(service: Service) -> list[TwoProcessesSpeak]:
+    """A list that grows with each notice that a member's directory was copied."""
+    told: list[TwoProcessesSpeak] = []
+
+    def watch(notice: Notice, at: float) -> None:
+        if isinstance(notice, TwoProcessesSpeak):
+            told.append(notice)
+
+    OwnNode(service).watch(watch)
+    return told
+
+
+def test_two_processes_that_speak_as_one_member_are_reported(tmp_path: Path) -> None:
+    """Each takes the other's place, again and again: one has a copy of the other's directory."""
+    with MixedCluster(tmp_path) as cluster:
+        told = notices_of_copies(cluster.service(1))
+        with cluster.peer(2) as peer:
+            replaced = peer.dial(1)
+            for _ in range(5):
+                assert told == []
+                replaced, before = peer.dial(1), replaced
+                assert is_closed_by_peer(before)
+            eventually(lambda: told, "the copy is reported")
+        assert told == [TwoProcessesSpeak(2, cluster.definition.founder(2))]
+
+
+def test_a_process_that_comes_back_again_and_again_is_no_copy(tmp_path: Path) -> None:
+    with MixedCluster(tmp_path) as cluster:
+        service = cluster.service(1)
+        told = notices_of_copies(service)
+        with cluster.peer(2) as peer:
+            for _ in range(8):
+                peer.dial(1).close()
+            peer.dial(1)
+            eventually(lambda: service.view.link(2) is Link.UP, "the last one is heard")
+        assert told == []
 
 
 def test_each_directory_is_a_member_of_its_own() -> None:

@@ -18,11 +18,10 @@ from benmo.engine.engine import DiskWait
 from benmo.engine.events import Admission, Submitted
 from benmo.ledger.transfers import Payments
 from benmo.network.listener import Listener
-from benmo.network.peer_links import PeerLinks
+from benmo.network.peer_link import PeerLink
 from benmo.node.control_server import ControlServer
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
-from benmo.paxos.types import NodeId
 from tests.support.real_cluster import free_ports
 
 
@@ -122,11 +121,11 @@ def test_a_node_whose_first_checkpoint_fails_begins_no_handshake(
     async def accept(_self: Listener) -> None:
         begun.append("accepts")
 
-    async def dial(_self: PeerLinks, _node: NodeId) -> None:
+    async def dial(_self: PeerLink) -> None:
         begun.append("dials")
 
     monkeypatch.setattr(Listener, "_accept", accept)
-    monkeypatch.setattr(PeerLinks, "_dial", dial)
+    monkeypatch.setattr(PeerLink, "_dial", dial)
     service = Service(state, 1, lambda error: None, ControlServer)
     (state.node(1) / "checkpoint.json.new").mkdir()
     with pytest.raises(IsADirectoryError):

@@ -23,7 +23,7 @@ from benmo.engine import engine
 from benmo.ledger import blocks
 from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
-from benmo.network import peer_links as transports
+from benmo.network import peer_link as transports
 from benmo.node import commanders, handlers, link_handlers
 from benmo.node.process import FAILED
 from benmo.storage import node_storage as storages

@@ -1,0 +1,273 @@
+"""The link to one other node: it dials the node, and keeps the connections in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from benmo.cluster import NodeAddress
+from benmo.errors import ProtocolError
+from benmo.network.certificates import NodeIdentity, is_node, peer_identity, tls_trouble
+from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
+from benmo.network.peer_connections import FULL_BYTES, AcceptedConnection, DialledConnection
+from benmo.notices import Notice, PeerNotDialled, SlowPeerDropped, TwoProcessesSpeak
+from benmo.paxos.types import MemberId, NodeId
+
+SEND_BYTES_MAX = 24 << 20
+"""How many bytes may wait for a peer to read them, before the connection to it is dropped."""
+_DIAL_PAUSE_MIN_S = 0.05
+_DIAL_PAUSE_MAX_S = 1.0
+_RIVALS = 5
+"""After how many connections that each took the place of a live one two processes are at work."""
+_RIVALS_WITHIN_S = 30.0
+_REPORT_RIVALS_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dialler:
+    """What all links of a node have in common, and whom they report to.
+
+    on_link    takes a peer, and whether the link to it is up now
+    on_notice  takes what is to be reported to people
+    on_read    is called once a peer has read most of what waited for it
+    refuse     raises `ProtocolError` if a member that answers is not to be spoken to
+    """
+
+    cluster: str
+    context: ssl.SSLContext
+    on_link: Callable[[NodeId, bool], None]
+    on_notice: Callable[[Notice], None]
+    on_read: Callable[[], None]
+    refuse: Callable[[NodeIdentity], None]
+
+
+class PeerLink:
+    """Both directions of one link, and how the user has severed or delayed them."""
+
+    def __init__(self, node: NodeId, address: NodeAddress, dialler: Dialler) -> None:
+        self.node = node
+        self.trouble = ""
+        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
+        self.sends = True
+        self.takes = True
+        self.delay_s = 0.0
+        self._address = address
+        self._dialler = dialler
+        self._outgoing: DialledConnection | None = None
+        self._incoming: dict[MemberId, AcceptedConnection] = {}
+        """By the members of the node that speak to this one: more than one while they change."""
+        self._replaced_at: deque[float] = deque(maxlen=_RIVALS)
+        self._report_rivals_at = -inf
+        self._delayed_bytes = 0
+        self._was_up = False
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def link(self) -> Link:
+        if not (self.sends and self.takes):
+            return Link.SEVERED
+        is_up = self._outgoing is not None and bool(self._incoming)
+        return Link.UP if is_up else Link.DOWN
+
+    def begin(self) -> None:
+        """Begin to dial."""
+        self._task = asyncio.get_running_loop().create_task(self._dial())
+
+    def give_up(self) -> asyncio.Task[None] | None:
+        """Dial no more; the task that still ends, if there is one."""
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    def abort(self) -> None:
+        """Drop the connections in both directions, with all bytes that have not left yet."""
+        self.abort_outgoing()
+        self.abort_incoming()
+
+    def abort_outgoing(self) -> None:
+        if self._outgoing is not None:
+            self._outgoing.abort()
+
+    def abort_incoming(self) -> None:
+        for accepted in list(self._incoming.values()):
+            accepted.abort()
+
+    # What leaves.
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there is a connection to send on."""
+        return self.sends and self._outgoing is not None and self._outgoing.transport is not None
+
+    def send(self, data: bytes) -> None:
+        """Send a frame, late if the link is delayed; call only while the link `can_send`."""
+        outgoing = self._outgoing
+        assert outgoing is not None
+        if not self.delay_s:
+            self._write(outgoing, data)
+        elif self._delayed_bytes <= SEND_BYTES_MAX:
+            self._delayed_bytes += len(data)
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.delay_s, self._write_late, outgoing, data)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether blocks had better wait: the peer can't be sent any, or has many to read."""
+        if self._outgoing is None or not self.sends:
+            return True
+        return self._outgoing.is_full or self._delayed_bytes > FULL_BYTES
+
+    def _write_late(self, outgoing: DialledConnection, data: bytes) -> None:
+        self._delayed_bytes -= len(data)
+        self._write(outgoing, data)
+
+    def _write(self, outgoing: DialledConnection, data: bytes) -> None:
+        """Write to a connection, if it is still there."""
+        transport = outgoing.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(data)
+        if transport.get_write_buffer_size() > SEND_BYTES_MAX:
+            self._dialler.on_notice(SlowPeerDropped(self.node))
+            transport.abort()
+
+    def close_outgoing(self) -> None:
+        """Close the connection to the peer once all bytes have left."""
+        if self._outgoing is not None and self._outgoing.transport is not None:
+            self._outgoing.transport.close()
+
+    # What comes.
+
+    def take(self, accepted: AcceptedConnection, member: MemberId) -> None:
+        """Hear a member of the node on a new connection, in the place of the member's old one."""
+        old = self._incoming.pop(member, None)
+        if old is not None:
+            old.abort()
+            if self._outgoing is not None and self._outgoing.member == member:
+                self._outgoing.abort()  # the peer began anew: this leads to its old process
+            self._note_rivals(member)
+            self._may_have_changed()
+        self._incoming[member] = accepted
+        self._wake.set()
+        self._may_have_changed()
+
+    def lost(self, accepted: AcceptedConnection, member: MemberId) -> None:
+        """Note that a connection on which a member was heard is closed."""
+        if self._incoming.get(member) is accepted:
+            del self._incoming[member]
+            self._may_have_changed()
+
+    def take_more(self) -> None:
+        """Take the messages that have waited."""
+        for accepted in list(self._incoming.values()):
+            if accepted.is_held:
+                accepted.take_more()
+
+    def _note_rivals(self, member: MemberId) -> None:
+        """Report that two processes speak as one member, if that has shown.
+
+        A process dials anew only once its connection is lost, which this node learns first, unless
+        the other machine lost power. That doesn't happen again and again within seconds. Two
+        processes do that, for each takes the other's place.
+        """
+        now, times = asyncio.get_running_loop().time(), self._replaced_at
+        times.append(now)
+        if now < self._report_rivals_at or len(times) < _RIVALS:
+            return
+        if now - times[0] < _RIVALS_WITHIN_S:
+            self._report_rivals_at = now + _REPORT_RIVALS_EVERY_S
+            self._dialler.on_notice(TwoProcessesSpeak(self.node, member))
+
+    # Severing.
+
+    def sever(self, one_way: bool) -> None:
+        """Send nothing to the peer and, unless `one_way`, take nothing from it."""
+        self.sends = False
+        self.takes = one_way
+        self.abort_outgoing()
+        if not one_way:
+            self.abort_incoming()
+        self._may_have_changed()
+
+    def restore(self) -> None:
+        """Send to the peer and take from it again: undo `sever`."""
+        self.sends = self.takes = True
+        self._wake.set()
+        self._may_have_changed()
+
+    def _may_have_changed(self) -> None:
+        is_up = self.link is Link.UP
+        if is_up != self._was_up:
+            self._was_up = is_up
+            self._dialler.on_link(self.node, is_up)
+
+    # Dialling.
+
+    async def _dial(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause_s = _DIAL_PAUSE_MIN_S
+        while True:
+            self._wake.clear()
+            began = loop.time()
+            if self.sends:
+                await self._connect(self._address)
+            if loop.time() - began > _DIAL_PAUSE_MAX_S:
+                pause_s = _DIAL_PAUSE_MIN_S
+            try:
+                async with asyncio.timeout(pause_s * random.uniform(0.5, 1.0)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
+
+    async def _connect(self, address: NodeAddress) -> None:
+        """Dial the peer once and, if that works, wait until the connection is lost."""
+        dialled: DialledConnection | None = None
+        try:
+            async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
+                transport, dialled = await asyncio.get_running_loop().create_connection(
+                    lambda: DialledConnection(self._dialler.on_read),
+                    address.host,
+                    address.port,
+                    ssl=self._dialler.context,
+                    server_hostname="",
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+                )
+            dialled.member = self._member_at(address, transport)
+            if not self.sends:
+                return
+            self._outgoing = dialled
+            self._may_have_changed()
+            lost = await dialled.closed
+            self._note_trouble(tls_trouble(address, lost))
+        except (OSError, TimeoutError, UnicodeError) as error:
+            self._note_trouble(tls_trouble(address, error))
+        except ProtocolError as error:
+            self._note_trouble(str(error))
+        finally:
+            if dialled is not None:
+                dialled.abort()
+            self._outgoing = None
+            self._may_have_changed()
+
+    def _member_at(self, address: NodeAddress, transport: asyncio.Transport) -> MemberId:
+        """The member that answers at an address.
+
+        Raises `ProtocolError` if another node does, or a member that is not to be spoken to.
+        """
+        identity = peer_identity(transport.get_extra_info("peercert"))
+        if not is_node(identity, self._dialler.cluster, self.node):
+            raise ProtocolError(f"{address} is not node {self.node}, but {identity}")
+        self._dialler.refuse(identity)
+        return identity.member
+
+    def _note_trouble(self, trouble: str) -> None:
+        """Report why the peer can't be dialled, once: it is dialled again and again."""
+        if trouble and trouble != self.trouble:
+            self._dialler.on_notice(PeerNotDialled(self.node, trouble))
+        self.trouble = trouble
