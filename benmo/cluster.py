@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from benmo.errors import StateError
+from benmo.paxos.membership import Member, Membership
 from benmo.paxos.types import MemberId, NodeId, Settings, Tenure
 from benmo.regular_files import read_regular
 from benmo.typed_json import from_json, prepare
@@ -115,11 +116,16 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         """The first member of a founding node. Raises `KeyError` if the node isn't one."""
         return {founder.node: founder.member for founder in self.nodes}[node]
 
-    def protocol_settings(self, node: NodeId) -> Settings:
+    @property
+    def founders(self) -> Membership:
+        """The members that vote for slot 1."""
+        return Membership(Member(each.member, each.node) for each in self.nodes)
+
+    def protocol_settings(self, node: NodeId, member: MemberId) -> Settings:
         """The settings of the protocol at a node. Raises `ValueError` if they make no sense."""
         return Settings(
             node=node,
-            nodes=self.ids,
+            member=member,
             tenure=self.settings.tenure,
             election_delay_s=self.settings.election_delay_s,
             round_timeout_s=self.settings.round_timeout_s,
@@ -237,7 +243,8 @@ class StateDirectory:
             raise StateError(f"{self.cluster_file} can't be read: {error.strerror}") from error
         try:
             cluster = from_json(data, Cluster)
-            cluster.protocol_settings(cluster.ids[0] if cluster.ids else 0)
+            for member in cluster.founders.all[:1]:
+                cluster.protocol_settings(member.node, member.id)
             require_apart(cluster.nodes)
             require_apart(cluster.addresses)
         except ValueError as error:

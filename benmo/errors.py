@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TOO_MANY = "too many"
     """There are more payments than a request or a queue ever takes."""
     QUEUE_FULL = "queue full"
+    NO_VOTE = "no vote"
     """The queue has no room now; the same request may succeed later."""
     NOT_ALLOWED = "not allowed"
     """The certificate gives no right to that."""

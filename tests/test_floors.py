@@ -48,8 +48,8 @@ MAY_IMPORT = {
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
 
 PARTLY = {
-    ("ledger", "paxos"): {"types"},
-    ("storage", "paxos"): {"types", "step"},
+    ("ledger", "paxos"): {"types", "membership"},
+    ("storage", "paxos"): {"types", "step", "membership"},
     ("commands", "network"): {"link", "rights"},
     ("commands", "paxos"): {"types"},
     ("sim", "network"): {"wire"},

@@ -20,6 +20,7 @@ from typing import TextIO
 import click
 import msgspec
 
+from benmo.admin.making import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory
@@ -151,13 +152,13 @@ FORMS: Mapping[str, Form] = {"json": as_json, "csv": as_csv, "hledger": as_hledg
 
 
 def decided(
-    files: NodeFiles, balances: Mapping[NodeId, int], advance: Callable[[int], None]
+    files: NodeFiles, ledger: Ledger, advance: Callable[[int], None]
 ) -> Iterator[AppliedBlock]:
     """All blocks that a node knows as decided, in order. Raises `Damage`.
 
-    `advance` is called with the length of each line of the chain file that is done, in bytes.
+    The blocks are applied to `ledger`, with which the cluster began. `advance` is called with the
+    length of each line of the chain file that is done, in bytes.
     """
-    ledger = Ledger(balances)
     for slot, line in enumerate(files.chain_lines(), 1):
         try:
             written = read_line(line, ledger)
@@ -178,7 +179,7 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
     for node in cluster.ids:
         if state.has_lived(node):
             try:
-                files = NodeFiles(state.node(node), cluster.cluster, node, cluster.ids)
+                files = NodeFiles(state.node(node), cluster.cluster, node, cluster.founders.ids)
                 found.append((files.checkpoint.height + len(files.tail().blocks), files))
             except Damage as error:
                 damages.append(error)
@@ -275,7 +276,7 @@ def export(
                 f"{state.path} holds neither files of node {node_id} nor a certificate to ask it "
                 f"with: there is nothing to export"
             )
-        files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.ids)
+        files = NodeFiles(state.node(node_id), cluster.cluster, node_id, cluster.founders.ids)
     write(partial(decided, files), files.checkpoint.chain_bytes)
 
 
@@ -290,14 +291,15 @@ def _write(
     form: Form,
     cluster: Cluster,
     output: Path | None,
-    read: Callable[[Mapping[NodeId, int], Callable[[int], None]], Iterable[AppliedBlock]],
+    read: Callable[[Ledger, Callable[[int], None]], Iterable[AppliedBlock]],
     total: int,
     **steps: int,
 ) -> None:
-    """Write what `read` gives of a chain; it is called with the opening balances and `advance`."""
-    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+    """Write what `read` gives of a chain, called with the cluster's first ledger and `advance`."""
+    ledger = founded_ledger(cluster)
+    balances = dict(ledger.balances)
     is_file = output is not None or not sys.stdout.isatty()
     with Progress("exporting", total, is_file, **steps) as progress, _output_to(output) as file:
-        for part in form(read(balances, progress.advance), balances):
+        for part in form(read(ledger, progress.advance), balances):
             file.write(part)
         file.flush()

@@ -32,6 +32,7 @@ from benmo.cluster import (
     write_private,
 )
 from benmo.errors import Failure
+from benmo.ledger.ledger import Ledger
 from benmo.paxos.types import MemberId
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import LOCK, DirectoryInUse, DirectoryLock
@@ -47,6 +48,12 @@ def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cl
 def new_member() -> MemberId:
     """Draw the id of a member, for the one directory that is about to be made."""
     return secrets.token_hex(16)
+
+
+def founded_ledger(cluster: Cluster) -> Ledger:
+    """The ledger with which a cluster begins, at height 0."""
+    balances = dict.fromkeys(cluster.founders.nodes, cluster.settings.balance)
+    return Ledger(balances, membership=cluster.founders)
 
 
 @contextmanager
@@ -139,7 +146,7 @@ def _make_beside(state: StateDirectory, cluster: Cluster) -> None:
 
 def _write(state: StateDirectory, cluster: Cluster) -> None:
     authority = Authority.make(cluster.cluster)
-    balances = dict.fromkeys(cluster.ids, cluster.settings.balance)
+    founded = founded_ledger(cluster)
     for directory in (state.path, state.authority):
         directory.mkdir(mode=0o700)
     authority.write(state.authority)
@@ -151,7 +158,7 @@ def _write(state: StateDirectory, cluster: Cluster) -> None:
         authority.write_node(node, founder.member, founder.host, tls)
         RealDisk(tls).sync_directory()
         disk = RealDisk(state.node(node))
-        NodeStorage.create(disk, cluster.cluster, node, balances)
+        NodeStorage.create(disk, cluster.cluster, node, founder.member, founded)
         disk.sync_directory()
         disk.close()
     write_cluster(state, cluster)

@@ -146,7 +146,7 @@ def _ledger(state: StateDirectory, nodes: list[int]) -> Iterator[str]:
     cluster = state.load()
     height = waiting = promises = 0
     for node in filter(lambda node: holds_state(state.node(node)), nodes):
-        files = NodeFiles(state.node(node), cluster.cluster, node, cluster.ids)
+        files = NodeFiles(state.node(node), cluster.cluster, node, cluster.founders.ids)
         found = files.tail().state
         height = max(height, found.ledger.height)
         waiting += len(found.queue)

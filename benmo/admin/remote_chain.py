@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from benmo.admin.node_reading import NodeReading, read_from
 from benmo.cluster import Cluster, StateDirectory
@@ -54,14 +54,12 @@ class RemoteChain:
         assert self._reading is not None, "the context is entered first"
         return self._reading
 
-    def decided(
-        self, balances: Mapping[NodeId, int], advance: Callable[[int], None]
-    ) -> Iterator[AppliedBlock]:
+    def decided(self, ledger: Ledger, advance: Callable[[int], None]) -> Iterator[AppliedBlock]:
         """All blocks in order; `advance` is called with 1 for each that is done.
 
-        Raises `Failure` if the blocks, their outcomes or the balances contradict one another.
+        The blocks are applied to `ledger`, with which the cluster began. Raises `Failure` if the
+        blocks, their outcomes or the balances contradict one another.
         """
-        ledger = Ledger(balances)
         try:
             while ledger.height < self.height:
                 reads = self._blocks(ledger.height + 1).blocks

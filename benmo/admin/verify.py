@@ -19,13 +19,13 @@ from pathlib import Path
 import click
 
 from benmo.admin.certificate_check import ClientCheck, certificate_damage, damage_value
+from benmo.admin.making import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
 from benmo.commands.fitting import terminal_columns
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
-from benmo.ledger.ledger import Ledger
 from benmo.options import format_option
 from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.storage.key_check import KeyCheck, WrongIndex
@@ -120,7 +120,7 @@ class Verification:
         if not self.clients and all(check.result == "not here" for check in self.checks):
             raise StateError(f"no node's files are in {state.path}: there is nothing to verify")
         self.checks += _strays(state, cluster)
-        self._ledger = Ledger(dict.fromkeys(cluster.ids, cluster.settings.balance))
+        self._ledger = founded_ledger(cluster)
         self._lines: dict[bytes, AppliedBlock] = {}
         self._following = {
             check.node: (check, self._entries(check, check.files))
@@ -220,7 +220,7 @@ def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
         if not state.has_lived(node):
             beside = certificate_damage(state, cluster, node) if state.tls(node).exists() else None
             return NodeCheck(node, damage=beside)
-        files = NodeFiles(path, cluster.cluster, node, cluster.ids)
+        files = NodeFiles(path, cluster.cluster, node, cluster.founders.ids)
     except Damage as damage:
         return NodeCheck(node, damage=damage)
     except OSError as error:

@@ -18,7 +18,9 @@ from benmo.bench.figures import DistanceFigures
 from benmo.cluster import DECIDE_DELAY_S, THRIFT_S
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, Received, Submitted
+from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId, Settings, Tenure
 from benmo.sim.agenda import Agenda
@@ -58,10 +60,11 @@ class _RegionNode:
         self._continents = continents
         self._agenda = continents.agenda
         self._disk = MemoryDisk()
-        NodeStorage.create(self._disk, _CLUSTER, node, dict.fromkeys(_NODES, _BALANCE))
-        storage, state = NodeStorage.open(self._disk, _CLUSTER, node)
+        member, founded = numbered_member(node), Ledger(dict.fromkeys(_NODES, _BALANCE))
+        NodeStorage.create(self._disk, _CLUSTER, node, member, founded)
+        storage, state = NodeStorage.open(self._disk, _CLUSTER, node, member)
         settings = Settings(
-            node, _NODES, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
+            node, member, tenure, (0.0, 0.0), decide_delay_s=DECIDE_DELAY_S, thrift_s=THRIFT_S
         )
         limits = Limits(queue_limit=_LOG_LIMIT)
         self._engine = Engine(settings, limits, state, storage, self, Random(node), 0.0)
@@ -121,7 +124,8 @@ class Continents:
     def deliver(self, one: NodeId, other: NodeId, message: Message, leaves_at: float) -> None:
         round_trip_ms = ROUND_TRIPS_MS[min(one, other), max(one, other)]
         arrives_at = leaves_at + round_trip_ms / 2000
-        self.agenda.at(arrives_at, self._nodes[other].take, Received(one, message))
+        received = Received(one, message, numbered_member(one))
+        self.agenda.at(arrives_at, self._nodes[other].take, received)
 
     def pay(self, node: NodeId, transfers: int) -> float:
         """Pay at a node; return the seconds until that node knows that all of it is decided."""

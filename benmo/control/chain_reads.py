@@ -30,7 +30,7 @@ def decoded(read: BlockRead, slot: int, previous: str | None) -> AppliedBlock:
         raise ProtocolError(f"slot {block.slot} came for slot {slot}")
     if previous is not None and block.previous != previous:
         raise ProtocolError(f"slot {slot} doesn't continue the block before it")
-    return AppliedBlock(block, read.refused, read.skipped)
+    return AppliedBlock(block, read.refused, read.skipped, is_change_void=read.is_change_void)
 
 
 async def forwards(fetch: Fetch, first: int, last: int) -> AsyncIterator[AppliedBlock]:

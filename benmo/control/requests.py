@@ -207,11 +207,15 @@ class BalancesRead(_ControlMessage, frozen=True, tag=True):
 
 
 class BlockRead(_ControlMessage, frozen=True):
-    """A block's bytes, as hashed; and which of its transfers, from 0, were refused and skipped."""
+    """A block's bytes, as hashed; and which of its transfers, from 0, were refused and skipped.
+
+    `is_change_void` says whether its change of the membership had no effect.
+    """
 
     data: bytes
     refused: tuple[int, ...]
     skipped: tuple[int, ...]
+    is_change_void: bool = False
 
 
 class BlocksRead(_ControlMessage, frozen=True, tag=True):

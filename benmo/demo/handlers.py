@@ -167,8 +167,9 @@ def _what_delays_mean(stage: Stage) -> list[str]:
     """What the delays mean for the nodes, each sentence once, with the nodes that it is about."""
     about: dict[str, list[NodeId]] = {}
     for node in stage.fleet.nodes:
-        settings = stage.fleet.cluster.protocol_settings(node)
-        for said in what_slow_links_mean(settings, stage.fleet.links.delays_of(node)):
+        cluster, delays_ms = stage.fleet.cluster, stage.fleet.links.delays_of(node)
+        settings = cluster.protocol_settings(node, cluster.founder(node))
+        for said in what_slow_links_mean(settings, cluster.founders, delays_ms):
             about.setdefault(said, []).append(node)
     everyone = len(stage.fleet.nodes)
     return [

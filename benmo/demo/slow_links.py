@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from benmo.paxos.membership import Membership
 from benmo.paxos.round_limit import limit_max_s
 from benmo.paxos.types import NodeId, Settings
 
 
-def what_slow_links_mean(settings: Settings, delays_ms: Mapping[NodeId, int]) -> list[str]:
+def what_slow_links_mean(
+    settings: Settings, membership: Membership, delays_ms: Mapping[NodeId, int]
+) -> list[str]:
     """What the delays of a node's links, by peer, mean for the node: sentences, perhaps none."""
     said = []
-    answer_s = _answer_s(settings, delays_ms)
+    answer_s = _answer_s(membership, settings.node, delays_ms)
     if answer_s >= limit_max_s(settings):
         said.append(
             f"answers take {answer_s:g} s, and a round {limit_max_s(settings):g} s at most: "
@@ -28,7 +31,7 @@ def what_slow_links_mean(settings: Settings, delays_ms: Mapping[NodeId, int]) ->
     return said
 
 
-def _answer_s(settings: Settings, delays_ms: Mapping[NodeId, int]) -> float:
+def _answer_s(membership: Membership, node: NodeId, delays_ms: Mapping[NodeId, int]) -> float:
     """How long it takes until a quorum has answered: the fastest of the peers suffice."""
-    round_trips_s = sorted(2 * delays_ms.get(peer, 0) / 1000 for peer in settings.peers)
-    return max(round_trips_s[: settings.quorum - 1], default=0.0)
+    round_trips_s = sorted(2 * delays_ms.get(peer, 0) / 1000 for peer in membership.peers(node))
+    return max(round_trips_s[: membership.quorum - 1], default=0.0)

@@ -14,6 +14,8 @@ from typing import Protocol, assert_never
 
 from benmo.engine.events import (
     Admission,
+    ChangeAnswer,
+    ChangeRequested,
     Event,
     Hurried,
     LinkChanged,
@@ -28,6 +30,7 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
 from benmo.ledger.payment_queue import NotQueued, PaymentQueue
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
@@ -113,6 +116,7 @@ class Engine:
         self.ledger = state.ledger
         self.queue = PaymentQueue(
             settings.node,
+            settings.member,
             state.ledger,
             encode_block,
             limits.queue_limit,
@@ -191,6 +195,17 @@ class Engine:
         yield from self._write_postponed()
         return report
 
+    @property
+    def membership(self) -> Membership:
+        """The members that vote for the slot after the last applied block."""
+        return self.ledger.membership
+
+    @property
+    def retired_in(self) -> int | None:
+        """The slot whose block has retired this member; its process must end. None if none has."""
+        own = self.membership.find(self.settings.member)
+        return None if own is None else own.until
+
     def may_decide(self, message: Accepted, votes: int) -> bool:
         """Whether `votes` more accept votes, `message` among them, may decide the proposal."""
         return self.replica.leader.may_decide(message, votes)
@@ -226,7 +241,7 @@ class Engine:
         outbox, self._outbox = self._outbox, []
         for to, message in outbox:
             if to == self.settings.node:
-                inbox.append(Received(to, message))
+                inbox.append(Received(to, message, self.settings.member))
             else:
                 self._transport.send(to, message)
 
@@ -238,9 +253,9 @@ class Engine:
     def _dispatch(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
         """Pass one event to the replica or the queue, and perform the step that it leads to."""
         match event:
-            case Received(sender, message):
+            case Received(sender, message, member):
                 try:
-                    step = self.replica.on_message(sender, message, now)
+                    step = self.replica.on_message(sender, message, now, member)
                 except ProtocolError as error:
                     if sender == self.settings.node:
                         raise
@@ -253,6 +268,10 @@ class Engine:
                 return
             case ReadRequested(ticket):
                 step = self.replica.on_confirm(ticket, now)
+            case ChangeRequested(ticket, change):
+                report.change_answers.append(ChangeAnswer(ticket, self.queue.ask_for(change)))
+                self._has_queued = True
+                return
             case Hurried():
                 self._tell_queued(now, inbox, report)
                 step = self.replica.on_request(now, is_urgent=True)
@@ -334,7 +353,7 @@ class Engine:
         for to, message in step.messages:
             is_own = to == self.settings.node
             if is_own and (isinstance(message, Accept) or not self._must_sync):
-                inbox.append(Received(to, message))
+                inbox.append(Received(to, message, self.settings.member))
             elif self._must_sync:
                 self._outbox.append((to, message))
             else:

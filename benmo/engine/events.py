@@ -12,15 +12,16 @@ from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import ProtocolNotice
 from benmo.paxos.step import Confirmation
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Change, MemberId, NodeId
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message came; the transport has verified that `sender` sent it."""
+    """A message came; the transport has verified that `sender`, by its `member`, sent it."""
 
     sender: NodeId
     message: Message
+    member: MemberId
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,18 @@ class Hurried:
     """A user wants this node to campaign at once, if it has a reason to."""
 
 
-Event = Received | LinkChanged | Submitted | ReadRequested | Hurried
+@dataclass(frozen=True, slots=True)
+class ChangeRequested:
+    """An operator wants the membership changed; a `ChangeAnswer` with this ticket answers.
+
+    The change is kept in memory until it is decided: after a crash it must be asked for again.
+    """
+
+    ticket: int
+    change: Change
+
+
+Event = Received | LinkChanged | Submitted | ReadRequested | ChangeRequested | Hurried
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,17 @@ class Admission:
     code: Reason = Reason.OTHER
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeAnswer:
+    """Whether a change waits now to be proposed: `reason` says why it would have no effect.
+
+    The reason is a clause; it is empty if the change waits.
+    """
+
+    ticket: int
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Report:
     """The results of a turn, for the turn's caller to publish.
@@ -92,3 +115,4 @@ class Report:
     admissions: list[Admission] = field(default_factory=list)
     misbehaved: list[tuple[NodeId, str]] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
+    change_answers: list[ChangeAnswer] = field(default_factory=list)

@@ -17,7 +17,15 @@ import msgspec
 
 from benmo.ledger.transfers import Run, Transfer
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
-from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, ProtocolError
+from benmo.paxos.types import (
+    GENESIS_HASH,
+    Ballot,
+    Change,
+    ChangeKind,
+    MemberId,
+    NodeId,
+    ProtocolError,
+)
 
 INTEGER_MAX = 2**53
 """Slots, heights and rounds stay below this number: every JSON reader reads those exactly."""
@@ -25,6 +33,8 @@ INTEGER_MAX = 2**53
 BLOCK_BYTES_MAX = 8 << 20
 """The longest block: well below a frame's length, so that an accepted block fits a promise."""
 
+_HOST_CHARACTERS_MAX = 255
+_MEMBER = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(rf"[0-9a-f]{{{len(GENESIS_HASH)}}}")
 
 
@@ -35,16 +45,17 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     """The transfer is void, and never applies."""
     SKIPPED = "skipped"
-    """The transfer is a duplicate or out of order: its number isn't its debit node's next."""
+    """The transfer is a duplicate or out of order, since its number isn't its debit node's next; or
+    the member that queued it has been replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An ordered, non-empty list of runs in a slot.
+    """An ordered list of runs in a slot, not empty unless the block holds a change.
 
     `data` is the block's one encoding, and `hash` its SHA-256; `ballot` is the ballot in which the
     block was first proposed; `time` is the proposer's clock, in seconds since 1970, and decides
-    nothing.
+    nothing. `change`, of the membership, is in force from the next slot on.
     """
 
     slot: int
@@ -54,6 +65,7 @@ class Block:
     runs: tuple[Run, ...]
     data: bytes
     hash: str
+    change: Change | None = None
 
     def __len__(self) -> int:
         """How many transfers the block holds."""
@@ -68,7 +80,8 @@ class Block:
 class AppliedBlock:
     """A decided block and what became of its transfers.
 
-    `refused` and `skipped` hold positions in the block, from 0; all others were applied.
+    `refused` and `skipped` hold positions in the block, from 0; all others were applied. A change
+    that is void had no effect on the membership.
     `decided_in` is a ballot in which a quorum accepted the block, ZERO where none is known: no file
     keeps it, and a block that a peer sends comes without it.
     """
@@ -77,6 +90,7 @@ class AppliedBlock:
     refused: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
     decided_in: Ballot = field(default=Ballot.ZERO, compare=False)
+    is_change_void: bool = False
 
     def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
         """Transfer `number` of node `debit` and its outcome, found without walking the block.
@@ -108,12 +122,24 @@ class AppliedBlock:
 # The encoding.
 
 
-class _BlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The fields of a `Change`, in blocks and messages."""
+
+    kind: ChangeKind
+    node: NodeId
+    replaces: MemberId = ""
+    member: MemberId = ""
+    host: str = ""
+    port: int = 0
+
+
+class _BlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     slot: int
     ballot: Ballot
     previous: str
     time: float
     runs: tuple[Run, ...]
+    change: ChangeBody | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -121,12 +147,19 @@ _block_decoder = msgspec.json.Decoder(_BlockBody)
 
 
 def encode_block(
-    slot: int, ballot: Ballot, previous: str, time: float, runs: tuple[Run, ...]
+    slot: int,
+    ballot: Ballot,
+    previous: str,
+    time: float,
+    runs: tuple[Run, ...],
+    change: Change | None = None,
 ) -> Block:
-    """Make a block of `runs`; no other code encodes one. `time` is in seconds since 1970."""
-    data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs))
+    """Make a block; no other code encodes one. `time` is in seconds since 1970."""
+    body = None if change is None else change_body(change)
+    data = _encoder.encode(_BlockBody(slot, ballot, previous, time, runs, body))
     assert len(data) <= BLOCK_BYTES_MAX, "a queue bounds what it puts into a block"
-    return Block(slot, ballot, previous, time, runs, data, hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    return Block(slot, ballot, previous, time, runs, data, digest, change)
 
 
 def decode_block(data: bytes) -> Block:
@@ -146,9 +179,10 @@ def decode_block(data: bytes) -> Block:
     require_ballot(body.ballot)
     require(is_hash(body.previous), "a block names the previous block's hash")
     require(math.isfinite(body.time), "a block's time is a number")
-    require(len(body.runs) > 0, "a block is not empty")
+    require(len(body.runs) > 0 or body.change is not None, "a block is not empty")
     for run in body.runs:
         require_run(run)
+    change = None if body.change is None else decode_change(body.change)
     return Block(
         body.slot,
         body.ballot,
@@ -157,6 +191,32 @@ def decode_block(data: bytes) -> Block:
         body.runs,
         data,
         hashlib.sha256(data).hexdigest(),
+        change,
+    )
+
+
+def decode_change(body: ChangeBody) -> Change:
+    """Check the fields of a change. Raises `ProtocolError` if it can't be one of its kind.
+
+    A change that is void is no error here.
+    """
+    change = Change(body.kind, body.node, body.replaces, body.member, body.host, body.port)
+    require(0 < change.node < INTEGER_MAX, "a change names a node")
+    for member in (change.replaces, change.member):
+        require(not member or _MEMBER.fullmatch(member) is not None, "a change names a member")
+    require(len(change.host) <= _HOST_CHARACTERS_MAX, "a host's name is too long")
+    is_there = bool(change.member)
+    require(bool(change.host) == is_there, "a member has a host")
+    require((0 < change.port < 65536) if is_there else change.port == 0, "a member has a port")
+    malformed = change.why_malformed()
+    require(malformed is None, f"a change is malformed: {malformed}")
+    return change
+
+
+def change_body(change: Change) -> ChangeBody:
+    """The fields of a change, to be encoded."""
+    return ChangeBody(
+        change.kind, change.node, change.replaces, change.member, change.host, change.port
     )
 
 
@@ -170,6 +230,7 @@ def require_run(run: Run) -> None:
     """Raise `ProtocolError` if a run's columns, first number or texts can't be."""
     require(len(run.credit) == len(run.amount) > 0, "a run's columns are of one length, not 0")
     require(0 < run.first < INTEGER_MAX, "a run's first number is 1 or more")
+    require(0 <= run.member < INTEGER_MAX, "a run's member is a number from 0")
     _require_column(run, run.memo, MEMO_CHARACTERS_MAX)
     _require_column(run, run.key, KEY_CHARACTERS_MAX)
 

@@ -12,16 +12,20 @@ from collections.abc import Mapping
 from benmo.errors import Reason, RefusalText
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run, Transfer
-from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
+from benmo.paxos.membership import Membership, numbered
+from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind, NodeId
 
 
 class Ledger:
-    """The balances that a chain leads to.
+    """The balances that a chain leads to, and the members that vote for its next slot.
+
+    Without a `membership`, the nodes have the members of `benmo.paxos.membership.numbered`.
 
     Invariants, asserted by `check`:
 
     M1. The sum of the balances is constant.
     M2. No balance is below zero.
+    M3. Each node that votes has an account, and no other node has one.
     """
 
     def __init__(
@@ -30,12 +34,16 @@ class Ledger:
         last: Mapping[NodeId, int] | None = None,
         height: int = 0,
         head: str = GENESIS_HASH,
+        membership: Membership | None = None,
     ) -> None:
         self.balances = dict(balances)
         self.last = dict(last) if last is not None else dict.fromkeys(self.balances, 0)
-        """The number of each node's last decided transfer, 0 if it has none."""
+        """The number of the last decided transfer of each node that has had an account, 0 if it has
+        none."""
         self.height = height
         self.head = head
+        self.membership = numbered(self.balances) if membership is None else membership
+        """The members that vote for the slot after `height`."""
         self.total = sum(self.balances.values())
         self.check()
 
@@ -43,6 +51,10 @@ class Ledger:
         """Assert the invariants."""
         assert sum(self.balances.values()) == self.total, "M1"
         assert min(self.balances.values()) >= 0, "M2"
+
+    def check_accounts(self) -> None:
+        """Assert M3, which only a change of the membership can break."""
+        assert self.balances.keys() == self.membership.voters.keys(), "M3"
 
     def apply(self, block: Block, decided_in: Ballot = Ballot.ZERO) -> AppliedBlock:
         """Apply the next decided block; the same block has the same outcomes on every node.
@@ -58,14 +70,41 @@ class Ledger:
             if not self._apply_whole(run):
                 self._apply_each(run, position, refused, skipped)
             position += len(run)
+        is_change_void = block.change is not None and not self._apply_change(block.change)
         self.height = block.slot
         self.head = block.hash
         self.check()
-        return AppliedBlock(block, tuple(refused), tuple(skipped), decided_in)
+        return AppliedBlock(block, tuple(refused), tuple(skipped), decided_in, is_change_void)
+
+    def _apply_change(self, change: Change) -> bool:
+        """Apply a change of the next block, after its runs; False if the change is void."""
+        if self.why_change_void(change) is not None:
+            return False
+        self.membership = self.membership.after(change, self.height + 1)
+        if change.kind is ChangeKind.ADD:
+            self.balances[change.node] = 0
+            self.last.setdefault(change.node, 0)
+        elif change.kind is ChangeKind.REMOVE:
+            del self.balances[change.node]
+        self.check_accounts()
+        return True
+
+    def why_change_void(self, change: Change) -> str | None:
+        """Why a change of the membership would have no effect now, as a clause; None if it had."""
+        why = self.membership.why_void(change)
+        if why is None and change.kind is ChangeKind.REMOVE and self.balances[change.node]:
+            return f"node {change.node} has {self.balances[change.node]} on its account"
+        return why
+
+    def is_of_member(self, run: Run) -> bool:
+        """Whether a run was queued by the member that votes for its node now."""
+        member = self.membership.voters.get(run.debit)
+        return member is not None and member.ordinal == run.member
 
     def _apply_whole(self, run: Run) -> bool:
         """Apply a run if all its transfers can be applied; else change nothing, return False."""
-        if run.first != self.last.get(run.debit, -1) + 1 or not self.covers(run):
+        is_next = run.first == self.last.get(run.debit, -1) + 1
+        if not (is_next and self.is_of_member(run) and self.covers(run)):
             return False
         for credit, amount in run.received().items():
             self.balances[credit] += amount
@@ -93,11 +132,13 @@ class Ledger:
 
         `position` is that of the run's first transfer in the block.
         """
+        is_of_member = self.is_of_member(run)
         for offset, transfer in enumerate(run.transfers(), position):
             if transfer.debit_node not in self.last:
                 refused.append(offset)
                 continue
-            if transfer.number != self.last[transfer.debit_node] + 1:
+            is_next = transfer.number == self.last[transfer.debit_node] + 1
+            if not (is_of_member and is_next):
                 skipped.append(offset)
                 continue
             self.last[transfer.debit_node] = transfer.number
@@ -113,7 +154,7 @@ class Ledger:
         `reserved` of the debit node's balance counts as spent.
         """
         debit, credit, amount = transfer.debit_node, transfer.credit_node, transfer.amount
-        known = f"nodes are {min(self.balances)} to {max(self.balances)}"
+        known = f"nodes are {_listed(tuple(self.membership.nodes))}"
         if debit not in self.balances or credit not in self.balances:
             unknown = credit if debit in self.balances else debit
             return RefusalText(f"there is no node {unknown}: {known}", Reason.UNKNOWN_NODE)
@@ -129,3 +170,11 @@ class Ledger:
             text = f"node {debit} has {available} to spend{waiting}, not {amount}"
             return RefusalText(text, Reason.NOT_COVERED)
         return None
+
+
+def _listed(nodes: tuple[NodeId, ...]) -> str:
+    """The nodes in words: "1 to 5" where none is missing between."""
+    first, last = nodes[0], nodes[-1]
+    if nodes == tuple(range(first, last + 1)):
+        return f"{first} to {last}"
+    return f"{', '.join(map(str, nodes[:-1]))} and {last}"

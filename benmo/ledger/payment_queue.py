@@ -1,8 +1,9 @@
-"""The transfers that this node would propose: its own queue, and what others forwarded to it.
+"""What this node would propose: its own queue, and what others forwarded to it.
 
 `PaymentQueue` is the `Application` that the protocol sees. The node's own queue is durable: the run
 that `add` returns must be on disk before any of it leaves the node. Forwarded transfers are kept in
-memory only.
+memory only, and so is a change of the membership that somebody asked for: who asks for one asks
+again until the chain has it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
 from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX, why_not_shown
-from benmo.paxos.types import Ballot, NodeId, PaxosBlock, ProtocolError
+from benmo.paxos.membership import Membership
+from benmo.paxos.types import Ballot, Change, MemberId, NodeId, PaxosBlock, ProtocolError
 
-MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...]], Block]
-"""Slot, ballot, previous hash, time and runs to an encoded block."""
+MakeBlock = Callable[[int, Ballot, str, float, tuple[Run, ...], Change | None], Block]
+"""Slot, ballot, previous hash, time, runs and a change to an encoded block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ QUEUE_IS_FULL = NotQueued(
     RefusalText("queue is full, wait for consensus", Reason.QUEUE_FULL), is_final=False
 )
 
+NO_VOTE = NotQueued(
+    RefusalText(
+        "this node isn't a member yet: it catches up, and pays once its chain says that it is one",
+        Reason.NO_VOTE,
+    )
+)
+
 _BLOCK_CHARACTERS_MAX = 1_200_000
 """The most characters of memos and keys in a block or a message: as JSON, of up to 6 bytes each."""
 
@@ -42,6 +51,8 @@ _FORWARDED_BLOCKS = 4
 
 class PaymentQueue:
     """The queue of `node`, and the queues that others forwarded while it leads.
+
+    `member` is the node's own. While it has no vote, nothing is queued.
 
     Invariants, asserted by `check`:
 
@@ -54,6 +65,7 @@ class PaymentQueue:
     def __init__(
         self,
         node: NodeId,
+        member: MemberId,
         ledger: Ledger,
         make_block: MakeBlock,
         queue_limit: int,
@@ -61,13 +73,21 @@ class PaymentQueue:
         own: Run | None = None,
     ) -> None:
         self.node = node
+        self.change: Change | None = None
+        """The change that somebody asked this node for, as long as it has an effect."""
+        self._member = member
         self._ledger = ledger
+        self._membership: Membership | None = None
+        """The membership for which the queue was last made up."""
         self._make_block = make_block
         self._queue_limit = queue_limit
         self._block_transfers_max = block_transfers_max
-        self._own = own if own is not None else self._empty()
+        self._own = own if own is not None else Run(node, 1, (), ())
         self._reserved = sum(self._own.amount)
         self._forwarded: dict[NodeId, Run] = {}
+        self._forwarded_change: Change | None = None
+        self._sent_change: Change | None = None
+        """The change that was forwarded to the leader of `_sent_in`."""
         self._sent_in = Ballot.ZERO
         """The ballot of the leader to which the queue was forwarded last."""
         self._sent_end = 0
@@ -78,8 +98,17 @@ class PaymentQueue:
 
     def check(self) -> None:
         """Assert the invariants."""
-        assert self._own.first == self._ledger.last[self.node] + 1, "Q1"
-        assert self.reserved <= self._ledger.balances[self.node], "Q2"
+        assert self._own.first == self._last + 1, "Q1"
+        assert self.reserved <= self._ledger.balances.get(self.node, 0), "Q2"
+
+    @property
+    def _last(self) -> int:
+        """The number of this node's last decided transfer."""
+        return self._ledger.last.get(self.node, 0)
+
+    @property
+    def membership(self) -> Membership:
+        return self._ledger.membership
 
     @property
     def own(self) -> Run:
@@ -94,7 +123,7 @@ class PaymentQueue:
     @property
     def available(self) -> int:
         """How much this node can still spend."""
-        return self._ledger.balances[self.node] - self.reserved
+        return self._ledger.balances.get(self.node, 0) - self.reserved
 
     def add(self, payments: Payments, limit: int | None = None) -> Run | NotQueued:
         """Queue payments of this node, all or none; the run to make durable, or why not.
@@ -106,9 +135,11 @@ class PaymentQueue:
         if count > limit:
             text = f"that is too much: at most {limit} transfers wait at a time"
             return NotQueued(RefusalText(text, Reason.TOO_MANY))
-        run = payments.numbered(self.node, self._own.end)
+        run = payments.numbered(self.node, self._own.end, self._own.member)
         if count == 0:
             return run
+        if not self.membership.is_voter(self._member):
+            return NO_VOTE
         if len(self._own) + count > limit:
             return QUEUE_IS_FULL
         reason = self._why_not(run)
@@ -117,6 +148,13 @@ class PaymentQueue:
         self._own = self._own.joined(run)
         self._reserved += sum(run.amount)
         return run
+
+    def ask_for(self, change: Change) -> str:
+        """Have a change proposed. Return why that would have no effect, as a clause; else ""."""
+        why = self._ledger.why_change_void(change)
+        if why is None:
+            self.change = change
+        return why or ""
 
     def _why_not(self, run: Run) -> RefusalText | None:
         """Why a transfer of the run can't be queued, or None; only an uncovered run is walked."""
@@ -137,25 +175,52 @@ class PaymentQueue:
     def on_applied(self) -> None:
         """Drop transfers that are decided, once the ledger has applied a block."""
         last = self._ledger.last
-        decided = self._own.upto(max(0, last[self.node] + 1 - self._own.first))
-        self._own = self._own.since(last[self.node] + 1)
+        decided = self._own.upto(max(0, self._last + 1 - self._own.first))
+        self._own = self._own.since(self._last + 1)
         self._reserved -= sum(decided.amount)
+        if self.membership is not self._membership:
+            self._on_membership()
         pending = {node: run.since(last[node] + 1) for node, run in self._forwarded.items()}
         self._forwarded = {node: run for node, run in pending.items() if len(run)}
         self.check()
+
+    def _on_membership(self) -> None:
+        """Drop what the change of the membership has made void, and go on as the node's member."""
+        self._membership = self.membership
+        own = self.membership.find(self._member)
+        if own is None or own.until is not None or self._own.member != own.ordinal:
+            ordinal = 0 if own is None else own.ordinal
+            self._own = Run(self.node, self._last + 1, (), (), member=ordinal)
+            self._reserved = 0
+        if self.change is not None and self._ledger.membership.why_void(self.change) is not None:
+            self.change = None
 
     # The protocol's side: `Application` in `benmo.paxos.types` describes these methods.
 
     def front(self) -> int:
         return self._own.first if self._own.amount else 0
 
+    @property
+    def has_change(self) -> bool:
+        return self._next_change() is not None
+
+    def _next_change(self) -> Change | None:
+        """The change to propose, if one of those that wait would have an effect now."""
+        for change in (self.change, self._forwarded_change):
+            if change is not None and self._ledger.why_change_void(change) is None:
+                return change
+        return None
+
     def ready(self) -> bool:
-        return bool(self._own.amount) or any(map(self._is_next, self._forwarded.values()))
+        if self._own.amount or any(map(self._is_next, self._forwarded.values())):
+            return True
+        return self.has_change
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> Block:
         forwarded = filter(self._is_next, self._forwarded.values())
         runs = [run for run in (self._own, *forwarded) if len(run)]
-        return self._make_block(slot, ballot, previous, now, self._shared(runs, slot))
+        shared = self._shared(runs, slot) if runs else ()
+        return self._make_block(slot, ballot, previous, now, shared, self._next_change())
 
     def _shared(self, runs: list[Run], slot: int) -> tuple[Run, ...]:
         """As much of each run as fits into a block, whose room is shared out evenly.
@@ -176,13 +241,17 @@ class PaymentQueue:
 
     def payers(self, block: PaxosBlock) -> set[NodeId]:
         assert isinstance(block, Block)
+        if block.change is not None:  # all wait for it
+            return set(self.membership.nodes)
         return {run.debit for run in block.runs}
 
     def bytes_of(self, block: PaxosBlock) -> int:
         assert isinstance(block, Block)
         return len(block.data)
 
-    def forward(self, ballot: Ballot, again: bool) -> Run | None:
+    def forward(self, ballot: Ballot, again: bool) -> list[Run | Change]:
+        if ballot != self._sent_in or again:
+            self._sent_change = None
         if ballot != self._sent_in or (again and self._own.first == self._first_at_last_tick):
             self._sent_in = ballot
             self._sent_end = self._own.first
@@ -190,19 +259,29 @@ class PaymentQueue:
             self._first_at_last_tick = self._own.first
         rest = self._own.since(self._sent_end)
         run = rest.fitting(self._block_transfers_max, _BLOCK_CHARACTERS_MAX)
-        if len(run) == 0:
-            return None
-        self._sent_end = run.end
-        return run
+        payloads: list[Run | Change] = []
+        if len(run):
+            self._sent_end = run.end
+            payloads.append(run)
+        if self.change is not None and self.change != self._sent_change:
+            self._sent_change = self.change
+            payloads.append(self.change)
+        return payloads
 
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
+        if isinstance(payload, Change):
+            self._forwarded_change = payload
+            return
         if not isinstance(payload, Run) or payload.debit != sender:
             raise ProtocolError(f"node {sender} forwards what isn't its own")
-        if sender not in self._ledger.last:
-            raise ProtocolError(f"node {sender} has no account")
+        if sender not in self._ledger.last:  # the chain may add it later
+            return
         run = payload.since(self._ledger.last[sender] + 1)
         known = self._forwarded.get(sender)
-        if known is not None and known.first <= run.first <= known.end:
+        if known is not None and known.member != run.member:
+            if run.member < known.member:
+                return
+        elif known is not None and known.first <= run.first <= known.end:
             run = known.joined(run)
         elif known is not None and self._is_next(known):
             return
@@ -211,10 +290,9 @@ class PaymentQueue:
 
     def _is_next(self, run: Run) -> bool:
         """Whether a run continues what is decided; else it is kept until this node catches up."""
-        return run.first == self._ledger.last[run.debit] + 1
+        is_first = run.first == self._ledger.last[run.debit] + 1
+        return is_first and self._ledger.is_of_member(run)
 
     def drop_forwarded(self) -> None:
         self._forwarded = {}
-
-    def _empty(self) -> Run:
-        return Run(self.node, self._ledger.last[self.node] + 1, (), ())
+        self._forwarded_change = None

@@ -67,9 +67,13 @@ class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     def __len__(self) -> int:
         return len(self.amount)
 
-    def numbered(self, debit: NodeId, first: int) -> Run:
-        """The payments as transfers `first`, `first + 1`, … of node `debit`."""
-        return Run(debit, first, self.credit, self.amount, _used(self.memo), _used(self.key))
+    def numbered(self, debit: NodeId, first: int, member: int = 0) -> Run:
+        """The payments as transfers `first`, `first + 1`, … of node `debit`.
+
+        `member` is as in `Run`.
+        """
+        memo, key = _used(self.memo), _used(self.key)
+        return Run(debit, first, self.credit, self.amount, memo, key, member)
 
     def without(self, positions: Container[int]) -> Payments:
         """The payments but for those at these positions, from 0."""
@@ -86,6 +90,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Consecutive transfers of one debit node: number `first`, `first + 1`, … as columns.
 
     The columns `memo` and `key` are there only if a transfer has one, and hold "" for the others.
+    `member` says which member of the node queued them: the how-manieth, counted from 0. The
+    transfers of a member are void once another has taken its place.
     """
 
     debit: NodeId
@@ -94,6 +100,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     amount: tuple[int, ...]
     memo: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    member: int = 0
 
     def __len__(self) -> int:
         return len(self.amount)
@@ -120,6 +127,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
             self.amount[part],
             _used(self.memo[part]),
             _used(self.key[part]),
+            self.member,
         )
 
     @property
@@ -139,7 +147,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     def joined(self, later: Run) -> Run:
         """This run, continued by one that begins in this run or right behind it."""
         end = self.end
-        assert self.debit == later.debit
+        assert (self.debit, self.member) == (later.debit, later.member)
         assert self.first <= later.first <= end
         new = later.since(end)
         has_memo, has_key = self.memo or new.memo, self.key or new.key
@@ -150,6 +158,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
             self.amount + new.amount,
             self._full(self.memo) + new._full(new.memo) if has_memo else (),
             self._full(self.key) + new._full(new.key) if has_key else (),
+            self.member,
         )
 
     def _full(self, column: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ import msgspec
 from benmo.ledger.blocks import (
     INTEGER_MAX,
     Block,
+    ChangeBody,
+    change_body,
     decode_block,
+    decode_change,
     is_hash,
     require,
     require_ballot,
@@ -37,7 +40,7 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.types import Ballot, Proposal, ProtocolError
+from benmo.paxos.types import Ballot, Change, Proposal, ProtocolError
 
 _ARRAY_LENGTH_MAX = 1 << 17
 _MAP_LENGTH_MAX = 16
@@ -62,7 +65,8 @@ class _BlocksFields(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _ForwardFields(msgspec.Struct, forbid_unknown_fields=True):
-    run: Run
+    run: Run | None = None
+    change: ChangeBody | None = None
 
 
 _Flat = Prepare | Accepted | Nack | Decide | Behind | Heartbeat | Confirm | Confirmed
@@ -128,6 +132,8 @@ def _to_wire(message: Message) -> tuple[str, dict[str, object]]:
         case Blocks(blocks, height):
             return "blocks", {"blocks": [_data(block) for block in blocks], "height": height}
         case Forward(payload):
+            if isinstance(payload, Change):
+                return "forward", {"change": msgspec.to_builtins(change_body(payload))}
             assert isinstance(payload, Run)
             return "forward", {"run": msgspec.to_builtins(payload)}
         case _:
@@ -192,9 +198,13 @@ def _build_blocks(fields: object) -> Blocks:
 
 
 def _build_forward(fields: object) -> Forward:
-    run = _convert(fields, _ForwardFields).run
-    require_run(run)
-    return Forward(run)
+    wire = _convert(fields, _ForwardFields)
+    require((wire.run is None) != (wire.change is None), "a run or a change is forwarded")
+    if wire.change is not None:
+        return Forward(decode_change(wire.change))
+    assert wire.run is not None
+    require_run(wire.run)
+    return Forward(wire.run)
 
 
 _NESTED: dict[str, Callable[[object], Message]] = {

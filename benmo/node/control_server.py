@@ -268,7 +268,8 @@ class ControlServer(CommanderConnection):
 
 
 def _block_read(applied: AppliedBlock) -> BlockRead:
-    return BlockRead(applied.block.data, applied.refused, applied.skipped)
+    is_void = applied.is_change_void
+    return BlockRead(applied.block.data, applied.refused, applied.skipped, is_void)
 
 
 def _not_done(number: int, error: Refused) -> NotDone:

@@ -101,9 +101,9 @@ class Service:
         except ForeignFile as error:
             self._require_cluster_file(state, error)
             raise
-        if tuple(recovered.ledger.balances) != self.cluster.ids:
+        if recovered.ledger.membership.founders != self.cluster.founders.ids:
             raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
-        own = NodeIdentity(self.cluster.cluster, node, self.cluster.founder(node))
+        own = NodeIdentity(self.cluster.cluster, node, storage.member)
         require_member(state.tls(node), own)
         now = clock()
         self._thread = ListenerThread()
@@ -122,7 +122,7 @@ class Service:
         self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
-            self.cluster.protocol_settings(node),
+            self.cluster.protocol_settings(node, storage.member),
             Limits(queue_limit=self.cluster.settings.queue_max),
             recovered,
             storage,
@@ -262,7 +262,7 @@ class Service:
             self._transport.take_more()
 
     def _received(self, sender: NodeId, message: Message, member: MemberId) -> None:
-        self._turns.received(sender, message)
+        self._turns.received(sender, message, member)
 
     async def _start(self) -> None:
         try:

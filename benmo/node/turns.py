@@ -15,7 +15,7 @@ from benmo.engine.engine import DiskWait, Engine
 from benmo.engine.events import Event, Received, Report
 from benmo.node.disk_pace import DiskPace
 from benmo.paxos.messages import Accepted, Message
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 
 _LATE_S = 0.005
 """How long a vote that decides nothing may wait for a turn."""
@@ -129,15 +129,15 @@ class Turns:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
 
-    def received(self, sender: NodeId, message: Message) -> None:
+    def received(self, sender: NodeId, message: Message, member: MemberId) -> None:
         """Let a turn come that deals with this message; soon, unless it decides nothing.
 
         A vote that decides nothing yet, or nothing any more, may wait for other events.
         """
         if self._is_scheduled or not isinstance(message, Accepted):
-            self.happened(Received(sender, message))
+            self.happened(Received(sender, message, member))
             return
-        self._events.append(Received(sender, message))
+        self._events.append(Received(sender, message, member))
         if self._engine.may_decide(message, len(self._events)):
             self.happened(None)
         elif self._late is None:

@@ -47,8 +47,6 @@ class View:
         now: Callable[[], float],
     ) -> None:
         self.node = engine.settings.node
-        self.nodes = cluster.ids
-        self.peers = engine.settings.peers
         self._engine = engine
         self._replica = engine.replica
         self._transport = transport
@@ -147,6 +145,16 @@ class View:
     # The protocol and the links.
 
     @property
+    def nodes(self) -> tuple[NodeId, ...]:
+        """All nodes that vote for the next slot."""
+        return self._engine.membership.nodes
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """All nodes but this one."""
+        return self._engine.membership.peers(self.node)
+
+    @property
     def role(self) -> str:
         """Whether this node leads, campaigns, or neither: "leader", "candidate" or "acceptor"."""
         leader = self._replica.leader
@@ -209,7 +217,7 @@ class View:
         replica = self._replica
         if not replica.reachability.has_quorum:
             reached = replica.reachability.reached
-            quorum = self._engine.settings.quorum
+            quorum = self._engine.membership.quorum
             return why_no_quorum(self.node, reached, len(self.nodes), quorum)
         if replica.leader.is_active:
             return f"ballot {replica.leader.ballot} of node {self.node} is under way"

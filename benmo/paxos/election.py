@@ -9,10 +9,11 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
+from benmo.paxos.application import Application
 from benmo.paxos.messages import Forward
 from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.step import Step
-from benmo.paxos.types import Application, Ballot, NodeId, Settings, Tenure
+from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 
 _FAILURES_MAX = 6
 """Each failed campaign in a row doubles the jitter, up to this many."""
@@ -168,9 +169,9 @@ class Election:
 
         `again` is as for `Application.forward`.
         """
-        payload = application.forward(self.leader, again) if self.leader != Ballot.ZERO else None
-        if payload is not None:
-            step.send(self.leader.node, Forward(payload))
+        if self.leader != Ballot.ZERO:
+            for payload in application.forward(self.leader, again):
+                step.send(self.leader.node, Forward(payload))
 
     def _delay(self) -> float:
         return self._random.uniform(*self._settings.election_delay_s)

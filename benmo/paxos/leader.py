@@ -17,6 +17,8 @@ from enum import StrEnum
 from math import inf
 
 from benmo.paxos.announcements import Announcements
+from benmo.paxos.application import Application
+from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
 from benmo.paxos.notices import (
     BlockReported,
@@ -28,7 +30,7 @@ from benmo.paxos.notices import (
 from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.step import Step
 from benmo.paxos.thrifty_votes import ThriftyVotes
-from benmo.paxos.types import Application, Ballot, NodeId, PaxosBlock, Proposal, Settings, Tenure
+from benmo.paxos.types import Ballot, MemberId, NodeId, PaxosBlock, Proposal, Settings, Tenure
 
 
 class Phase(StrEnum):
@@ -51,7 +53,12 @@ class Leader:
     P1. A node campaigns and leads only with a ballot of its own, which is the highest that its own
         acceptor has promised.
     P2. A proposal is made in the leader's ballot, for the slot right above the chain.
-    P3. Beyond PREPARE, a quorum of distinct nodes has promised the ballot.
+    P3. While a proposal is under way, its ballot was promised by a quorum of the members that vote
+        for its slot, and by this node's member as one of them.
+
+    Members are told apart by their certificates. Which of them vote for a slot is known only once
+    all slots below are decided: so promises are kept under their members, and counted each time
+    that a proposal is made.
     """
 
     def __init__(self, settings: Settings, application: Application) -> None:
@@ -62,12 +69,15 @@ class Leader:
         self.proposal: Proposal | None = None
         self.proposed_own = False
         """Whether the last proposal was this node's own, not taken over from a promise."""
-        self.promises: dict[NodeId, Promise] = {}
+        self.promises: dict[MemberId, Promise] = {}
+        """The promises of this ballot, also those of members that have no vote."""
         self.announcements = Announcements(settings)
         self.thrifty_votes = ThriftyVotes(settings)
         self.round_limit = RoundLimit(settings)
         self._settings = settings
         self._application = application
+        self._counted_for: Membership | None = None
+        """The members that vote for the proposal's slot, and of which a quorum has promised."""
         self._accepted_by: set[NodeId] = set()
         self._left_out: set[NodeId] = set()
 
@@ -80,8 +90,7 @@ class Leader:
         if self.proposal is not None:
             assert self.proposal.ballot == self.ballot, "P2"
             assert self.proposal.slot == height + 1, "P2"
-        if self.phase is not Phase.PREPARE:
-            assert len(self.promises) >= self._settings.quorum, "P3"
+            assert self._counted_for is self._membership, "P3"
 
     @property
     def deadline(self) -> float:
@@ -100,8 +109,27 @@ class Leader:
 
     @property
     def target_height(self) -> int:
-        """The greatest height that a promise reported."""
-        return max(promise.height for promise in self.promises.values())
+        """The greatest height that a promise of a voter reported, 0 if there is none."""
+        return max((promise.height for _, promise in self._counted()), default=0)
+
+    @property
+    def _membership(self) -> Membership:
+        """The voters of the slot after the last that this node has applied."""
+        return self._application.membership
+
+    def _counted(self) -> list[tuple[NodeId, Promise]]:
+        """The promises that count now, with their nodes."""
+        voters = self._membership.voters.values()
+        return [(each.node, self.promises[each.id]) for each in voters if each.id in self.promises]
+
+    @property
+    def _may_propose(self) -> bool:
+        """Whether the ballot was promised by a quorum of those that vote now, and this one votes.
+
+        An old and a new member of this node may have the same ballot: never for the same slot.
+        """
+        membership = self._membership
+        return membership.is_voter(self._settings.member) and membership.has_quorum(self.promises)
 
     def can_propose(self, height: int) -> bool:
         """Whether `propose` has something to do, the chain being at this height."""
@@ -121,20 +149,23 @@ class Leader:
         self._enter(Phase.PREPARE, now)
         self.round_limit.on_campaign(ballot, now)
         step.notices.append(CampaignBegun(ballot))
-        step.send_all(self._settings.peers, Prepare(ballot))
+        step.send_all(self._membership.peers(self._settings.node), Prepare(ballot))
 
-    def on_promise(self, sender: NodeId, message: Promise, now: float, step: Step) -> None:
-        """Count a promise for the ballot that is being prepared.
+    def on_promise(self, member: MemberId, message: Promise, now: float, step: Step) -> None:
+        """Keep a member's promise for the ballot that is being prepared.
 
         Any other comes too late, and only shows how long answers take.
         """
-        self.round_limit.on_promise(sender, message.ballot, now, step)
-        if self.phase is not Phase.PREPARE or message.ballot != self.ballot:
-            return
-        self.promises[sender] = message
-        if len(self.promises) >= self._settings.quorum:
+        self.round_limit.on_promise(member, message.ballot, self._membership, now, step)
+        if self.phase is Phase.PREPARE and message.ballot == self.ballot:
+            self.promises[member] = message
+            self._count_promises(now, step)
+
+    def _count_promises(self, now: float, step: Step) -> None:
+        if self.phase is Phase.PREPARE and self._may_propose:
             self._enter(Phase.CATCH_UP, now)
-            step.notices.append(LeadershipWon(self.ballot, tuple(sorted(self.promises))))
+            promised_by = tuple(node for node, _ in self._counted())
+            step.notices.append(LeadershipWon(self.ballot, promised_by))
 
     def propose(self, height: int, head: str, now: float, step: Step) -> None:
         """Phase 2a: send `Accept`, with a block that continues `head`, the hash at `height`.
@@ -143,6 +174,9 @@ class Leader:
         that finds nothing to propose is an acceptor again.
         """
         assert self.can_propose(height)
+        if not self._may_propose:  # while this node caught up, it learned of a change
+            self._enter(Phase.PREPARE, now)
+            return
         if self._is_misled(height, head, step):
             self.resign()
             return
@@ -154,14 +188,17 @@ class Leader:
             self._rest(now)
             return
         self.proposal = Proposal(self.ballot, block)
+        self._counted_for = self._membership
         self._accepted_by = set()
         self._enter(Phase.ACCEPT, now)
         self._tell_proposal(block, height, step)
-        everyone = [node for node in self._settings.nodes if node not in self._left_out]
+        membership = self._membership
+        everyone = [node for node in membership.nodes if node not in self._left_out]
         wanted = {*self._application.payers(block), *self.announcements.payers}
         if self._application.bytes_of(block) > self._settings.thrift_bytes_max:
             wanted.update(everyone)
-        step.send_all(self.thrifty_votes.ask(everyone, wanted, now), Accept(self.proposal))
+        asked = self.thrifty_votes.ask(everyone, wanted, membership.quorum, now)
+        step.send_all(asked, Accept(self.proposal))
         self.announcements.on_proposed(block.slot)
 
     def on_timer(self, now: float, step: Step) -> None:
@@ -172,16 +209,22 @@ class Leader:
         self.announcements.on_timer(now, step)
 
     def on_accepted(
-        self, sender: NodeId, message: Accepted, now: float, step: Step
+        self, sender: NodeId, member: MemberId, message: Accepted, now: float, step: Step
     ) -> Proposal | None:
-        """Count an accept vote; return the proposal if this vote decides it, else None."""
-        proposal = self.proposal
+        """Count an accept vote; return the proposal if this vote decides it, else None.
+
+        The vote of a member that doesn't vote for this slot counts for nothing.
+        """
+        proposal, membership = self.proposal, self._membership
         if proposal is None or (message.ballot, message.slot) != (self.ballot, proposal.slot):
             return None
-        self._accepted_by.add(sender)
-        if len(self._accepted_by) < self._settings.quorum:
+        if not membership.is_voter(member):
             return None
-        reachable = [node for node in self._settings.peers if node not in self._left_out]
+        self._accepted_by.add(sender)
+        if len(self._accepted_by) < membership.quorum:
+            return None
+        peers = membership.peers(self._settings.node)
+        reachable = [node for node in peers if node not in self._left_out]
         decide = Decide(proposal.slot, proposal.ballot, proposal.block.hash)
         payers = self._application.payers(proposal.block)
         self.announcements.on_decided(decide, payers, reachable, now, step)
@@ -195,7 +238,7 @@ class Leader:
         return (
             proposal is not None
             and (message.ballot, message.slot) == (self.ballot, proposal.slot)
-            and len(self._accepted_by) + votes >= self._settings.quorum
+            and len(self._accepted_by) + votes >= self._membership.quorum
         )
 
     def accept_for(self, peer: NodeId, height: int) -> Accept | None:
@@ -211,6 +254,16 @@ class Leader:
             self._enter(Phase.CATCH_UP, now)
         elif self.proposal is not None and self.proposal.slot <= height:
             self._rest(now)
+
+    def on_membership(self, now: float, step: Step) -> None:
+        """Deal with a change of the membership, which the application has applied.
+
+        Those who promised may be no quorum of the new members: so a leader gives its ballot up. A
+        node that doesn't lead yet counts the promises anew, now or before it proposes.
+        """
+        if self.phase in (Phase.ACCEPT, Phase.LEAD):
+            self.resign()
+        self._count_promises(now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> None:
         """Leave a peer that became unreachable out until the instance ends, if one is under way."""
@@ -231,7 +284,7 @@ class Leader:
 
     def _is_misled(self, height: int, head: str, step: Step) -> bool:
         """Whether a promise reported an impossible block: one that doesn't continue the chain."""
-        for node, promise in self.promises.items():
+        for node, promise in self._counted():
             accepted = promise.accepted if promise.height == height else None
             if accepted is not None and accepted.block.previous != head:
                 step.notices.append(ForeignBlockReported(node))
@@ -241,13 +294,14 @@ class Leader:
     def _reported(self, height: int) -> PaxosBlock | None:
         """The block that must be proposed, or None if the choice is free: P2c of the paper.
 
-        Of the proposals that nodes at this height accepted for the next slot, it is the one with
-        the highest ballot. A node below this height reported a slot that is decided. Above the
-        greatest height that the promises reported, no node in the quorum had accepted anything.
+        Of the proposals that members at this height accepted for the next slot, it is the one with
+        the highest ballot; only members that vote for that slot count. A node below this height
+        reported a slot that is decided. Above the greatest height that the promises reported, no
+        node in the quorum had accepted anything.
         """
         reported = [
             promise.accepted
-            for promise in self.promises.values()
+            for _, promise in self._counted()
             if promise.height == height and promise.accepted is not None
         ]
         if not reported:
@@ -260,7 +314,7 @@ class Leader:
             step.notices.append(ProposalMade(block.slot, self.ballot))
             return
         reports: dict[tuple[Ballot, Ballot], list[NodeId]] = {}
-        for node, promise in sorted(self.promises.items()):
+        for node, promise in self._counted():
             if promise.height == height and promise.accepted is not None:
                 ballots = (promise.accepted.ballot, promise.accepted.block.ballot)
                 reports.setdefault(ballots, []).append(node)

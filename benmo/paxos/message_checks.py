@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benmo.paxos.messages import Accept, Decide, Heartbeat, Message, Nack, Prepare, Promise
-from benmo.paxos.types import Ballot, NodeId, Proposal, ProtocolError, Settings
+from benmo.paxos.types import Ballot, NodeId, Proposal, ProtocolError
 
 ROUNDS_AT_FIRST = 2**40
 ROUNDS_PER_S = 2**15
@@ -31,16 +31,13 @@ def round_max(now: float) -> float:
     return ROUNDS_AT_FIRST + ROUNDS_PER_S * max(now, 0.0)
 
 
-def admitted_round(
-    sender: NodeId, message: Message, settings: Settings, highest_round: int, now: float
-) -> int:
+def admitted_round(sender: NodeId, message: Message, highest_round: int, now: float) -> int:
     """Check a message; return the highest round that is known with it.
 
-    Raises `ProtocolError` if the sender is not of this cluster or uses another node's ballot, if
-    the round is above `round_max(now)`, or if a block is proposed in a ballot below its first one.
+    That the sender is of this cluster says its certificate. Raises `ProtocolError` if the sender
+    uses another node's ballot, if the round is above `round_max(now)`, or if a block is proposed in
+    a ballot below its first one.
     """
-    if sender not in settings.nodes:
-        raise ProtocolError(f"node {sender} is not of this cluster")
     ballot = _ballot_of(message)
     if isinstance(message, _FROM_ITS_OWNER) and ballot.node != sender:
         raise ProtocolError(f"node {sender} speaks in the name of node {ballot.node}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Set
 from math import inf
 
+from benmo.paxos.membership import Membership
 from benmo.paxos.notices import QuorumMissing
 from benmo.paxos.step import Step
 from benmo.paxos.types import NodeId, Settings
@@ -19,13 +20,35 @@ class Reachability:
     Links are down until `on_link` says otherwise.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, membership: Membership) -> None:
         self._settings = settings
-        self._heard_at = dict.fromkeys(settings.peers, -inf)
+        self._membership = membership
+        peers = membership.peers(settings.node)
+        self._heard_at = dict.fromkeys(peers, -inf)
         self._linked: set[NodeId] = set()
         self._reachable: set[NodeId] = set()
-        self._heights: dict[NodeId, int | None] = dict.fromkeys(settings.peers)
+        self._heights: dict[NodeId, int | None] = dict.fromkeys(peers)
         self._is_reported = False
+
+    def on_membership(self, membership: Membership, now: float) -> dict[NodeId, bool]:
+        """Know the peers of another membership; return whose reachability changed, and to what.
+
+        Of a node with a new member, the height is unknown.
+        """
+        before, self._membership = self._membership, membership
+        peers = membership.peers(self._settings.node)
+        changed = dict.fromkeys(sorted(self._reachable.difference(peers)), False)
+        changed |= {peer: True for peer in peers if peer in self._linked and peer not in self}
+        self._reachable.intersection_update(peers)
+        self._heard_at = {peer: self._heard_at.get(peer, now) for peer in peers}
+        heights, self._heights = self._heights, dict.fromkeys(peers)
+        for peer in peers:
+            if peer in before.voters and before.voters[peer].id == membership.voters[peer].id:
+                self._heights[peer] = heights[peer]
+        for peer, is_up in changed.items():
+            if is_up:
+                self._reach(peer)
+        return changed
 
     def __contains__(self, node: object) -> bool:
         return node in self._heights
@@ -33,7 +56,7 @@ class Reachability:
     @property
     def has_quorum(self) -> bool:
         """Whether this node and the peers that it can reach are a quorum."""
-        return self.reached >= self._settings.quorum
+        return self.reached >= self._membership.quorum
 
     @property
     def reached(self) -> int:
@@ -46,9 +69,9 @@ class Reachability:
         The caller has found that there is none. It is reported once, until there was one again.
         """
         if is_waiting and not self._is_reported:
-            settings = self._settings
-            nodes = len(settings.nodes)
-            step.notices.append(QuorumMissing(settings.node, self.reached, nodes, settings.quorum))
+            node, nodes = self._settings.node, len(self._membership.nodes)
+            quorum = self._membership.quorum
+            step.notices.append(QuorumMissing(node, self.reached, nodes, quorum))
             self._is_reported = True
 
     @property
@@ -85,13 +108,17 @@ class Reachability:
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> bool:
         """Note that the link came up or went down; True if the peer's reachability changed."""
-        before = peer in self._reachable
         if up:
             self._linked.add(peer)
+        else:
+            self._linked.discard(peer)
+        if peer not in self:  # the chain may add it later
+            return False
+        before = peer in self._reachable
+        if up:
             self._heard_at[peer] = now
             self._reach(peer)
         else:
-            self._linked.discard(peer)
             self._reachable.discard(peer)
         return before != up
 
@@ -100,7 +127,8 @@ class Reachability:
         self._is_reported = self._is_reported and not self.has_quorum
 
     def on_height(self, peer: NodeId, height: int) -> None:
-        self._heights[peer] = height
+        if peer in self._heights:
+            self._heights[peer] = height
 
     def silent(self, now: float) -> list[NodeId]:
         """Make peers that were silent for too long unreachable, and return them."""

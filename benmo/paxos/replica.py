@@ -10,9 +10,11 @@ from random import Random
 from typing import assert_never
 
 from benmo.paxos.acceptor import Acceptor, Ahead
+from benmo.paxos.application import Application
 from benmo.paxos.election import Election
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
+from benmo.paxos.membership import Membership
 from benmo.paxos.message_checks import admitted_round, round_max
 from benmo.paxos.messages import (
     Accept,
@@ -43,9 +45,9 @@ from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import BlocksWanted, Step
 from benmo.paxos.types import (
-    Application,
     Ballot,
     Durable,
+    MemberId,
     NodeId,
     Proposal,
     ProtocolError,
@@ -108,13 +110,15 @@ class Replica:
         now: float,
     ) -> None:
         self.settings = settings
-        self.reachability = Reachability(settings)
+        self.reachability = Reachability(settings, application.membership)
         self.acceptor = Acceptor(durable.promised, durable.accepted)
         self.learner = Learner(settings, self.reachability, durable.height, durable.head)
         self.leader = Leader(settings, application)
         self.election = Election(settings, random, self.leader.round_limit)
         self.quorum_reads = QuorumReads(settings, random)
         self._application = application
+        self._membership = application.membership
+        """The membership of which the roles know: the application may be ahead of them."""
         self._highest_round = durable.promised.round
         self._heartbeat_at = now
         self._must_consult = True
@@ -148,24 +152,43 @@ class Replica:
         return self.leader.ballot if self.leader.is_leading else self.election.leader
 
     @property
+    def membership(self) -> Membership:
+        """The members that vote for the slot right above the chain, as the roles know them."""
+        return self._membership
+
+    @property
+    def is_voter(self) -> bool:
+        """Whether this node's member votes for the slot right above the chain."""
+        return self._membership.is_voter(self.settings.member)
+
+    @property
+    def _peers(self) -> tuple[NodeId, ...]:
+        return self._membership.peers(self.settings.node)
+
+    @property
+    def _has_something(self) -> bool:
+        """Whether something waits here to be proposed."""
+        return self._application.front() > 0 or self._application.has_change
+
+    @property
     def _reported_height(self) -> int:
         return reported_height(self.learner.height, self.acceptor.accepted)
 
     # Events: the calls that return a step.
 
-    def on_message(self, sender: NodeId, message: Message, now: float) -> Step:
+    def on_message(self, sender: NodeId, message: Message, now: float, member: MemberId) -> Step:
         """Deal with a message from `sender`, which may be this node itself.
 
-        Raises `ProtocolError` if no correct peer sends this message; nothing durable has changed
-        then.
+        `member` is the sender's, as its certificate says. A retired one and one of which this node
+        hasn't heard yet are answered like any other; their promises and votes don't count. Raises
+        `ProtocolError` if no correct peer sends this message; nothing durable has changed then.
         """
         step = Step()
-        highest = admitted_round(sender, message, self.settings, self._highest_round, now)
-        self._highest_round = highest
+        self._highest_round = admitted_round(sender, message, self._highest_round, now)
         before = self._before()
-        if sender in self.reachability and self.reachability.on_heard(sender, now):
+        if self._is_peer(sender, member) and self.reachability.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
-        self._route(sender, message, now, step)
+        self._route(sender, member, message, now, step)
         return self._finish(before, now, step)
 
     def on_request(self, now: float, is_urgent: bool = False) -> Step:
@@ -188,7 +211,8 @@ class Replica:
         """
         step = Step()
         before = self._before()
-        self.quorum_reads.ask(ticket, self._reported_height, step)
+        membership = self._membership
+        self.quorum_reads.ask(ticket, self._reported_height, membership, step)
         return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
@@ -211,7 +235,7 @@ class Replica:
             self._reachability_changed(peer, False, now, step)
         if now >= self._heartbeat_at:
             self._heartbeat_at = now + self.settings.heartbeat_s
-            step.send_all(self.settings.peers, self._heartbeat())
+            step.send_all(self._peers, self._heartbeat())
             self._forward(step, again=True)
         if now >= self.leader.round_deadline:
             self._give_up(Defeat.NO_ANSWER, now, step)
@@ -224,17 +248,19 @@ class Replica:
 
     # Messages.
 
-    def _route(self, sender: NodeId, message: Message, now: float, step: Step) -> None:
+    def _route(
+        self, sender: NodeId, member: MemberId, message: Message, now: float, step: Step
+    ) -> None:
         match message:
             case Prepare():
                 self._on_prepare(sender, message.ballot, now, step)
             case Promise():
-                self.leader.on_promise(sender, message, now, step)
-                self._on_height(sender, message.height, now, step)
+                self.leader.on_promise(member, message, now, step)
+                self._on_height(sender, member, message.height, now, step)
             case Accept():
                 self._on_accept(sender, message.proposal, now, step)
             case Accepted():
-                self._on_accepted(sender, message, now, step)
+                self._on_accepted(sender, member, message, now, step)
             case Nack():
                 self._on_nack(sender, message, now, step)
             case Decide():
@@ -244,12 +270,13 @@ class Replica:
             case Blocks():
                 self.learner.on_blocks(sender, message, now, step)
             case Heartbeat():
-                self._on_heartbeat(sender, message, now, step)
+                self._on_heartbeat(sender, member, message, now, step)
             case Forward():
                 if self.leader.is_active:  # before a quorum: a node forwards once it promises
                     self._application.take_forwarded(sender, message.payload)
             case Confirm() | Confirmed():
-                self.quorum_reads.on_message(sender, message, self._reported_height, step)
+                height = self._reported_height
+                self.quorum_reads.on_message(sender, member, message, height, step)
             case _:
                 assert_never(message)
 
@@ -300,8 +327,10 @@ class Replica:
             self.learner.append(accepted.block, accepted.ballot, step)
             self.acceptor.on_decided(self.learner.height)
 
-    def _on_accepted(self, sender: NodeId, message: Accepted, now: float, step: Step) -> None:
-        proposal = self.leader.on_accepted(sender, message, now, step)
+    def _on_accepted(
+        self, sender: NodeId, member: MemberId, message: Accepted, now: float, step: Step
+    ) -> None:
+        proposal = self.leader.on_accepted(sender, member, message, now, step)
         if proposal is None:
             return
         was_accepted_here = proposal.is_same_as(self.acceptor.accepted)
@@ -324,23 +353,33 @@ class Replica:
         elif accept is not None:
             step.send(sender, accept)
 
-    def _on_heartbeat(self, sender: NodeId, message: Heartbeat, now: float, step: Step) -> None:
+    def _on_heartbeat(
+        self, sender: NodeId, member: MemberId, message: Heartbeat, now: float, step: Step
+    ) -> None:
+        if not self._is_peer(sender, member):
+            self._on_height(sender, member, message.height, now, step)
+            return
         leads = message.ballot.node == sender
         if leads and message.ballot >= self.acceptor.promised:
             if self.election.leader != message.ballot:
                 self._follow(message.ballot, now, step)
         elif not leads:
             self.election.on_not_leading(sender, now)
-        if sender in self.reachability:
-            height_before = self.reachability.height(sender)
-            if message.height < height_before:
-                step.notices.append(PeerWentBack(sender, height_before, message.height))
-        self._on_height(sender, message.height, now, step)
+        height_before = self.reachability.height(sender)
+        if message.height < height_before:
+            step.notices.append(PeerWentBack(sender, height_before, message.height))
+        self._on_height(sender, member, message.height, now, step)
 
     # Effects that several handlers share.
 
-    def _on_height(self, sender: NodeId, height: int, now: float, step: Step) -> None:
-        if sender in self.reachability:
+    def _is_peer(self, sender: NodeId, member: MemberId) -> bool:
+        """Whether a sender speaks for another node: as its member, or as one that came later."""
+        return sender in self.reachability and not self._membership.is_retired(member)
+
+    def _on_height(
+        self, sender: NodeId, member: MemberId, height: int, now: float, step: Step
+    ) -> None:
+        if sender != self.settings.node and not self._membership.is_retired(member):
             self.learner.ask(sender, height, now, step)
 
     def _send_blocks(self, to: NodeId, first_slot: int, step: Step) -> None:
@@ -385,7 +424,7 @@ class Replica:
     def _campaign(self, now: float, step: Step) -> None:
         if not self.reachability.has_quorum:
             self.election.on_failed(now)
-            self.reachability.report_no_quorum(self._application.front() > 0, step)
+            self.reachability.report_no_quorum(self._has_something, step)
             return
         self.election.on_impatient()
         self.learner.forget_request()
@@ -407,13 +446,24 @@ class Replica:
     def _consult_application(self, now: float, step: Step) -> None:
         """Do what depends on the application, which has applied all that is decided."""
         self._must_consult = False
+        if self._application.membership is not self._membership:
+            self._membership_changed(now, step)
         front = self._application.front()
         self.election.on_front(front or -self.learner.height, now)
-        wants = front > 0 or self.acceptor.accepted is not None
-        self.election.settle(wants, self.leader.is_active, now)
+        wants = self._has_something or self.acceptor.accepted is not None
+        self.election.settle(wants and self.is_voter, self.leader.is_active, now)
         self._forward(step)
+        height, reported = self.learner.height, self._reported_height
+        self.quorum_reads.settle(height, reported, self._membership, step)
         if not self.reachability.has_quorum:
-            self.reachability.report_no_quorum(front > 0, step)
+            self.reachability.report_no_quorum(self._has_something, step)
+
+    def _membership_changed(self, now: float, step: Step) -> None:
+        """Let the roles know of a change of the membership, which the application has applied."""
+        self._membership = self._application.membership
+        for peer, is_up in self.reachability.on_membership(self._membership, now).items():
+            self._reachability_changed(peer, is_up, now, step)
+        self.leader.on_membership(now, step)
 
     # Invariants.
 

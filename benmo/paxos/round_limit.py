@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from benmo.paxos.membership import Membership
 from benmo.paxos.notices import RoundLimitRaised
 from benmo.paxos.step import Step
-from benmo.paxos.types import Ballot, NodeId, Settings
+from benmo.paxos.types import Ballot, MemberId, Settings
 
 _FACTOR = 3
 """A round may take this many times as long as a quorum's promises have taken."""
@@ -35,7 +36,7 @@ def limit_max_s(settings: Settings) -> float:
 @dataclass(slots=True)
 class _Campaign:
     began_at: float
-    promised_by: set[NodeId] = field(default_factory=set)
+    promised_by: set[MemberId] = field(default_factory=set)
 
 
 class RoundLimit:
@@ -59,13 +60,15 @@ class RoundLimit:
         if len(self._campaigns) > _CAMPAIGNS_MAX:
             del self._campaigns[next(iter(self._campaigns))]
 
-    def on_promise(self, sender: NodeId, ballot: Ballot, now: float, step: Step) -> None:
+    def on_promise(
+        self, member: MemberId, ballot: Ballot, membership: Membership, now: float, step: Step
+    ) -> None:
         """Count a promise, even for a ballot that was given up; learn from a quorum of them."""
         campaign = self._campaigns.get(ballot)
         if campaign is None:
             return
-        campaign.promised_by.add(sender)
-        if len(campaign.promised_by) >= self._settings.quorum:
+        campaign.promised_by.add(member)
+        if membership.has_quorum(campaign.promised_by):
             del self._campaigns[ballot]
             self._learn(now - campaign.began_at, step)
 

@@ -38,14 +38,19 @@ class ThriftyVotes:
     def _is_on(self) -> bool:
         return self._settings.tenure is Tenure.STABLE and self._settings.thrift_s > 0
 
-    def ask(self, nodes: Sequence[NodeId], payers: Collection[NodeId], now: float) -> list[NodeId]:
-        """Choose, of `nodes`, those to ask now; this node and `payers` are always among them."""
+    def ask(
+        self, nodes: Sequence[NodeId], payers: Collection[NodeId], quorum: int, now: float
+    ) -> list[NodeId]:
+        """Choose, of `nodes`, those to ask now; this node and `payers` are always among them.
+
+        `quorum` is how many votes decide.
+        """
         if not self._is_on:
             return list(nodes)
         chosen = {self._settings.node, *self._voters, *payers}
         asked = [node for node in nodes if node in chosen]
         is_due = now >= self._all_asked_at + self._settings.thrift_s
-        has_voters = sum(node in self._voters for node in asked) >= self._settings.quorum - 1
+        has_voters = sum(node in self._voters for node in asked) >= quorum - 1
         if is_due or not has_voters:
             asked = list(nodes)
         self._asked = asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
@@ -48,6 +47,44 @@ class Ballot(_BallotFields):
 Ballot.ZERO = Ballot(0, 0)
 
 
+class ChangeKind(StrEnum):
+    """What a change does to one node."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the membership, in force in the slot after that of its block.
+
+    `member` votes for `node` from then on, and listens at `host` and `port`; `replaces` is who
+    voted before. One that is added replaces nobody, and has no `replaces`; where one is removed,
+    there is no `member`; one that moves replaces itself. A change that names another member than
+    the one that votes is void, so a doubled or late one does nothing.
+    """
+
+    kind: ChangeKind
+    node: NodeId
+    replaces: MemberId = ""
+    member: MemberId = ""
+    host: str = ""
+    port: int = 0
+
+    def why_malformed(self) -> str | None:
+        """Why this can't be a change of its kind, whoever votes; None if it can."""
+        replaces, member = bool(self.replaces), bool(self.member)
+        expected = {
+            ChangeKind.REPLACE: replaces and member and self.replaces != self.member,
+            ChangeKind.ADD: member and not replaces,
+            ChangeKind.REMOVE: replaces and not member,
+            ChangeKind.MOVE: replaces and self.replaces == self.member,
+        }
+        return None if expected[self.kind] else f"it names the wrong members to {self.kind} a node"
+
+
 class PaxosBlock(Protocol):
     """A block as the protocol sees it; the ledger knows the rest."""
 
@@ -66,6 +103,10 @@ class PaxosBlock(Protocol):
     @property
     def hash(self) -> str:
         """The SHA-256 of its bytes, in 64 hexadecimal digits."""
+
+    @property
+    def change(self) -> Change | None:
+        """The change of the membership that the block holds, if it holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +142,15 @@ _SILENT_HEARTBEATS = 3
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The facts and limits that a replica must know of its cluster; all times in seconds.
+    """The facts and limits that a replica must know of itself; all times in seconds.
 
-    `nodes` holds every node's id, this node's included; their number is odd. Raises `ValueError`
-    for other `nodes`, and for an election delay that is not a range.
+    `member` is the life that this node's directory has as a voter. Who the other voters are says
+    the chain: see `Application.membership`. Raises `ValueError` for an election delay that is not a
+    range.
     """
 
     node: NodeId
-    nodes: tuple[NodeId, ...]
+    member: MemberId
     tenure: Tenure = Tenure.BLOCK
     election_delay_s: tuple[float, float] = (20.0, 60.0)
     """The least and the greatest election delay."""
@@ -124,24 +166,13 @@ class Settings:
     """How long a busy stable leader may leave out nodes whose votes aren't needed."""
     thrift_bytes_max: int = 1 << 14
     """A leader leaves no node out if its block is longer than this."""
-    peers: tuple[NodeId, ...] = field(init=False)
-    """All nodes but this one."""
-    quorum: int = field(init=False)
-    """How many nodes are a majority."""
     silence_s: float = field(init=False)
     """How long a peer must have been silent to count as unreachable."""
 
     def __post_init__(self) -> None:
-        if len(self.nodes) % 2 == 0 or len(set(self.nodes)) != len(self.nodes):
-            raise ValueError(f"nodes must be an odd number of distinct ids, not {self.nodes}")
-        if self.node not in self.nodes:
-            raise ValueError(f"node {self.node} is not one of {self.nodes}")
         low, high = self.election_delay_s
         if not 0 <= low <= high:
             raise ValueError(f"an election delay from {low} to {high} seconds is not a range")
-        others = tuple(node for node in self.nodes if node != self.node)
-        object.__setattr__(self, "peers", others)
-        object.__setattr__(self, "quorum", len(self.nodes) // 2 + 1)
         object.__setattr__(self, "silence_s", _SILENT_HEARTBEATS * self.heartbeat_s)
 
 
@@ -153,49 +184,3 @@ class Durable:
     accepted: Proposal | None = None
     height: int = 0
     head: str = GENESIS_HASH
-
-
-class Application(Protocol):
-    """The replicated state machine, as the protocol sees it. No method does I/O.
-
-    The caller of a replica applies every block of `Step.decided` to the application before it
-    calls the replica again.
-    """
-
-    def front(self) -> int:
-        """The number of the first transfer in this node's queue, 0 if the queue is empty.
-
-        The number grows as transfers are decided.
-        """
-
-    def ready(self) -> bool:
-        """Whether a transfer waits for `block`, this node's own or a forwarded one."""
-
-    def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> PaxosBlock:
-        """Make the next block, of the transfers that wait. Called only when `ready`.
-
-        `previous` is the hash of the block in `slot` - 1, `now` the replica's time in seconds.
-        """
-
-    def payers(self, block: PaxosBlock) -> Collection[NodeId]:
-        """The nodes whose users wait for the decision of this block."""
-
-    def bytes_of(self, block: PaxosBlock) -> int:
-        """How many bytes a block has."""
-
-    def forward(self, ballot: Ballot, again: bool) -> object | None:
-        """The part of this node's queue to send to the leader of `ballot` now, or None.
-
-        It holds what that leader wasn't sent yet. With `again`, which comes with each heartbeat, it
-        also holds what was sent, unless the queue's first transfer has changed since the last call
-        with `again`.
-        """
-
-    def take_forwarded(self, sender: NodeId, payload: object) -> None:
-        """Keep what `sender` forwarded, for the next block.
-
-        Raises `ProtocolError` if the payload isn't transfers of the sender.
-        """
-
-    def drop_forwarded(self) -> None:
-        """Forget what was forwarded: this node doesn't lead any more."""

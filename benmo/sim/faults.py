@@ -168,7 +168,7 @@ def _forward(machine: Machine, rogue: Rogue) -> None:
     amounts = tuple(amount for _, amount in rogue.payments)
     first = machine.engine.ledger.last[machine.node] + 1
     message = Forward(Run(machine.node, first, credits, amounts))
-    for peer in machine.engine.settings.peers:
+    for peer in machine.engine.membership.peers(machine.node):
         machine.on_sent(machine, peer, message)
 
 

@@ -15,9 +15,10 @@ from random import Random
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, ReadRequested, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock
+from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Heartbeat, Message
-from benmo.paxos.types import NodeId, Settings
+from benmo.paxos.types import MemberId, NodeId, Settings
 from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
@@ -31,14 +32,6 @@ _REST_EVERY_S = 1.0
 
 CLUSTER = "5" * 32
 """The id of the simulated cluster."""
-
-MemberId = str
-"""The id of a machine's directory."""
-
-
-def founder(node: NodeId) -> MemberId:
-    """Make the id of a node's first member."""
-    return f"{node:032x}"
 
 
 @dataclass(slots=True)
@@ -143,7 +136,8 @@ class Machine:
 
     def create(self, balance: int) -> None:
         """Make the node's files, as the initialize script does."""
-        NodeStorage.create(self.disk, CLUSTER, self.node, dict.fromkeys(self.plan.nodes, balance))
+        founded = Ledger(dict.fromkeys(self.plan.nodes, balance))
+        NodeStorage.create(self.disk, CLUSTER, self.node, self.member, founded)
         self.disk.before = self._before
 
     def start(self, now: float) -> NodeState:
@@ -155,13 +149,13 @@ class Machine:
         self.takes_not.clear()
         self.inbox.clear()
         self.is_scheduled = False
-        storage, state = _WatchedStorage.open(self.disk, CLUSTER, self.node)
+        storage, state = _WatchedStorage.open(self.disk, CLUSTER, self.node, self.member)
         assert isinstance(storage, _WatchedStorage)
         storage.on_recorded = partial(self.on_recorded, self)
         plan = self.plan
         settings = Settings(
             self.node,
-            plan.nodes,
+            self.member,
             plan.tenure,
             plan.election_delay_s,
             plan.round_timeout_s,
@@ -234,7 +228,7 @@ class Machine:
 
     def whole_chain(self) -> list[AppliedBlock]:
         """Read every block that a reader of the disk finds."""
-        storage, _ = NodeStorage.open(self.disk.copy(), CLUSTER, self.node)
+        storage, _ = NodeStorage.open(self.disk.copy(), CLUSTER, self.node, self.member)
         blocks: list[AppliedBlock] = []
         while len(blocks) < storage.height:
             blocks += storage.read(len(blocks) + 1, 1 << 20)

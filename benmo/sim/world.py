@@ -10,15 +10,16 @@ from typing import TypeVar
 
 from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report
 from benmo.errors import ProtocolError, StateError
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Message
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
 from benmo.sim.findings import Findings, text_of
-from benmo.sim.machine import Fuse, Machine, MemberId, Turn, asked, founder
+from benmo.sim.machine import Fuse, Machine, Turn, asked
 from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.trace import Trace, started_text
@@ -87,7 +88,7 @@ class World:
         """The number of requests that users have made."""
         self.ambushes: list[Ambush] = []
         for node, rate in zip(plan.nodes, plan.clock_rates, strict=True):
-            self._add(node, founder(node), rate).create(BALANCE)
+            self._add(node, numbered_member(node), rate).create(BALANCE)
 
     @property
     def now(self) -> float:
@@ -284,7 +285,7 @@ class World:
             self.findings.take(Violation(Finding("program", sentence, node=sender)), error)
             return
         self.trace.message(self.now, "<", sender, to, message)
-        self.happen(machine, Received(sender, message))
+        self.happen(machine, Received(sender, message, from_machine.member))
 
     def happen(self, machine: Machine, event: Event) -> None:
         """Put an event into a node's inbox; the node turns to it soon."""

@@ -32,6 +32,7 @@ class _BlockLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     block: msgspec.Raw
     refused: tuple[int, ...] = ()
     skipped: tuple[int, ...] = ()
+    is_change_void: bool = False
 
 
 _decoder = msgspec.json.Decoder(_BlockLine)
@@ -43,7 +44,9 @@ def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
     block = block_of(parsed.block)
     if (block.slot, parsed.slot, block.hash) != (slot, slot, parsed.hash):
         raise DamagedLine("it isn't the block of this slot")
-    return AppliedBlock(block, parsed.refused, parsed.skipped)
+    if parsed.is_change_void and block.change is None:
+        raise DamagedLine("it has no change that could be void")
+    return AppliedBlock(block, parsed.refused, parsed.skipped, is_change_void=parsed.is_change_void)
 
 
 class ChainFile:
@@ -66,9 +69,15 @@ class ChainFile:
             block = applied.block
             assert block.slot == self.height + 1
             raw = raw_of(block)
-            lines.append(
-                seal(_BlockLine(block.slot, block.hash, raw, applied.refused, applied.skipped))
+            line = _BlockLine(
+                block.slot,
+                block.hash,
+                raw,
+                applied.refused,
+                applied.skipped,
+                applied.is_change_void,
             )
+            lines.append(seal(line))
             self.height = block.slot
         data = b"".join(lines)
         self._disk.append(self._name, data)

@@ -20,7 +20,8 @@ import msgspec
 
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
-from benmo.paxos.types import Ballot, NodeId, Proposal
+from benmo.paxos.membership import Member, Membership
+from benmo.paxos.types import Ballot, MemberId, NodeId, Proposal
 from benmo.storage.journal import NodeState
 from benmo.storage.lines import DamagedLine, block_of, checksum, raw_of, unseal
 
@@ -41,10 +42,15 @@ class AcceptedPart(msgspec.Struct, frozen=True):
 
 
 class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="type"):
-    """The file's one line; `chain_bytes` is the length of the chain file up to `height`."""
+    """The file's first line.
+
+    `member` is whose directory this is; `members` are all members that the chain up to `height`
+    knows of, past and present. `chain_bytes` is the length of the chain file up to there.
+    """
 
     cluster: str
     node: NodeId
+    member: MemberId
     generation: int
     promised: Ballot
     accepted: AcceptedPart | None
@@ -53,13 +59,16 @@ class CheckpointLine(msgspec.Struct, frozen=True, tag="checkpoint", tag_field="t
     chain_bytes: int
     balances: dict[NodeId, int]
     last: dict[NodeId, int]
+    members: tuple[Member, ...]
     queue: Run
 
     def state(self) -> NodeState:
         """The state that the journal continues. Raises `DamagedLine`."""
         accepted = None if self.accepted is None else self.accepted.proposal()
         try:
-            ledger = Ledger(self.balances, self.last, self.height, self.head)
+            membership = Membership(self.members)
+            ledger = Ledger(self.balances, self.last, self.height, self.head, membership)
+            ledger.check_accounts()
         except (AssertionError, ValueError) as error:
             raise DamagedLine(str(error)) from error
         return NodeState(self.promised, accepted, ledger, self.queue)

@@ -1,6 +1,6 @@
 """The journal: what one node promised, accepted, decided and queued, one JSON line each.
 
-    {"crc":"…","type":"open","cluster":"…","node":1,"generation":3}
+    {"crc":"…","type":"open","cluster":"…","node":1,"member":"…","generation":3}
     {"crc":"…","type":"queue","run":{"debit":1,"first":17,"credit":[2],"amount":[10]}}
     {"crc":"…","type":"promise","ballot":[3,1]}
     {"crc":"…","type":"accept","ballot":[3,1],"block":{"slot":7,…}}
@@ -26,7 +26,7 @@ from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
-from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.paxos.types import Ballot, Durable, MemberId, NodeId, Proposal
 from benmo.storage.lines import BEGINNING, PREFIX_BYTES, DamagedLine, block_of, raw_of, seal, unseal
 
 SECTOR_BYTES = 512
@@ -48,6 +48,7 @@ class OpenLine(msgspec.Struct, frozen=True, tag="open", tag_field="type"):
 
     cluster: str
     node: NodeId
+    member: MemberId
     generation: int
 
 
@@ -143,7 +144,9 @@ class NodeState:
             case _QueueLine(run):
                 is_next = run.debit == self.queue.debit and run.first == self.queue.end
                 _require(is_next, "the queue has a gap")
-                self.queue = self.queue.joined(run)
+                is_same = run.member == self.queue.member
+                _require(is_same or not len(self.queue), "the queue is another member's")
+                self.queue = self.queue.joined(run) if is_same else run
             case _:
                 raise DamagedLine("it is the second line that opens the journal")
 
@@ -167,7 +170,7 @@ class NodeState:
         self._require_next(block)
         self.recent.append(self.ledger.apply(block))
         self.accepted = None
-        last = self.ledger.last[self.queue.debit]
+        last = self.ledger.last.get(self.queue.debit, 0)
         self.queue = self.queue.since(last + 1)
 
     def _require_next(self, block: Block) -> None:

@@ -7,14 +7,15 @@ node goes on writing: they are the node's state at one moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from benmo.errors import StateError
 from benmo.ledger.blocks import BLOCK_BYTES_MAX, AppliedBlock
 from benmo.ledger.ledger import Ledger
-from benmo.paxos.types import NodeId
+from benmo.paxos.membership import Membership
+from benmo.paxos.types import MemberId, NodeId
 from benmo.regular_files import open_regular, read_regular
 from benmo.storage.chain_file import decode_chain_line
 from benmo.storage.checkpoint import CheckpointLine, SyncedLine, decode_checkpoint
@@ -40,8 +41,10 @@ class Damage(StateError):
 class NodeFiles:
     """A node's directory as it stands. Raises `Damage` where it isn't what the node wrote."""
 
-    def __init__(self, path: Path, cluster: str, node: NodeId, nodes: Sequence[NodeId]) -> None:
-        """Read the directory of a node of this cluster, which has these nodes."""
+    def __init__(
+        self, path: Path, cluster: str, node: NodeId, founders: Mapping[NodeId, MemberId]
+    ) -> None:
+        """Read the directory of a node of this cluster, which began with these members."""
         self.node = node
         self.path = path
         self.chain_path = path / CHAIN
@@ -51,7 +54,7 @@ class NodeFiles:
         except OSError as error:
             raise self._unreadable(LOCK, 1, error) from error
         self.checkpoint, self._synced, self._journal = self._snapshot()
-        self._require_own(cluster, nodes)
+        self._require_own(cluster, founders)
 
     @property
     def unfinished_bytes(self) -> int:
@@ -102,10 +105,10 @@ class NodeFiles:
             checkpoint.state()
         return checkpoint, synced, journal
 
-    def _require_own(self, cluster: str, nodes: Sequence[NodeId]) -> None:
+    def _require_own(self, cluster: str, founders: Mapping[NodeId, MemberId]) -> None:
         with self._damage_worded(CHECKPOINT):
-            require_own(self.checkpoint, cluster, self.node)
-        if tuple(self.checkpoint.balances) != tuple(nodes):
+            require_own(self.checkpoint, cluster, self.node, self.checkpoint.member)
+        if Membership(self.checkpoint.members).founders != founders:
             raise self._damaged(CHECKPOINT, 1, "it names other nodes than cluster.json")
 
     def _read(self, name: str) -> bytes:
@@ -153,6 +156,9 @@ def require_outcomes(written: AppliedBlock, applied: AppliedBlock) -> None:
             raise DamagedLine(
                 f"the positions {what} should be {list(replayed)}, not {list(positions)}"
             )
+    if written.is_change_void != applied.is_change_void:
+        is_void = "void" if applied.is_change_void else "not void"
+        raise DamagedLine(f"its change is {is_void}")
 
 
 def _require_led_to(checkpoint: CheckpointLine, ledger: Ledger) -> None:
@@ -170,3 +176,5 @@ def _require_led_to(checkpoint: CheckpointLine, ledger: Ledger) -> None:
                 raise DamagedLine(
                     f"node {node}'s {what} is {written.get(node)}, the chain leads to {number}"
                 )
+    if checkpoint.members != ledger.membership.all:
+        raise DamagedLine("its members aren't those to which the chain leads")

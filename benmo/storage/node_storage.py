@@ -29,7 +29,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import DecideRecord
-from benmo.paxos.types import Ballot, Durable, NodeId
+from benmo.paxos.types import Ballot, Durable, MemberId, NodeId
 from benmo.storage.chain_file import REMEDY, ChainFile
 from benmo.storage.checkpoint import (
     AcceptedPart,
@@ -81,11 +81,19 @@ class NodeStorage:
     """
 
     def __init__(
-        self, disk: Disk, cluster: str, node: NodeId, generation: int, chain: ChainFile
+        self,
+        disk: Disk,
+        cluster: str,
+        node: NodeId,
+        member: MemberId,
+        generation: int,
+        chain: ChainFile,
     ) -> None:
         self._disk = disk
         self._cluster = cluster
         self._node = node
+        self.member = member
+        """The member whose files these are."""
         self._generation = generation
         self._chain = chain
         self._tail = _Tail(chain.height)
@@ -107,19 +115,28 @@ class NodeStorage:
 
     @classmethod
     def create(
-        cls, disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
+        cls, disk: Disk, cluster: str, node: NodeId, member: MemberId, founded: Ledger
     ) -> NodeStorage:
-        """Make a new node's files at height 0, durably. Only the initialize script may do so."""
-        storage = cls(disk, cluster, node, 0, ChainFile(disk, CHAIN, 0, 0))
+        """Make a new member's files at height 0, durably.
+
+        `founded` is the ledger with which the cluster began. Nothing may make files for a member
+        that had some before: that one could forget what it promised.
+        """
+        assert founded.height == 0
+        storage = cls(disk, cluster, node, member, 0, ChainFile(disk, CHAIN, 0, 0))
         disk.append(CHAIN, b"")
-        storage.checkpoint(Durable(), Ledger(balances), Run(node, 1, (), ()))
+        storage.checkpoint(Durable(), founded, Run(node, 1, (), ()))
         return storage
 
     @classmethod
-    def open(cls, disk: Disk, cluster: str, node: NodeId) -> tuple[NodeStorage, NodeState]:
+    def open(
+        cls, disk: Disk, cluster: str, node: NodeId, member: MemberId | None = None
+    ) -> tuple[NodeStorage, NodeState]:
         """Read the checkpoint and the journal. Time and memory don't grow with the chain.
 
-        Raises `StateError` for a file that is missing, damaged or another node's.
+        Without a `member`, the files may be those of any member of the node.
+
+        Raises `StateError` for a file that is missing, damaged, or another node's or member's.
         """
         disk.sync_directory()  # the names that this start builds on must outlast a power cut
         for name in (CHECKPOINT, JOURNAL, CHAIN):
@@ -127,9 +144,10 @@ class NodeStorage:
                 raise StateError(f"{disk.path / name} is missing. {REMEDY}")
         with _damage_worded(disk.path / CHECKPOINT):
             checkpoint, synced = decode_checkpoint(disk.read(CHECKPOINT))
-            require_own(checkpoint, cluster, node)
+            require_own(checkpoint, cluster, node, member or checkpoint.member)
         chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
-        storage = cls(disk, cluster, node, checkpoint.generation, chain)
+        own = checkpoint.member
+        storage = cls(disk, cluster, node, own, checkpoint.generation, chain)
         storage._check_chain(checkpoint)
         return storage, storage._replay(checkpoint, synced)
 
@@ -236,6 +254,7 @@ class NodeStorage:
         line = CheckpointLine(
             cluster=self._cluster,
             node=self._node,
+            member=self.member,
             generation=self._generation,
             promised=durable.promised,
             accepted=AcceptedPart.of(durable.accepted),
@@ -244,6 +263,7 @@ class NodeStorage:
             chain_bytes=self._chain.length,
             balances=ledger.balances,
             last=ledger.last,
+            members=ledger.membership.all,
             queue=queue,
         )
         data = seal(line)
@@ -253,7 +273,7 @@ class NodeStorage:
         self._synced_checksum = checksum(data)
 
     def _start_journal(self) -> None:
-        line = seal(OpenLine(self._cluster, self._node, self._generation))
+        line = seal(OpenLine(self._cluster, self._node, self.member, self._generation))
         self._replace(JOURNAL, line)
         self._journal_bytes = len(line)
         self._unwritten.clear()

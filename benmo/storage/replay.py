@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from benmo.ledger.blocks import AppliedBlock
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.checkpoint import CheckpointLine, SyncedLine
 from benmo.storage.journal import (
     NodeState,
@@ -58,7 +58,7 @@ class ReplayedJournal:
 
     def _open(self, line: bytes, checkpoint: CheckpointLine) -> None:
         opening = decode_opening(line)
-        require_own(opening, checkpoint.cluster, checkpoint.node)
+        require_own(opening, checkpoint.cluster, checkpoint.node, checkpoint.member)
         if opening.generation not in (checkpoint.generation, checkpoint.generation - 1):
             raise DamagedLine(
                 f"it is generation {opening.generation}, the checkpoint's is "
@@ -120,8 +120,10 @@ def replay(
     return replayed
 
 
-def require_own(line: OpenLine | CheckpointLine, cluster: str, node: NodeId) -> None:
-    """Raises `ForeignLine` unless a file's line names this cluster and node.
+def require_own(
+    line: OpenLine | CheckpointLine, cluster: str, node: NodeId, member: MemberId
+) -> None:
+    """Raises `ForeignLine` unless a file's line names this cluster, node and member.
 
     Raises `DamagedLine` if a checkpoint's queue isn't this node's.
     """
@@ -129,5 +131,8 @@ def require_own(line: OpenLine | CheckpointLine, cluster: str, node: NodeId) -> 
         raise ForeignLine(f"belongs to another cluster, {line.cluster[:8]}", line.cluster)
     if line.node != node:
         raise ForeignLine(f"is node {line.node}'s, not node {node}'s", line.cluster)
+    if line.member != member:
+        whose = f"is member {line.member[:8]}'s of node {node}, not member {member[:8]}'s"
+        raise ForeignLine(whose, line.cluster)
     if isinstance(line, CheckpointLine) and line.queue.debit != node:
         raise DamagedLine("its queue is another node's")

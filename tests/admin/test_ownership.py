@@ -21,7 +21,7 @@ from benmo.network.ports import free_ports
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.storage.disk import RealDisk
-from benmo.storage.node_storage import NodeStorage
+from tests.support.numbered_nodes import opened
 from tests.support.processes import BENMO, ROOT, Finished, run
 from tests.support.terminals import Terminal
 
@@ -90,7 +90,7 @@ def made(path: Path, used: bool = False) -> StateDirectory:
     make_anew(state, new_cluster(addresses(3, 9001), ClusterSettings()))
     if used:
         disk = RealDisk(state.node(1))
-        storage, _ = NodeStorage.open(disk, state.load().cluster, 1)
+        storage, _ = opened(disk, state.load().cluster, 1)
         storage.append((PromiseRecord(Ballot(3, 2)),))
         storage.sync()
         disk.close()

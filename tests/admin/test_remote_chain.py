@@ -11,6 +11,7 @@ from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory
 from benmo.control.requests import BlockRead, BlocksRead
 from benmo.errors import Failure
+from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from tests.support.keyed_chains import NODES, ListChain
 from tests.support.written_state import empty_state
@@ -68,7 +69,7 @@ def read(
     done: list[int] = []
     try:
         with RemoteChain(state, state.load(), None) as remote:
-            slots = [each.block.slot for each in remote.decided(OPENING, done.append)]
+            slots = [each.block.slot for each in remote.decided(Ledger(OPENING), done.append)]
     finally:
         assert reading.is_closed
     assert done == [1] * len(slots)

@@ -13,8 +13,8 @@ from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
+from benmo.paxos.membership import numbered_member
 from tests.support.engine_cluster import CLUSTER
-from tests.support.numbered_members import numbered_member
 from tests.support.verified_state import PAYMENTS, damages, require_sound, results
 from tests.support.written_state import (
     authority,

@@ -32,6 +32,7 @@ from benmo.storage.node_storage import JOURNAL, NodeStorage
 from tests.support.engine_cluster import Cluster, Envelope
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import INITIALIZE, MixedCluster, one_line, run
+from tests.support.numbered_nodes import opened
 from tests.support.processes import ROOT
 from tests.support.terminals import Terminal
 
@@ -321,7 +322,7 @@ def test_defect_13_the_initialize_script_wipes_nothing_without_asking(
     with MixedCluster(tmp_path) as cluster:
         path = cluster.state.path
         disk = RealDisk(cluster.state.node(1))
-        put(NodeStorage.open(disk, cluster.definition.cluster, 1)[0])
+        put(opened(disk, cluster.definition.cluster, 1)[0])
         disk.close()
     files = _files(path)
     arguments = (*INITIALIZE, "--state-dir", str(path))

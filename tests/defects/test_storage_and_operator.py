@@ -16,21 +16,23 @@ from click.testing import CliRunner
 
 from benmo.admin.initialize import main as initialize
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import Received
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
 from benmo.node.service import Service
 from benmo.notices import Notice
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Prepare
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot, Settings
 from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.journal import NodeState, QueueRecord
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
 from tests.support.instances import CountingDisk, NoTransport, node_with_blocks
 from tests.support.mixed_cluster import MixedCluster, answer, command, one_line, run
+from tests.support.numbered_nodes import opened
 from tests.support.processes import BENMO, NODE, ROOT, eventually
+from tests.support.replicas import received
 from tests.support.terminals import Terminal
 
 
@@ -41,7 +43,7 @@ def _with_old_and_new_blocks() -> tuple[MemoryDisk, NodeState]:
     storage.checkpoint(state.durable, state.ledger, state.queue)
     storage.append((PromiseRecord(Ballot(8, 2)), QueueRecord(Run(1, 2, (3,), (6,)))))
     storage.sync()
-    return disk, NodeStorage.open(disk, CLUSTER, 1)[1]
+    return disk, opened(disk, CLUSTER, 1)[1]
 
 
 @pytest.mark.parametrize("harmed", ["each write of a checkpoint", JOURNAL, CHECKPOINT, CHAIN])
@@ -59,15 +61,15 @@ def test_defect_34_a_crash_harms_no_file_and_damage_of_one_is_noticed(harmed: st
             flipped = bytes((data[index] ^ mask,))
             disk.overwrite(harmed, data[:index] + flipped + data[index + 1 :])
             with pytest.raises(StateError, match=harmed):
-                NodeStorage.open(disk.copy(), CLUSTER, 1)[0].read(1, 1 << 20)
+                opened(disk.copy(), CLUSTER, 1)[0].read(1, 1 << 20)
     disk.overwrite(harmed, data)
-    assert NodeStorage.open(disk, CLUSTER, 1)[1].durable == state.durable
+    assert opened(disk, CLUSTER, 1)[1].durable == state.durable
 
 
 def _checkpoint_cut_at(operation: int) -> bool:
     """Cut the power at an operation; nothing is lost. False if there is no such operation."""
     disk, state = _with_old_and_new_blocks()
-    storage, _ = NodeStorage.open(disk, CLUSTER, 1)
+    storage, _ = opened(disk, CLUSTER, 1)
     left = operation
 
     def cut(_operation: str, _name: str) -> None:
@@ -82,10 +84,10 @@ def _checkpoint_cut_at(operation: int) -> bool:
     except PowerCut:
         survivors = [disk.after_power_cut(Random(seed)) for seed in range(20)]
         for survivor in (disk.copy(), disk.after_power_cut(), *survivors):
-            opened, found = NodeStorage.open(survivor, CLUSTER, 1)
+            storage, found = opened(survivor, CLUSTER, 1)
             assert found.durable == state.durable
             assert (found.queue, found.ledger.balances) == (state.queue, state.ledger.balances)
-            assert [applied.block.slot for applied in opened.read(1, 1 << 20)] == [1, 2]
+            assert [applied.block.slot for applied in storage.read(1, 1 << 20)] == [1, 2]
         return True
     return False
 
@@ -210,11 +212,11 @@ def test_defect_37_what_a_promise_or_a_block_costs_does_not_grow_with_the_chain(
     for blocks in (1000, 2000):
         disk = CountingDisk()
         storage, state = node_with_blocks(disk, blocks)
-        settings = Settings(1, (1, 2, 3))
+        settings = Settings(1, numbered_member(1))
         engine = Engine(settings, Limits(), state, storage, NoTransport(), Random(0), 0.0)
         engine.checkpoint()
         before = disk.written
-        engine.turn([Received(2, Prepare(Ballot(8, 2)))], 0.0)
+        engine.turn([received(2, Prepare(Ballot(8, 2)))], 0.0)
         promise_bytes[blocks] = disk.written - before
         before = disk.written
         engine.checkpoint()

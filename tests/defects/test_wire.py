@@ -21,6 +21,7 @@ from benmo.network.frames import FRAME_BYTES_MAX, frame
 from benmo.network.link import Link
 from benmo.network.wire import decode_message, encode_message
 from benmo.node.service import Service
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import (
     Accept,
     Accepted,
@@ -35,11 +36,10 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal, Tenure
 from benmo.storage.journal import QueueRecord
-from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import MixedCluster, answer, command
-from tests.support.numbered_members import numbered_member
+from tests.support.numbered_nodes import opened
 from tests.support.processes import eventually
 from tests.support.scripted_peers import is_closed_by_peer, say
 
@@ -309,7 +309,7 @@ def test_defect_29_a_leader_applies_its_own_block_without_a_socket(nodes: int) -
     cluster.settle()
     if nodes == 1:
         cluster.crash(1)
-        storage, _ = NodeStorage.open(cluster.machines[1].disk, CLUSTER, 1)
+        storage, _ = opened(cluster.machines[1].disk, CLUSTER, 1)
         storage.append((QueueRecord(Run(1, 1, (1,), (10,))),))
         cluster.start(1)
         cluster.advance(1)

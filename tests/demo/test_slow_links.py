@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benmo.demo.slow_links import what_slow_links_mean
+from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.types import Settings
 
-SETTINGS = Settings(1, (1, 2, 3, 4, 5))
+SETTINGS = Settings(1, numbered_member(1))
 
 
 @pytest.mark.parametrize(
@@ -39,4 +40,4 @@ SETTINGS = Settings(1, (1, 2, 3, 4, 5))
 def test_it_is_told_what_slow_links_mean_for_a_node(
     delays_ms: dict[int, int], said: list[str]
 ) -> None:
-    assert what_slow_links_mean(SETTINGS, delays_ms) == said
+    assert what_slow_links_mean(SETTINGS, numbered(range(1, 6)), delays_ms) == said

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import pytest
 
 from benmo.engine.engine import Limits
-from benmo.engine.events import Event, Received, Submitted
+from benmo.engine.events import Event, Submitted
 from benmo.ledger.blocks import Block
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Heartbeat, Prepare, Promise
 from benmo.paxos.step import AcceptRecord
 from benmo.paxos.types import Ballot, Proposal
 from benmo.storage.journal import JournalRecord, QueueRecord
-from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import opened
+from tests.support.replicas import received
 from tests.support.taped_node import FIRST, SECOND, TapedNode, block
 
 
@@ -23,11 +24,11 @@ def test_one_sync_serves_all_events_of_a_turn() -> None:
     node = TapedNode(delay_s=60.0)
     node.turn(
         *(Submitted(ticket, Payments.of((2, 1), (3, 1))) for ticket in range(1, 4)),
-        Received(2, Prepare(Ballot(5, 2))),
-        Received(2, Accept(Proposal(Ballot(5, 2), FIRST))),
-        Received(2, Decide(1, Ballot(5, 2), FIRST.hash)),
-        Received(2, Accept(Proposal(Ballot(5, 2), SECOND))),
-        Received(3, Prepare(Ballot(6, 3))),
+        received(2, Prepare(Ballot(5, 2))),
+        received(2, Accept(Proposal(Ballot(5, 2), FIRST))),
+        received(2, Decide(1, Ballot(5, 2), FIRST.hash)),
+        received(2, Accept(Proposal(Ballot(5, 2), SECOND))),
+        received(3, Prepare(Ballot(6, 3))),
         Submitted(4, Payments.of((2, 1))),
     )
     assert len(node.tape.records) == 7
@@ -57,9 +58,9 @@ def test_what_is_queued_is_recorded_before_the_block_that_it_is_in() -> None:
     node.tape.done.clear()
     node.turn(
         Submitted(8, Payments.of((3, 1))),
-        Received(3, Accepted(ballot, 1)),
+        received(3, Accepted(ballot, 1)),
         Submitted(9, Payments.of((3, 1))),
-        Received(3, Accepted(ballot, 2)),
+        received(3, Accepted(ballot, 2)),
     )
     recorded: list[int] = []
     for item in node.tape.done:
@@ -83,22 +84,22 @@ def test_a_journal_can_be_read_where_a_block_holds_own_numbers_that_were_never_q
     foreign = block(1, "0" * 64, Ballot(5, 2), Run(1, 1, (2, 2, 2), (1, 1, 1)))
     events: dict[str, Event] = {
         "pays": Submitted(1, Payments.of((2, 1))),
-        "learns": Received(2, Blocks((foreign,), 1)),
+        "learns": received(2, Blocks((foreign,), 1)),
     }
     node.turn(*(events[name] for name in order.split(", ")))
-    node.turn(Received(2, Heartbeat(1, Ballot.ZERO)))
+    node.turn(received(2, Heartbeat(1, Ballot.ZERO)))
     node.turn(Submitted(9, Payments.of((3, 1))))
     assert all(queued_in(node.tape.records)), "no record of nothing"
     for disk in (node.disk.copy(), node.disk.after_power_cut()):
-        _, state = NodeStorage.open(disk, CLUSTER, 1)
+        _, state = opened(disk, CLUSTER, 1)
         assert state.queue == node.engine.queue.own
 
 
 def test_what_was_queued_is_recorded_once() -> None:
     node = TapedNode(delay_s=60.0)
     node.turn(Submitted(1, Payments.of((2, 1), (3, 1))), Submitted(2, Payments.of((2, 1))))
-    node.turn(Received(2, Prepare(Ballot(5, 2))))
+    node.turn(received(2, Prepare(Ballot(5, 2))))
     node.turn(Submitted(3, Payments.of((2, 1))))
     assert queued_in(node.tape.records) == [range(1, 4), range(4, 5)]
-    _, state = NodeStorage.open(node.disk, CLUSTER, 1)
+    _, state = opened(node.disk, CLUSTER, 1)
     assert state.queue == node.engine.queue.own == Run(1, 1, (2, 3, 2, 2), (1, 1, 1, 1))

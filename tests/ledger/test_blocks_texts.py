@@ -19,6 +19,7 @@ from benmo.ledger.transfers import Payments, Run
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX
 from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.wire import decode_message, encode_message
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Accept, Blocks, Forward, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.storage.journal import QueueRecord, decode_line, encode_record
@@ -166,7 +167,7 @@ def test_a_block_of_the_greatest_texts_goes_into_a_block_and_a_frame(
     """So do the messages that carry it, or a part of the queue."""
     nodes = range(1, 100)
     ledger = Ledger(dict.fromkeys(nodes, 2**40))
-    queue = PaymentQueue(1, ledger, encode_block, 100_000, 20_000)
+    queue = PaymentQueue(1, numbered_member(1), ledger, encode_block, 100_000, 20_000)
     count = 20_000 // (1 + len(forwarding)) + 1
     memo, key = character * MEMO_CHARACTERS_MAX, character * KEY_CHARACTERS_MAX
     amount = 2**40 // count
@@ -181,7 +182,7 @@ def test_a_block_of_the_greatest_texts_goes_into_a_block_and_a_frame(
     assert len(block.data) <= BLOCK_BYTES_MAX
     assert decode_block(block.data) == block
     proposal = Proposal(Ballot(1, 1), block)
-    forwarded = queue.forward(Ballot(1, 2), again=False)
+    (forwarded,) = queue.forward(Ballot(1, 2), again=False)
     assert isinstance(forwarded, Run) and len(forwarded) > 0
     for message in (
         Accept(proposal),
@@ -199,7 +200,7 @@ def test_a_peer_that_forwards_the_longest_escapes_makes_no_block_that_none_can_r
     run = Run(2, 1, (1,) * count, (1,) * count, ("\x01" * 140,) * count, ("\x01" * 64,) * count)
     message = decode_message(encode_message(Forward(run)))
     assert isinstance(message, Forward)
-    queue = PaymentQueue(1, Ledger({1: 100, 2: 100}), encode_block, 10, count)
+    queue = PaymentQueue(1, numbered_member(1), Ledger({1: 100, 2: 100}), encode_block, 10, count)
     queue.take_forwarded(2, message.payload)
     block = queue.block(1, Ballot(1, 1), GENESIS_HASH, 1.0)
     assert decode_block(block.data).runs == block.runs

@@ -6,6 +6,7 @@ from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import QUEUE_IS_FULL, NotQueued, PaymentQueue
 from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.membership import numbered_member
 from tests.support.queueing_node import FIRST, NODES, QueueingNode, numbers
 
 # The queue.
@@ -23,7 +24,7 @@ def test_numbers_go_on_after_a_decision_and_a_restart() -> None:
     node = QueueingNode()
     node.pay((2, 10), (3, 5))
     node.decide(Run(1, 1, (2,), (10,)))
-    again = PaymentQueue(1, node.ledger, encode_block, 10, 100, node.queue.own)
+    again = PaymentQueue(1, numbered_member(1), node.ledger, encode_block, 10, 100, node.queue.own)
     for queue in (node.queue, again):
         assert queue.add(Payments.of((2, 1))) == Run(1, 3, (2,), (1,))
         assert (numbers(queue.own), queue.reserved, queue.available) == ([2, 3], 6, 84)
@@ -44,7 +45,7 @@ def test_who_pays_nothing_new_needs_no_room() -> None:
     """The limit may have been lowered below what waits; a retry under known keys is still one."""
     node = QueueingNode()
     node.pay((2, 10), (3, 5))
-    queue = PaymentQueue(1, node.ledger, encode_block, 1, 100, node.queue.own)
+    queue = PaymentQueue(1, numbered_member(1), node.ledger, encode_block, 1, 100, node.queue.own)
     assert queue.add(Payments.of()) == Run(1, 3, (), ())
     assert queue.add(Payments.of((2, 1))) == QUEUE_IS_FULL
 
@@ -116,9 +117,9 @@ def test_a_decided_queue_is_empty_and_waits_no_more() -> None:
 def test_a_queue_with_a_gap_or_without_cover_is_a_bug() -> None:
     ledger = Ledger(dict.fromkeys(NODES, 100))
     with pytest.raises(AssertionError, match="Q1"):
-        PaymentQueue(1, ledger, encode_block, 10, 100, Run(1, 2, (2,), (1,)))
+        PaymentQueue(1, numbered_member(1), ledger, encode_block, 10, 100, Run(1, 2, (2,), (1,)))
     with pytest.raises(AssertionError, match="Q2"):
-        PaymentQueue(1, ledger, encode_block, 10, 100, Run(1, 1, (2,), (101,)))
+        PaymentQueue(1, numbered_member(1), ledger, encode_block, 10, 100, Run(1, 1, (2,), (101,)))
 
 
 def test_the_front_of_the_queue_moves_as_transfers_are_decided() -> None:

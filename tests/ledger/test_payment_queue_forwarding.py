@@ -8,6 +8,8 @@ from benmo.errors import ProtocolError
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered_member
+from benmo.paxos.types import Ballot
 from tests.support.queueing_node import FIRST, SECOND, QueueingNode, numbers
 from tests.support.strategies import examples
 
@@ -105,7 +107,6 @@ def test_a_node_that_leads_no_more_forgets_what_was_forwarded() -> None:
         (3, of_two(1, 1)),
         (2, "run"),
         (2, None),
-        (9, Run(9, 1, (1,), (1,))),
     ],
 )
 def test_only_ones_own_transfers_can_be_forwarded(sender: int, payload: object) -> None:
@@ -115,32 +116,45 @@ def test_only_ones_own_transfers_can_be_forwarded(sender: int, payload: object) 
     assert not node.queue.ready()
 
 
+def test_what_a_node_forwards_that_has_no_account_yet_is_left() -> None:
+    node = QueueingNode()
+    node.queue.take_forwarded(9, Run(9, 1, (1,), (1,)))
+    assert not node.queue.ready()
+
+
 # Forwarding one's own.
+
+
+def sent(queue: PaymentQueue, ballot: Ballot, again: bool) -> list[int]:
+    """The numbers of the transfers that are forwarded now."""
+    runs = queue.forward(ballot, again)
+    assert all(isinstance(run, Run) for run in runs)
+    return [number for run in runs if isinstance(run, Run) for number in numbers(run)]
 
 
 def test_each_transfer_is_forwarded_once_to_a_leader() -> None:
     node = QueueingNode()
     node.pay((2, 1), (2, 2))
-    assert numbers(node.queue.forward(FIRST, again=False)) == [1, 2]
-    assert node.queue.forward(FIRST, again=False) is None
+    assert sent(node.queue, FIRST, again=False) == [1, 2]
+    assert sent(node.queue, FIRST, again=False) == []
     node.pay((2, 3))
-    assert numbers(node.queue.forward(FIRST, again=False)) == [3]
+    assert sent(node.queue, FIRST, again=False) == [3]
 
 
 def test_a_new_leader_is_forwarded_everything() -> None:
     node = QueueingNode()
     node.pay((2, 1), (2, 2))
     node.queue.forward(FIRST, again=False)
-    assert numbers(node.queue.forward(SECOND, again=False)) == [1, 2]
-    assert numbers(node.queue.forward(FIRST, again=False)) == [1, 2]
+    assert sent(node.queue, SECOND, again=False) == [1, 2]
+    assert sent(node.queue, FIRST, again=False) == [1, 2]
 
 
 def test_what_stays_undecided_is_forwarded_again() -> None:
     node = QueueingNode()
     node.pay((2, 1), (2, 2))
     node.queue.forward(FIRST, again=False)
-    assert numbers(node.queue.forward(FIRST, again=True)) in ([], [1, 2])
-    assert numbers(node.queue.forward(FIRST, again=True)) == [1, 2]
+    assert sent(node.queue, FIRST, again=True) in ([], [1, 2])
+    assert sent(node.queue, FIRST, again=True) == [1, 2]
 
 
 def test_while_the_leader_makes_progress_nothing_is_forwarded_twice() -> None:
@@ -150,14 +164,14 @@ def test_while_the_leader_makes_progress_nothing_is_forwarded_twice() -> None:
     node.queue.forward(FIRST, again=True)
     for number in range(1, 6):
         node.decide(Run(1, number, (2,), (1,)))
-        assert node.queue.forward(FIRST, again=True) is None
-    assert numbers(node.queue.forward(FIRST, again=True)) == [6]
+        assert sent(node.queue, FIRST, again=True) == []
+    assert sent(node.queue, FIRST, again=True) == [6]
 
 
 def test_a_long_queue_is_forwarded_in_parts() -> None:
     node = QueueingNode(block_transfers_max=2)
     node.pay(*[(2, 1)] * 5)
-    parts = [numbers(node.queue.forward(FIRST, again=False)) for _ in range(4)]
+    parts = [sent(node.queue, FIRST, again=False) for _ in range(4)]
     assert parts == [[1, 2], [3, 4], [5], []]
 
 
@@ -168,7 +182,9 @@ def test_however_much_is_lost_everything_is_decided_in_the_end(data: st.DataObje
         balance=1000, log_limit=99, block_transfers_max=data.draw(st.integers(1, 5))
     )
     leader = QueueingNode(balance=1000)
-    leader.queue = PaymentQueue(2, leader.ledger, encode_block, 50, data.draw(st.integers(1, 5)))
+    leader.queue = PaymentQueue(
+        2, numbered_member(2), leader.ledger, encode_block, 50, data.draw(st.integers(1, 5))
+    )
     rounds = data.draw(
         st.lists(st.sampled_from(["pay", "lost", "lost", "taken", "decided"]), max_size=40)
     )
@@ -176,10 +192,11 @@ def test_however_much_is_lost_everything_is_decided_in_the_end(data: st.DataObje
         if what == "pay":
             sender.pay((2, 1), (3, 2))
         elif what != "decided":
-            run = sender.queue.forward(FIRST, again=True)
-            assert run is None or run == sender.queue.own.since(run.first).upto(len(run))
-            if run is not None and what == "taken":
-                leader.queue.take_forwarded(1, run)
+            for run in sender.queue.forward(FIRST, again=True):
+                assert isinstance(run, Run)
+                assert run == sender.queue.own.since(run.first).upto(len(run))
+                if what == "taken":
+                    leader.queue.take_forwarded(1, run)
         elif leader.queue.ready():
             runs = leader.block().runs
             leader.decide(*runs)

@@ -146,12 +146,14 @@ def test_texts_change_nothing_of_what_a_block_does(held: list[Row]) -> None:
     assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.parametrize("texts", [{}, {"memo": ("a", "", "c"), "key": ("", "k", "l")}])
-def test_a_transfer_is_found_as_it_would_be_by_walking(texts: dict[str, tuple[str, ...]]) -> None:
+@pytest.mark.parametrize(("memo", "key"), [((), ()), (("a", "", "c"), ("", "k", "l"))])
+def test_a_transfer_is_found_as_it_would_be_by_walking(
+    memo: tuple[str, ...], key: tuple[str, ...]
+) -> None:
     runs = (
-        Run(2, 4, (1, 3, 1), (5, 6, 7), **texts),
-        Run(1, 1, (2, 3, 2), (1, 2, 3), **texts),
-        Run(2, 5, (1, 3, 1), (6, 7, 8), **texts),
+        Run(2, 4, (1, 3, 1), (5, 6, 7), memo, key),
+        Run(1, 1, (2, 3, 2), (1, 2, 3), memo, key),
+        Run(2, 5, (1, 3, 1), (6, 7, 8), memo, key),
     )
     applied = AppliedBlock(
         encode_block(1, Ballot(1, 1), GENESIS_HASH, 1.0, runs), refused=(1, 5), skipped=(6, 7)

@@ -28,7 +28,7 @@ from benmo.network.certificates import (
     require_node,
 )
 from benmo.network.rights import Right
-from tests.support.numbered_members import numbered_member
+from benmo.paxos.membership import numbered_member
 
 CLUSTER = "c" * 32
 MEMBER = "2a" * 16

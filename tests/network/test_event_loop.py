@@ -14,7 +14,7 @@ import pytest
 from benmo.admin.authority import Authority
 from benmo.network.certificates import client_context, server_context
 from benmo.network.event_loop import new_event_loop
-from tests.support.numbered_members import numbered_member
+from benmo.paxos.membership import numbered_member
 
 CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
 

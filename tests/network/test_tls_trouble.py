@@ -16,8 +16,8 @@ from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY, server_conte
 from benmo.network.link import Link
 from benmo.node.own_node import OwnNode
 from benmo.notices import Notice, PeerNotDialled
+from benmo.paxos.membership import numbered_member
 from tests.support.mixed_cluster import MixedCluster, command
-from tests.support.numbered_members import numbered_member
 from tests.support.processes import eventually
 
 Greeting = Callable[[socket.socket], None]

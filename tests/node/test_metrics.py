@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
-from benmo.engine.events import Event, Received, Submitted
+from benmo.engine.events import Event, Submitted
 from benmo.errors import CannotStart
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Payments, Run
@@ -29,6 +29,7 @@ from benmo.paxos.types import Ballot, Proposal
 from benmo.storage.disk import RealDisk
 from tests.support.processes import eventually
 from tests.support.real_cluster import free_ports
+from tests.support.replicas import received
 from tests.support.taped_node import TapedNode
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
@@ -67,8 +68,8 @@ class MeteredNode:
     def decide(self, slot: int) -> None:
         """Lead, and have node 2 agree to whatever is proposed for this slot."""
         ballot = self.campaign()
-        self.turn(Received(2, Promise(ballot, slot - 1, None)))
-        self.turn(Received(2, Accepted(ballot, slot)), after_s=0.25)
+        self.turn(received(2, Promise(ballot, slot - 1, None)))
+        self.turn(received(2, Accepted(ballot, slot)), after_s=0.25)
         assert self.taped.engine.ledger.height == slot
 
 
@@ -89,7 +90,7 @@ def test_each_campaign_counts_once() -> None:
     node.turn(Submitted(1, Payments.of((2, 1))))
     assert node.value("benmo_campaigns_total") == 0
     first = node.campaign()
-    node.turn(Received(2, Nack(first, Ballot(first.round + 3, 3))))
+    node.turn(received(2, Nack(first, Ballot(first.round + 3, 3))))
     second = node.campaign()
     assert second > first
     assert node.value("benmo_campaigns_total") == 2
@@ -97,8 +98,8 @@ def test_each_campaign_counts_once() -> None:
 
 def test_a_promise_to_another_node_is_no_campaign() -> None:
     node = MeteredNode()
-    node.turn(Received(2, Prepare(Ballot(5, 2))))
-    node.turn(Received(3, Prepare(Ballot(6, 3))))
+    node.turn(received(2, Prepare(Ballot(5, 2))))
+    node.turn(received(3, Prepare(Ballot(6, 3))))
     assert node.value("benmo_campaigns_total") == 0
 
 
@@ -116,7 +117,7 @@ def test_a_campaign_of_a_former_life_is_not_counted_again() -> None:
 def test_each_nack_of_another_node_counts() -> None:
     node = MeteredNode()
     old = Nack(Ballot(1, 1), Ballot(4, 2))
-    node.turn(Received(2, old), Received(3, old), Received(2, Prepare(Ballot(5, 2))))
+    node.turn(received(2, old), received(3, old), received(2, Prepare(Ballot(5, 2))))
     assert node.value("benmo_nacks_received_total") == 2
 
 
@@ -125,8 +126,8 @@ def test_transfers_are_counted_by_what_became_of_them() -> None:
     ballot = Ballot(5, 2)
     runs = (Run(2, 1, (3, 3), (1, 10**6)), Run(3, 7, (2,), (1,)))
     block = encode_block(1, ballot, "0" * 64, 1.5, runs)
-    node.turn(Received(2, Accept(Proposal(ballot, block))))
-    node.turn(Received(2, Decide(1, ballot, block.hash)))
+    node.turn(received(2, Accept(Proposal(ballot, block))))
+    node.turn(received(2, Decide(1, ballot, block.hash)))
     decided = {
         outcome: node.value("benmo_transfers_decided_total", outcome=outcome)
         for outcome in ("applied", "refused", "skipped")

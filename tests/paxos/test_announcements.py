@@ -19,7 +19,7 @@ DELAY_S = 0.5
 
 
 def telling(tenure: Tenure = Tenure.STABLE, delay_s: float = DELAY_S) -> Announcements:
-    return Announcements(replace(settings(1, 5, tenure), decide_delay_s=delay_s))
+    return Announcements(replace(settings(1, tenure), decide_delay_s=delay_s))
 
 
 def decided(it: Announcements, *payers: int, now: float = 10.0) -> Step:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from benmo.paxos.election import Election
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.types import Ballot, Settings, Tenure
 from tests.support.replicas import TENURES, settings
@@ -19,7 +20,7 @@ THEIRS = Ballot(3, 2)
 def election(
     delay: tuple[float, float] = (20.0, 60.0), tenure: Tenure = Tenure.BLOCK, seed: int = 1
 ) -> Election:
-    its = settings(1, 3, tenure, delay)
+    its = settings(1, tenure, delay)
     return Election(its, Random(seed), RoundLimit(its))
 
 
@@ -36,7 +37,7 @@ def wanting(
 @pytest.mark.parametrize("seed", range(20))
 def test_the_election_delay_is_drawn_from_its_range(delay: tuple[float, float], seed: int) -> None:
     low, high = delay
-    backoff_s = Settings(1, (1,)).backoff_s
+    backoff_s = Settings(1, numbered_member(1)).backoff_s
     waits = wanting(delay, seed=seed).deadline - 100.0
     assert low < waits <= high + backoff_s + 1e-9
 
@@ -273,7 +274,7 @@ def test_a_decision_makes_the_jitter_short_again(decision: str) -> None:
     else:
         it.on_own_decided(True, 100.0)
     it.on_failed(100.0)
-    assert it.deadline <= 100.0 + Settings(1, (1,)).backoff_s
+    assert it.deadline <= 100.0 + Settings(1, numbered_member(1)).backoff_s
 
 
 @pytest.mark.parametrize(("was_own_block", "is_soon"), [(False, True), (True, False)])

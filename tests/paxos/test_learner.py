@@ -7,6 +7,7 @@ from math import inf
 import pytest
 
 from benmo.paxos.learner import Learner
+from benmo.paxos.membership import numbered
 from benmo.paxos.messages import Behind, Blocks, Decide, Heartbeat
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import DecideRecord, Step
@@ -27,9 +28,9 @@ B11, B22 = Ballot(1, 1), Ballot(2, 2)
 
 def learner(height: int = 0, size: int = 3) -> Learner:
     """Node 1's learner with the chain a1 … a`height`; it can reach everyone."""
-    its_settings = settings(1, size)
-    peers = Reachability(its_settings)
-    for peer in its_settings.peers:
+    its_settings, members = settings(1), numbered(range(1, size + 1))
+    peers = Reachability(its_settings, members)
+    for peer in members.peers(1):
         peers.on_link(peer, True, 0.0)
     return Learner(its_settings, peers, height, at_height(height).head)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from benmo.engine.events import Received, Report
+from benmo.engine.events import Report
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Run
 from benmo.paxos.message_checks import ROUNDS_AT_FIRST, ROUNDS_PER_S, admitted_round, round_max
 from benmo.paxos.messages import Accept, Blocks, Decide, Heartbeat, Message, Nack, Prepare, Promise
 from benmo.paxos.notices import ForeignBlockReported
-from benmo.paxos.types import Ballot, Proposal, ProtocolError, Settings, Tenure
+from benmo.paxos.types import Ballot, Proposal, ProtocolError, Tenure
 from tests.support.engine_cluster import Cluster
+from tests.support.replicas import received
 
-SETTINGS = Settings(1, (1, 2, 3))
 FOREIGN = encode_block(1, Ballot(0, 2), "f" * 64, 1.0, (Run(2, 1, (1,), (1,)),))
 
 
@@ -31,9 +31,9 @@ def messages_with(ballot: Ballot) -> list[Message]:
 @pytest.mark.parametrize("round_before", [0, 7, ROUNDS_AT_FIRST])
 @pytest.mark.parametrize("message", messages_with(Ballot(int(round_max(7.0)), 2)), ids=str)
 def test_a_round_may_be_as_high_as_its_time_allows(message: Message, round_before: int) -> None:
-    assert admitted_round(2, message, SETTINGS, round_before, 7.0) == int(round_max(7.0))
+    assert admitted_round(2, message, round_before, 7.0) == int(round_max(7.0))
     with pytest.raises(ProtocolError, match="round"):
-        admitted_round(2, message, SETTINGS, round_before, 6.9)
+        admitted_round(2, message, round_before, 6.9)
 
 
 def test_rounds_are_never_used_up() -> None:
@@ -58,7 +58,7 @@ def test_no_sequence_of_claims_leaves_a_cluster_without_a_round(
     for jump in (2**40 - 1, 2**20, 1):
         for _ in range(8_200):
             ballot = Ballot(min(claimed + jump, 2**53 - 1), 3)
-            reports = [cluster.turn(node, [Received(3, _claim(claim, ballot))]) for node in (1, 2)]
+            reports = [cluster.turn(node, [received(3, _claim(claim, ballot))]) for node in (1, 2)]
             cluster.drop()
             claimed = ballot.round if not all(map(_is_refused, reports)) else claimed
     assert claimed > ROUNDS_AT_FIRST
@@ -96,7 +96,7 @@ def _messages_with_a_block_of_a_later_ballot() -> list[Message]:
 @pytest.mark.parametrize("message", _messages_with_a_block_of_a_later_ballot(), ids=str)
 def test_no_block_is_proposed_below_its_first_ballot(message: Message) -> None:
     with pytest.raises(ProtocolError, match="lower ballot"):
-        admitted_round(2, message, SETTINGS, 7, 1000.0)
+        admitted_round(2, message, 7, 1000.0)
 
 
 def test_a_decided_block_uses_up_no_rounds() -> None:
@@ -104,7 +104,7 @@ def test_a_decided_block_uses_up_no_rounds() -> None:
     cluster.advance(1)
     block = encode_block(1, Ballot(2**53 - 1, 2), "0" * 64, 1.0, (Run(2, 1, (1,), (1,)),))
     for node in cluster.ids:
-        assert not _is_refused(cluster.turn(node, [Received(2, Blocks((block,), 1))]))
+        assert not _is_refused(cluster.turn(node, [received(2, Blocks((block,), 1))]))
     cluster.pay(1, (2, 5))
     cluster.advance(5)
     assert [len(cluster.chain(node)) for node in cluster.ids] == [2, 2, 2]
@@ -120,7 +120,7 @@ def test_a_promise_that_reports_a_block_of_another_chain_ends_the_campaign(tenur
         cluster.turn(1, [])
     ballot = cluster.engine(1).replica.leader.ballot
     cluster.drop()
-    report = cluster.turn(1, [Received(2, Promise(ballot, 0, Proposal(Ballot(0, 2), FOREIGN)))])
+    report = cluster.turn(1, [received(2, Promise(ballot, 0, Proposal(Ballot(0, 2), FOREIGN)))])
     assert ForeignBlockReported(2) in report.notices
     assert not cluster.engine(1).replica.leader.is_active
     cluster.advance(5)

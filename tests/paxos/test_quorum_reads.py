@@ -6,15 +6,16 @@ from random import Random
 
 import pytest
 
-from benmo.engine.events import LinkChanged, ReadRequested, Received
+from benmo.engine.events import LinkChanged, ReadRequested
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered
 from benmo.paxos.messages import Accept, Blocks, Confirm, Confirmed, Decide
 from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.step import Confirmation, Step
 from benmo.paxos.types import Ballot, Durable, Proposal, Tenure
 from tests.support.engine_cluster import Cluster
-from tests.support.replicas import Bench, at_height, blocks, proposal, sent, settings
+from tests.support.replicas import Bench, at_height, blocks, proposal, received, sent, settings
 from tests.support.taped_node import TapedNode
 
 QUESTION = 7
@@ -85,12 +86,12 @@ def test_the_height_that_is_reported() -> None:
 
 @pytest.mark.parametrize(("size", "others"), [(3, 1), (5, 2), (7, 3)])
 def test_a_quorum_of_answers_confirms_and_one_less_does_not(size: int, others: int) -> None:
-    bench = Bench(size=size, durable=at_height(2))
+    bench = Bench(size=size, durable=at_height(5))
     number = question(ask(bench))
-    peers = bench.settings.peers
+    peers = bench.peers
     for peer in peers[: others - 1]:
         assert bench.hear(peer, Confirmed(number, 2)).confirmations == []
-    last = bench.hear(peers[others - 1], Confirmed(number, 5))
+    last = bench.hear(peers[others - 1], Confirmed(number, 3))
     assert last.confirmations == [Confirmation(1, 5)]
 
 
@@ -108,18 +109,37 @@ def test_the_greatest_height_of_the_quorum_counts(
     bench = Bench(size=5, durable=at_height(own))
     number = question(ask(bench))
     bench.hear(2, Confirmed(number, answers[0]))
-    step = bench.hear(3, Confirmed(number, answers[1]))
-    assert step.confirmations == [Confirmation(1, expected)]
+    said = bench.hear(3, Confirmed(number, answers[1])).confirmations
+    while not said:
+        height = bench.replica.durable.height + 1
+        assert height <= expected
+        bench.hear(5, Blocks(blocks(height, height), height))
+        said = [each for step in bench.due() for each in step.confirmations]
+    assert said == [Confirmation(1, expected)]
+    assert bench.replica.durable.height == max(own, expected)
+
+
+def test_a_height_above_the_chain_is_confirmed_once_the_chain_is_there() -> None:
+    bench = Bench(durable=at_height(2))
+    number = question(ask(bench))
+    assert bench.hear(2, Confirmed(number, 4)).confirmations == []
+    assert bench.hear(3, Confirmed(number, 9)).confirmations == [], "a quorum's answer stands"
+    bench.hear(2, Blocks(blocks(3, 3), 3))
+    assert [step.confirmations for step in bench.due()] == [[]]
+    bench.hear(2, Blocks(blocks(4, 4), 4))
+    assert [step.confirmations for step in bench.due()] == [[Confirmation(1, 4)]]
 
 
 def test_what_this_node_itself_accepted_counts_as_its_answer() -> None:
     bench = Bench(durable=at_height(3, Ballot(5, 2), proposal(5, 2, 4)))
     number = question(ask(bench))
-    assert bench.hear(2, Confirmed(number, 0)).confirmations == [Confirmation(1, 4)]
+    assert bench.hear(2, Confirmed(number, 0)).confirmations == []
+    bench.hear(2, Decide(4, Ballot(5, 2), "a4"))
+    assert [step.confirmations for step in bench.due()] == [[Confirmation(1, 4)]]
 
 
 def test_a_node_that_answers_twice_is_counted_once() -> None:
-    bench = Bench(size=5)
+    bench = Bench(size=5, durable=at_height(1))
     number = question(ask(bench))
     for _ in range(3):
         assert bench.hear(2, Confirmed(number, 1)).confirmations == []
@@ -135,13 +155,13 @@ def test_a_question_is_answered_once() -> None:
 
 
 def test_an_answer_to_an_older_question_says_nothing_of_a_newer_one() -> None:
-    bench = Bench(size=5)
+    bench = Bench(size=5, durable=at_height(3))
     first = question(ask(bench, ticket=1))
     second = question(ask(bench, ticket=2))
     assert first != second
     bench.hear(2, Confirmed(second, 1))
     assert bench.hear(3, Confirmed(first, 0)).confirmations == []
-    assert bench.hear(4, Confirmed(first, 0)).confirmations == [Confirmation(1, 0)]
+    assert bench.hear(4, Confirmed(first, 0)).confirmations == [Confirmation(1, 3)]
     assert bench.hear(5, Confirmed(second, 3)).confirmations == [Confirmation(2, 3)]
 
 
@@ -160,13 +180,13 @@ def test_no_two_lives_of_a_node_ask_under_one_number() -> None:
         confirmations = QuorumReads(settings(), Random(seed))
         for ticket in range(3):
             step = Step()
-            confirmations.ask(ticket, 0, step)
+            confirmations.ask(ticket, 0, numbered((1, 2, 3)), step)
             numbers.add(question(step))
     assert len(numbers) == 150
 
 
 def test_questions_without_answers_take_a_bounded_room_and_the_last_is_kept() -> None:
-    bench = Bench(size=5)
+    bench = Bench(size=5, durable=at_height(1))
     numbers = [question(ask(bench, ticket)) for ticket in range(100)]
     confirmed = []
     for number in numbers:
@@ -214,6 +234,9 @@ def test_a_reader_learns_of_a_decision_of_which_only_the_leader_knows() -> None:
     assert heights == {1: 1, 2: 0, 3: 0, 4: 0, 5: 0}
     ask_node(cluster, 5)
     cluster.settle()
+    assert confirmed(cluster, 5) == []
+    cluster.network.cut.clear()
+    cluster.advance(10.0)
     assert confirmed(cluster, 5) == [1]
 
 
@@ -278,6 +301,6 @@ def test_an_answer_leaves_after_what_was_accepted_before_it_is_durable() -> None
     """Else a power cut could take back what the answer relied on."""
     node = TapedNode(delay_s=60.0)
     accepted = encode_block(1, Ballot(5, 2), "0" * 64, 1.5, (Run(2, 1, (3,), (1,)),))
-    node.turn(Received(2, Accept(Proposal(Ballot(5, 2), accepted))), Received(3, Confirm(QUESTION)))
+    node.turn(received(2, Accept(Proposal(Ballot(5, 2), accepted))), received(3, Confirm(QUESTION)))
     answer = (3, Confirmed(QUESTION, 1))
     assert node.tape.done.index("sync") < node.tape.done.index(answer)

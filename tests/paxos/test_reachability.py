@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benmo.paxos.membership import numbered
 from benmo.paxos.notices import QuorumMissing
 from benmo.paxos.reachability import Reachability
 from benmo.paxos.step import Step
@@ -11,7 +12,7 @@ from tests.support.replicas import SIZES, settings
 
 
 def peers(size: int = 5, linked: tuple[int, ...] = (2, 3, 4, 5)) -> Reachability:
-    known = Reachability(settings(1, size))
+    known = Reachability(settings(1), numbered(range(1, size + 1)))
     for peer in linked:
         known.on_link(peer, True, 0.0)
     return known

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.notices import BallotGivenUp, Defeat, RoundLimitRaised
 from benmo.paxos.round_limit import RoundLimit
 from benmo.paxos.step import Step
@@ -13,6 +14,7 @@ from benmo.paxos.types import Ballot, NodeId, Tenure
 from tests.support.replicas import TENURES, settings
 from tests.support.slow_cluster import SlowCluster
 
+FIVE = numbered(range(1, 6))
 LEAST_S, MOST_S = 2.0, 40.0
 
 
@@ -23,7 +25,8 @@ def campaign(
     ballot, step = Ballot(round_, 1), Step()
     limit.on_campaign(ballot, 100.0)
     for node in promised_by:
-        limit.on_promise(node, ballot, 100.0 + (0 if node == 1 else took_s), step)
+        now = 100.0 + (0 if node == 1 else took_s)
+        limit.on_promise(numbered_member(node), ballot, FIVE, now, step)
     return list(step.notices)
 
 
@@ -34,7 +37,7 @@ def campaign(
 def test_a_round_may_take_three_times_as_long_as_a_quorum_took(
     took_s: float, limit_s: float
 ) -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     assert limit.limit_s == LEAST_S
     campaign(limit, 1, took_s)
     assert limit.limit_s == pytest.approx(limit_s)
@@ -42,22 +45,22 @@ def test_a_round_may_take_three_times_as_long_as_a_quorum_took(
 
 
 def test_less_than_a_quorum_teaches_nothing_nor_does_one_node_twice() -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     assert campaign(limit, 1, 5.0, promised_by=(1, 2, 2, 2)) == []
     assert (limit.limit_s, limit.answer_s) == (LEAST_S, 0.0)
 
 
 def test_promises_that_come_after_other_campaigns_teach_too() -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     for round_ in range(1, 6):
         limit.on_campaign(Ballot(round_, 1), 10.0 * round_)
     for node in (1, 2, 3):
-        limit.on_promise(node, Ballot(1, 1), 19.0, Step())
+        limit.on_promise(numbered_member(node), Ballot(1, 1), FIVE, 19.0, Step())
     assert limit.limit_s == 27.0
 
 
 def test_a_shorter_time_halves_the_limit_at_most() -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     campaign(limit, 1, 8.0)
     seen = [limit.limit_s]
     for round_ in range(2, 7):
@@ -67,7 +70,7 @@ def test_a_shorter_time_halves_the_limit_at_most() -> None:
 
 
 def test_a_limit_that_grew_is_told_once() -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     assert campaign(limit, 1, 0.6) == []
     assert campaign(limit, 2, 2.0) == [RoundLimitRaised(2.0, 6.0)]
     assert campaign(limit, 3, 2.1) == []
@@ -75,7 +78,7 @@ def test_a_limit_that_grew_is_told_once() -> None:
 
 
 def test_campaigns_that_nobody_answers_take_no_memory() -> None:
-    limit = RoundLimit(settings(1, 5))
+    limit = RoundLimit(settings(1))
     for round_ in range(1, 1000):
         limit.on_campaign(Ballot(round_, 1), float(round_))
     assert len(limit._campaigns) <= 32

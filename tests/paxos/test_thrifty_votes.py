@@ -19,24 +19,24 @@ THRIFT_S = 0.5
 
 def thrift(tenure: Tenure = Tenure.STABLE, thrift_s: float = THRIFT_S) -> ThriftyVotes:
     """After a proposal at 10 s that went to all, and that the votes of 1, 3 and 5 decided."""
-    it = ThriftyVotes(replace(settings(1, 5, tenure), thrift_s=thrift_s))
-    assert it.ask(ALL, (), 10.0) == ALL and it.deadline == inf
+    it = ThriftyVotes(replace(settings(1, tenure), thrift_s=thrift_s))
+    assert it.ask(ALL, (), 3, 10.0) == ALL and it.deadline == inf
     it.on_decided({1, 3, 5})
     return it
 
 
 def test_a_busy_leader_asks_those_who_voted_first_and_those_whose_users_wait() -> None:
     it = thrift()
-    assert it.ask(ALL, (), 10.1) == [1, 3, 5]
+    assert it.ask(ALL, (), 3, 10.1) == [1, 3, 5]
     it.on_decided((1, 3, 5))
-    assert it.ask(ALL, (1, 2), 10.2) == [1, 2, 3, 5]
+    assert it.ask(ALL, (1, 2), 3, 10.2) == [1, 2, 3, 5]
 
 
 def test_everybody_is_asked_once_in_a_while() -> None:
     it = thrift()
     asked = []
     for tenth in range(1, 12):
-        asked.append(len(it.ask(ALL, (), 10 + tenth / 10)))
+        asked.append(len(it.ask(ALL, (), 3, 10 + tenth / 10)))
         it.on_decided((1, 3, 5))
     assert asked == [3, 3, 3, 3, 5, 3, 3, 3, 3, 5, 3]
 
@@ -44,37 +44,37 @@ def test_everybody_is_asked_once_in_a_while() -> None:
 def test_a_leader_that_is_not_busy_asks_everybody() -> None:
     it = thrift()
     for now in (11.0, 12.0, 13.0):
-        assert it.ask(ALL, (), now) == ALL
+        assert it.ask(ALL, (), 3, now) == ALL
         it.on_decided((1, 3, 5))
 
 
 @pytest.mark.parametrize(("tenure", "thrift_s"), [(Tenure.BLOCK, THRIFT_S), (Tenure.STABLE, 0.0)])
 def test_without_thrift_everybody_is_always_asked(tenure: Tenure, thrift_s: float) -> None:
     it = thrift(tenure, thrift_s)
-    assert it.ask(ALL, (), 10.0) == ALL
+    assert it.ask(ALL, (), 3, 10.0) == ALL
     assert it.deadline == inf and it.rest(100.0) == ()
 
 
 @pytest.mark.parametrize("left", [[1, 2, 4, 5], [1, 3], [1, 2]])
 def test_where_a_voter_is_left_out_everybody_else_is_asked(left: list[NodeId]) -> None:
-    assert thrift().ask(left, (), 10.1) == left
+    assert thrift().ask(left, (), 3, 10.1) == left
 
 
 def test_a_new_leader_asks_everybody() -> None:
     it = thrift()
     it.end()
-    assert it.ask(ALL, (), 10.1) == ALL
+    assert it.ask(ALL, (), 3, 10.1) == ALL
 
 
 def test_votes_of_all_but_the_leader_decide_too() -> None:
     it = thrift()
     it.on_decided((3, 4, 5))
-    assert it.ask(ALL, (), 10.1) == [1, 3, 4, 5]
+    assert it.ask(ALL, (), 3, 10.1) == [1, 3, 4, 5]
 
 
 def test_the_rest_is_asked_once_if_the_votes_are_late() -> None:
     it = thrift()
-    it.ask(ALL, (), 10.1)
+    it.ask(ALL, (), 3, 10.1)
     assert it.deadline == 10.1 + THRIFT_S
     assert it.rest(10.5) == ()
     assert it.rest(10.1 + THRIFT_S) == [2, 4]
@@ -83,7 +83,7 @@ def test_the_rest_is_asked_once_if_the_votes_are_late() -> None:
 
 def test_the_rest_is_asked_at_once_if_one_that_was_asked_is_gone() -> None:
     it = thrift()
-    it.ask(ALL, (), 10.1)
+    it.ask(ALL, (), 3, 10.1)
     it.on_gone(4, 10.2)
     assert it.deadline == 10.1 + THRIFT_S, "nobody waits for that one"
     it.on_gone(3, 10.2)
@@ -94,12 +94,12 @@ def test_the_rest_is_asked_at_once_if_one_that_was_asked_is_gone() -> None:
 def test_when_a_voter_is_gone_between_two_proposals_the_next_one_goes_to_all() -> None:
     it = thrift()
     it.on_gone(3, 10.05)
-    assert it.deadline == inf and it.ask(ALL, (), 10.1) == ALL
+    assert it.deadline == inf and it.ask(ALL, (), 3, 10.1) == ALL
 
 
 def test_once_it_is_decided_the_rest_is_not_asked() -> None:
     it = thrift()
-    it.ask(ALL, (), 10.1)
+    it.ask(ALL, (), 3, 10.1)
     it.on_decided((1, 3, 5))
     assert it.deadline == inf and it.rest(20.0) == ()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from math import nan
 
 import pytest
 
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.types import Ballot, Proposal, Settings
-from tests.support.replicas import SIZES, block, settings
+from tests.support.replicas import block, settings
 
 
 @pytest.mark.parametrize(
@@ -54,44 +54,8 @@ def test_a_proposal_is_the_same_in_ballot_and_block(other: Proposal | None, is_s
     assert Proposal(Ballot(1, 1), block(1, "a")).is_same_as(other) is is_same
 
 
-@pytest.mark.parametrize(("size", "quorum"), [(1, 1), (3, 2), (5, 3), (7, 4)])
-def test_a_quorum_is_the_smallest_majority(size: int, quorum: int) -> None:
-    assert settings(size=size).quorum == quorum
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_any_two_quorums_share_a_node(size: int) -> None:
-    """*Paxos Made Simple*, section 2.2: two majorities have at least one acceptor in common."""
-    cluster = settings(size=size)
-    quorums = [set(quorum) for quorum in combinations(cluster.nodes, cluster.quorum)]
-    assert all(one & other for one in quorums for other in quorums)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_peers_are_all_nodes_but_this_one(size: int) -> None:
-    for node in range(1, size + 1):
-        assert set(settings(node, size).peers) == set(range(1, size + 1)) - {node}
-
-
 def test_a_peer_may_be_silent_for_three_heartbeats() -> None:
-    assert Settings(1, (1,), heartbeat_s=0.5).silence_s == 1.5
-
-
-@pytest.mark.parametrize(
-    ("nodes", "complaint"),
-    [
-        ((1, 2), "odd number"),
-        ((1, 2, 3, 4), "odd number"),
-        ((), "odd number"),
-        ((1, 2, 2), "distinct"),
-        ((2, 3, 4), "not one of"),
-    ],
-)
-def test_a_cluster_is_an_odd_number_of_distinct_nodes_this_one_among_them(
-    nodes: tuple[int, ...], complaint: str
-) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        Settings(1, nodes)
+    assert Settings(1, numbered_member(1), heartbeat_s=0.5).silence_s == 1.5
 
 
 @pytest.mark.parametrize("delay", [(60.0, 20.0), (-1.0, 20.0), (nan, 20.0), (0.0, nan)])

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.engine.events import Admission, Received, Report, Submitted
+from benmo.engine.events import Admission, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
@@ -27,8 +27,9 @@ from benmo.sim.checkers.told_refusals import ToldRefusals
 from benmo.sim.machine import CLUSTER, Machine, Turn
 from benmo.sim.violation import Fork, Violation
 from benmo.storage.journal import NodeState
-from benmo.storage.node_storage import NodeStorage
 from tests.sim.test_faults import Small
+from tests.support.numbered_nodes import opened
+from tests.support.replicas import received
 
 FACTS = Facts((1, 2, 3), 2, 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))
 LOW, BALLOT, HIGH = Ballot(4, 2), Ballot(5, 1), Ballot(6, 3)
@@ -50,7 +51,7 @@ def of(machines: Collection[Machine], *nodes: NodeId) -> list[Machine]:
 
 
 def _found(machine: Machine) -> NodeState:
-    return NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node)[1]
+    return opened(machine.disk.copy(), CLUSTER, machine.node)[1]
 
 
 def _applied(*runs: Run) -> list[AppliedBlock]:
@@ -144,7 +145,7 @@ def test_one_value_wants_one_block_for_a_slot_and_ballot() -> None:
 def test_told_refusals_wants_a_nack_for_a_ballot_that_is_too_low(asked: Message) -> None:
     machines = new_machines()
     checker = ToldRefusals(FACTS, machines.values())
-    turn = Turn((Received(3, asked),), Report())
+    turn = Turn((received(3, asked),), Report())
 
     def look(*said: tuple[NodeId, NodeId, Message]) -> None:
         checker.on_start(machines[2], replace(_found(machines[2]), promised=BALLOT))

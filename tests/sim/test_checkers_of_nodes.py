@@ -60,7 +60,7 @@ def _keep(machine: Machine, what: str) -> None:
         case "queue":
             engine.queue._own = long
         case "promises":
-            engine.replica.leader.promises = dict.fromkeys(range(4), Promise(BALLOT, 0, None))
+            engine.replica.leader.promises = dict.fromkeys("abcd", Promise(BALLOT, 0, None))
         case "forwarded":
             engine.queue._forwarded[2] = long
         case "files":

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from benmo.engine.events import Received
 from benmo.paxos.messages import Message, Prepare
 from benmo.paxos.types import Ballot, NodeId, Tenure
 from benmo.sim.draw import draw_plan
@@ -20,7 +19,8 @@ from benmo.sim.plan import CALM
 from benmo.sim.trace import Trace
 from benmo.sim.world import World
 from benmo.storage.journal import NodeState
-from benmo.storage.node_storage import NodeStorage
+from tests.support.numbered_nodes import opened
+from tests.support.replicas import received
 
 BALLOT = Ballot(5, 1)
 
@@ -68,7 +68,7 @@ class Small:
         self.happen(UserPays(self.world.now, node, ((credit, amount),), keys=keys))
 
     def receive(self, node: NodeId, sender: NodeId, message: Message) -> None:
-        self.world.happen(self.machines[node], Received(sender, message))
+        self.world.happen(self.machines[node], received(sender, message))
 
     def send(self, node: NodeId, to: NodeId, message: Message) -> None:
         """Let a message leave of which its sender knows nothing, and that no checker sees."""
@@ -85,7 +85,7 @@ class Small:
 
     def found(self, node: NodeId) -> NodeState:
         """What the next start of a node would find on its disk."""
-        return NodeStorage.open(self.machines[node].disk.copy(), CLUSTER, node)[1]
+        return opened(self.machines[node].disk.copy(), CLUSTER, node)[1]
 
     def heights(self, *nodes: NodeId) -> list[int]:
         return [self.found(node).ledger.height for node in nodes or self.machines]

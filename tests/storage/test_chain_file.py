@@ -18,6 +18,7 @@ from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.node_storage import CHAIN, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.numbered_nodes import created, opened
 from tests.support.written_storage import BALANCES, NODE, Writer, read_chain
 
 NAME = "chain"
@@ -210,7 +211,7 @@ def test_a_line_that_says_another_slot_is_damage(slot: int) -> None:
 def stored(count: int, block_size: int = 1) -> CountingDisk:
     """A node's disk with so many blocks in its chain file."""
     disk = CountingDisk()
-    storage = NodeStorage.create(disk, CLUSTER, NODE, BALANCES)
+    storage = created(disk, CLUSTER, NODE, BALANCES)
     blocks = chain_of((block_size,) * count)
     storage.append([DecideRecord(applied.block, Ballot.ZERO) for applied in blocks])
     for applied in blocks:
@@ -226,7 +227,7 @@ def stored(count: int, block_size: int = 1) -> CountingDisk:
 def test_a_start_reads_little_of_a_long_chain(count: int) -> None:
     disk = stored(count)
     disk.forget()
-    storage, _ = NodeStorage.open(disk, CLUSTER, NODE)
+    storage, _ = opened(disk, CLUSTER, NODE)
     assert storage.height == count
     assert CHAIN not in disk.whole
     assert disk.reads <= 12 + 4 * log2(count)
@@ -238,7 +239,7 @@ def test_a_start_cuts_off_what_follows_the_checkpoints_length() -> None:
     disk = stored(10)
     data = disk.read(CHAIN)
     disk.append(CHAIN, data[:500])
-    storage, _ = NodeStorage.open(disk, CLUSTER, NODE)
+    storage, _ = opened(disk, CLUSTER, NODE)
     assert disk.read(CHAIN) == data
     assert read_chain(storage) == list(chain_of(tiny(10)))
 
@@ -249,7 +250,7 @@ def test_a_start_refuses_a_chain_that_is_too_short() -> None:
     for length in (0, 1, len(data) // 2, len(data) - 1):
         disk.overwrite(CHAIN, data[:length])
         with pytest.raises(StateError, match=f"{len(data) - length} bytes are missing"):
-            NodeStorage.open(disk, CLUSTER, NODE)
+            opened(disk, CLUSTER, NODE)
 
 
 def blocks_in_memory() -> int:
@@ -283,7 +284,7 @@ def test_a_range_is_the_same_across_the_checkpoint_and_a_restart(
         if number in (7, 13):
             writer.checkpoint()
         assert read(writer.storage, number) == writer.blocks
-    assert read(NodeStorage.open(disk, CLUSTER, NODE)[0], 20) == writer.blocks
+    assert read(opened(disk, CLUSTER, NODE)[0], 20) == writer.blocks
 
 
 def test_a_long_catch_up_keeps_no_blocks_in_memory() -> None:

@@ -14,6 +14,7 @@ from benmo.sim.disk import MemoryDisk, PowerCut
 from benmo.storage.disk import Disk
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.numbered_nodes import created, opened
 from tests.support.written_storage import (
     BALANCES,
     NODE,
@@ -82,7 +83,7 @@ CRASHES = [
 
 
 def assert_recovers(disk: Disk, writer: Writer) -> NodeStorage:
-    storage, state = NodeStorage.open(disk, CLUSTER, NODE)
+    storage, state = opened(disk, CLUSTER, NODE)
     assert of_state(state) == writer.now
     assert read_chain(storage) == writer.blocks
     return storage
@@ -127,14 +128,14 @@ def test_a_crash_in_the_recovery_from_a_crash_loses_nothing(
 
 def crashed_while_opening(disk: CrashingDisk) -> Iterator[CrashingDisk]:
     """What is left of the disk by a crash at any operation of its opening."""
-    count = len(operations_of(disk, lambda twin: NodeStorage.open(twin, CLUSTER, NODE)))
+    count = len(operations_of(disk, lambda twin: opened(twin, CLUSTER, NODE)))
     assert count > 0
     for crash_at in range(1, count + 1):
         for appends_half in (False, True):
             twin = crashing_copy(disk)
             twin.arm(crash_at, appends_half)
             with pytest.raises(PowerCut):
-                NodeStorage.open(twin, CLUSTER, NODE)
+                opened(twin, CLUSTER, NODE)
             twin.arm(0)
             for _, survivor in survivors(twin, range(2)):
                 yield survivor
@@ -146,7 +147,7 @@ def test_the_next_checkpoint_after_a_crash_in_one_is_whole(
 ) -> None:
     disk, writer = crashed(crash_at, appends_half)
     for _, survivor in survivors(disk, SEEDS):
-        storage, state = NodeStorage.open(survivor, CLUSTER, NODE)
+        storage, state = opened(survivor, CLUSTER, NODE)
         storage.checkpoint(state.durable, state.ledger, state.queue)
         cut = survivor.after_power_cut()
         assert_recovers(cut, writer)
@@ -191,7 +192,7 @@ def test_a_checkpoint_of_what_was_not_synced_leaves_an_earlier_state_or_all(
     with pytest.raises(PowerCut):
         writer.checkpoint()
     for how, survivor in survivors(disk, SEEDS):
-        storage, state = NodeStorage.open(survivor, CLUSTER, NODE)
+        storage, state = opened(survivor, CLUSTER, NODE)
         assert of_state(state) in writer.history[synced:], how
         assert read_chain(storage) == writer.blocks[: state.ledger.height]
 
@@ -218,7 +219,7 @@ def test_a_crash_while_the_state_is_made_leaves_a_new_node_or_one_that_does_not_
 
 
 def create(disk: Disk) -> NodeStorage:
-    return NodeStorage.create(disk, CLUSTER, NODE, BALANCES)
+    return created(disk, CLUSTER, NODE, BALANCES)
 
 
 def starts(disk: CrashingDisk, expected: Snapshot) -> bool:
@@ -253,7 +254,7 @@ def test_the_engine_makes_a_checkpoint_at_the_size_limit() -> None:
 
 def recovered(disk: MemoryDisk, node: int) -> Snapshot:
     """What the node would start from now, with nothing lost."""
-    _, state = NodeStorage.open(disk.copy(), CLUSTER, node)
+    _, state = opened(disk.copy(), CLUSTER, node)
     return snapshot(state.promised, state.accepted, state.ledger, state.queue)
 
 

@@ -12,16 +12,19 @@ from random import Random
 import pytest
 
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import Event, Received, Submitted
+from benmo.engine.events import Event, Submitted
 from benmo.errors import StateError
 from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Accept, Message, Prepare
 from benmo.paxos.types import Ballot, Proposal, Settings
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import DirectoryLock
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
-from tests.support.written_storage import BALANCES, NODE, Writer, every_kind_of_line, of_state
+from tests.support.numbered_nodes import opened
+from tests.support.replicas import received
+from tests.support.written_storage import NODE, Writer, every_kind_of_line, of_state
 
 DEADLINE_S = 60
 
@@ -114,7 +117,7 @@ def test_a_node_finds_on_a_real_disk_what_it_wrote(disk: RealDisk, tmp_path: Pat
     writer = every_kind_of_line(disk)
     for _ in range(2):
         again = RealDisk(tmp_path)
-        storage, state = NodeStorage.open(again, CLUSTER, NODE)
+        storage, state = opened(again, CLUSTER, NODE)
         assert of_state(state) == writer.now
         assert storage.read(1, 1 << 20) == writer.blocks
         again.close()
@@ -188,11 +191,11 @@ class Node:
 def node(disk: RealDisk) -> Node:
     """Give a node at height 0, with its first heartbeats behind it."""
     writer = Writer(disk)
-    storage, state = NodeStorage.open(disk, CLUSTER, NODE)
+    storage, state = opened(disk, CLUSTER, NODE)
     transport = Recorder()
-    settings = Settings(NODE, tuple(BALANCES), election_delay_s=(0.0, 0.0))
+    settings = Settings(NODE, numbered_member(NODE), election_delay_s=(0.0, 0.0))
     engine = Engine(settings, Limits(), state, storage, transport, Random(1), 1000.0)
-    engine.turn([Received(peer, Prepare(Ballot(peer, peer))) for peer in (2, 3)], 1000.0)
+    engine.turn([received(peer, Prepare(Ballot(peer, peer))) for peer in (2, 3)], 1000.0)
     writer.promised = Ballot(3, 3)
     assert len(transport.sent) > 0
     transport.sent.clear()
@@ -202,8 +205,8 @@ def node(disk: RealDisk) -> Node:
 def events(node: Node) -> dict[str, Event]:
     proposal = Proposal(Ballot(7, 2), node.writer.block(Ballot(7, 2), Run(2, 1, (3,), (1,))))
     return {
-        "prepare": Received(2, Prepare(Ballot(7, 2))),
-        "accept": Received(2, Accept(proposal)),
+        "prepare": received(2, Prepare(Ballot(7, 2))),
+        "accept": received(2, Accept(proposal)),
         "payment": Submitted(1, Payments.of((2, 5))),
     }
 
@@ -250,7 +253,7 @@ def test_nothing_leaves_in_a_turn_whose_write_finds_the_disk_full(
             node.engine.turn([events(node)[name]], 1001.5)
     assert node.transport.sent == []
     again = RealDisk(tmp_path)
-    assert of_state(NodeStorage.open(again, CLUSTER, NODE)[1]) == node.writer.now
+    assert of_state(opened(again, CLUSTER, NODE)[1]) == node.writer.now
     again.close()
 
 
@@ -278,7 +281,7 @@ def test_a_failed_checkpoint_is_not_the_end_of_what_was_synced(
         with pytest.raises(OSError, match="failed"):
             writer.checkpoint()
     again = RealDisk(tmp_path)
-    assert of_state(NodeStorage.open(again, CLUSTER, NODE)[1]) == writer.now
+    assert of_state(opened(again, CLUSTER, NODE)[1]) == writer.now
     again.close()
 
 

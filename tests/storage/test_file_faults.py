@@ -15,6 +15,7 @@ import pytest
 from benmo.errors import StateError
 from benmo.ledger.payment_keys import KeyUse
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.checkpoint import decode_checkpoint
 from benmo.storage.disk import RealDisk, remedy
@@ -94,4 +95,4 @@ def test_both_readers_refuse_another_nodes_queue(tmp_path: Path) -> None:
     for name in (JOURNAL, CHECKPOINT, CHAIN):
         (tmp_path / name).write_bytes(other.read(name))
     with pytest.raises(Damage, match=r"checkpoint\.json:1: its queue is another node's"):
-        NodeFiles(tmp_path, CLUSTER, NODE, tuple(BALANCES))
+        NodeFiles(tmp_path, CLUSTER, NODE, numbered(BALANCES).ids)

@@ -4,14 +4,16 @@ import pytest
 
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import REMEDY
 from benmo.storage.journal import JournalRecord, OpenLine, QueueRecord
 from benmo.storage.lines import checksum, seal
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL, NodeStorage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import created, opened
 from tests.support.written_storage import (
     NODE,
     Writer,
@@ -63,7 +65,7 @@ def test_every_prefix_of_a_journal_is_its_whole_lines() -> None:
     data = disk.read(JOURNAL)
     for length in range(data.index(b"\n") + 1, len(data) + 1):
         prefix = damaged(disk, JOURNAL, data[:length])
-        storage, state = NodeStorage.open(prefix, CLUSTER, NODE)
+        storage, state = opened(prefix, CLUSTER, NODE)
         whole = whole_lines(data, length)
         assert of_state(state) == writer.history[whole.count(b"\n") - 1], f"{length} bytes"
         assert read_chain(storage) == writer.blocks[: state.ledger.height]
@@ -86,7 +88,7 @@ def test_after_a_torn_end_appending_goes_on_correctly() -> None:
     data = disk.read(JOURNAL)
     for length in range(data.index(b"\n") + 1, len(data) + 1):
         prefix = damaged(disk, JOURNAL, data[:length])
-        storage, _ = NodeStorage.open(prefix, CLUSTER, NODE)
+        storage, _ = opened(prefix, CLUSTER, NODE)
         storage.append([PromiseRecord(Ballot(99, 3))])
         storage.sync()
         found = reopened(prefix.after_power_cut())
@@ -101,7 +103,7 @@ def test_a_cut_off_end_stays_cut_off_after_a_power_cut() -> None:
     writer = every_kind_of_line(disk)
     disk.append(JOURNAL, b'{"crc":"0000')
     disk.sync(JOURNAL)
-    NodeStorage.open(disk, CLUSTER, NODE)
+    opened(disk, CLUSTER, NODE)
     survivor = disk.after_power_cut()
     assert survivor.read(JOURNAL).endswith(b"}\n")
     assert reopened(survivor) == writer.now
@@ -124,7 +126,7 @@ def test_a_node_without_one_of_its_files_does_not_start(name: str) -> None:
 def test_a_file_of_another_node_or_cluster_is_refused(name: str, cluster: str, node: int) -> None:
     disk, other = MemoryDisk(), MemoryDisk()
     every_kind_of_line(disk)
-    NodeStorage.create(other, cluster, node, {1: 100, 2: 100, 3: 100})
+    created(other, cluster, node, {1: 100, 2: 100, 3: 100})
     text = refusal(damaged(disk, name, other.read(name)))
     assert text.startswith(f"{disk.path / name} ")
     assert "another cluster, dddddddd" in text if node == NODE else "node 2's, not node 1's" in text
@@ -136,7 +138,7 @@ def test_a_journal_of_a_generation_that_does_not_fit_is_refused(generation: int)
     disk = MemoryDisk()
     writer = every_kind_of_line(disk)
     writer.checkpoint()
-    bad = damaged(disk, JOURNAL, seal(OpenLine(CLUSTER, NODE, generation)))
+    bad = damaged(disk, JOURNAL, seal(OpenLine(CLUSTER, NODE, numbered_member(NODE), generation)))
     append_lines(bad, PromiseRecord(Ballot(9, 1)))
     text = refusal(bad)
     assert text.startswith(f"{disk.path / JOURNAL}, line 1, ") and REMEDY in text
@@ -255,7 +257,7 @@ def test_a_second_opening_line_is_refused() -> None:
     disk = MemoryDisk()
     at_height_one(disk)
     last = disk.read(JOURNAL).splitlines()[-1]
-    disk.append(JOURNAL, seal(OpenLine(CLUSTER, NODE, 1), checksum(last)))
+    disk.append(JOURNAL, seal(OpenLine(CLUSTER, NODE, numbered_member(NODE), 1), checksum(last)))
     assert "line 5, is damaged: it is the second line that opens" in refusal(disk)
 
 

@@ -14,8 +14,9 @@ from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.chain_file import REMEDY
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import created, opened
 from tests.support.written_state import resealed
 from tests.support.written_storage import (
     BALANCES,
@@ -93,7 +94,7 @@ def damaged_slots(disk: MemoryDisk, writer: Writer) -> set[int]:
     for slot in range(1, len(writer.blocks) + 1):
         for bytes_max in (1, 1 << 20):
             try:
-                storage, _ = NodeStorage.open(disk.copy(), CLUSTER, NODE)
+                storage, _ = opened(disk.copy(), CLUSTER, NODE)
                 read = storage.read(slot, bytes_max)
             except StateError as error:
                 text = str(error)
@@ -113,7 +114,7 @@ def test_damage_of_the_chain_names_its_line_and_the_remedy(slot: int) -> None:
     position = sum(map(len, lines[:slot])) - 5
     bad = damaged(disk, CHAIN, flipped(disk.read(CHAIN), position, 1))
     with pytest.raises(StateError, match=f"chain.jsonl, line {slot}, is damaged") as caught:
-        NodeStorage.open(bad, CLUSTER, NODE)[0].read(slot, 1)
+        opened(bad, CLUSTER, NODE)[0].read(slot, 1)
     assert REMEDY in str(caught.value)
 
 
@@ -159,7 +160,7 @@ def test_a_journal_with_lines_in_another_order_is_refused(first: int, second: in
 def test_a_line_of_another_journal_is_refused(line: int) -> None:
     disk, lines = journal_lines()
     other = MemoryDisk()
-    NodeStorage.create(other, "d" * 32, NODE, BALANCES)
+    created(other, "d" * 32, NODE, BALANCES)
     append_lines(other, *(PromiseRecord(Ballot(round, 2)) for round in range(1, LINES)))
     foreign = other.read(JOURNAL).splitlines(keepends=True)
     assert_line_refused(disk, [*lines[:line], *foreign[line:]], line + 1)
@@ -187,7 +188,8 @@ def test_wrong_lines_of_the_chain_are_never_served(
     lines = change(disk.read(CHAIN).splitlines(keepends=True))
     with pytest.raises(StateError, match=CHAIN):
         read_chain(
-            NodeStorage.open(damaged(disk, CHAIN, b"".join(lines)), CLUSTER, NODE)[0], bytes_max
+            opened(damaged(disk, CHAIN, b"".join(lines)), CLUSTER, NODE)[0],
+            bytes_max,
         )
 
 

@@ -10,8 +10,9 @@ from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.journal import NodeState, QueueRecord
-from benmo.storage.node_storage import JOURNAL, NodeStorage
+from benmo.storage.node_storage import JOURNAL
 from tests.support.engine_cluster import CLUSTER, Cluster
+from tests.support.numbered_nodes import created, opened
 
 
 class ForgetfulCache(MemoryDisk):
@@ -38,7 +39,7 @@ class ForgetfulCache(MemoryDisk):
 def test_a_node_that_starts_after_a_failed_fsync_keeps_what_it_goes_on_from() -> None:
     cluster = Cluster(3, election_delay_s=(0.0, 0.1))
     disk = ForgetfulCache()
-    NodeStorage.create(disk, CLUSTER, 2, dict.fromkeys(cluster.ids, 100))
+    created(disk, CLUSTER, 2, dict.fromkeys(cluster.ids, 100))
     cluster.crash(2)
     cluster.machines[2].disk = disk
     cluster.start(2)
@@ -49,22 +50,22 @@ def test_a_node_that_starts_after_a_failed_fsync_keeps_what_it_goes_on_from() ->
     cluster.start(2)
     assert len(cluster.engine(2).queue.own) == 1, "what the cache holds is taken up again"
     survivor = disk.after_power_cut()
-    _, state = NodeStorage.open(survivor, CLUSTER, 2)
+    _, state = opened(survivor, CLUSTER, 2)
     assert state.queue == cluster.engine(2).queue.own
 
 
 def test_without_the_fresh_start_it_would_be_lost() -> None:
     """The cache's behaviour is modelled: this is what it does to a journal that is gone on with."""
     disk = ForgetfulCache()
-    storage = NodeStorage.create(disk, CLUSTER, 1, {1: 100, 2: 100, 3: 100})
+    storage = created(disk, CLUSTER, 1, {1: 100, 2: 100, 3: 100})
     disk.fails_next = True
     storage.append([PromiseRecord(Ballot(3, 2)), QueueRecord(Run(1, 1, (2,), (5,)))])
     with pytest.raises(OSError, match="EIO"):
         storage.sync()
-    again, state = NodeStorage.open(disk, CLUSTER, 1)
+    again, state = opened(disk, CLUSTER, 1)
     again.sync()
     assert state.promised == Ballot(3, 2)
-    _, found = NodeStorage.open(disk.after_power_cut(), CLUSTER, 1)
+    _, found = opened(disk.after_power_cut(), CLUSTER, 1)
     assert found.promised == Ballot.ZERO
     assert isinstance(found, NodeState)
     assert isinstance(found.ledger, Ledger)

@@ -10,8 +10,8 @@ import pytest
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import PowerCut
-from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import opened
 from tests.support.written_storage import (
     NODE,
     CrashingDisk,
@@ -110,7 +110,7 @@ def test_what_a_crash_leaves_is_a_history_that_lacks_nothing_synced(seed: int) -
     story = died(seed)
     history = story.writer.history
     for how, survivor in survivors(story.disk, range(6)):
-        storage, state = NodeStorage.open(survivor, CLUSTER, NODE)
+        storage, state = opened(survivor, CLUSTER, NODE)
         least = story.written if how == "the process died" else story.synced
         assert of_state(state) in history[least:] or of_state(state) == story.writer.now, how
         assert read_chain(storage) == story.writer.blocks[: state.ledger.height], how

@@ -11,16 +11,20 @@ import pytest
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.journal import SECTOR_BYTES, OpenLine
 from benmo.storage.lines import seal
 from benmo.storage.node_files import Damage, NodeFiles
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import opened
 from tests.support.written_storage import BALANCES, NODE, damaged, flipped, three_blocks_on
 
 Change = Callable[[bytes], Iterator[bytes]]
+
+MEMBER = numbered_member(NODE)
 
 
 def written(is_rested: bool = False) -> MemoryDisk:
@@ -41,7 +45,7 @@ def written(is_rested: bool = False) -> MemoryDisk:
 def start_of(disk: MemoryDisk) -> tuple[int, str] | list[AppliedBlock]:
     """The blocks since the checkpoint that a start finds, or the line and the damage."""
     try:
-        _, state = NodeStorage.open(disk.copy(), CLUSTER, NODE)
+        _, state = opened(disk.copy(), CLUSTER, NODE)
     except StateError as error:
         text = str(error)
     else:
@@ -54,7 +58,7 @@ def start_of(disk: MemoryDisk) -> tuple[int, str] | list[AppliedBlock]:
 def report_of(directory: Path) -> tuple[int, str] | list[AppliedBlock]:
     """The blocks since the checkpoint that `NodeFiles` finds, or the line and the damage."""
     try:
-        replayed = NodeFiles(directory, CLUSTER, NODE, tuple(BALANCES)).tail()
+        replayed = NodeFiles(directory, CLUSTER, NODE, numbered(BALANCES).ids).tail()
     except Damage as damage:
         return damage.line, damage.what
     assert [applied for _, applied in replayed.blocks] == replayed.state.recent
@@ -104,10 +108,18 @@ def test_a_start_refuses_exactly_what_is_reported_as_damage(
 @pytest.mark.parametrize(
     ("opening", "start", "report"),
     [
-        (OpenLine("d" * 32, NODE, 2), "belongs to another cluster, dddddddd. Put", "it belongs to"),
-        (OpenLine(CLUSTER, 2, 2), "is node 2's, not node 1's. Put", "it is node 2's, not node 1's"),
         (
-            OpenLine(CLUSTER, NODE, 4),
+            OpenLine("d" * 32, NODE, numbered_member(NODE), 2),
+            "belongs to another cluster, dddddddd. Put",
+            "it belongs to",
+        ),
+        (
+            OpenLine(CLUSTER, 2, numbered_member(NODE), 2),
+            "is node 2's, not node 1's. Put",
+            "it is node 2's, not node 1's",
+        ),
+        (
+            OpenLine(CLUSTER, NODE, numbered_member(NODE), 4),
             "it is generation 4, the checkpoint's is 2.",
             "the checkpoint's is 2",
         ),
@@ -120,6 +132,6 @@ def test_whose_journal_it_is_is_said_by_each_in_its_own_words(
     for each in (JOURNAL, CHECKPOINT, CHAIN):
         (tmp_path / each).write_bytes(disk.read(each))
     with pytest.raises(StateError, match=re.escape(start)):
-        NodeStorage.open(disk, CLUSTER, NODE)
+        opened(disk, CLUSTER, NODE)
     with pytest.raises(Damage, match=rf":1: .*{re.escape(report)}"):
-        NodeFiles(tmp_path, CLUSTER, NODE, tuple(BALANCES)).tail()
+        NodeFiles(tmp_path, CLUSTER, NODE, numbered(BALANCES).ids).tail()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benmo.paxos.membership import numbered
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
@@ -15,6 +16,7 @@ from benmo.storage.journal import SECTOR_BYTES
 from benmo.storage.node_files import Damage, NodeFiles
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import opened
 from tests.support.written_storage import (
     BALANCES,
     NODE,
@@ -58,7 +60,7 @@ def report(disk: MemoryDisk, directory: Path) -> str:
     for name in (JOURNAL, CHECKPOINT, CHAIN):
         (directory / name).write_bytes(disk.read(name))
     with pytest.raises(Damage) as caught:
-        NodeFiles(directory, CLUSTER, NODE, tuple(BALANCES)).tail()
+        NodeFiles(directory, CLUSTER, NODE, numbered(BALANCES).ids).tail()
     return str(caught.value)
 
 
@@ -117,7 +119,7 @@ def test_a_journal_that_went_on_otherwise_is_refused(tmp_path: Path) -> None:
     disk = MemoryDisk()
     writer = every_kind_of_line(disk)
     writer.checkpoint()
-    other = NodeStorage.open(twin := disk.copy(), CLUSTER, NODE)[0]
+    other = opened(twin := disk.copy(), CLUSTER, NODE)[0]
     writer.promise(Ballot(7, 3))
     rest(writer)
     for round_ in (7, 8):
@@ -212,7 +214,7 @@ def test_a_start_that_has_made_no_checkpoint_notes_nothing() -> None:
     rested(disk)
     data = disk.read(CHECKPOINT)
     torn = damaged(disk, CHECKPOINT, data[:-5])
-    storage, _ = NodeStorage.open(torn, CLUSTER, NODE)
+    storage, _ = opened(torn, CLUSTER, NODE)
     assert not storage.has_rested() and not storage.has_rested()
     assert torn.read(CHECKPOINT) == data[:-5]
 

@@ -14,10 +14,12 @@ from benmo.engine.events import LinkChanged, Received, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Payments
 from benmo.network.wire import decode_message, encode_message
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Settings, Tenure
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.node_storage import NodeStorage
+from tests.support.numbered_nodes import created, opened
+from tests.support.replicas import received
 
 CLUSTER = "c" * 32
 
@@ -89,7 +91,7 @@ class Cluster:
         self._ticket = 0
         self.machines = {node: Machine(MemoryDisk()) for node in self.ids}
         for node, machine in self.machines.items():
-            NodeStorage.create(machine.disk, CLUSTER, node, dict.fromkeys(self.ids, balance))
+            created(machine.disk, CLUSTER, node, dict.fromkeys(self.ids, balance))
         for node in self.ids:
             self.start(node)
 
@@ -106,8 +108,8 @@ class Cluster:
 
     def start(self, node: int) -> None:
         """Start a node from its disk; its links to all that are up come up."""
-        storage, state = NodeStorage.open(self.machines[node].disk, CLUSTER, node)
-        settings = Settings(node, self.ids, self._tenure, self._election_delay_s)
+        storage, state = opened(self.machines[node].disk, CLUSTER, node)
+        settings = Settings(node, numbered_member(node), self._tenure, self._election_delay_s)
         port = _Port(node, self.network)
         seeded = Random(self.random.random())
         self.machines[node].engine = Engine(
@@ -153,7 +155,7 @@ class Cluster:
 
     def deliver_copy(self, envelope: Envelope) -> None:
         if self.machines[envelope.to].engine is not None:
-            self.turn(envelope.to, [Received(envelope.sender, envelope.message)])
+            self.turn(envelope.to, [received(envelope.sender, envelope.message)])
 
     def matching(
         self, kind: type | None = None, sender: int | None = None, to: int | None = None
@@ -204,7 +206,7 @@ class Cluster:
         return [applied.block for applied in self.applied(node)]
 
     def applied(self, node: int) -> list[AppliedBlock]:
-        storage, _ = NodeStorage.open(self.machines[node].disk.copy(), CLUSTER, node)
+        storage, _ = opened(self.machines[node].disk.copy(), CLUSTER, node)
         blocks: list[AppliedBlock] = []
         while len(blocks) < storage.height:
             blocks.extend(storage.read(len(blocks) + 1, 1 << 20))

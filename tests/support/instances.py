@@ -15,6 +15,7 @@ from benmo.storage.disk import Disk
 from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER, Cluster, Envelope
+from tests.support.numbered_nodes import created, opened
 
 
 def at_once(nodes: int = 3, **options: Any) -> Cluster:
@@ -72,7 +73,7 @@ def queue_ids(cluster: Cluster, node: NodeId) -> list[str]:
 
 def node_with_blocks(disk: Disk, blocks: int) -> tuple[NodeStorage, NodeState]:
     """A node with some decided blocks, a promise, an accepted block and a queue."""
-    storage = NodeStorage.create(disk, CLUSTER, 1, {1: 100_000, 2: 100_000, 3: 100_000})
+    storage = created(disk, CLUSTER, 1, {1: 100_000, 2: 100_000, 3: 100_000})
     head = Durable().head
     for slot in range(1, blocks + 2):
         runs = (Run(2, slot, (3,), (1,)),)
@@ -83,7 +84,7 @@ def node_with_blocks(disk: Disk, blocks: int) -> tuple[NodeStorage, NodeState]:
     storage.append((QueueRecord(Run(1, 1, (2,), (5,))), PromiseRecord(Ballot(7, 3))))
     storage.append((AcceptRecord(Proposal(Ballot(7, 3), block)),))
     storage.sync()
-    return NodeStorage.open(disk, CLUSTER, 1)
+    return opened(disk, CLUSTER, 1)
 
 
 class CountingDisk(MemoryDisk):

@@ -10,11 +10,13 @@ from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import MemoryKeyIndex
 from benmo.ledger.transfers import Payments, Run, Transfer
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Blocks, Message
 from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import created, opened
+from tests.support.replicas import received
 
 NODES = (1, 2, 3)
 EMPTY = Run(1, 1, (), ())
@@ -77,7 +79,7 @@ class Payer:
         self.index = MemoryKeyIndex()
         self._log_limit = log_limit
         self._ticket = 0
-        NodeStorage.create(self.disk, CLUSTER, 1, dict.fromkeys(NODES, 100))
+        created(self.disk, CLUSTER, 1, dict.fromkeys(NODES, 100))
         self.start(log_limit)
 
     def is_full(self, _to: int) -> bool:
@@ -89,9 +91,9 @@ class Payer:
     def start(self, log_limit: int) -> None:
         """Start, perhaps anew, from what is on the disk."""
         self._log_limit = log_limit
-        self._storage, state = NodeStorage.open(self.disk, CLUSTER, 1)
+        self._storage, state = opened(self.disk, CLUSTER, 1)
         self.engine = Engine(
-            Settings(1, NODES, Tenure.BLOCK, (60.0, 60.0)),
+            Settings(1, numbered_member(1), Tenure.BLOCK, (60.0, 60.0)),
             Limits(queue_limit=log_limit),
             state,
             self._storage,
@@ -126,7 +128,7 @@ class Payer:
         ledger = self.engine.ledger
         slot = ledger.height + 1
         block = encode_block(slot, Ballot(1, 2), ledger.head, 1.5, runs)
-        return Received(2, Blocks((block,), slot))
+        return received(2, Blocks((block,), slot))
 
     def decide(self, *runs: Run) -> None:
         self.turn(self.decision(*runs))

@@ -4,6 +4,7 @@ from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import NotQueued, PaymentQueue
 from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.types import Ballot
 
 NODES = (1, 2, 3)
@@ -17,7 +18,9 @@ class QueueingNode:
         self, balance: int = 100, log_limit: int = 10, block_transfers_max: int = 100
     ) -> None:
         self.ledger = Ledger(dict.fromkeys(NODES, balance))
-        self.queue = PaymentQueue(1, self.ledger, encode_block, log_limit, block_transfers_max)
+        self.queue = PaymentQueue(
+            1, numbered_member(1), self.ledger, encode_block, log_limit, block_transfers_max
+        )
 
     def pay(self, *payments: tuple[int, int]) -> Run | NotQueued:
         return self.queue.add(Payments.of(*payments))

@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from benmo.engine.events import Received
+from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.messages import Accept, Accepted, Message, Prepare, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
 from benmo.paxos.types import (
     GENESIS_HASH,
     Ballot,
+    Change,
     Durable,
     NodeId,
     PaxosBlock,
@@ -35,6 +38,7 @@ class NamedBlock:
     previous: str
     hash: str
     ballot: Ballot = Ballot.ZERO
+    change: Change | None = None
 
 
 def block(slot: int, name: str = "a", previous: str | None = None) -> NamedBlock:
@@ -62,17 +66,18 @@ def at_height(
 
 def settings(
     node: NodeId = 1,
-    size: int = 3,
     tenure: Tenure = Tenure.BLOCK,
     election_delay_s: tuple[float, float] = (20.0, 60.0),
 ) -> Settings:
-    return Settings(node, tuple(range(1, size + 1)), tenure, election_delay_s)
+    return Settings(node, numbered_member(node), tenure, election_delay_s)
 
 
 class FakeApplication:
     """A queue that is only counted: blocks are named after what waited first."""
 
-    def __init__(self, *queue: str) -> None:
+    def __init__(self, *queue: str, size: int = 3) -> None:
+        self.membership = numbered(range(1, size + 1))
+        self.change: Change | None = None
         self.queue = list(queue)
         self.forwarded: list[object] = []
         self.dropped = 0
@@ -80,6 +85,10 @@ class FakeApplication:
         self.payers_of: dict[int, tuple[NodeId, ...]] = {}
         """By slot, whose users wait for its block."""
         self.sent_in = Ballot.ZERO
+
+    @property
+    def has_change(self) -> bool:
+        return self.change is not None
 
     def front(self) -> int:
         return int(bool(self.queue))
@@ -89,13 +98,13 @@ class FakeApplication:
 
     def block(self, slot: int, ballot: Ballot, previous: str, now: float) -> PaxosBlock:
         first = self.queue[0] if self.queue else str(self.forwarded[0])
-        return NamedBlock(slot, previous, f"{first}{slot}")
+        return NamedBlock(slot, previous, f"{first}{slot}", change=self.change)
 
-    def forward(self, ballot: Ballot, again: bool) -> object | None:
+    def forward(self, ballot: Ballot, again: bool) -> list[object]:
         if not self.queue or (ballot == self.sent_in and not again):
-            return None
+            return []
         self.sent_in = ballot
-        return tuple(self.queue)
+        return [tuple(self.queue)]
 
     def payers(self, block: PaxosBlock) -> tuple[NodeId, ...]:
         return self.payers_of.get(block.slot, ())
@@ -112,6 +121,9 @@ class FakeApplication:
 
     def apply(self, decided: PaxosBlock) -> None:
         self.queue = [name for name in self.queue if f"{name}{decided.slot}" != decided.hash]
+        if decided.change is not None:
+            self.membership = self.membership.after(decided.change, decided.slot)
+            self.change = None
 
 
 class Bench:
@@ -133,18 +145,22 @@ class Bench:
     ) -> None:
         self.now = 1000.0
         self.settings = replace(
-            settings(node, size, tenure, (0.0, 0.0)),
+            settings(node, tenure, (0.0, 0.0)),
             thrift_s=thrift_s,
             decide_delay_s=decide_delay_s,
         )
-        self.application = FakeApplication(*queue)
+        self.application = FakeApplication(*queue, size=size)
         self.own: list[Message] = []
         self.replica = Replica(
             self.settings, durable or Durable(), self.application, Random(1), self.now
         )
         if links:
-            for peer in self.settings.peers:
+            for peer in self.peers:
                 self.take(self.replica.on_link(peer, True, self.now))
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        return self.application.membership.peers(self.settings.node)
 
     def take(self, step: Step) -> Step:
         """The caller's duty: apply what is decided, keep what the replica sends to itself."""
@@ -154,7 +170,8 @@ class Bench:
         return step
 
     def hear(self, sender: NodeId, message: Message) -> Step:
-        return self.take(self.replica.on_message(sender, message, self.now))
+        member = numbered_member(sender)
+        return self.take(self.replica.on_message(sender, message, self.now, member))
 
     def hear_own(self) -> list[Step]:
         """Deliver what the replica sends to itself, as it becomes durable."""
@@ -197,7 +214,7 @@ class Bench:
         """Campaign, and be promised the ballot by a majority that accepted nothing."""
         ballot = self.campaign()
         height = self.replica.learner.height if height is None else height
-        for peer in self.settings.peers[: self.settings.quorum - 1]:
+        for peer in self.peers[: self.application.membership.quorum - 1]:
             self.hear(peer, Promise(ballot, height, None))
         self.due()
         return ballot
@@ -207,7 +224,7 @@ class Bench:
         proposed = self.replica.leader.proposal
         assert proposed is not None
         steps = self.hear_own()
-        for peer in self.settings.peers[: self.settings.quorum - 1]:
+        for peer in self.peers[: self.application.membership.quorum - 1]:
             steps.append(self.hear(peer, Accepted(proposed.ballot, proposed.slot)))
         return steps + self.due()
 
@@ -231,3 +248,8 @@ def prepared(steps: Step | list[Step]) -> Ballot:
 
 def accept_of(round: int, node: NodeId, slot: int = 1, name: str = "a") -> Accept:
     return Accept(proposal(round, node, slot, name))
+
+
+def received(sender: NodeId, message: Message) -> Received:
+    """The event that a message came from a node's first member."""
+    return Received(sender, message, numbered_member(sender))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import Event, LinkChanged, Received, Report, Submitted
+from benmo.engine.events import Event, LinkChanged, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Message, Prepare, Promise
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, Settings, Tenure
@@ -18,6 +19,8 @@ from benmo.sim.disk import MemoryDisk
 from benmo.storage.journal import JournalRecord
 from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import created, opened
+from tests.support.replicas import received
 from tests.support.written_storage import BALANCES
 
 NOW = 1000.0
@@ -122,10 +125,10 @@ class TapedNode:
         self.tape = Tape()
         self.now = NOW
         self.report = Report()
-        storage = NodeStorage.create(self.disk, CLUSTER, 1, BALANCES)
-        _, state = NodeStorage.open(self.disk, CLUSTER, 1)
+        storage = created(self.disk, CLUSTER, 1, BALANCES)
+        _, state = opened(self.disk, CLUSTER, 1)
         self.engine = Engine(
-            Settings(1, tuple(BALANCES), tenure, (delay_s, delay_s)),
+            Settings(1, numbered_member(1), tenure, (delay_s, delay_s)),
             limits or Limits(),
             state,
             RecordingStorage(storage, self.tape),
@@ -149,5 +152,5 @@ class TapedNode:
         self.turn()
         ballot = self.engine.replica.leader.ballot
         assert (2, Prepare(ballot)) in self.tape.sent
-        self.turn(Received(2, Promise(ballot, 0, None)))
+        self.turn(received(2, Promise(ballot, 0, None)))
         return ballot

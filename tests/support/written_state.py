@@ -12,14 +12,14 @@ from benmo.cluster import Cluster, ClusterSettings, Founder, StateDirectory
 from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Durable, NodeId
 from benmo.storage.disk import Disk, RealDisk
 from benmo.storage.lines import PREFIX_BYTES
-from benmo.storage.node_storage import NodeStorage
 from benmo.typed_json import to_json
 from tests.support.engine_cluster import CLUSTER
-from tests.support.numbered_members import numbered_member
+from tests.support.numbered_nodes import created
 from tests.support.written_storage import BALANCES, NODE, Writer
 
 
@@ -47,7 +47,7 @@ def write_node(
 ) -> None:
     """Write a node's files: up to that height the blocks are in the chain file, then journalled."""
     disk = new_disk(state, node)
-    storage = NodeStorage.create(disk, CLUSTER, node, BALANCES)
+    storage = created(disk, CLUSTER, node, BALANCES)
     ledger = Ledger(BALANCES)
     for block in blocks:
         storage.append((DecideRecord(block, Ballot.ZERO),))

@@ -22,6 +22,7 @@ from benmo.storage.journal import JournalRecord, NodeState, QueueRecord, encode_
 from benmo.storage.lines import checksum
 from benmo.storage.node_storage import JOURNAL, NodeStorage
 from tests.support.engine_cluster import CLUSTER
+from tests.support.numbered_nodes import created, opened
 
 NODE = 1
 BALANCES = {1: 100, 2: 100, 3: 100}
@@ -61,7 +62,7 @@ def of_engine(engine: Engine) -> Snapshot:
 
 def reopened(disk: Disk) -> Snapshot:
     """The state that a node finds at its start."""
-    return of_state(NodeStorage.open(disk, CLUSTER, NODE)[1])
+    return of_state(opened(disk, CLUSTER, NODE)[1])
 
 
 def read_chain(storage: NodeStorage, bytes_max: int = 1 << 20) -> list[AppliedBlock]:
@@ -81,7 +82,7 @@ class Writer:
     def __init__(self, disk: Disk, writes_each: bool = True) -> None:
         self.disk = disk
         self._writes_each = writes_each
-        self.storage = NodeStorage.create(disk, CLUSTER, NODE, BALANCES)
+        self.storage = created(disk, CLUSTER, NODE, BALANCES)
         self.promised = Ballot.ZERO
         self.accepted: Proposal | None = None
         self.ledger = Ledger(BALANCES)
@@ -267,5 +268,5 @@ def flipped(data: bytes, position: int, mask: int) -> bytes:
 def refusal(disk: MemoryDisk, node: int = NODE, cluster: str = CLUSTER) -> str:
     """What the node says, that doesn't start on this disk."""
     with pytest.raises(StateError) as caught:
-        NodeStorage.open(disk, cluster, node)
+        opened(disk, cluster, node)
     return str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 
 from benmo.admin.authority import Authority
 from benmo.network.certificates import AUTHORITY, CERTIFICATE, KEY
-from tests.support.numbered_members import numbered_member
+from benmo.paxos.membership import numbered_member
 from tests.support.processes import BENMO, NODE, run
 from tests.support.real_cluster import RealCluster
 

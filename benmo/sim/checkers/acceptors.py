@@ -12,10 +12,10 @@ from collections import defaultdict
 from benmo.ledger.blocks import Block
 from benmo.paxos.messages import Accepted, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord
-from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.paxos.types import Ballot, Durable, MemberId, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
-from benmo.sim.machine import Machine, MemberId, Turn
+from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import JournalRecord, NodeState
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benmo.paxos.messages import Promise
 from benmo.paxos.replica import Replica
-from benmo.paxos.types import Ballot
+from benmo.paxos.types import Ballot, NodeId
 from benmo.sim.checkers.words import short
 from benmo.sim.machine import Machine
 from benmo.sim.violation import Finding
@@ -69,15 +70,21 @@ def _p2(replica: Replica, promised: Ballot) -> str:
         return f"{what} while it led in {leader.ballot}"
     reporters = (
         f", as node {node} at height {promise.height} had reported"
-        for node, promise in sorted(leader.promises.items())
+        for node, promise in promises_of(replica)
         if promise.accepted is not None and promise.accepted.block.hash == block.hash
     )
     return f"{what} while its chain ended at slot {height}{next(reporters, '')}"
 
 
+def promises_of(replica: Replica) -> list[tuple[NodeId, Promise]]:
+    """The promises that a leader counts, with their nodes, in the order of those."""
+    promises, voters = replica.leader.promises, replica.membership.voters.values()
+    return [(each.node, promises[each.id]) for each in voters if each.id in promises]
+
+
 def _p3(replica: Replica, promised: Ballot) -> str:
-    leader, nodes = replica.leader, len(replica.settings.nodes)
-    return f"leads in {leader.ballot} with {len(leader.promises)} of {nodes} promises"
+    counted, nodes = len(promises_of(replica)), len(replica.membership.nodes)
+    return f"leads in {replica.leader.ballot} with {counted} of {nodes} promises"
 
 
 def _l1(replica: Replica, promised: Ballot) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Message
 from benmo.paxos.step import AcceptRecord, DecideRecord
-from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal
+from benmo.paxos.types import Ballot, MemberId, NodeId, PaxosBlock, Proposal
 from benmo.sim.checkers.acceptors import is_on_disk
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.checkers.words import nodes_text, short
-from benmo.sim.machine import Machine, MemberId
+from benmo.sim.machine import Machine
 from benmo.storage.journal import JournalRecord, NodeState
 
 _Place = tuple[int, Ballot]

@@ -63,7 +63,9 @@ def _disks_text(nodes: list[NodeId]) -> str:
 
 def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
     try:
-        _, state = NodeStorage.open(machine.disk.after_power_cut(), CLUSTER, machine.node)
+        _, state = NodeStorage.open(
+            machine.disk.after_power_cut(), CLUSTER, machine.node, machine.member
+        )
     except StateError:
         return False
     return state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1

@@ -12,11 +12,11 @@ from itertools import combinations
 
 from benmo.paxos.messages import Accept, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord
-from benmo.paxos.types import Ballot, NodeId, Proposal
+from benmo.paxos.types import Ballot, MemberId, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.checkers.words import nodes_text, short
-from benmo.sim.machine import Machine, MemberId
+from benmo.sim.machine import Machine
 from benmo.storage.journal import JournalRecord, NodeState
 
 _Heard = dict[NodeId, Promise]

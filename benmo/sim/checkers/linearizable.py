@@ -10,9 +10,9 @@ from __future__ import annotations
 from benmo.engine.events import ReadRequested
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
-from benmo.sim.machine import Machine, MemberId, Turn
+from benmo.sim.machine import Machine, Turn
 
 
 class Linearizable(Checker):

@@ -45,7 +45,7 @@ class Replay(Checker):
         if machine.is_damaged or machine.engine is None:
             return
         try:
-            _, state = NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node)
+            _, state = NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node, machine.member)
         except StateError as error:
             self.fail(f"node {machine.node}'s files can't be read: {error}", node=machine.node)
         found, held = _of_state(state), _of_engine(machine.engine)

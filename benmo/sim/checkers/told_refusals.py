@@ -6,9 +6,9 @@ from collections import defaultdict
 
 from benmo.engine.events import Received
 from benmo.paxos.messages import Accept, Message, Nack, Prepare
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
-from benmo.sim.machine import Machine, MemberId, Turn
+from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import NodeState
 
 

@@ -24,6 +24,7 @@ from benmo.engine.events import Event, LinkChanged, Received, Submitted
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger.blocks import Block as LedgerBlock
 from benmo.ledger.transfers import Payments
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Accepted, Confirm, Confirmed, Message, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, NodeId
@@ -82,7 +83,7 @@ class Moment:
             parts = Parts.opened(bounds, node, disk)
             parts.engine.start()
             blocks = parts.storage.read(1, _READ_BYTES) if parts.storage.height else []
-            peers = parts.engine.settings.peers
+            peers = parts.engine.membership.peers(node)
             parts.engine.turn([LinkChanged(peer, True) for peer in peers], 0.0)
         except (AssertionError, StateError) as error:
             reason, _, _ = str(error).partition(f". {REMEDY}")
@@ -121,7 +122,7 @@ class Moment:
     def confirmed_height(self) -> int:
         """The height that this node would report to a question now. Raises `Violation`."""
         question = Confirm(0)
-        sent = self.receive(self.replica.settings.peers[0], question).sent
+        sent = self.receive(self.replica.membership.peers(self.node)[0], question).sent
         (height,) = [each.height for _, each in sent if isinstance(each, Confirmed)]
         return height
 
@@ -164,7 +165,7 @@ class Moment:
 
     def receive(self, sender: NodeId, message: Message) -> EventResult:
         """Let a message arrive. Raises `Violation`, as all events do but `crash`."""
-        return self._turn([Received(sender, message)], 0.0, self.campaigns)
+        return self._turn([Received(sender, message, numbered_member(sender))], 0.0, self.campaigns)
 
     def campaign(self) -> EventResult:
         """Let the election delay end."""

@@ -17,9 +17,10 @@ from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Heartbeat, Message
 from benmo.paxos.replica import Replica
-from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
+from benmo.paxos.types import Ballot, Change, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.snapshot import ROUND_S, copied
 from benmo.storage.journal import NodeState
@@ -59,7 +60,7 @@ class Bounds:
     def settings(self, node: NodeId) -> Settings:
         """Make a node's settings: without heartbeats, and with every wait longer than a round."""
         delay = (_DELAY_S, _DELAY_S)
-        return Settings(node, self.ids, self.tenure, delay, ROUND_S, inf, _DELAY_S)
+        return Settings(node, numbered_member(node), self.tenure, delay, ROUND_S, inf, _DELAY_S)
 
 
 class _Highest(Random):
@@ -77,7 +78,8 @@ class _BoundedPool(PaymentQueue):
 
     def __init__(self, bounds: Bounds, node: NodeId, ledger: Ledger, queue: Run) -> None:
         transfers_max = _LIMITS.block_transfers_max
-        super().__init__(node, ledger, encode_block, _LIMITS.queue_limit, transfers_max, queue)
+        member, limit = numbered_member(node), _LIMITS.queue_limit
+        super().__init__(node, member, ledger, encode_block, limit, transfers_max, queue)
         self._bounds = bounds
 
     def front(self) -> int:
@@ -86,9 +88,9 @@ class _BoundedPool(PaymentQueue):
     def ready(self) -> bool:
         return self._goes_on() and super().ready()
 
-    def forward(self, ballot: Ballot, again: bool) -> Run | None:
+    def forward(self, ballot: Ballot, again: bool) -> list[Run | Change]:
         if not (self._bounds.forwarding and self._goes_on()):
-            return None
+            return []
         return super().forward(ballot, again)
 
     def _goes_on(self) -> bool:
@@ -141,7 +143,7 @@ class Parts:
     @classmethod
     def opened(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk) -> Parts:
         """Make a node on this disk, not started yet. Raises `StateError`."""
-        storage, state = NodeStorage.open(disk, _CLUSTER, node)
+        storage, state = NodeStorage.open(disk, _CLUSTER, node, numbered_member(node))
         outbox = Outbox(disk)
         return cls(_BoundedEngine(bounds, node, state, storage, outbox), storage, disk, outbox)
 
@@ -163,7 +165,8 @@ class Parts:
 def create(bounds: Bounds, node: NodeId) -> MemoryDisk:
     """Make the disk of a new node."""
     disk = MemoryDisk()
-    NodeStorage.create(disk, _CLUSTER, node, dict.fromkeys(bounds.ids, _BALANCE))
+    founded = Ledger(dict.fromkeys(bounds.ids, _BALANCE))
+    NodeStorage.create(disk, _CLUSTER, node, numbered_member(node), founded)
     return disk
 
 
@@ -175,7 +178,7 @@ def after_crash(disk: MemoryDisk) -> tuple[MemoryDisk, MemoryDisk]:
 def recovered(disk: MemoryDisk, node: NodeId) -> object:
     """Recover this disk as a start does, into a form that can be compared."""
     try:
-        _, state = NodeStorage.open(disk.copy(), _CLUSTER, node)
+        _, state = NodeStorage.open(disk.copy(), _CLUSTER, node, numbered_member(node))
     except StateError as error:
         return str(error)
     money = (tuple(state.ledger.balances.items()), tuple(state.ledger.last.items()))

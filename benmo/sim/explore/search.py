@@ -243,7 +243,7 @@ class Search:
                 if mine != theirs:
                     return f"nodes {one} and {other} have different blocks in slot {slot}"
         letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
-        quorum = self._system.bounds.settings(1).quorum
+        quorum = self._system.bounds.nodes // 2 + 1
         chosen = _chosen([letter for letter in letters if isinstance(letter, Vote)], quorum)
         for slot, hashes in chosen.items():
             in_chains = {chain[slot - 1] for chain in chains if len(chain) >= slot}

@@ -6,7 +6,7 @@ from benmo.paxos.acceptor import Acceptor
 from benmo.paxos.messages import Decide, Message, Nack, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
-from benmo.paxos.types import Ballot, NodeId, Proposal
+from benmo.paxos.types import Ballot, MemberId, NodeId, Proposal
 from benmo.sim.planted.patch import Patch
 
 
@@ -58,8 +58,10 @@ def any_decision_clears_accepted(patch: Patch) -> None:
     """A decision clears what was accepted, whosever it is."""
     original = Replica._route
 
-    def route(self: Replica, sender: NodeId, message: Message, now: float, step: Step) -> None:
-        original(self, sender, message, now, step)
+    def route(
+        self: Replica, sender: NodeId, member: MemberId, message: Message, now: float, step: Step
+    ) -> None:
+        original(self, sender, member, message, now, step)
         if isinstance(message, Decide):
             self.acceptor.accepted = None
 
@@ -80,8 +82,10 @@ def silent_refusal(patch: Patch) -> None:
     """A ballot that is too low gets no answer."""
     original = Replica._route
 
-    def route(self: Replica, sender: NodeId, message: Message, now: float, step: Step) -> None:
-        original(self, sender, message, now, step)
+    def route(
+        self: Replica, sender: NodeId, member: MemberId, message: Message, now: float, step: Step
+    ) -> None:
+        original(self, sender, member, message, now, step)
         step.messages = [each for each in step.messages if not isinstance(each[1], Nack)]
 
     patch.set(Replica, "_route", route)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Confirm, Confirmed
-from benmo.paxos.quorum_reads import QuorumReads
+from benmo.paxos.quorum_reads import OpenRead, QuorumReads
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Confirmation, Step
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.planted.patch import Patch
 
 
@@ -20,7 +22,9 @@ def accepted_not_confirmed(patch: Patch) -> None:
 def confirmed_by_itself(patch: Patch) -> None:
     """A node answers how far the chain may be by its own height, and asks nobody."""
 
-    def ask(self: QuorumReads, ticket: int, own_height: int, step: Step) -> None:
+    def ask(
+        self: QuorumReads, ticket: int, own_height: int, membership: Membership, step: Step
+    ) -> None:
         step.confirmations.append(Confirmation(ticket, own_height))
 
     patch.set(QuorumReads, "ask", ask)
@@ -29,42 +33,34 @@ def confirmed_by_itself(patch: Patch) -> None:
 def one_confirmation_too_few(patch: Patch) -> None:
     """A question counts as answered when a quorum lacks one answer."""
 
-    def confirm_if_quorum(self: QuorumReads, ticket: int, step: Step) -> None:
-        heights = self._open[ticket].heights
-        if len(heights) >= self._settings.quorum - 1:
-            del self._open[ticket]
-            step.confirmations.append(Confirmation(ticket, max(heights.values())))
+    def count(self: QuorumReads, question: OpenRead) -> None:
+        if len(question.heights) >= question.membership.quorum - 1:
+            question.answer = max(question.heights.values())
 
-    patch.set(QuorumReads, "_confirm_if_quorum", confirm_if_quorum)
+    patch.set(QuorumReads, "_count", count)
 
 
 def lowest_confirmed_height(patch: Patch) -> None:
     """Of the heights that a quorum reports, a node goes by the lowest."""
 
-    def confirm_if_quorum(self: QuorumReads, ticket: int, step: Step) -> None:
-        heights = self._open[ticket].heights
-        if len(heights) >= self._settings.quorum:
-            del self._open[ticket]
-            step.confirmations.append(Confirmation(ticket, min(heights.values())))
+    def count(self: QuorumReads, question: OpenRead) -> None:
+        if len(question.heights) >= question.membership.quorum:
+            question.answer = min(question.heights.values())
 
-    patch.set(QuorumReads, "_confirm_if_quorum", confirm_if_quorum)
+    patch.set(QuorumReads, "_count", count)
 
 
 def doubled_confirmation_counted(patch: Patch) -> None:
     """An answer that comes twice counts twice."""
 
-    class Answers(dict[NodeId, int]):
-        def __setitem__(self, node: NodeId, height: int) -> None:
-            super().__setitem__(-len(self) if node in self else node, height)
+    answers = Counter[int]()
 
-    original = QuorumReads.ask
+    def count(self: QuorumReads, question: OpenRead) -> None:
+        answers[question.number] += 1
+        if answers[question.number] >= question.membership.quorum:
+            question.answer = max(question.heights.values())
 
-    def ask(self: QuorumReads, ticket: int, own_height: int, step: Step) -> None:
-        original(self, ticket, own_height, step)
-        question = self._open[ticket]
-        question.heights = Answers(question.heights)
-
-    patch.set(QuorumReads, "ask", ask)
+    patch.set(QuorumReads, "_count", count)
 
 
 def answer_to_any_question(patch: Patch) -> None:
@@ -74,14 +70,16 @@ def answer_to_any_question(patch: Patch) -> None:
     def on_message(
         self: QuorumReads,
         sender: NodeId,
+        member: MemberId,
         message: Confirm | Confirmed,
         own_height: int,
         step: Step,
     ) -> None:
         if isinstance(message, Confirm):
-            original(self, sender, message, own_height, step)
+            original(self, sender, member, message, own_height, step)
             return
         for question in list(self._open.values()):
-            original(self, sender, replace(message, number=question.number), own_height, step)
+            any_question = replace(message, number=question.number)
+            original(self, sender, member, any_question, own_height, step)
 
     patch.set(QuorumReads, "on_message", on_message)

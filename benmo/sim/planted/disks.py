@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from benmo.engine.engine import DiskWait, Engine
+from benmo.ledger.ledger import Ledger
 from benmo.paxos.step import AcceptRecord, PromiseRecord
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.checkpoint import CheckpointLine, SyncedLine
@@ -136,22 +137,27 @@ def _undamaged(journal: bytes) -> int:
 def empty_disk_votes(patch: Patch) -> None:
     """A node whose disk is empty begins anew, and votes."""
     original = NodeStorage.__dict__["open"].__func__
-    first_balances: list[dict[NodeId, int]] = []
+    began: list[Ledger] = []
     original_create = NodeStorage.__dict__["create"].__func__
 
     def create(
-        cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId, balances: dict[NodeId, int]
+        cls: type[NodeStorage],
+        disk: Disk,
+        cluster: str,
+        node: NodeId,
+        member: MemberId,
+        founded: Ledger,
     ) -> NodeStorage:
-        first_balances[:] = [balances]
-        storage: NodeStorage = original_create(cls, disk, cluster, node, balances)
+        began[:] = [founded]
+        storage: NodeStorage = original_create(cls, disk, cluster, node, member, founded)
         return storage
 
     def open_(
-        cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId
+        cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId, member: MemberId
     ) -> tuple[NodeStorage, NodeState]:
         if not disk.exists(CHECKPOINT):
-            cls.create(disk, cluster, node, first_balances[0])
-        opened: tuple[NodeStorage, NodeState] = original(cls, disk, cluster, node)
+            cls.create(disk, cluster, node, member, began[0])
+        opened: tuple[NodeStorage, NodeState] = original(cls, disk, cluster, node, member)
         return opened
 
     patch.set(NodeStorage, "create", classmethod(create))

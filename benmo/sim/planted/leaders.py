@@ -9,7 +9,7 @@ from benmo.paxos.leader import Leader, Phase
 from benmo.paxos.messages import Accept, Accepted, Nack, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
-from benmo.paxos.types import Ballot, NodeId, Proposal
+from benmo.paxos.types import Ballot, MemberId, NodeId, Proposal
 from benmo.sim.planted.patch import Patch
 
 
@@ -58,10 +58,11 @@ def late_promise_is_vote(patch: Patch) -> None:
     """A promise that comes after the proposal counts as a vote for it."""
     original = Leader.on_promise
 
-    def on_promise(self: Leader, sender: NodeId, message: Promise, *rest: Any) -> None:
-        if self.phase is Phase.ACCEPT and message.ballot == self.ballot:
-            self._accepted_by.add(sender)
-        original(self, sender, message, *rest)
+    def on_promise(self: Leader, member: MemberId, message: Promise, *rest: Any) -> None:
+        voter = self._membership.find(member)
+        if self.phase is Phase.ACCEPT and message.ballot == self.ballot and voter is not None:
+            self._accepted_by.add(voter.node)
+        original(self, member, message, *rest)
 
     patch.set(Leader, "on_promise", on_promise)
 
@@ -71,11 +72,12 @@ def stale_vote_counted(patch: Patch) -> None:
     original = Leader.on_accepted
 
     def on_accepted(
-        self: Leader, sender: NodeId, message: Accepted, now: float, step: Step
+        self: Leader, sender: NodeId, member: MemberId, message: Accepted, now: float, step: Step
     ) -> Proposal | None:
         if self.proposal is None:
             return None
-        return original(self, sender, Accepted(self.ballot, self.proposal.slot), now, step)
+        vote = Accepted(self.ballot, self.proposal.slot)
+        return original(self, sender, member, vote, now, step)
 
     patch.set(Leader, "on_accepted", on_accepted)
 
@@ -100,27 +102,22 @@ def one_vote_too_few(patch: Patch) -> None:
     original = Leader.on_accepted
 
     def on_accepted(
-        self: Leader, sender: NodeId, message: Accepted, now: float, step: Step
+        self: Leader, sender: NodeId, member: MemberId, message: Accepted, now: float, step: Step
     ) -> Proposal | None:
         if self.proposal is not None and message.ballot == self.ballot:
             self._accepted_by.add(0)
-        return original(self, sender, message, now, step)
+        return original(self, sender, member, message, now, step)
 
     patch.set(Leader, "on_accepted", on_accepted)
 
 
 def one_promise_too_few(patch: Patch) -> None:
     """A leader proposes with one promise less than a quorum."""
-    patch.set(Leader, "check", lambda self, height, promised: None)
-    original = Leader.on_promise
 
-    def on_promise(self: Leader, sender: NodeId, message: Promise, *rest: Any) -> None:
-        original(self, sender, message, *rest)
-        quorum = self._settings.quorum
-        if self.phase is Phase.PREPARE and len(self.promises) == quorum - 1:
-            self._enter(Phase.CATCH_UP, rest[0])
+    def may_propose(self: Leader) -> bool:
+        return len(self._counted()) >= self._membership.quorum - 1
 
-    patch.set(Leader, "on_promise", on_promise)
+    patch.set(Leader, "_may_propose", property(may_propose))
 
 
 def old_slot_adopted(patch: Patch) -> None:
@@ -172,7 +169,7 @@ def goes_on_after_nack(patch: Patch) -> None:
         leader.ballot = ballot
         leader.proposal = Proposal(ballot, leader.proposal.block)
         leader._accepted_by = set()
-        step.send_all(self.settings.nodes, Accept(leader.proposal))
+        step.send_all(self.membership.nodes, Accept(leader.proposal))
 
     patch.set(Replica, "_on_nack", on_nack)
 

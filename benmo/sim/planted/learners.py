@@ -6,7 +6,7 @@ from benmo.paxos.learner import Learner
 from benmo.paxos.messages import Blocks, Decide, Heartbeat
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
-from benmo.paxos.types import Ballot, NodeId, PaxosBlock, Proposal
+from benmo.paxos.types import Ballot, MemberId, NodeId, PaxosBlock, Proposal
 from benmo.sim.planted.patch import Patch
 
 
@@ -68,7 +68,7 @@ def catch_up_applied_twice(patch: Patch) -> None:
 
 def missed_decision_stays_missed(patch: Patch) -> None:
     """A node that hears that others are ahead doesn't ask them for anything."""
-    patch.set(Replica, "_on_height", lambda self, sender, height, now, step: None)
+    patch.set(Replica, "_on_height", lambda self, sender, member, height, now, step: None)
 
 
 def heartbeat_height_trusted(patch: Patch) -> None:
@@ -76,9 +76,14 @@ def heartbeat_height_trusted(patch: Patch) -> None:
     original = Replica._on_heartbeat
 
     def on_heartbeat(
-        self: Replica, sender: NodeId, message: Heartbeat, now: float, step: Step
+        self: Replica,
+        sender: NodeId,
+        member: MemberId,
+        message: Heartbeat,
+        now: float,
+        step: Step,
     ) -> None:
-        original(self, sender, message, now, step)
+        original(self, sender, member, message, now, step)
         self.learner.height = max(self.learner.height, message.height)
 
     patch.set(Replica, "_on_heartbeat", on_heartbeat)

@@ -49,8 +49,7 @@ def queue_emptied_whole(patch: Patch) -> None:
     def on_applied(self: PaymentQueue) -> None:
         is_own = self._ledger.last[self.node] >= self._own.first and len(self._own) > 0
         if is_own:
-            self._own, self._reserved = self._own.upto(0), 0
-            self._own = self._empty()
+            self._own, self._reserved = self._own.since(self._own.end), 0
         original(self)
 
     patch.set(PaymentQueue, "on_applied", on_applied)
