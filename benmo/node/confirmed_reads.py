@@ -1,4 +1,9 @@
-"""Linearizable reads: asks a quorum how high this node's chain must be before it is read."""
+"""Linearizable reads: asks a quorum how high this node's chain must be before it is read.
+
+The protocol confirms a question once this node's chain is as high as the answers say. They may
+count a block that was accepted and is never decided, since the nodes that accepted it are gone: so
+the question is asked again while it is open, and the first that is confirmed answers it.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +32,9 @@ class ConfirmedReads:
         self._next: asyncio.Task[int] | None = None
 
     async def height(self) -> int:
-        """Ask a quorum for a height that includes every decision known to any client before.
+        """Wait until the chain has every decision known to any client before this call.
 
-        Waits until a quorum answers, for ever if need be.
+        The result is a height that it had then. Waits for ever if no quorum answers.
         """
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._work(self._current))

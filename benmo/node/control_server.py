@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -52,7 +51,6 @@ _PAYMENT_BYTES = 8 << 10
 """More than a request to pay takes until it is decided: a block may answer all in one turn."""
 _OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
 """A character takes up to 4 bytes of a frame, and an answer's other fields take some."""
-_ASK_AGAIN_S = 1.0
 
 
 class ControlServer(CommanderConnection):
@@ -203,32 +201,13 @@ class ControlServer(CommanderConnection):
         try:
             async with asyncio.timeout(request.wait_s):
                 if request.is_confirmed:
-                    await self._until_confirmed()
+                    await self._service.view.until_confirmed()
                 if not await self._service.view.until_height(height_min, request.wait_s):
                     raise TimeoutError
         except TimeoutError:
             raise Refused(self._why_not_read(height_min)) from None
         view = self._service.view
         return BalancesRead(request.number, tuple(view.balances.items()), view.height)
-
-    async def _until_confirmed(self) -> None:
-        """Wait until this node's chain has every block that was decided before this call.
-
-        A quorum's answer may count a block that was accepted and is never decided, since the nodes
-        that accepted it are gone; so the quorum is asked again while the node waits. Each answer
-        alone would do, so the least of them does.
-        """
-        loop = asyncio.get_running_loop()
-        height = await self._service.view.confirmed_height()
-        while not await self._service.view.until_height(height, _ASK_AGAIN_S):
-            again = loop.create_task(self._service.view.confirmed_height())
-            reached = loop.create_task(self._service.view.until_height(height, math.inf))
-            try:
-                await asyncio.wait([again, reached], return_when=asyncio.FIRST_COMPLETED)
-                height = min(height, again.result()) if again.done() else height
-            finally:
-                again.cancel()
-                reached.cancel()
 
     def _why_not_read(self, height_min: int) -> str:
         service = self._service

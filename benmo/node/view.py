@@ -135,10 +135,10 @@ class View:
         """Wait until the chain has this height; False if it hasn't after `timeout_s` seconds."""
         return await self._heights.reached(height, timeout_s)
 
-    async def confirmed_height(self) -> int:
-        """Ask a quorum for a height that includes every decision known to any client before.
+    async def until_confirmed(self) -> int:
+        """Wait until this chain has every decision known to any client before; its height then.
 
-        Waits until a quorum answers, for ever if need be.
+        A quorum says how far the chain may be. Waits until it has answered, for ever if need be.
         """
         return await self._confirmed_reads.height()
 
