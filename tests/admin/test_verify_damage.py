@@ -125,9 +125,15 @@ def test_a_chain_that_ends_too_early_is_found(chained: StateDirectory) -> None:
         (CHECKPOINT, 1, b'"height":3', b'"height":2', f"{CHAIN}:3: "),
         (CHECKPOINT, 1, b'"slot":4', b'"slot":5', f"{CHECKPOINT}:1: the accepted block"),
         (CHECKPOINT, 1, b'"promised":[4,2]', b'"promised":[4,1]', f"{CHECKPOINT}:1: the accep"),
-        (CHECKPOINT, 1, b'"node":1', b'"node":2', f"{CHECKPOINT}:1: it is node 2's"),
+        (
+            CHECKPOINT,
+            1,
+            b'"node":1,"member"',
+            b'"node":2,"member"',
+            f"{CHECKPOINT}:1: it is node 2's",
+        ),
         (CHECKPOINT, 1, b'"generation":2', b'"generation":5', f"{JOURNAL}:1: it is generation 2"),
-        (JOURNAL, 1, b'"node":1', b'"node":3', f"{JOURNAL}:1: it is node 3's"),
+        (JOURNAL, 1, b'"node":1,"member"', b'"node":3,"member"', f"{JOURNAL}:1: it is node 3's"),
     ],
 )
 def test_what_was_altered_is_found_whatever_its_checksum_says(

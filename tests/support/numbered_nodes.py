@@ -18,5 +18,5 @@ def created(disk: Disk, cluster: str, node: NodeId, balances: Mapping[NodeId, in
 
 
 def opened(disk: Disk, cluster: str, node: NodeId) -> tuple[NodeStorage, NodeState]:
-    """A node's files, and the state that they lead to."""
-    return NodeStorage.open(disk, cluster, node, numbered_member(node))
+    """A node's files, of whichever member, and the state that they lead to."""
+    return NodeStorage.open(disk, cluster, node)
