@@ -116,6 +116,11 @@ class Membership:
             return f"there is no node {change.node}"
         elif voter.id != change.replaces:
             return f"node {change.node} has another member by now, {voter.id[:8]}"
+        elif change.kind is ChangeKind.MOVE and (voter.host, voter.port) == (
+            change.host,
+            change.port,
+        ):
+            return f"node {change.node} is at {change.host}:{change.port} already"
         if change.kind is ChangeKind.REMOVE and len(self.voters) == 1:
             return "it is the last node"
         if change.kind in (ChangeKind.ADD, ChangeKind.REPLACE) and change.member in self._by_id:

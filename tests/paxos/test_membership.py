@@ -80,7 +80,7 @@ def test_a_node_that_was_removed_can_be_added_with_another_member() -> None:
     assert added.voters[3] == Member(NEW, 3, "h", 1, since=6, ordinal=1)
 
 
-@pytest.mark.parametrize("change", [REPLACED, ADDED, REMOVED], ids=lambda each: each.kind)
+@pytest.mark.parametrize("change", [REPLACED, ADDED, REMOVED, MOVED], ids=lambda each: each.kind)
 def test_a_change_that_comes_twice_does_nothing(change: Change) -> None:
     assert FOUNDERS.after(change, 8).why_void(change) is not None
 
