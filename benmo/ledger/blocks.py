@@ -131,6 +131,7 @@ class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     member: MemberId = ""
     host: str = ""
     port: int = 0
+    moved_in: int = 0
 
 
 class _BlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -200,7 +201,10 @@ def decode_change(body: ChangeBody) -> Change:
 
     A change that is void is no error here.
     """
-    change = Change(body.kind, body.node, body.replaces, body.member, body.host, body.port)
+    change = Change(
+        body.kind, body.node, body.replaces, body.member, body.host, body.port, body.moved_in
+    )
+    require(0 <= change.moved_in < INTEGER_MAX, "a change names a slot")
     require(0 < change.node < INTEGER_MAX, "a change names a node")
     for member in (change.replaces, change.member):
         require(not member or _MEMBER.fullmatch(member) is not None, "a change names a member")
@@ -216,7 +220,13 @@ def decode_change(body: ChangeBody) -> Change:
 def change_body(change: Change) -> ChangeBody:
     """The fields of a change, to be encoded."""
     return ChangeBody(
-        change.kind, change.node, change.replaces, change.member, change.host, change.port
+        change.kind,
+        change.node,
+        change.replaces,
+        change.member,
+        change.host,
+        change.port,
+        change.moved_in,
     )
 
 

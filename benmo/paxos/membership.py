@@ -23,11 +23,12 @@ def numbered_member(node: NodeId) -> MemberId:
 class Member:
     """A member, past or present.
 
-    host     where it listens, with `port`, by the change that brought it or moved it; "" for a
-             founder that has not moved, whose address `cluster.json` knows
-    since    the first slot in which it votes
-    until    the last slot in which it votes, whose block holds the change; None while it votes
-    ordinal  how many members its node had before
+    host      where it listens, with `port`, by the change that brought it or moved it; "" for a
+              founder that has not moved, whose address `cluster.json` knows
+    since     the first slot in which it votes
+    until     the last slot in which it votes, whose block holds the change; None while it votes
+    ordinal   how many members its node had before
+    moved_in  the slot whose block moved it last, 0 if it has not moved
     """
 
     id: MemberId
@@ -37,6 +38,7 @@ class Member:
     since: int = 1
     until: int | None = None
     ordinal: int = 0
+    moved_in: int = 0
 
 
 class Membership:
@@ -116,11 +118,8 @@ class Membership:
             return f"there is no node {change.node}"
         elif voter.id != change.replaces:
             return f"node {change.node} has another member by now, {voter.id[:8]}"
-        elif change.kind is ChangeKind.MOVE and (voter.host, voter.port) == (
-            change.host,
-            change.port,
-        ):
-            return f"node {change.node} is at {change.host}:{change.port} already"
+        elif change.kind is ChangeKind.MOVE and voter.moved_in != change.moved_in:
+            return f"node {change.node} has moved since, in slot {voter.moved_in}"
         if change.kind is ChangeKind.REMOVE and len(self.voters) == 1:
             return "it is the last node"
         if change.kind in (ChangeKind.ADD, ChangeKind.REPLACE) and change.member in self._by_id:
@@ -131,7 +130,8 @@ class Membership:
         """The members after a change in the block of this slot, which must not be void."""
         assert self.why_void(change) is None
         if change.kind is ChangeKind.MOVE:
-            moved = replace(self.voters[change.node], host=change.host, port=change.port)
+            voter = self.voters[change.node]
+            moved = replace(voter, host=change.host, port=change.port, moved_in=slot)
             return Membership(moved if each.id == moved.id else each for each in self.all)
         members = [
             replace(each, until=slot) if each.id == change.replaces else each for each in self.all

@@ -62,8 +62,9 @@ class Change:
 
     `member` votes for `node` from then on, and listens at `host` and `port`; `replaces` is who
     voted before. One that is added replaces nobody, and has no `replaces`; where one is removed,
-    there is no `member`; one that moves replaces itself. A change that names another member than
-    the one that votes is void, so a doubled or late one does nothing.
+    there is no `member`; one that moves replaces itself, and names the slot in which it moved
+    last, or 0. A change that names another member than the one that votes, or an earlier move, is
+    void: so a doubled or late one does nothing.
     """
 
     kind: ChangeKind
@@ -72,6 +73,7 @@ class Change:
     member: MemberId = ""
     host: str = ""
     port: int = 0
+    moved_in: int = 0
 
     def why_malformed(self) -> str | None:
         """Why this can't be a change of its kind, whoever votes; None if it can."""
@@ -82,7 +84,12 @@ class Change:
             ChangeKind.REMOVE: replaces and not member,
             ChangeKind.MOVE: replaces and self.replaces == self.member,
         }
-        return None if expected[self.kind] else f"it names the wrong members to {self.kind} a node"
+        is_move = self.kind is ChangeKind.MOVE
+        return (
+            None
+            if expected[self.kind] and (is_move or not self.moved_in)
+            else f"it names the wrong members to {self.kind} a node"
+        )
 
 
 class PaxosBlock(Protocol):

@@ -70,8 +70,15 @@ def test_an_even_number_of_nodes_needs_more_votes() -> None:
 
 def test_a_member_that_moves_stays_the_member_that_it_was() -> None:
     after = FOUNDERS.after(MOVED, 8)
-    assert after.voters[3] == Member(THREE, 3, "moved.host", 7003)
+    assert after.voters[3] == Member(THREE, 3, "moved.host", 7003, moved_in=8)
     assert after.ids == FOUNDERS.ids and after != FOUNDERS
+
+
+def test_a_move_that_comes_late_does_not_move_a_node_back() -> None:
+    moved = FOUNDERS.after(MOVED, 8)
+    again = moved.after(Change(ChangeKind.MOVE, 3, THREE, THREE, "third.host", 7003, 8), 9)
+    assert again.voters[3].host == "third.host"
+    assert again.why_void(MOVED) == "node 3 has moved since, in slot 9"
 
 
 def test_a_node_that_was_removed_can_be_added_with_another_member() -> None:
@@ -102,6 +109,8 @@ def test_a_change_that_comes_twice_does_nothing(change: Change) -> None:
         (Change(ChangeKind.REMOVE, 3, THREE, NEW), "wrong members"),
         (Change(ChangeKind.MOVE, 3, OTHER, OTHER, "h", 1), "another member"),
         (Change(ChangeKind.MOVE, 3, THREE, NEW, "h", 1), "wrong members"),
+        (Change(ChangeKind.MOVE, 3, THREE, THREE, "h", 1, 5), "has moved since"),
+        (Change(ChangeKind.REPLACE, 3, THREE, NEW, "h", 1, 5), "wrong members"),
     ],
 )
 def test_a_change_that_does_not_fit_is_void(change: Change, why: str) -> None:
