@@ -84,12 +84,9 @@ class Change:
             ChangeKind.REMOVE: replaces and not member,
             ChangeKind.MOVE: replaces and self.replaces == self.member,
         }
-        is_move = self.kind is ChangeKind.MOVE
-        return (
-            None
-            if expected[self.kind] and (is_move or not self.moved_in)
-            else f"it names the wrong members to {self.kind} a node"
-        )
+        if expected[self.kind] and (self.kind is ChangeKind.MOVE or not self.moved_in):
+            return None
+        return f"it names the wrong members to {self.kind} a node"
 
 
 class PaxosBlock(Protocol):
