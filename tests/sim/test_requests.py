@@ -234,6 +234,8 @@ def test_what_was_accepted_and_not_decided_may_be_the_chains_end() -> None:
     assert small.heights() == [0, 0, 0]
     small.happen(UserAsks(0.0, 3))
     small.wait(0.05)
+    assert not small.has_line("= 3 is told that the chain may be at 0")
+    small.wait(5.0)
     assert small.has_line("= 3 is told that the chain may be at 1")
 
 
