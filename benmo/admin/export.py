@@ -20,7 +20,7 @@ from typing import TextIO
 import click
 import msgspec
 
-from benmo.admin.making import founded_ledger
+from benmo.admin.founding import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory

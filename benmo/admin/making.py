@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from benmo.admin.authority import Authority
+from benmo.admin.founding import founded_ledger
 from benmo.cluster import (
     Cluster,
     ClusterSettings,
@@ -32,7 +33,6 @@ from benmo.cluster import (
     write_private,
 )
 from benmo.errors import Failure
-from benmo.ledger.ledger import Ledger
 from benmo.paxos.types import MemberId
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import LOCK, DirectoryInUse, DirectoryLock
@@ -48,12 +48,6 @@ def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cl
 def new_member() -> MemberId:
     """Draw the id of a member, for the one directory that is about to be made."""
     return secrets.token_hex(16)
-
-
-def founded_ledger(cluster: Cluster) -> Ledger:
-    """The ledger with which a cluster begins, at height 0."""
-    balances = dict.fromkeys(cluster.founders.nodes, cluster.settings.balance)
-    return Ledger(balances, membership=cluster.founders)
 
 
 @contextmanager

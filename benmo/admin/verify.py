@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from benmo.admin.certificate_check import ClientCheck, certificate_damage, damage_value
-from benmo.admin.making import founded_ledger
+from benmo.admin.founding import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
