@@ -180,10 +180,13 @@ class Replica:
         """Deal with a message from `sender`, which may be this node itself.
 
         `member` is the sender's, as its certificate says. A retired one and one of which this node
-        hasn't heard yet are answered like any other; their promises and votes don't count. Raises
+        hasn't heard yet are answered like any other; their promises and votes don't count. Another
+        member of this very node is not heard: its ballots would look like this node's own. Raises
         `ProtocolError` if no correct peer sends this message; nothing durable has changed then.
         """
         step = Step()
+        if sender == self.settings.node and member != self.settings.member:
+            return step
         self._highest_round = admitted_round(sender, message, self._highest_round, now)
         before = self._before()
         if self._is_peer(sender, member) and self.reachability.on_heard(sender, now):

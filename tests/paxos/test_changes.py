@@ -22,7 +22,7 @@ from benmo.paxos.step import Confirmation, Step
 from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind, MemberId, NodeId, Tenure
 from tests.support.replicas import Bench, NamedBlock, at_height, blocks, proposal, sent
 
-NEW = "a" * 32
+NEW, OTHER = "a" * 32, "b" * 32
 REPLACED = Change(ChangeKind.REPLACE, 3, numbered_member(3), NEW, "h", 1)
 REMOVED = Change(ChangeKind.REMOVE, 5, numbered_member(5))
 ADDED = Change(ChangeKind.ADD, 4, "", NEW, "h", 1)
@@ -182,6 +182,15 @@ def test_a_node_that_is_no_member_answers_as_an_acceptor() -> None:
     assert sent(bench.hear(1, Prepare(Ballot(40, 1))), Nack) != []
     assert sent(bench.hear(2, Accept(proposal(50, 2, 2))), Accepted) != []
     assert sent(bench.hear(2, Confirm(7)), Confirmed) == [(2, Confirmed(7, 2))]
+
+
+def test_another_member_of_the_same_node_is_not_heard() -> None:
+    """It may outbid this one's ballot with one that looks like this node's own."""
+    bench = changed(REPLACED)
+    ballot = bench.lead(1)
+    before = bench.replica.durable
+    step = hear(bench, 1, OTHER, Prepare(Ballot(ballot.round + 5, 1)))
+    assert step.messages == [] and bench.replica.durable == before
 
 
 # Peers.
