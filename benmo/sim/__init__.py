@@ -6,11 +6,15 @@ May import `benmo.engine`, `benmo.storage`, `benmo.ledger`, `benmo.paxos`, `benm
 Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is about using it.
 
 ==============  ==================================================================
-`draw.py`       draws a plan from a seed (`draw_users.py`: what users do)
+`draw.py`       draws a plan from a seed (`draw_users.py`: what users do; `draw_members.py`:
+                disks lost, machines replaced, nodes that come and go)
 `plan.py`       a plan; `happenings.py` are its words: payments, crashes, cuts, damage …
 `world.py`      machines on a network, and the order of events (`agenda.py`)
 `machine.py`    one member of a node: a disk, a clock, an index of keys, and the production engine
+`roster.py`     all machines that there ever were: a node has several if it was replaced
 `faults.py`     makes a plan's happenings happen in a world
+`operators.py`  ask for changes of the membership
+`calm.py`       the end of all faults
 `users.py`      pay, and ask how far the chain may be
 `run.py`        runs a plan: faults, then calm, then the last checks
 `checkers/`     the rules and promises that are checked at every step

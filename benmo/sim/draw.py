@@ -14,6 +14,7 @@ from functools import partial
 
 from benmo.paxos.types import NodeId, Tenure
 from benmo.sim.dice import Dice
+from benmo.sim.draw_members import draw_changes
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (
     SENDER,
@@ -182,6 +183,7 @@ def _happenings(
         "damage": partial(_damage, fragile),
     }
     happenings: list[Happening] = draw_requests(seed, ids, faults_s)
+    changes = draw_changes(seed, ids, faults_s)
     if any(isinstance(each, UserPays) for each in happenings):
         happenings += _crashes(Dice(seed, "crashes with keys"), ids, faults_s)
     for kind, (most, probability) in _KINDS.items():
@@ -190,7 +192,7 @@ def _happenings(
         count = int(dice.between(0.1, 1.0) * most * faults_s / 60.0 + 0.5)
         if is_there:
             happenings += [draws[kind](dice, at) for at in dice.times(count, faults_s)]
-    return tuple(sorted(happenings, key=lambda happening: happening.at))
+    return tuple(sorted((*happenings, *changes), key=lambda happening: happening.at))
 
 
 def _crash(ids: tuple[NodeId, ...], dice: Dice, at: float) -> Crash:

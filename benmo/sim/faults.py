@@ -1,4 +1,4 @@
-"""Makes the happenings of a plan happen in a world, and ends all faults afterwards."""
+"""Makes the happenings of a plan happen in a world."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benmo.paxos.messages import Forward
 from benmo.paxos.types import NodeId
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
+    ChangeMembers,
     Crash,
     Cut,
     DamageDisk,
@@ -28,12 +29,10 @@ from benmo.sim.happenings import (
     UserPays,
 )
 from benmo.sim.machine import Fuse, Machine
+from benmo.sim.operators import change_members, may_lose
 from benmo.sim.users import ask, pay
 from benmo.sim.world import Ambush, World
 from benmo.storage.node_storage import CHAIN
-
-_ALONE = -1
-"""The number of the cut between the survivors and the others."""
 
 
 def happen(world: World, number: int, happening: Happening) -> None:
@@ -47,6 +46,8 @@ def happen(world: World, number: int, happening: Happening) -> None:
             _cut_or_wait(world, number, happening)
         case Mute():
             _mute(world, number, happening)
+        case ChangeMembers():
+            change_members(world, happening)
         case _:
             machine = world.machine(happening.node)
             if machine.engine is not None:
@@ -166,8 +167,9 @@ def _forward(machine: Machine, rogue: Rogue) -> None:
     assert machine.engine is not None
     credits = tuple(credit for credit, _ in rogue.payments)
     amounts = tuple(amount for _, amount in rogue.payments)
-    first = machine.engine.ledger.last[machine.node] + 1
-    message = Forward(Run(machine.node, first, credits, amounts))
+    first = machine.engine.ledger.last.get(machine.node, 0) + 1
+    member = machine.engine.queue.own.member
+    message = Forward(Run(machine.node, first, credits, amounts, member=member))
     for peer in machine.engine.membership.peers(machine.node):
         machine.on_sent(machine, peer, message)
 
@@ -221,6 +223,8 @@ def _restore(world: World, machine: Machine, peer: NodeId) -> None:
 
 def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
     """Damage a disk. Mostly the process dies, too: a living one often writes the file anew."""
+    if not may_lose(world, machine):
+        return
     machine.is_damaged = True
     if damage.is_loss:
         world.die(machine, True, "loses power and its disk")
@@ -239,42 +243,3 @@ def _flip_a_bit(machine: Machine, where: float) -> None:
     machine.is_damage_in_chain |= name == CHAIN
     if bits:
         machine.disk.flip_bit(name, int(where * len(names) % 1.0 * bits))
-
-
-def calm(world: World) -> None:
-    """End all faults for the survivors; take the others down, or cut them off, for good."""
-    world.trace.fault(world.now, "all faults end")
-    survivors = survivors_of(world)
-    world.network.calm()
-    world.ambushes.clear()
-    for machine in world.machines.values():
-        if machine in survivors:
-            machine.mend()
-            world.start(machine)
-            if machine.engine is not None:
-                world.arm_timer(machine)
-                machine.is_scheduled = False  # its turn may have been put off for long
-                world.schedule_turn(machine, 0.0)
-        elif world.plan.is_rest_down:
-            machine.is_out = True
-            if machine.engine is not None:
-                world.die(machine, True, "stays down")
-    well = {machine.node for machine in survivors}
-    others = [node for node in world.plan.nodes if node not in well]
-    for node in others if not world.plan.is_rest_down else ():
-        world.trace.fault(world.now, f"node {node} is cut off from all others for good")
-    every = [(one, other) for one in world.plan.nodes for other in world.plan.nodes if one != other]
-    world.network.cut(
-        _ALONE, tuple(pair for pair in every if pair[0] in others or pair[1] in others)
-    )
-    for one, other in every:
-        world.spread_news(one, other)
-
-
-def survivors_of(world: World) -> tuple[Machine, ...]:
-    """Return the plan's survivors; other machines take the place of those that are damaged."""
-    well = [machine for machine in world.machines.values() if not machine.is_damaged]
-    planned = [machine for machine in well if machine.node in world.plan.survivors]
-    others = [machine for machine in well if machine not in planned]
-    chosen = planned + others[: max(0, world.plan.quorum - len(planned))]
-    return tuple(sorted(chosen, key=lambda machine: machine.node))

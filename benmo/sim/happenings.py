@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import ChangeKind, NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +230,41 @@ class DamageDisk:
         return f"node {self.node}'s disk {what}{', and it is killed' if self.is_death else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeMembers:
+    """An operator has the membership changed: asks some node, every `period_s` or so, until it is.
+
+    `node` is the one to replace, move or remove; with `is_newest`, the one with the highest number
+    instead. One that is added has a new number, or with `is_newest` that of a removed one. If it is
+    replaced, its machine has lost its disk (`is_lost`), or was taken for dead: then it comes back
+    `back_s` after it was killed (`is_killed`), or goes on all the time. A new machine starts after
+    `start_s`. A node that is removed may pay all away before (`is_emptied`). `askers` programs ask
+    for the same, and `late` times more once it is decided. With `is_stale`, the change names a
+    member that isn't the node's.
+    """
+
+    at: float
+    kind: ChangeKind
+    node: NodeId
+    is_newest: bool
+    is_lost: bool
+    is_killed: bool
+    back_s: float
+    start_s: float
+    is_emptied: bool
+    is_stale: bool
+    askers: int
+    late: int
+    period_s: float
+
+    def __str__(self) -> str:
+        which = "the newest node" if self.is_newest else f"node {self.node}"
+        which = "a node" if self.kind is ChangeKind.ADD else which
+        stale = ", and names a wrong member" if self.is_stale else ""
+        lost = ", whose disk is lost" if self.is_lost else ""
+        return f"an operator wants to {self.kind} {which}{lost}{stale}"
+
+
 Happening = (
     UserPays
     | UserAsks
@@ -244,4 +279,5 @@ Happening = (
     | FailDisk
     | FillDisk
     | DamageDisk
+    | ChangeMembers
 )

@@ -23,7 +23,8 @@ from benmo.sim.clock import NodeClock
 from benmo.sim.disk import DiskFailed, MemoryDisk, PowerCut
 from benmo.sim.happenings import FailDisk
 from benmo.sim.keys import MachineKeyIndex
-from benmo.sim.plan import Plan
+from benmo.sim.member_names import label_of
+from benmo.sim.plan import BALANCE, Plan
 from benmo.storage.journal import SECTOR_BYTES, JournalRecord, NodeState
 from benmo.storage.node_storage import JOURNAL, NodeStorage
 
@@ -117,7 +118,7 @@ class Machine:
     checkpoint anew; damage in them that it didn't mind is gone then."""
     is_damage_in_chain: bool = False
     is_out: bool = False
-    """Whether the node stays down: its disk is damaged, or the plan leaves it behind."""
+    """Whether it stays down: its disk is damaged, it is retired, or the plan leaves it behind."""
     fault_counts: dict[str, int] = field(default_factory=dict)
 
     chance: Random = field(init=False)
@@ -130,13 +131,18 @@ class Machine:
     def __post_init__(self) -> None:
         # Where nobody pays under keys, the index is empty, and a node doesn't die at it.
         self.keys = MachineKeyIndex(self._burn if self.plan.has_keys else lambda: None)
-        self.keys_chance = Random(f"{self.plan.seed}/keys {self.node}")
-        self.chance = Random(f"{self.plan.seed}/disk {self.node}")
-        self.election = _NodeRandom(f"{self.plan.seed}/election {self.node}")
+        self.keys_chance = Random(f"{self.plan.seed}/keys {self.label}")
+        self.chance = Random(f"{self.plan.seed}/disk {self.label}")
+        self.election = _NodeRandom(f"{self.plan.seed}/election {self.label}")
 
-    def create(self, balance: int) -> None:
-        """Make the node's files, as the initialize script does."""
-        founded = Ledger(dict.fromkeys(self.plan.nodes, balance))
+    @property
+    def label(self) -> str:
+        """The machine's name in traces and sentences."""
+        return label_of(self.member)
+
+    def create(self) -> None:
+        """Make the member's files, as the initialize script does."""
+        founded = Ledger(dict.fromkeys(self.plan.nodes, BALANCE))
         NodeStorage.create(self.disk, CLUSTER, self.node, self.member, founded)
         self.disk.before = self._before
 

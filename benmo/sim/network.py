@@ -50,14 +50,10 @@ class Network:
     run without questions is much the same otherwise.
     """
 
-    def __init__(self, seed: int, nodes: tuple[NodeId, ...], weather: Weather) -> None:
+    def __init__(self, seed: int, weather: Weather) -> None:
+        self._seed = seed
         self._weather = weather
-        self._lanes = {
-            (one, other, stream): _Lane(Dice(seed, f"{stream} {one}->{other}"))
-            for one in nodes
-            for other in nodes
-            for stream in (_LINK, _QUESTIONS)
-        }
+        self._lanes: dict[tuple[NodeId, NodeId, str], _Lane] = {}
         self._cuts: dict[int, tuple[tuple[NodeId, NodeId], ...]] = {}
         self._blocked: dict[tuple[NodeId, NodeId], int] = {}
         self._muted: dict[int, tuple[tuple[str, ...], float]] = {}
@@ -122,7 +118,12 @@ class Network:
         return arrivals
 
     def _lane(self, one: NodeId, other: NodeId, message: Message) -> _Lane:
-        return self._lanes[one, other, _QUESTIONS if is_question(message) else _LINK]
+        stream = _QUESTIONS if is_question(message) else _LINK
+        lane = self._lanes.get((one, other, stream))
+        if lane is None:
+            lane = _Lane(Dice(self._seed, f"{stream} {one}->{other}"))
+            self._lanes[one, other, stream] = lane
+        return lane
 
 
 def is_question(message: Message) -> bool:

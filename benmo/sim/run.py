@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from benmo.sim import faults
+from benmo.sim.calm import calm
 from benmo.sim.happenings import UserPays
 from benmo.sim.plan import Plan
 from benmo.sim.trace import Trace
@@ -64,10 +65,9 @@ def _run(world: World) -> None:
     for number, happening in enumerate(plan.happenings):
         world.at(happening.at, faults.happen, world, number, happening)
     world.agenda.run_until(plan.faults_s)
-    faults.calm(world)
-    survivors = faults.survivors_of(world)
+    survivors = calm(world)
     for machine in survivors if plan.pays_at_end else ():
-        other = next(each for each in survivors if each is not machine)
+        other = next(each for each in survivors if each.node != machine.node)
         world.after(1.0, pay, world, UserPays(world.now, machine.node, ((other.node, 1),)))
     for machine in survivors if plan.has_questions else ():
         world.after(1.0, ask, world, machine, True)
@@ -80,7 +80,7 @@ def _run(world: World) -> None:
 
 
 def _counts(world: World) -> Counter[str]:
-    for machine in world.machines.values():
+    for machine in world.roster.machines.values():
         world.counts.update(machine.fault_counts)
     world.counts.update(world.watchers.counts())
     return +world.counts

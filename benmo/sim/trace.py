@@ -5,8 +5,8 @@
     0.005377 = 2 promised ballot (1, 1) to node 1
     0.210943 ! node 3 is killed             a fault, the end of one, or a user's request
 
-The number is the true time in seconds. Lines are made only where they are wanted; a run that nobody
-traces keeps its last steps.
+The number is the true time in seconds. `3b` is node 3's second member. Lines are made only where
+they are wanted; a run that nobody traces keeps its last steps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.types import NodeId, Proposal
+from benmo.paxos.types import Change, Proposal
+from benmo.sim.member_names import change_text
 from benmo.storage.journal import NodeState
 from benmo.wording import sentence
 
@@ -64,6 +65,8 @@ def text_of(message: Message) -> str:
             return f"Blocks {' '.join(str(block.slot) for block in blocks)}, height {height}"
         case Heartbeat(height, ballot):
             return f"Heartbeat height {height}, leader {ballot}"
+        case Forward(Change() as change):
+            return f"Forward {change_text(change)}"
         case Forward(run):
             assert isinstance(run, Run)
             return f"Forward {run_text(run)}"
@@ -80,9 +83,11 @@ def accepted_text(proposal: Proposal) -> str:
 
 
 def ids(block: object) -> str:
-    """List the ids of a block's transfers."""
+    """List the ids of a block's transfers, and its change of the membership."""
     assert isinstance(block, Block)
-    return " ".join(transfer.id for transfer in block.transfers())
+    transfers = [transfer.id for transfer in block.transfers()]
+    changes = [] if block.change is None else [change_text(block.change)]
+    return " ".join((*transfers, *changes))
 
 
 def run_text(run: Run) -> str:
@@ -108,14 +113,18 @@ def answer_text(admission: Admission) -> str:
 
 
 def outcomes(applied: AppliedBlock) -> str:
-    """List the transfers of a decided block; those not applied with their outcomes."""
-    return " ".join(
+    """List the transfers of a decided block, and its change, with outcomes but for the applied."""
+    found = [
         transfer.id if outcome is Outcome.APPLIED else f"{transfer.id} ({outcome})"
         for transfer, outcome in applied.outcomes()
-    )
+    ]
+    if applied.block.change is not None:
+        void = " (void)" if applied.is_change_void else ""
+        found.append(f"{change_text(applied.block.change)}{void}")
+    return " ".join(found)
 
 
-_TraceStep = tuple[float, str, NodeId, NodeId, Message | str]
+_TraceStep = tuple[float, str, str, str, Message | str]
 
 
 class Trace:
@@ -133,20 +142,23 @@ class Trace:
         assert self._is_whole, "the hash is of the whole trace"
         return self._digest.hexdigest()
 
-    def message(self, now: float, sign: str, one: NodeId, other: NodeId, message: Message) -> None:
+    def message(self, now: float, sign: str, one: str, other: str, message: Message) -> None:
         """Add a message that left (`>`) or arrived (`<`)."""
         self._add((now, sign, one, other, message))
 
-    def state(self, now: float, node: NodeId, text: str) -> None:
-        self._add((now, "=", node, 0, text))
+    def state(self, now: float, node: str, text: str) -> None:
+        self._add((now, "=", node, "", text))
 
     def fault(self, now: float, text: str) -> None:
-        self._add((now, "!", 0, 0, text))
+        self._add((now, "!", "", "", text))
 
-    def report(self, now: float, node: NodeId, report: Report) -> None:
+    def report(self, now: float, node: str, report: Report) -> None:
         """Add the results of a turn."""
         for admission in report.admissions:
             self.state(now, node, answer_text(admission))
+        for answer in report.change_answers:
+            why = f"refuses to change the members: {answer.reason}"
+            self.state(now, node, why if answer.reason else "takes the change up")
         for confirmation in report.confirmations:
             self.state(now, node, f"is told that the chain may be at {confirmation.height}")
         for notice in report.notices:

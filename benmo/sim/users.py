@@ -14,15 +14,17 @@ twice, with a turn of a node each time."""
 
 
 def pay(world: World, happening: UserPays) -> None:
-    """Let somebody pay at a node, if the node lives and isn't a rogue."""
+    """Let somebody pay at a node, if there is such a node, and it lives and isn't a rogue."""
+    if not world.roster.of_node(happening.node):
+        return
     machine = world.machine(happening.node)
     if machine.engine is None or happening.node in world.plan.rogues:
         return
-    ticket = _ticket(world)
+    number = ticket(world)
     world.counts["transfers asked for"] += len(happening.payments)
     credits, amounts = zip(*happening.payments, strict=True)
     payments = Payments(credits, amounts, happening.memos, happening.keys)
-    event = Submitted(ticket, payments)
+    event = Submitted(number, payments)
     world.trace.fault(world.now, str(happening))
     world.watchers.on_submitted(machine, event)
     world.happen(machine, event)
@@ -33,17 +35,17 @@ def ask(world: World, machine: Machine, is_at_end: bool = False) -> None:
 
     With `is_at_end`, all faults are over, and there must be an answer.
     """
-    ticket = _ticket(world)
+    number = ticket(world)
     if is_at_end:
-        world.watchers.linearizable.expect(ticket, machine)
+        world.watchers.linearizable.expect(number, machine)
     if machine.engine is not None:
         world.counts["questions asked"] += 1
-        text = f"at node {machine.node} somebody asks how far the chain may be"
+        text = f"at node {machine.label} somebody asks how far the chain may be"
         world.trace.fault(world.now, text)
-        world.happen(machine, ReadRequested(ticket))
+        world.happen(machine, ReadRequested(number))
 
 
-def _ticket(world: World) -> int:
+def ticket(world: World) -> int:
     """Number a request."""
     world.tickets += 1
     world.agenda.expect(_EVENTS_PER_REQUEST)

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report
 from benmo.errors import ProtocolError, StateError
-from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Message
-from benmo.paxos.types import MemberId, NodeId
+from benmo.paxos.types import Change, MemberId, NodeId
 from benmo.sim.agenda import Agenda
 from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
@@ -22,6 +21,7 @@ from benmo.sim.findings import Findings, text_of
 from benmo.sim.machine import Fuse, Machine, Turn, asked
 from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
+from benmo.sim.roster import Roster
 from benmo.sim.trace import Trace, started_text
 from benmo.sim.violation import Finding, Violation
 
@@ -64,21 +64,24 @@ class World:
         self.agenda = Agenda()
         self.at, self.after = self.agenda.at, self.agenda.after
         self.counts: Counter[str] = Counter()
-        self.network = Network(plan.seed, plan.nodes, plan.weather)
+        self.network = Network(plan.seed, plan.weather)
         facts = Facts(
             plan.nodes,
-            plan.quorum,
             BALANCE,
             plan.log_limit,
             plan.journal_bytes_max,
             plan.rogues,
         )
-        self.machines: dict[MemberId, Machine] = {}
-        """All machines that there ever were, in the order in which they came."""
-        self._newest: dict[NodeId, Machine] = {}
+        self.roster = Roster(plan.seed, self._made)
+        self.open_changes: list[Change] = []
+        """The changes of the membership that operators have ever wanted."""
+        self.asking: set[Change] = set()
+        """Those that operators still ask for."""
+        self.is_calm = False
+        """Whether all faults have ended."""
         self.findings = Findings(self.agenda, trace, to_the_fork)
         self.watchers = Watchers(
-            facts, self.machines.values(), self.findings.take if to_the_fork else None
+            facts, self.roster.machines.values(), self.findings.take if to_the_fork else None
         )
         self.agenda.progress = self.watchers.progress
         self._wire = WireCache()
@@ -87,8 +90,10 @@ class World:
         self.tickets = 0
         """The number of requests that users have made."""
         self.ambushes: list[Ambush] = []
-        for node, rate in zip(plan.nodes, plan.clock_rates, strict=True):
-            self._add(node, numbered_member(node), rate).create(BALANCE)
+        self.operators_dice = Dice(plan.seed, "operators")
+        self._rates = dict(zip(plan.nodes, plan.clock_rates, strict=True))
+        for node in plan.nodes:
+            self.roster.add(node).create()
 
     @property
     def now(self) -> float:
@@ -97,17 +102,15 @@ class World:
 
     # Machines.
 
-    def _add(self, node: NodeId, member: MemberId, clock_rate: float) -> Machine:
-        clock = NodeClock(clock_rate, _BEGIN_S)
-        machine = Machine(
-            node, member, self.plan, clock, self._sent, self.watchers.on_recorded, self._failed
-        )
-        self.machines[member] = self._newest[node] = machine
-        return machine
+    def _made(self, node: NodeId, member: MemberId) -> Machine:
+        """Make a machine. One that replaces another has its clock rate, and not its clock."""
+        clock = NodeClock(self._rates.get(node, 1.0), _BEGIN_S)
+        recorded = self.watchers.on_recorded
+        return Machine(node, member, self.plan, clock, self._sent, recorded, self._failed)
 
     def machine(self, node: NodeId) -> Machine:
-        """The newest machine of a node."""
-        return self._newest[node]
+        """The machine that is meant by a node's number: mostly the newest of those that live."""
+        return self.roster.one(node)
 
     def start(self, machine: Machine, again_after: int = 0) -> None:
         """Start a machine's process. If its disk fails meanwhile, try again later."""
@@ -121,9 +124,11 @@ class World:
             self._start_later(machine)
             return
         machine.is_damaged = machine.is_damaged and machine.is_damage_in_chain
-        self.trace.state(self.now, machine.node, started_text(state))
+        if machine is not self.roster.of_node(machine.node)[-1]:
+            self.counts["old members that came back"] += 1
+        self.trace.state(self.now, machine.label, started_text(state))
         self.watchers.on_start(machine, state)
-        for peer in self.plan.nodes:
+        for peer in self.roster.nodes:
             if peer != machine.node:
                 self.spread_news(machine.node, peer)
         self.schedule_turn(machine, 0.0)
@@ -139,12 +144,12 @@ class World:
 
     def die(self, machine: Machine, is_power_cut: bool, why: str) -> None:
         """End a process, now."""
-        self.trace.fault(self.now, f"node {machine.node} {why}")
+        self.trace.fault(self.now, f"node {machine.label} {why}")
         self.counts["power cuts" if is_power_cut else "kills"] += 1
         machine.die(is_power_cut)
         self.after(_FORGOTTEN_S, self.start, machine)
         self.watchers.on_death(machine)
-        for peer in self.plan.nodes:
+        for peer in self.roster.nodes:
             if peer != machine.node and not (is_power_cut and self._dice.chance(0.5)):
                 self.spread_news(machine.node, peer)
 
@@ -171,7 +176,7 @@ class World:
     def _damage_found(self, machine: Machine, error: StateError) -> None:
         if not machine.is_damaged:
             node = machine.node
-            sentence = f"node {node} stops, but nobody harmed it: {error}"
+            sentence = f"node {machine.label} stops, but nobody harmed it: {error}"
             self.findings.take(Violation(Finding("damage", sentence, "promise 6", node)), error)
         self.counts["damage found"] += 1
         machine.is_out = True
@@ -222,13 +227,21 @@ class World:
         if turn is not None:
             self.watchers.after_turn(machine, turn)
             self.arm_timer(machine)
+            self._retire(machine)
+
+    def _retire(self, machine: Machine) -> None:
+        """End the process of a member that has learned that it was replaced or removed."""
+        if machine.engine is not None and machine.engine.retired_in is not None:
+            self.counts["retired members that ended"] += 1
+            machine.is_out = True
+            self.die(machine, False, f"is retired in slot {machine.engine.retired_in}, and ends")
 
     def _show(self, machine: Machine, turn: Turn) -> None:
         """Show a turn's answers; the turn goes on afterwards."""
         self._count(turn.report)
-        self.trace.report(self.now, machine.node, turn.report)
+        self.trace.report(self.now, machine.label, turn.report)
         for sender, reason in turn.report.misbehaved:
-            sentence = f"node {machine.node} blames node {sender}: {reason}"
+            sentence = f"node {machine.label} blames node {sender}: {reason}"
             self.findings.take(Violation(Finding("program", sentence, node=machine.node)))
         self.watchers.on_turn(machine, turn)
 
@@ -240,7 +253,7 @@ class World:
             self.counts["transfers known by their keys"] += len(admission.known)
 
     def _failed(self, machine: Machine, operation: str) -> None:
-        self.trace.fault(self.now, f"node {machine.node}'s disk fails: {operation}")
+        self.trace.fault(self.now, f"node {machine.label}'s disk fails: {operation}")
 
     # Messages and links.
 
@@ -248,7 +261,7 @@ class World:
         sender = machine.node
         if self.ambushes:
             self._spring(machine, message)
-        self.trace.message(self.now, ">", sender, to, message)
+        self.trace.message(self.now, ">", machine.label, str(to), message)
         self.watchers.on_sent(machine, to, message)
         if not self.network.passes(sender, to):
             self.counts["messages cut off"] += 1
@@ -272,7 +285,8 @@ class World:
                 ambush.spring(sender)
 
     def _arrives(self, from_machine: Machine, to: NodeId, data: bytes) -> None:
-        sender, machine = from_machine.node, self.machine(to)
+        sender = from_machine.node
+        machine = self.roster.member(from_machine, to) if self.is_calm else self.machine(to)
         if machine.engine is None or sender in machine.takes_not:
             return
         if not self.network.passes(sender, to):
@@ -284,14 +298,14 @@ class World:
             sentence = f"node {sender} sends what can't be read: {error}"
             self.findings.take(Violation(Finding("program", sentence, node=sender)), error)
             return
-        self.trace.message(self.now, "<", sender, to, message)
+        self.trace.message(self.now, "<", from_machine.label, machine.label, message)
         self.happen(machine, Received(sender, message, from_machine.member))
 
     def happen(self, machine: Machine, event: Event) -> None:
         """Put an event into a node's inbox; the node turns to it soon."""
         machine.inbox.append(event)
         if isinstance(event, Received):
-            self.watchers.on_arrived(machine, event.sender, event.message)
+            self.watchers.on_arrived(machine, event)
         work_s = self.plan.work_s
         is_asked = isinstance(event, ReadRequested)
         if is_asked or (isinstance(event, Received) and is_question(event.message)):
@@ -306,25 +320,25 @@ class World:
         self.after(self._dice.share() * _NEWS_S, self.tell, other, one)
 
     def tell(self, node: NodeId, peer: NodeId) -> None:
-        """Let a node know whether it is linked to a peer, if it believes otherwise."""
-        machine = self.machine(node)
-        is_up = self.is_linked(node, peer)
-        if machine.engine is None or is_up == (peer in machine.told_up):
-            return
-        if is_up:
-            machine.told_up.add(peer)
-        else:
-            machine.told_up.discard(peer)
-        self.happen(machine, LinkChanged(peer, is_up))
+        """Let a node's machines know whether they are linked to a peer, if they don't already."""
+        for machine in self.roster.living(node):
+            is_up = self.is_linked(machine, peer)
+            if is_up == (peer in machine.told_up):
+                continue
+            if is_up:
+                machine.told_up.add(peer)
+            else:
+                machine.told_up.discard(peer)
+            self.happen(machine, LinkChanged(peer, is_up))
 
-    def is_linked(self, one: NodeId, other: NodeId) -> bool:
-        """Whether both connections of a link can exist."""
-        first, second = self.machine(one), self.machine(other)
+    def is_linked(self, machine: Machine, peer: NodeId) -> bool:
+        """Whether both connections of a link can exist, to any of the peer's machines."""
+        node = machine.node
         return (
-            first.engine is not None
-            and second.engine is not None
-            and self.network.passes(one, other)
-            and self.network.passes(other, one)
-            and other not in first.sends_not | first.takes_not
-            and one not in second.sends_not | second.takes_not
+            self.network.passes(node, peer)
+            and self.network.passes(peer, node)
+            and peer not in machine.sends_not | machine.takes_not
+            and any(
+                node not in other.sends_not | other.takes_not for other in self.roster.living(peer)
+            )
         )

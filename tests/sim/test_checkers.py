@@ -31,7 +31,7 @@ from tests.sim.test_faults import Small
 from tests.support.numbered_nodes import opened
 from tests.support.replicas import received
 
-FACTS = Facts((1, 2, 3), 2, 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))
+FACTS = Facts((1, 2, 3), 100, log_limit=10, journal_bytes_max=3000, rogues=frozenset({3}))
 LOW, BALLOT, HIGH = Ballot(4, 2), Ballot(5, 1), Ballot(6, 3)
 QUIET = Turn((), Report())
 

@@ -16,6 +16,7 @@ from benmo.paxos.messages import (
     Accepted,
     Behind,
     Blocks,
+    Confirm,
     Confirmed,
     Decide,
     Heartbeat,
@@ -31,6 +32,7 @@ from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.machine import Machine, Turn
 from tests.sim.test_checkers import BALLOT, FACTS, HIGH, ONE, QUIET, TWO, fires, new_machines, of
 from tests.sim.test_faults import Small
+from tests.support.replicas import received
 
 # Keys.
 
@@ -218,7 +220,11 @@ def _told(ticket: int, height: int) -> Turn:
 
 
 def _asked(checker: Linearizable, machine: Machine, ticket: int = 7) -> None:
+    """Let a question come, and all nodes answer it."""
     checker.on_asked(machine, ReadRequested(ticket))
+    checker.on_sent(machine, 1, Confirm(ticket))
+    for node in (1, 2, 3):
+        checker.on_arrived(machine, received(node, Confirmed(ticket, 0)))
 
 
 def test_linearizable_wants_every_slot_that_was_decided_before_the_question() -> None:

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Message, Prepare, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
@@ -19,9 +20,11 @@ from benmo.sim.checkers.decisions import Decisions
 from benmo.sim.checkers.leaders import Leaders
 from benmo.sim.checkers.words import nodes_text
 from benmo.sim.machine import Machine
+from benmo.sim.member_names import numbered_successor
 from benmo.storage.journal import JournalRecord, NodeState, encode_record
 from tests.sim.test_checkers import BALLOT, FACTS, HIGH, LOW, ONE, OTHER, QUIET, TWO, _found, fires
 from tests.sim.test_faults import Small
+from tests.support.replicas import received
 
 X, Y, NEXT = ONE.block, OTHER.block, TWO.block
 MINE, HIGHER = Ballot(7, 2), Ballot(8, 2)
@@ -52,7 +55,7 @@ class Watched:
 
     def hears(self, sender: NodeId, *messages: Message) -> None:
         for message in messages:
-            self.checker.on_arrived(self.machine, sender, message)
+            self.checker.on_arrived(self.machine, received(sender, message))
 
     def says(self, *messages: Message) -> None:
         for message in messages:
@@ -136,7 +139,7 @@ def test_a5_two_members_of_a_node_are_two_acceptors() -> None:
     acceptor.records(PromiseRecord(BALLOT))
     acceptor.says(Promise(BALLOT, 0, None))
     other = Small(pays_at_end=False).machines[2]
-    other.member = "f" * 32
+    other.member = numbered_successor(2, 1)
     acceptor.checker.on_start(other, acceptor.found())
     acceptor.checker.on_recorded(other, PromiseRecord(LOW))
     acceptor.checker.on_turn(other, QUIET)
@@ -300,7 +303,9 @@ def test_l2_a_node_takes_for_decided_what_it_is_told() -> None:
 
 
 def _asserted(rule: str, replica: object) -> str:
-    machine = SimpleNamespace(node=2, engine=SimpleNamespace(replica=cast(Replica, replica)))
+    machine = SimpleNamespace(
+        node=2, label="2", engine=SimpleNamespace(replica=cast(Replica, replica))
+    )
     return str(finding_of(cast(Machine, machine), rule, HIGH))
 
 
@@ -329,6 +334,7 @@ def test_an_assertion_that_names_a_rule_is_worded() -> None:
 
 
 def test_nodes_are_listed() -> None:
-    assert nodes_text([3]) == "node 3"
-    assert nodes_text([3, 1]) == "nodes 1 and 3"
-    assert nodes_text({5, 1, 3}) == "nodes 1, 3 and 5"
+    one, three, five = map(numbered_member, (1, 3, 5))
+    assert nodes_text([three]) == "node 3"
+    assert nodes_text([three, one]) == "nodes 1 and 3"
+    assert nodes_text({five, one, numbered_successor(3, 1)}) == "nodes 1, 3b and 5"

@@ -45,7 +45,7 @@ class Small:
         self.lines = StringIO()
         plan = replace(draw_plan(seed, 3, tenure), **{**wanted, **changes})
         self.world = World(plan, Trace(file=self.lines))
-        self.machines = {each.node: each for each in self.world.machines.values()}
+        self.machines = {each.node: each for each in self.world.roster.machines.values()}
         self.turns: dict[NodeId, list[Turn]] = defaultdict(list)
         self._watch = self.world.watchers.on_turn
         self.world.watchers.on_turn = self._on_turn  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ import pytest
 
 from benmo.paxos.messages import Prepare
 from benmo.paxos.types import Ballot, Tenure
-from benmo.sim.faults import calm, survivors_of
+from benmo.sim.calm import calm, survivors_of
 from benmo.sim.happenings import (
     SENDER,
     DamageDisk,

@@ -69,7 +69,7 @@ def test_when_is_now_for_what_the_clock_has_shown_already() -> None:
 
 
 def _network(weather: Weather = CALM, seed: int = 1) -> Network:
-    return Network(seed, NODES, weather)
+    return Network(seed, weather)
 
 
 HEARTBEAT = Heartbeat(0, Ballot.ZERO)

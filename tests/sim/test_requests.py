@@ -251,7 +251,7 @@ def test_after_the_end_of_all_faults_each_survivor_is_asked() -> None:
 
 
 def test_questions_leave_all_else_as_it_would_be() -> None:
-    asked, silent = (Network(1, (1, 2), Weather(loss=0.5, slow=0.5, slow_s=9.0)) for _ in range(2))
+    asked, silent = (Network(1, Weather(loss=0.5, slow=0.5, slow_s=9.0)) for _ in range(2))
     heartbeat = Heartbeat(0, Ballot.ZERO)
     for now in range(50):
         asked.arrivals(1, 2, Confirm(now), float(now))

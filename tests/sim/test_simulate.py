@@ -92,6 +92,13 @@ def test_seeds_bring_every_kind_of_fault() -> None:
         "transfers known by their keys",
         "questions answered",
         "hurries",
+        "changes: replace",
+        "changes: add",
+        "changes: move",
+        "changes: remove",
+        "disks lost",
+        "old members that came back",
+        "retired members that ended",
     }
     assert wanted <= set(counts)
 

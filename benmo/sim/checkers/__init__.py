@@ -6,6 +6,7 @@ May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begi
 | --- | --- |
 | agreement | of any two chains, one is a prefix of the other, at every moment |
 | acceptors | the acceptor's rules: promises grow, are kept, and are on disk before they are sent |
+| members | who votes, and whose payments count, is what the chain makes of it, at every node |
 | one value | one block per slot and ballot |
 | leaders | the leader's rules: a quorum promised, and what it reported decides the proposal |
 | decisions | a leader counts a quorum's votes; other nodes take for decided what they are told |
@@ -42,10 +43,12 @@ from benmo.sim.checkers.decisions import Decisions
 from benmo.sim.checkers.durable_answers import DurableAnswers
 from benmo.sim.checkers.exactly_once import ExactlyOnce
 from benmo.sim.checkers.hash_chain import HashChain
+from benmo.sim.checkers.history import History
 from benmo.sim.checkers.keys import KeyedPayments
 from benmo.sim.checkers.leaders import Leaders
 from benmo.sim.checkers.linearizable import Linearizable
 from benmo.sim.checkers.liveness import Liveness
+from benmo.sim.checkers.members import Members
 from benmo.sim.checkers.money import Money
 from benmo.sim.checkers.one_value import OneValue
 from benmo.sim.checkers.order import TransferOrder
@@ -59,6 +62,7 @@ from benmo.storage.journal import NodeState
 __all__ = ["NAMES", "Checker", "Facts", "Watchers"]
 
 _OTHERS: tuple[type[Checker], ...] = (
+    Members,
     OneValue,
     Leaders,
     Decisions,
@@ -99,11 +103,12 @@ class Watchers:
     ) -> None:
         self._on_found = on_found
         self._done: set[Checker] = set()
-        self.agreement = Agreement(facts, machines)
-        self.linearizable = Linearizable(facts, machines)
-        self.liveness = Liveness(facts, machines)
-        self.acceptors = Acceptors(facts, machines)
-        others = [kind(facts, machines) for kind in _OTHERS]
+        self.history = History(facts.nodes, facts.balance)
+        self.agreement = Agreement(facts, machines, self.history)
+        self.linearizable = Linearizable(facts, machines, self.history)
+        self.liveness = Liveness(facts, machines, self.history)
+        self.acceptors = Acceptors(facts, machines, self.history)
+        others = [kind(facts, machines, self.history) for kind in _OTHERS]
         last = (self.linearizable, self.liveness)
         self._checkers: list[Checker] = [self.agreement, self.acceptors, *others, *last]
         self._shown = 0
@@ -145,6 +150,7 @@ class Watchers:
     def _pass_decided(self, machine: Machine) -> None:
         for applied in self.agreement.chain[self._shown :]:
             self._shown += 1
+            self.history.add(applied)
             self._on_decided(machine, applied)
 
     def counts(self) -> Counter[str]:
@@ -153,7 +159,7 @@ class Watchers:
             "blocks decided": len(self.agreement.chain),
             "transfers decided": self.liveness.decided,
         }
-        return Counter(decided)
+        return Counter(decided) + self.history.counts
 
     def _to_all(self, name: str) -> Callable[..., None]:
         methods = [

@@ -14,6 +14,7 @@ from benmo.paxos.messages import Accepted, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, MemberId, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import JournalRecord, NodeState
@@ -24,8 +25,8 @@ class Acceptors(Checker):
 
     name = "acceptors"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._recorded: defaultdict[MemberId, RecordedState] = defaultdict(RecordedState)
         self._votes: dict[MemberId, dict[tuple[int, Ballot], Proposal]] = {}
         """By member, what it accepted in its present life, or had accepted when that began."""
@@ -77,55 +78,56 @@ class Acceptors(Checker):
         return self._accepted.get(machine.member, (0, Ballot.ZERO))
 
     def _require_promise(self, machine: Machine, ballot: Ballot) -> None:
-        node, promised = machine.node, self.promised(machine)
+        node, who, promised = machine.node, machine.label, self.promised(machine)
         if ballot < promised:
-            sentence = f"node {node} promised {promised} and then promised {ballot}"
+            sentence = f"node {who} promised {promised} and then promised {ballot}"
             self.fail(sentence, "rule A1", node=node, ballot=ballot)
 
     def _require_accept(self, machine: Machine, proposal: Proposal) -> None:
-        node, recorded = machine.node, self._recorded[machine.member]
+        node, who, recorded = machine.node, machine.label, self._recorded[machine.member]
         promised, height = recorded.promised, recorded.height
         slot, ballot = proposal.slot, proposal.ballot
         if ballot < promised:
-            sentence = f"node {node} promised {promised} and then accepted slot {slot} in {ballot}"
+            sentence = f"node {who} promised {promised} and then accepted slot {slot} in {ballot}"
             self.fail(sentence, "rule A1", node=node, slot=slot, ballot=ballot)
         if slot != height + 1:
-            sentence = f"node {node} accepted slot {slot} in {ballot} while its chain ended at slot"
+            sentence = f"node {who} accepted slot {slot} in {ballot} while its chain ended at slot"
             self.fail(f"{sentence} {height}", "rule A3", node=node, slot=slot, ballot=ballot)
 
     def _require_promise_on_disk(self, machine: Machine, ballot: Ballot, said: str) -> None:
+        who = machine.label
         pair = f"[{ballot.round},{ballot.node}]"
         lines = (f'"promise","ballot":{pair}', f'"promised":{pair}', f'"ballot":{pair},"block":')
         if not _holds(machine, *(line.encode() for line in lines)):
-            sentence = f"node {machine.node} sent {said} before its promise was on its disk"
+            sentence = f"node {who} sent {said} before its promise was on its disk"
             self.fail(sentence, "rule A4", node=machine.node, ballot=ballot)
 
     def _require_vote_on_disk(self, machine: Machine, slot: int, ballot: Ballot) -> None:
-        node = machine.node
+        node, who = machine.node, machine.label
         proposal = self._votes[machine.member].get((slot, ballot))
         if proposal is None or not is_on_disk(machine, proposal):
-            sentence = f"node {node} sent Accepted for slot {slot} in {ballot} before the block was"
+            sentence = f"node {who} sent Accepted for slot {slot} in {ballot} before the block was"
             self.fail(f"{sentence} on its disk", "rule A4", node=node, slot=slot, ballot=ballot)
 
     def _require_reported(
         self, machine: Machine, promised: Ballot, height: int, accepted: Proposal | None
     ) -> None:
-        node, (slot, ballot) = machine.node, self._accepted_by(machine)
+        node, who, (slot, ballot) = machine.node, machine.label, self._accepted_by(machine)
         if slot > height and not _is_as_high(accepted, slot, ballot):
             sentence = (
-                f"node {node} accepted slot {slot} in {ballot} and then promised {promised} "
+                f"node {who} accepted slot {slot} in {ballot} and then promised {promised} "
                 f"without reporting that"
             )
             self.fail(sentence, "rule A5", node=node, slot=slot, ballot=ballot)
 
     def _require_kept(self, machine: Machine, durable: Durable) -> None:
-        node, promised = machine.node, self._promised[machine.member]
+        node, who, promised = machine.node, machine.label, self._promised[machine.member]
         if durable.promised < promised:
-            sentence = f"node {node} promised {promised}, and now knows only of {durable.promised}"
+            sentence = f"node {who} promised {promised}, and now knows only of {durable.promised}"
             self.fail(sentence, "rule A5", node=node, ballot=promised)
         slot, ballot = self._accepted_by(machine)
         if slot > durable.height and not _is_as_high(durable.accepted, slot, ballot):
-            sentence = f"node {node} accepted slot {slot} in {ballot}, and forgot it undecided"
+            sentence = f"node {who} accepted slot {slot} in {ballot}, and forgot it undecided"
             self.fail(sentence, "rule A5", node=node, slot=slot, ballot=ballot)
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.checkers.words import short
 from benmo.sim.machine import Machine, Turn
 from benmo.sim.violation import Finding, Fork
@@ -23,8 +24,8 @@ class Agreement(Checker):
     name = "agreement"
     rule = "promise 3"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self.chain: list[AppliedBlock] = []
         self._first: list[NodeId] = []
         self._heads = [GENESIS_HASH]

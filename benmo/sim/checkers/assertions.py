@@ -29,7 +29,7 @@ def finding_of(machine: Machine, rule: str, recorded: Ballot) -> Finding | None:
     about = proposal if rule == "P2" else accepted
     return Finding(
         NAME,
-        f"node {machine.node} {did}",
+        f"node {machine.label} {did}",
         f"rule {rule}",
         machine.node,
         None if about is None else about.slot,

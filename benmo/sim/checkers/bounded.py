@@ -23,7 +23,7 @@ class Bounded(Checker):
         waiting = len(engine.queue.own)
         self.require(waiting <= self.facts.log_limit, f"node {node} queues {waiting} transfers")
         promises = len(engine.replica.leader.promises)
-        self.require(promises <= len(self.facts.nodes), f"node {node} counts {promises} promises")
+        self.require(promises <= len(self.machines), f"node {node} counts {promises} promises")
         kept = max(map(len, engine.queue._forwarded.values()), default=0)
         most = 4 * machine.plan.block_transfers_max
         self.require(kept <= most, f"node {node} keeps {kept} transfers that a peer forwarded")

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
-from benmo.engine.events import ReadRequested, Submitted
+from benmo.engine.events import ReadRequested, Received, Submitted
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Ballot, NodeId
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine, Turn
 from benmo.sim.violation import Finding, Violation
 from benmo.storage.journal import JournalRecord, NodeState
@@ -20,7 +21,7 @@ class Facts:
     """The facts of the cluster that checkers need."""
 
     nodes: tuple[NodeId, ...]
-    quorum: int
+    """The nodes that there are at first."""
     balance: int
     log_limit: int
     journal_bytes_max: int
@@ -39,9 +40,10 @@ class Checker:
     rule: ClassVar[str] = ""
     """The promise of README.md that is broken if the checker names no other rule."""
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
         self.facts = facts
         self.machines = machines
+        self.history = history if history is not None else History(facts.nodes, facts.balance)
 
     def on_start(self, machine: Machine, state: NodeState) -> None:
         """A process started, and recovered this state from its disk."""
@@ -58,8 +60,8 @@ class Checker:
     def on_recorded(self, machine: Machine, record: JournalRecord) -> None:
         """A node is about to append a record to its journal."""
 
-    def on_arrived(self, machine: Machine, sender: NodeId, message: Message) -> None:
-        """A message reached a living node, which will turn to it soon."""
+    def on_arrived(self, machine: Machine, event: Received) -> None:
+        """A message reached a living machine, which will turn to it soon."""
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         """A message leaves a node."""

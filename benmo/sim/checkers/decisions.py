@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from benmo.engine.events import Received
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Message
 from benmo.paxos.step import AcceptRecord, DecideRecord
 from benmo.paxos.types import Ballot, MemberId, NodeId, PaxosBlock, Proposal
 from benmo.sim.checkers.acceptors import is_on_disk
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.checkers.records import RecordedState
 from benmo.sim.checkers.words import nodes_text, short
 from benmo.sim.machine import Machine
@@ -29,7 +31,7 @@ class _Heard:
     """What a member has heard, and done as a leader, in its present life."""
 
     proposals: dict[_Place, Proposal] = field(default_factory=dict)
-    votes: defaultdict[_Place, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
+    votes: defaultdict[_Place, set[MemberId]] = field(default_factory=lambda: defaultdict(set))
     counted: set[_Place] = field(default_factory=set)
     """The proposals whose quorum of votes was found in order."""
     told: dict[int, set[Ballot]] = field(default_factory=dict)
@@ -43,8 +45,8 @@ class Decisions(Checker):
 
     name = "decisions"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._recorded: defaultdict[MemberId, RecordedState] = defaultdict(RecordedState)
         self._heard: defaultdict[MemberId, _Heard] = defaultdict(_Heard)
 
@@ -55,11 +57,11 @@ class Decisions(Checker):
     def on_death(self, machine: Machine) -> None:
         self._heard[machine.member] = _Heard()
 
-    def on_arrived(self, machine: Machine, sender: NodeId, message: Message) -> None:
+    def on_arrived(self, machine: Machine, event: Received) -> None:
         heard = self._heard[machine.member]
-        match message:
+        match event.message:
             case Accepted(ballot, slot):
-                heard.votes[slot, ballot].add(sender)
+                heard.votes[slot, ballot].add(event.member)
             case Decide(slot, ballot, _):
                 heard.told.setdefault(slot, set()).add(ballot)
             case Accept(proposal):
@@ -81,25 +83,26 @@ class Decisions(Checker):
         match record:
             case AcceptRecord(proposal):
                 place = proposal.slot, proposal.ballot
-                heard.votes[place].add(node)
+                heard.votes[place].add(machine.member)
                 if proposal.ballot.node == node:
                     heard.proposals[place] = proposal
             case DecideRecord(block, ballot):
-                self._require_next(node, recorded, block)
+                self._require_next(machine, recorded, block)
                 self._require_decided(machine, block, ballot)
         recorded.add(record)
 
-    def _require_next(self, node: NodeId, recorded: RecordedState, block: PaxosBlock) -> None:
+    def _require_next(self, machine: Machine, recorded: RecordedState, block: PaxosBlock) -> None:
+        who = machine.label
         if (block.slot, block.previous) != (recorded.height + 1, recorded.head):
             sentence = (
-                f"node {node} appended block {short(block.hash)} of slot {block.slot} to a chain "
+                f"node {who} appended block {short(block.hash)} of slot {block.slot} to a chain "
                 f"that ended with block {short(recorded.head)} of slot {recorded.height}"
             )
-            self.fail(sentence, "rule L1", node=node, slot=block.slot, ballot=block.ballot)
+            self.fail(sentence, "rule L1", node=machine.node, slot=block.slot, ballot=block.ballot)
 
     def _require_decided(self, machine: Machine, block: PaxosBlock, accepted_in: Ballot) -> None:
         """Require a reason to take a block for decided: news of it, or a quorum of votes."""
-        node, slot = machine.node, block.slot
+        node, who, slot = machine.node, machine.label, block.slot
         heard = self._heard[machine.member]
         led = [
             place
@@ -108,29 +111,31 @@ class Decisions(Checker):
         ]
         told = heard.told.get(slot, set())
         is_told = block.hash in heard.decided or accepted_in in told
-        counted = [place for place in led if len(heard.votes[place]) >= self.facts.quorum]
+        voters = self.history.of_slot(slot, machine)
+        counted = [place for place in led if voters.has_quorum(heard.votes[place])]
         if is_told:
             heard.counted.update(counted)
         elif counted or (led and not told):
             self._require_votes(machine, slot, max(ballot for _, ballot in counted or led))
         else:
-            what = f"node {node} took block {short(block.hash)} for decided in slot {slot}"
+            what = f"node {who} took block {short(block.hash)} for decided in slot {slot}"
             why = _why_not(accepted_in, told)
             self.fail(f"{what}, {why}", "rule L2", node=node, slot=slot, ballot=accepted_in)
 
     def _require_votes(self, machine: Machine, slot: int, ballot: Ballot) -> None:
         """Require a quorum of votes for what this node proposed here."""
-        node, heard = machine.node, self._heard[machine.member]
+        node, who, heard = machine.node, machine.label, self._heard[machine.member]
         if (slot, ballot) in heard.counted:
             return
-        voters, proposal = heard.votes[slot, ballot], heard.proposals.get((slot, ballot))
-        is_needed = node in voters and len(voters) <= self.facts.quorum
+        voters, proposal = self.history.of_slot(slot, machine), heard.proposals.get((slot, ballot))
+        counted = voters.among(heard.votes[slot, ballot])
+        is_needed = machine.member in counted and len(counted) <= voters.quorum
         is_own_early = is_needed and (proposal is None or not is_on_disk(machine, proposal))
-        if len(voters) < self.facts.quorum or is_own_early:
-            count = f"{len(voters)} of {len(self.facts.nodes)}"
-            of_whom = f"the votes of {nodes_text(voters)} alone, {count}" if voters else "no vote"
+        if len(counted) < voters.quorum or is_own_early:
+            count = f"{len(counted)} of {len(voters.ids)}"
+            of_whom = f"the votes of {nodes_text(counted)} alone, {count}" if counted else "no vote"
             early = ", and its own block wasn't on its disk yet" if is_own_early else ""
-            sentence = f"node {node} decided slot {slot} in {ballot} with {of_whom}{early}"
+            sentence = f"node {who} decided slot {slot} in {ballot} with {of_whom}{early}"
             self.fail(sentence, "rule P7", node=node, slot=slot, ballot=ballot)
         heard.counted.add((slot, ballot))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Run
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.checkers.words import nodes_text
 from benmo.sim.machine import CLUSTER, Machine, Turn
@@ -38,27 +38,29 @@ class DurableAnswers(Checker):
             return
         self.require(
             _is_queued_after_power_cut(machine, run),
-            f"node {machine.node} answers that {run.debit}-{run.end - 1} is queued, but a power "
+            f"node {machine.label} answers that {run.debit}-{run.end - 1} is queued, but a power "
             f"cut would lose it",
         )
 
     def _require_durable(self, machine: Machine, block: Block) -> None:
+        voters = self.history.of_slot(block.slot, machine)
         holders = [
-            each.node
+            each.member
             for each in self.machines
-            if each.is_damaged or each.disk.surely_holds(block.data)
+            if voters.is_voter(each.member)
+            and (each.is_damaged or each.disk.surely_holds(block.data))
         ]
         self.require(
-            len(holders) >= self.facts.quorum,
-            f"node {machine.node} shows slot {block.slot} as decided, but {_disks_text(holders)} "
+            len(holders) >= voters.quorum,
+            f"node {machine.label} shows slot {block.slot} as decided, but {_disks_text(holders)} "
             f"it for certain",
         )
 
 
-def _disks_text(nodes: list[NodeId]) -> str:
-    if not nodes:
+def _disks_text(members: list[MemberId]) -> str:
+    if not members:
         return "no disk holds"
-    return f"only {nodes_text(nodes)} {'hold' if len(nodes) > 1 else 'holds'}"
+    return f"only {nodes_text(members)} {'hold' if len(members) > 1 else 'holds'}"
 
 
 def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
@@ -68,4 +70,4 @@ def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
         )
     except StateError:
         return False
-    return state.queue.end >= run.end or state.ledger.last[machine.node] >= run.end - 1
+    return state.queue.end >= run.end or state.ledger.last.get(machine.node, 0) >= run.end - 1

@@ -12,6 +12,7 @@ from benmo.engine.events import Submitted
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine, Turn
 
 _Movement = tuple[NodeId, NodeId, int]
@@ -24,8 +25,8 @@ class ExactlyOnce(Checker):
     name = "exactly once"
     rule = "promise 2"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._may_be_paid: Counter[_Movement] = Counter()
         self._open: dict[int, Submitted] = {}
         self._paid: set[str] = set()
@@ -37,7 +38,7 @@ class ExactlyOnce(Checker):
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         for admission in turn.report.admissions:
             event = self._open.pop(admission.ticket, None)
-            self.require(event is not None, f"node {machine.node} answers what nobody asked")
+            self.require(event is not None, f"node {machine.label} answers what nobody asked")
             if event is not None:
                 paid_no_more = [
                     order

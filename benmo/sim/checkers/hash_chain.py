@@ -8,6 +8,7 @@ from benmo.errors import ProtocolError
 from benmo.ledger.blocks import AppliedBlock, Block, decode_block
 from benmo.paxos.types import GENESIS_HASH
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine
 
 
@@ -17,8 +18,8 @@ class HashChain(Checker):
     name = "hash chain"
     rule = "promise 3"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._head = GENESIS_HASH
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:

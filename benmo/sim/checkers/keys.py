@@ -7,27 +7,30 @@ At the end every key of the chain is looked up once more.
 from __future__ import annotations
 
 from benmo.engine.events import Admission
-from benmo.errors import StateError
+from benmo.errors import Reason, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.payment_keys import KnownPayment
-from benmo.ledger.transfers import Payments, Transfer
-from benmo.paxos.types import NodeId
+from benmo.ledger.transfers import Payments, Run, Transfer
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine, Turn, submitted
-
-_Key = tuple[NodeId, str]
 
 
 class KeyedPayments(Checker):
-    """Knows the transfer of each key of each node, as far as answers showed it, and its outcome."""
+    """Knows the transfer of each key, as far as answers showed it, and its outcome.
+
+    What a member has queued under a key is known to that member alone; what was decided, to the
+    next members of its node, too.
+    """
 
     name = "keys"
     rule = "promise 2"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
-        self._used: dict[_Key, Transfer] = {}
-        self._decided: dict[_Key, KnownPayment] = {}
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
+        self._queued: dict[tuple[MemberId, str], Transfer] = {}
+        self._decided: dict[tuple[NodeId, str], KnownPayment] = {}
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():
@@ -40,15 +43,33 @@ class KeyedPayments(Checker):
                 f"{transfer} is {outcome} under the key {transfer.key!r}, as was "
                 f"{earlier and earlier.transfer}",
             )
-            self._used[key] = transfer
             self._decided[key] = KnownPayment(transfer, applied.block.slot, outcome)
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         payments = {event.ticket: event.payments for event in submitted(turn.events)}
         for admission in turn.report.admissions:
             asked = payments.get(admission.ticket)
-            if asked is not None and any(asked.key):
+            if asked is None or not any(asked.key):
+                continue
+            if self._knows_all(machine) and admission.code is not Reason.NO_VOTE:
                 self._check(machine, turn, asked, admission)
+            if admission.run is not None:
+                self._note_queued(machine, admission.run)
+
+    def _knows_all(self, machine: Machine) -> bool:
+        """Whether a machine is its node's member, and knows it: only then it must know all keys."""
+        is_voter = machine.engine is not None and machine.engine.replica.is_voter
+        return is_voter and self.history.latest.is_voter(machine.member)
+
+    def _note_queued(self, machine: Machine, run: Run) -> None:
+        for transfer in run.transfers():
+            if transfer.key:
+                self._queued[machine.member, transfer.key] = transfer
+
+    def _used(self, machine: Machine, key: str) -> Transfer | None:
+        """The transfer for which a key stands at a machine; None if it is new, or empty."""
+        decided = self._decided.get((machine.node, key))
+        return self._queued.get((machine.member, key)) if decided is None else decided.transfer
 
     def _check(self, machine: Machine, turn: Turn, asked: Payments, admission: Admission) -> None:
         wanted = list(asked.numbered(machine.node, 1).transfers())
@@ -57,32 +78,29 @@ class KeyedPayments(Checker):
             return
         for position, transfer in enumerate(wanted):
             known = admission.known.get(position)
-            used = self._used.get((machine.node, transfer.key)) if transfer.key else None
+            used = self._used(machine, transfer.key)
             if known is not None:
                 self._require_true(machine, turn, transfer, known)
             elif used is not None:
                 is_new = admission.run.first <= used.number < admission.run.end
-                self.require(is_new, f"node {machine.node} forgot that {_key(used)}")
-        for transfer in admission.run.transfers():
-            if transfer.key:
-                self._used[machine.node, transfer.key] = transfer
+                self.require(is_new, f"node {machine.label} forgot that {_key(used)}")
 
     def _require_refusable(self, machine: Machine, wanted: list[Transfer], reason: str) -> None:
         """Require that a request isn't refused if all of it was queued before."""
-        same = [self._is_retry(machine.node, transfer) for transfer in wanted]
+        same = [self._is_retry(machine, transfer) for transfer in wanted]
         self.require(
-            not all(same), f"node {machine.node} refuses to know {_key(wanted[0])}: {reason}"
+            not all(same), f"node {machine.label} refuses to know {_key(wanted[0])}: {reason}"
         )
 
-    def _is_retry(self, node: NodeId, transfer: Transfer) -> bool:
-        used = self._used.get((node, transfer.key)) if transfer.key else None
+    def _is_retry(self, machine: Machine, transfer: Transfer) -> bool:
+        used = self._used(machine, transfer.key)
         return used is not None and _payment(used) == _payment(transfer)
 
     def _require_true(
         self, machine: Machine, turn: Turn, asked: Transfer, known: KnownPayment
     ) -> None:
         node, transfer = machine.node, known.transfer
-        used = self._used.get((node, asked.key), transfer)
+        used = self._used(machine, asked.key) or transfer
         is_it = transfer == used and transfer.debit_node == node and transfer.key == asked.key
         self.require(
             is_it, f"node {node} takes {_key(transfer)} for what was asked under {asked.key!r}"
@@ -106,7 +124,7 @@ class KeyedPayments(Checker):
         )
 
     def at_end(self, survivors: Machines) -> None:
-        of_node = {machine.node: machine.engine for machine in survivors}
+        of_node = {each.node: each.engine for each in survivors if self._knows_all(each)}
         for (node, key), decided in self._decided.items():
             engine = of_node.get(node)
             if engine is not None:

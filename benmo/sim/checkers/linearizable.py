@@ -2,16 +2,29 @@
 
 When a question comes to a node's engine, nodes have applied some blocks, and sent word of some. The
 answer's height must be at least the slot of each of these. After all faults a question must be
-answered, and the node must reach the height in the answer.
+answered, and the node must reach the height in the answer. The members that answered must be a
+majority of those that vote above that height.
 """
 
 from __future__ import annotations
 
-from benmo.engine.events import ReadRequested
+from benmo.engine.events import ReadRequested, Received
 from benmo.ledger.blocks import AppliedBlock
-from benmo.paxos.messages import Accept, Behind, Blocks, Decide, Heartbeat, Message, Promise
+from benmo.paxos.messages import (
+    Accept,
+    Behind,
+    Blocks,
+    Confirm,
+    Confirmed,
+    Decide,
+    Heartbeat,
+    Message,
+    Promise,
+)
 from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
+from benmo.sim.checkers.words import nodes_text
 from benmo.sim.machine import Machine, Turn
 
 
@@ -21,13 +34,15 @@ class Linearizable(Checker):
     name = "linearizable"
     rule = "promise 4"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._shown = 0
         self._asked: dict[int, tuple[MemberId, int]] = {}
         """By ticket: the member that was asked, and the highest slot shown until then."""
         self._expected: dict[int, Machine] = {}
         self._answered: dict[int, int] = {}
+        self._confirmed_by: dict[tuple[MemberId, int], set[MemberId]] = {}
+        """By the asker and the number of a question: the members that have answered it."""
 
     def expect(self, ticket: int, machine: Machine) -> None:
         """Require an answer to the question under this ticket: all faults have ended."""
@@ -41,10 +56,17 @@ class Linearizable(Checker):
         match message:
             case Decide(slot, _, _):
                 self._shown = max(self._shown, slot)
+            case Confirm(number):
+                self._confirmed_by.setdefault((machine.member, number), {machine.member})
             case Accept(proposal):
                 self._shown = max(self._shown, proposal.slot - 1)
             case Promise(_, height, _) | Heartbeat(height, _) | Blocks(_, height) | Behind(height):
                 self._shown = max(self._shown, height)
+
+    def on_arrived(self, machine: Machine, event: Received) -> None:
+        if isinstance(event.message, Confirmed):
+            asked = machine.member, event.message.number
+            self._confirmed_by.get(asked, set()).add(event.member)
 
     def on_asked(self, machine: Machine, event: ReadRequested) -> None:
         self._asked[event.ticket] = (machine.member, self._shown)
@@ -59,19 +81,37 @@ class Linearizable(Checker):
         for confirmation in turn.report.confirmations:
             member, shown = self._asked.pop(confirmation.ticket, ("", 0))
             is_asked = member == machine.member
-            self.require(is_asked, f"node {machine.node} answers what nobody asked it")
+            self.require(is_asked, f"node {machine.label} answers what nobody asked it")
             self.require(
                 confirmation.height >= shown,
-                f"node {machine.node} is told that the chain may be at {confirmation.height}, "
+                f"node {machine.label} is told that the chain may be at {confirmation.height}, "
                 f"though slot {shown} had been decided when it asked",
             )
             self._answered[confirmation.ticket] = confirmation.height
+            self._require_quorum(machine, confirmation.height)
+
+    def _require_quorum(self, machine: Machine, height: int) -> None:
+        """Require that a majority of those that vote above a confirmed height has answered."""
+        voters = self.history.of_slot(height + 1, machine)
+        answers = [
+            members for (asker, _), members in self._confirmed_by.items() if asker == machine.member
+        ]
+        if not any(map(voters.has_quorum, answers)):
+            most = max(
+                answers, key=lambda members: len(voters.among(members)), default={machine.member}
+            )
+            self.fail(
+                f"node {machine.label} takes height {height} for confirmed by "
+                f"{nodes_text(most)}, where those of {nodes_text(voters.ids.values())} vote",
+                node=machine.node,
+            )
 
     def why_not(self, survivors: Machines) -> str:
         """Say which answer these machines still lack; empty if none."""
         for ticket, machine in self._expected.items():
-            node, engine = machine.node, machine.engine
-            if machine not in survivors or engine is None:
+            node, engine = machine.label, machine.engine
+            is_voter = self.history.latest.is_voter(machine.member)
+            if machine not in survivors or engine is None or not is_voter:
                 continue
             height = self._answered.get(ticket)
             if height is None:

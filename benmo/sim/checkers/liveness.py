@@ -6,9 +6,11 @@ from collections import defaultdict
 
 from benmo.engine.events import Submitted
 from benmo.ledger.blocks import AppliedBlock, Outcome
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Change, MemberId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine, Turn
+from benmo.sim.member_names import change_text
 
 
 class Liveness(Checker):
@@ -17,11 +19,12 @@ class Liveness(Checker):
     name = "liveness"
     rule = "promise 7"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self.decided = 0
         """The number of transfers that were applied."""
-        self._queued: defaultdict[NodeId, set[str]] = defaultdict(set)
+        self._queued: defaultdict[MemberId, set[str]] = defaultdict(set)
+        self._changes: list[Change] = []
         self._unanswered: dict[int, Machine] = {}
 
     def on_submitted(self, machine: Machine, event: Submitted) -> None:
@@ -38,30 +41,40 @@ class Liveness(Checker):
             self._unanswered.pop(admission.ticket, None)
             if admission.run is not None:
                 ids = {transfer.id for transfer in admission.run.transfers()}
-                self._queued[machine.node] |= ids
+                self._queued[machine.member] |= ids
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        voters = self.history.voters[applied.block.slot - 1]
         for transfer, outcome in applied.outcomes():
-            if outcome is Outcome.APPLIED:
-                self.decided += 1
-                self._queued[transfer.debit_node].discard(transfer.id)
+            if outcome is not Outcome.SKIPPED:
+                self.decided += outcome is Outcome.APPLIED
+                self._queued[voters.ids.get(transfer.debit_node, "")].discard(transfer.id)
+
+    def expect(self, change: Change) -> None:
+        """Require that a change is decided, unless it is void: all faults have ended."""
+        self._changes.append(change)
 
     def why_not(self, survivors: Machines) -> str:
         """Say what isn't decided yet at these machines; empty if everything is."""
-        heights = {}
+        latest, heights = self.history.latest, {}
+        for change in self._changes:
+            if not self.history.is_over(change):
+                return f"it is not decided to {change_text(change)}"
+        survivors = [machine for machine in survivors if latest.is_voter(machine.member)]
         for machine in survivors:
-            node, engine = machine.node, machine.engine
+            node, engine = machine.label, machine.engine
             if engine is None:
                 return f"node {node} doesn't start"
             if len(engine.queue.own):
                 return f"node {node} still waits for {len(engine.queue.own)} transfers"
             heights[node] = engine.ledger.height
         if len(set(heights.values())) > 1:
-            return f"the chains' heights are {heights}"
-        lost = sorted(transfer for each in survivors for transfer in self._queued[each.node])
+            listed = ", ".join(f"{node}: {height}" for node, height in heights.items())
+            return f"the chains' heights are {{{listed}}}"
+        lost = sorted(transfer for each in survivors for transfer in self._queued[each.member])
         if lost:
             return f"what was queued is not decided: {' '.join(lost)}"
-        silent = [each.node for each in self._unanswered.values() if each in survivors]
+        silent = [each.label for each in self._unanswered.values() if each in survivors]
         return f"node {silent[0]} leaves somebody without an answer" if silent else ""
 
     def at_end(self, survivors: Machines) -> None:

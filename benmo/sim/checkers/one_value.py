@@ -5,6 +5,7 @@ from __future__ import annotations
 from benmo.paxos.messages import Accept, Decide, Message, Promise
 from benmo.paxos.types import Ballot, NodeId, Proposal
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.checkers.words import short
 from benmo.sim.machine import Machine
 
@@ -15,8 +16,8 @@ class OneValue(Checker):
     name = "one value"
     rule = "rule P6"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._hashes: dict[tuple[int, Ballot], str] = {}
 
     def on_sent(self, machine: Machine, to: NodeId, message: Message) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.paxos.types import NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine
 
 
@@ -13,9 +15,9 @@ class TransferOrder(Checker):
     name = "order"
     rule = "promise 2"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
-        self._last = dict.fromkeys(facts.nodes, 0)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
+        self._last: dict[NodeId, int] = {}
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
         for transfer, outcome in applied.outcomes():

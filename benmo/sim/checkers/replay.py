@@ -14,7 +14,9 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import Durable
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import CLUSTER, Machine, Turn
+from benmo.sim.member_names import label_of
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 
@@ -27,8 +29,8 @@ class Replay(Checker):
     name = "replay"
     rule = "promise 1"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._turns = 0
 
     def after_turn(self, machine: Machine, turn: Turn) -> None:
@@ -47,10 +49,10 @@ class Replay(Checker):
         try:
             _, state = NodeStorage.open(machine.disk.copy(), CLUSTER, machine.node, machine.member)
         except StateError as error:
-            self.fail(f"node {machine.node}'s files can't be read: {error}", node=machine.node)
-        found, held = _of_state(state), _of_engine(machine.engine)
+            self.fail(f"node {machine.label}'s files can't be read: {error}", node=machine.node)
+        found, held = _of_state(state, machine), _of_engine(machine.engine)
         self.require(
-            found == held, f"node {machine.node}'s files lead to {found}, it itself is at {held}"
+            found == held, f"node {machine.label}'s files lead to {found}, it itself is at {held}"
         )
 
     def _read_whole_chain(self, machine: Machine) -> None:
@@ -60,16 +62,19 @@ class Replay(Checker):
         slots = [block.slot for block in blocks]
         self.require(
             slots == list(range(1, machine.engine.ledger.height + 1)),
-            f"node {machine.node}'s files hold the slots {slots}",
+            f"node {machine.label}'s files hold the slots {slots}",
         )
         for earlier, later in pairwise(blocks):
             self.require(
-                earlier.hash == later.previous, f"node {machine.node}'s chain breaks on disk"
+                earlier.hash == later.previous, f"node {machine.label}'s chain breaks on disk"
             )
 
 
-def _of_state(state: NodeState) -> str:
-    return _text(state.durable, state.ledger, state.queue)
+def _of_state(state: NodeState, machine: Machine) -> str:
+    """Describe what files lead to; a start drops the queue of a member that has lost its vote."""
+    is_voter = state.ledger.membership.is_voter(machine.member)
+    queue = state.queue if is_voter else Run(machine.node, 1, (), ())
+    return _text(state.durable, state.ledger, queue)
 
 
 def _of_engine(engine: Engine) -> str:
@@ -83,7 +88,9 @@ def _text(durable: Durable, ledger: Ledger, queue: Run) -> str:
         (each.number, each.credit_node, each.amount, each.memo, each.key)
         for each in queue.transfers()
     ]
+    members = " ".join(map(label_of, ledger.membership.ids.values()))
     return (
         f"promised {durable.promised}, accepted {block}, height {durable.height}, "
-        f"head {durable.head[:8]}, balances {ledger.balances}, last {ledger.last}, queue {waiting}"
+        f"head {durable.head[:8]}, members {members}, "
+        f"balances {ledger.balances}, last {ledger.last}, queue {waiting}"
     )

@@ -8,6 +8,7 @@ from benmo.engine.events import Received
 from benmo.paxos.messages import Accept, Message, Nack, Prepare
 from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
+from benmo.sim.checkers.history import History
 from benmo.sim.machine import Machine, Turn
 from benmo.storage.journal import NodeState
 
@@ -18,8 +19,8 @@ class ToldRefusals(Checker):
     name = "told refusals"
     rule = "rule A6"
 
-    def __init__(self, facts: Facts, machines: Machines) -> None:
-        super().__init__(facts, machines)
+    def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
+        super().__init__(facts, machines, history)
         self._promised: defaultdict[MemberId, Ballot] = defaultdict(lambda: Ballot.ZERO)
         self._nacks: set[tuple[MemberId, NodeId, Ballot]] = set()
 

@@ -1,0 +1,72 @@
+"""The machines of a world, by member and by node: a node has several if it was ever replaced."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from benmo.errors import StateError
+from benmo.paxos.types import MemberId, NodeId
+from benmo.sim.dice import Dice
+from benmo.sim.disk import MemoryDisk
+from benmo.sim.machine import CLUSTER, Machine
+from benmo.sim.member_names import numbered_successor
+from benmo.storage.node_storage import NodeStorage
+
+_NEWEST_SHARE = 0.7
+"""The share of what is meant for a node's number that reaches its newest machine, of several."""
+
+
+class Roster:
+    """All machines that there ever were, in the order in which they came.
+
+    `make` makes the machine of a new member.
+    """
+
+    def __init__(self, seed: int, make: Callable[[NodeId, MemberId], Machine]) -> None:
+        self.machines: dict[MemberId, Machine] = {}
+        self._make = make
+        self._of_node: defaultdict[NodeId, list[Machine]] = defaultdict(list)
+        self._dice = Dice(seed, "one of a node's machines")
+
+    @property
+    def nodes(self) -> list[NodeId]:
+        """The numbers of all nodes that there ever were."""
+        return sorted(self._of_node)
+
+    def add(self, node: NodeId) -> Machine:
+        """Add a machine with a node's number: the node's first, or one that replaces another."""
+        member = numbered_successor(node, len(self._of_node[node]))
+        machine = self.machines[member] = self._make(node, member)
+        self._of_node[node].append(machine)
+        return machine
+
+    def of_node(self, node: NodeId) -> list[Machine]:
+        """A node's machines, the newest last; none if there was never such a node."""
+        return self._of_node.get(node, [])
+
+    def living(self, node: NodeId) -> list[Machine]:
+        return [machine for machine in self._of_node[node] if machine.engine is not None]
+
+    def one(self, node: NodeId) -> Machine:
+        """The machine that is reached under a node's number: mostly the newest that lives."""
+        living = self.living(node)
+        if len(living) < 2:
+            return (living or self._of_node[node])[-1]
+        return living[-1] if self._dice.chance(_NEWEST_SHARE) else self._dice.pick(living)
+
+    def member(self, sender: Machine, node: NodeId) -> Machine:
+        """The machine that a sender takes for a node's member, if it lives; else the newest."""
+        living, engine = self.living(node), sender.engine
+        voter = engine.membership.voters.get(node) if engine is not None else None
+        named = [machine for machine in living if voter is not None and machine.member == voter.id]
+        return (named or living or self._of_node[node])[-1]
+
+
+def height_of(machine: Machine, disk: MemoryDisk) -> int:
+    """Read how high a chain is on a disk of a machine; 0 if it is damaged."""
+    try:
+        _, state = NodeStorage.open(disk.copy(), CLUSTER, machine.node, machine.member)
+    except StateError:
+        return 0
+    return state.ledger.height
