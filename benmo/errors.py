@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from benmo.paxos.types import ProtocolError
+from benmo.paxos.types import NodeId, ProtocolError
 
 __all__ = [
     "CannotStart",
@@ -18,6 +18,7 @@ __all__ = [
     "Reason",
     "RefusalText",
     "Refused",
+    "Retired",
     "StateError",
 ]
 
@@ -31,6 +32,21 @@ class StateError(Failure):
 
     The text names the file (and the line, where there is one) and says what to do.
     """
+
+
+class Retired(Failure):
+    """A node's member was replaced or removed by the chain: its directory takes no part any more.
+
+    slot  whose block retired it
+    by    the peer that says so; None if this node's own chain does
+    """
+
+    def __init__(self, node: NodeId, slot: int, by: NodeId | None = None) -> None:
+        said = "" if by is None else f", as node {by} says"
+        super().__init__(
+            f"node {node}'s member was replaced or removed in slot {slot}{said}: "
+            f"this directory takes no part any more"
+        )
 
 
 class CannotStart(Failure):

@@ -96,6 +96,16 @@ class TwoProcessesSpeak:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiredTurnedAway:
+    """A member of a peer that was retired in this slot spoke, was told so, and isn't heard."""
+
+    kind: ClassVar = NoticeKind.WARNING
+    peer: NodeId
+    member: MemberId
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class DiskSlow:
     """This node's disk takes this many seconds to make something durable."""
 
@@ -135,6 +145,7 @@ NodeNotice = (
     | SlowPeerDropped
     | PeerNotDialled
     | TwoProcessesSpeak
+    | RetiredTurnedAway
     | DiskSlow
     | DiskQuick
     | NodeLost

@@ -89,6 +89,8 @@ def sentence(notice: notices.Notice) -> str:
                 f"two processes speak as node {peer}'s member {member[:8]}: a copy of its "
                 f"directory runs. Stop both, for neither keeps what the other promised"
             )
+        case notices.RetiredTurnedAway(peer, member, slot):
+            return f"node {peer}'s member {member[:8]}, retired in slot {slot}, was turned away"
         case notices.DiskSlow(seconds):
             return f"{why_disk_slow(seconds)}: payments and votes wait for it, reads don't"
         case notices.DiskQuick():

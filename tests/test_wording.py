@@ -123,6 +123,10 @@ SENTENCES: list[tuple[Notice, str]] = [
         "two processes speak as node 3's member ab12cd34: a copy of its directory runs. "
         "Stop both, for neither keeps what the other promised",
     ),
+    (
+        notices.RetiredTurnedAway(3, "ab12cd34" * 4, 57),
+        "node 3's member ab12cd34, retired in slot 57, was turned away",
+    ),
     (notices.NodeLost(3), "node 3 is gone"),
     (notices.ProcessEnded("ended by SIGKILL"), "ended by SIGKILL"),
 ]

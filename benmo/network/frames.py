@@ -12,7 +12,7 @@ from benmo.errors import ProtocolError
 FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
 """How long a frame may take to arrive, from its first byte to its last."""
-_LENGTH_BYTES = 4
+LENGTH_BYTES = 4
 SMALL_BYTES = 16 << 10
 """A longer frame has to be allowed before its bytes are gathered."""
 
@@ -21,12 +21,12 @@ def frame(payload: bytes) -> bytes:
     """Put the length before a payload. Raises `ValueError` above `FRAME_BYTES_MAX` bytes."""
     if len(payload) > FRAME_BYTES_MAX:
         raise ValueError(f"a frame of {len(payload)} bytes is too long")
-    return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
 
 
 def _length(data: bytes | bytearray) -> int:
     """The length that a frame's first 4 bytes give; meaningless if there are fewer bytes."""
-    return int.from_bytes(data[:_LENGTH_BYTES], "big")
+    return int.from_bytes(data[:LENGTH_BYTES], "big")
 
 
 class FrameReader(asyncio.Protocol, ABC):
@@ -57,7 +57,7 @@ class FrameReader(asyncio.Protocol, ABC):
         self._stop_deadline()
 
     def data_received(self, data: bytes) -> None:
-        length = len(data) - _LENGTH_BYTES
+        length = len(data) - LENGTH_BYTES
         is_one = not self._buffer and _length(data) == length <= FRAME_BYTES_MAX
         if is_one and length > SMALL_BYTES:
             is_one = self.may_gather(length)
@@ -66,7 +66,7 @@ class FrameReader(asyncio.Protocol, ABC):
             self.take_more()
             return
         try:  # the most frequent case
-            self.on_frame(data[_LENGTH_BYTES:])
+            self.on_frame(data[LENGTH_BYTES:])
         except ProtocolError as error:
             self._drop(error)
 
@@ -140,14 +140,14 @@ class FrameReader(asyncio.Protocol, ABC):
 
     def _take_frames(self) -> None:
         start, taken, is_held = 0, 0, False
-        while len(self._buffer) - start >= _LENGTH_BYTES and not self._is_closing:
-            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
+        while len(self._buffer) - start >= LENGTH_BYTES and not self._is_closing:
+            length = int.from_bytes(self._buffer[start : start + LENGTH_BYTES], "big")
             if length > FRAME_BYTES_MAX:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
             if length > SMALL_BYTES and not self.may_gather(length):
                 is_held = True
                 break
-            end = start + _LENGTH_BYTES + length
+            end = start + LENGTH_BYTES + length
             if len(self._buffer) < end:
                 break
             if taken == self.frames_at_once:
@@ -157,7 +157,7 @@ class FrameReader(asyncio.Protocol, ABC):
             if not self.may_take():
                 is_held = True
                 break
-            payload = bytes(memoryview(self._buffer)[start + _LENGTH_BYTES : end])
+            payload = bytes(memoryview(self._buffer)[start + LENGTH_BYTES : end])
             start = end
             taken += 1
             self._stop_deadline()

@@ -1,6 +1,7 @@
 """The two kinds of connection between nodes: those that a node accepts, and those that it dials.
 
-A node reads on connections that it accepted, and writes on those that it dialled.
+A node reads on connections that it accepted, and writes on those that it dialled; but for one thing
+that the node which is dialled may say (`benmo.network.retirement`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Protocol, cast
 from benmo.errors import ProtocolError
 from benmo.network.certificates import NodeIdentity
 from benmo.network.frames import FrameReader
+from benmo.network.retirement import RETIRED_BYTES_MAX, decode_retired, encode_retired
 from benmo.network.wire import decode_message
 from benmo.notices import ConnectionDropped, Notice
 from benmo.paxos.messages import Message
@@ -88,6 +90,13 @@ class AcceptedConnection(FrameReader):
         if peer is not None and self.transport is not None:
             self._owner.on_message(peer.node, decode_message(payload), peer.member)
 
+    def turn_away(self, slot: int) -> None:
+        """Tell the member at the other end that it was retired in this slot; hear it no more."""
+        self.peer = None
+        if self.transport is not None:
+            self.transport.write(encode_retired(slot))
+            self.transport.close()
+
     def on_misbehaviour(self, reason: str) -> None:
         node = None if self.peer is None else self.peer.node
         self._owner.on_notice(ConnectionDropped(node, reason))
@@ -96,20 +105,44 @@ class AcceptedConnection(FrameReader):
 class DialledConnection(asyncio.Protocol):
     """A connection that this node dialled, and only writes on.
 
-    `on_read` is called each time that the peer has read what made the connection full.
+    on_read     is called each time that the peer has read what made the connection full
+    on_retired  takes the slot in which this node's member was retired, as the peer says
     """
 
-    def __init__(self, on_read: Callable[[], None]) -> None:
+    def __init__(self, on_read: Callable[[], None], on_retired: Callable[[int], None]) -> None:
         self.transport: asyncio.Transport | None = None
         self.member: MemberId | None = None
-        """The member that answered, once its certificate is known."""
+        """The member that answered, once its certificate has been read."""
         self.is_full = False
         self._on_read = on_read
+        self._on_retired = on_retired
+        self._said = b""
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=FULL_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        self._said += data
+        if self.member is not None or len(self._said) > RETIRED_BYTES_MAX:
+            self._hear()
+
+    def is_of(self, member: MemberId) -> None:
+        """Note which member has answered, and hear what it has said already."""
+        self.member = member
+        if self._said:
+            self._hear()
+
+    def _hear(self) -> None:
+        try:
+            slot = decode_retired(self._said)
+        except ProtocolError as error:
+            self._close(error)
+            return
+        if slot is not None and self.transport is not None:
+            self.abort()
+            self._on_retired(slot)
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -120,8 +153,12 @@ class DialledConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self._close(exc)
+
+    def _close(self, error: Exception | None) -> None:
+        self.abort()
         if not self.closed.done():
-            self.closed.set_result(exc)
+            self.closed.set_result(error)
 
     def abort(self) -> None:
         if self.transport is not None:

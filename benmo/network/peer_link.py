@@ -12,7 +12,7 @@ from math import inf
 
 from benmo.cluster import NodeAddress
 from benmo.errors import ProtocolError
-from benmo.network.certificates import NodeIdentity, is_node, peer_identity, tls_trouble
+from benmo.network.certificates import is_node, peer_identity, tls_trouble
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
 from benmo.network.peer_connections import FULL_BYTES, AcceptedConnection, DialledConnection
 from benmo.notices import Notice, PeerNotDialled, SlowPeerDropped, TwoProcessesSpeak
@@ -32,10 +32,11 @@ _REPORT_RIVALS_EVERY_S = 60.0
 class Dialler:
     """What all links of a node have in common, and whom they report to.
 
-    on_link    takes a peer, and whether the link to it is up now
-    on_notice  takes what is to be reported to people
-    on_read    is called once a peer has read most of what waited for it
-    refuse     raises `ProtocolError` if a member that answers is not to be spoken to
+    on_link      takes a peer, and whether the link to it is up now
+    on_notice    takes what is to be reported to people
+    on_read      is called once a peer has read most of what waited for it
+    on_retired   takes the slot in which this node's member was retired, and the peer that says so
+    retired_in   the slot in which a member was retired; None if this node doesn't know that it was
     """
 
     cluster: str
@@ -43,20 +44,23 @@ class Dialler:
     on_link: Callable[[NodeId, bool], None]
     on_notice: Callable[[Notice], None]
     on_read: Callable[[], None]
-    refuse: Callable[[NodeIdentity], None]
+    on_retired: Callable[[int, NodeId], None]
+    retired_in: Callable[[MemberId], int | None]
 
 
 class PeerLink:
     """Both directions of one link, and how the user has severed or delayed them."""
 
-    def __init__(self, node: NodeId, address: NodeAddress, dialler: Dialler) -> None:
+    def __init__(self, node: NodeId, dialler: Dialler) -> None:
         self.node = node
-        self.trouble = ""
-        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
         self.sends = True
         self.takes = True
         self.delay_s = 0.0
-        self._address = address
+        self._addresses: tuple[NodeAddress, ...] = ()
+        """Where to dial the node, in turn, until one of its members answers."""
+        self._dialled: NodeAddress | None = None
+        """Which address is dialled now, or was last."""
+        self._troubles: dict[NodeAddress, str] = {}
         self._dialler = dialler
         self._outgoing: DialledConnection | None = None
         self._incoming: dict[MemberId, AcceptedConnection] = {}
@@ -74,6 +78,23 @@ class PeerLink:
             return Link.SEVERED
         is_up = self._outgoing is not None and bool(self._incoming)
         return Link.UP if is_up else Link.DOWN
+
+    @property
+    def trouble(self) -> str:
+        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
+        return next(filter(None, self._troubles.values()), "")
+
+    def dial_at(self, addresses: tuple[NodeAddress, ...]) -> None:
+        """Dial the node at these addresses from now on, and at the first of them as soon as may be.
+
+        A connection to the first one stays.
+        """
+        if addresses == self._addresses:
+            return
+        self._addresses, self._troubles = addresses, {}
+        if self._task is not None and self._dialled not in addresses[:1]:
+            self._task.cancel()
+            self.begin()
 
     def begin(self) -> None:
         """Begin to dial."""
@@ -157,6 +178,19 @@ class PeerLink:
         self._wake.set()
         self._may_have_changed()
 
+    def turn_retired_away(self) -> list[MemberId]:
+        """Speak and listen no more to members that are retired by now, whom the link returns."""
+        retired = [each for each in self._incoming if self._dialler.retired_in(each) is not None]
+        for member in retired:
+            slot = self._dialler.retired_in(member)
+            assert slot is not None
+            self._incoming.pop(member).turn_away(slot)
+        outgoing = self._outgoing
+        if outgoing is not None and self._dialler.retired_in(outgoing.member or "") is not None:
+            outgoing.abort()
+        self._may_have_changed()
+        return retired
+
     def lost(self, accepted: AcceptedConnection, member: MemberId) -> None:
         """Note that a connection on which a member was heard is closed."""
         if self._incoming.get(member) is accepted:
@@ -211,12 +245,14 @@ class PeerLink:
 
     async def _dial(self) -> None:
         loop = asyncio.get_running_loop()
-        pause_s = _DIAL_PAUSE_MIN_S
+        pause_s, turn = _DIAL_PAUSE_MIN_S, 0
         while True:
             self._wake.clear()
             began = loop.time()
-            if self.sends:
-                await self._connect(self._address)
+            if self.sends and self._addresses:
+                self._dialled = self._addresses[turn % len(self._addresses)]
+                if not await self._connect(self._dialled):
+                    turn += 1
             if loop.time() - began > _DIAL_PAUSE_MAX_S:
                 pause_s = _DIAL_PAUSE_MIN_S
             try:
@@ -225,49 +261,60 @@ class PeerLink:
             except TimeoutError:
                 pause_s = min(2 * pause_s, _DIAL_PAUSE_MAX_S)
 
-    async def _connect(self, address: NodeAddress) -> None:
-        """Dial the peer once and, if that works, wait until the connection is lost."""
+    async def _connect(self, address: NodeAddress) -> bool:
+        """Dial the peer once; if that works, wait until the connection is lost, and return True."""
         dialled: DialledConnection | None = None
+        has_worked = False
         try:
             async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
                 transport, dialled = await asyncio.get_running_loop().create_connection(
-                    lambda: DialledConnection(self._dialler.on_read),
+                    lambda: DialledConnection(self._dialler.on_read, self._on_retired),
                     address.host,
                     address.port,
                     ssl=self._dialler.context,
                     server_hostname="",
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
                 )
-            dialled.member = self._member_at(address, transport)
+            dialled.is_of(self._member_at(address, transport))
             if not self.sends:
-                return
-            self._outgoing = dialled
+                return True
+            has_worked, self._outgoing = True, dialled
             self._may_have_changed()
             lost = await dialled.closed
-            self._note_trouble(tls_trouble(address, lost))
+            if isinstance(lost, ProtocolError):
+                raise lost
+            self._note_trouble(address, tls_trouble(address, lost))
         except (OSError, TimeoutError, UnicodeError) as error:
-            self._note_trouble(tls_trouble(address, error))
+            self._note_trouble(address, tls_trouble(address, error))
         except ProtocolError as error:
-            self._note_trouble(str(error))
+            self._note_trouble(address, str(error))
         finally:
             if dialled is not None:
                 dialled.abort()
-            self._outgoing = None
+            if self._outgoing is dialled:
+                self._outgoing = None
             self._may_have_changed()
+        return has_worked
 
     def _member_at(self, address: NodeAddress, transport: asyncio.Transport) -> MemberId:
         """The member that answers at an address.
 
-        Raises `ProtocolError` if another node does, or a member that is not to be spoken to.
+        Raises `ProtocolError` if another node does, or a member that is retired.
         """
         identity = peer_identity(transport.get_extra_info("peercert"))
         if not is_node(identity, self._dialler.cluster, self.node):
             raise ProtocolError(f"{address} is not node {self.node}, but {identity}")
-        self._dialler.refuse(identity)
+        slot = self._dialler.retired_in(identity.member)
+        if slot is not None:
+            whose = f"node {self.node}'s member {identity.member[:8]}"
+            raise ProtocolError(f"what answers at {address} is {whose}, retired in slot {slot}")
         return identity.member
 
-    def _note_trouble(self, trouble: str) -> None:
+    def _on_retired(self, slot: int) -> None:
+        self._dialler.on_retired(slot, self.node)
+
+    def _note_trouble(self, address: NodeAddress, trouble: str) -> None:
         """Report why the peer can't be dialled, once: it is dialled again and again."""
-        if trouble and trouble != self.trouble:
+        if trouble and trouble != self._troubles.get(address):
             self._dialler.on_notice(PeerNotDialled(self.node, trouble))
-        self.trouble = trouble
+        self._troubles[address] = trouble

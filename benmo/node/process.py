@@ -20,7 +20,7 @@ import click
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Status
 from benmo.control.connection import NodeGone
-from benmo.errors import CannotStart, StateError
+from benmo.errors import CannotStart, Retired, StateError
 from benmo.network.listener import raise_descriptor_limit
 from benmo.node.control_server import ControlServer
 from benmo.node.headless import begin_log, run_headless
@@ -40,6 +40,9 @@ _LOG = logging.getLogger("benmo")
 
 FAILED = 4
 """The exit status of a node that had to stop: its disk or one of its own checks failed."""
+
+RETIRED = 5
+"""The exit status of a node whose member was replaced or removed: it can never take part again."""
 
 _COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
@@ -140,6 +143,8 @@ class _Process:
                 service.stop()
         except OutputLost:
             raise
+        except Retired as error:
+            self._failure = error
         except OSError as error:
             raise CannotStart(self._what_failed(error)) from error
         except SignalReceived:
@@ -193,7 +198,8 @@ class _Process:
     def _on_failure(self, error: BaseException) -> None:
         """End the main thread, wherever it is; called in the loop's thread."""
         self._failure = error
-        last_resort = threading.Timer(_UNWIND_S, os._exit, (FAILED,))
+        status = RETIRED if isinstance(error, Retired) else FAILED
+        last_resort = threading.Timer(_UNWIND_S, os._exit, (status,))
         last_resort.daemon = True
         last_resort.start()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
@@ -201,6 +207,9 @@ class _Process:
     def _report_failure(self) -> int:
         error = self._failure
         assert error is not None
+        if isinstance(error, Retired):
+            click.echo(f"benmo: {error}", err=True)
+            return RETIRED
         what = f"node {self._node} stopped, since it can't keep its promises: "
         if isinstance(error, OSError):
             what += self._what_failed(error)

@@ -20,12 +20,9 @@ from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
-from benmo.errors import CannotStart, StateError
+from benmo.errors import CannotStart, Retired, StateError
 from benmo.network.certificates import (
     NodeIdentity,
-    WrongCertificate,
-    require_member,
-    require_node,
 )
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
@@ -35,29 +32,31 @@ from benmo.node.commanders import Commanders
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
 from benmo.node.disk_pace import DiskPace
+from benmo.node.disk_rest import DiskRest
 from benmo.node.height_waits import HeightWaits
 from benmo.node.listener_thread import ListenerThread
 from benmo.node.meter import Meter
+from benmo.node.opening import open_node
 from benmo.node.submissions import Submissions
 from benmo.node.turns import Turns
 from benmo.node.view import View
-from benmo.notices import Notice, Watcher
+from benmo.notices import ConnectionDropped, Notice, Watcher
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
-from benmo.storage.node_storage import JOURNAL, ForeignFile, NodeStorage
+from benmo.storage.node_storage import JOURNAL
 from benmo.wording import sentence
 
 T = TypeVar("T")
 _LOG = logging.getLogger("benmo")
 _LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
-_REST_EVERY_S = 0.25
-_NOTE_SYNCED_EVERY_S = 1.0
 _STOP_S = 10.0
+_FAREWELL_S = 0.5
+"""How long a node goes on that is retired, for its last answers and messages to leave."""
 
 
 def clock() -> Callable[[], float]:
@@ -74,7 +73,8 @@ class Service:
     commands this node, with the right that its certificate gives.
 
     Raises `StateError` if a file is missing or damaged, and as one of its kinds `DirectoryInUse` if
-    another process runs this node; `OSError` if the disk fails.
+    another process runs this node; `Retired` if the chain has retired its member; `OSError` if the
+    disk fails.
     """
 
     def __init__(
@@ -96,29 +96,25 @@ class Service:
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
         self._disk = (RealDisk if meter is None else meter.disk)(state.node(node), ahead=(JOURNAL,))
-        try:
-            storage, recovered = NodeStorage.open(self._disk, self.cluster.cluster, node)
-        except ForeignFile as error:
-            self._require_cluster_file(state, error)
-            raise
-        if recovered.ledger.membership.founders != self.cluster.founders.ids:
-            raise StateError(f"{state.cluster_file} names other nodes than {self._disk.path}")
-        own = NodeIdentity(self.cluster.cluster, node, storage.member)
-        require_member(state.tls(node), own)
+        storage, recovered = open_node(state, self.cluster, node, self._disk)
         now = clock()
         self._thread = ListenerThread()
         self._watchers: set[Watcher] = set()
         self._transport = PeerLinks(
             self.cluster,
-            own,
+            recovered.ledger.membership,
+            NodeIdentity(self.cluster.cluster, node, storage.member),
             state.tls(node),
             on_message=self._received,
             may_take=lambda: not self._turns.is_slow,
             on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
+            on_retired=self._on_retired,
             on_notice=lambda notice: self._notify(notice, now()),
             on_read=lambda: self._turns.happened(None),
             control=lambda right: control(self, right),
         )
+        self._membership = recovered.ledger.membership
+        """The membership that the links follow."""
         self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
@@ -189,16 +185,6 @@ class Service:
             coroutine.close()
             raise
 
-    def _require_cluster_file(self, state: StateDirectory, error: ForeignFile) -> None:
-        """Raises `StateError` if a foreign file and the certificate name the same cluster."""
-        with suppress(WrongCertificate):
-            require_node(state.tls(self.node), error.cluster, self.node)
-            raise StateError(
-                f"{state.cluster_file} names cluster {self.cluster.cluster}, but {error.what}, and "
-                f"so does the node's certificate. Put the cluster's own file back, or the id "
-                f"{error.cluster} into it"
-            )
-
     async def _unless_failed(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self.has_failed:
             coroutine.close()
@@ -264,6 +250,22 @@ class Service:
     def _received(self, sender: NodeId, message: Message, member: MemberId) -> None:
         self._turns.received(sender, message, member)
 
+    def _follow_membership(self) -> None:
+        """Let the links follow the members; a member that is none any more says farewell."""
+        self._membership = self._engine.membership
+        self._transport.follow(self._membership)
+        slot = self._engine.retired_in
+        if slot is not None:
+            self._thread.loop.call_later(_FAREWELL_S, self.fail, Retired(self.node, slot))
+
+    def _on_retired(self, slot: int, by: NodeId) -> None:
+        """End, as a peer says that this member is retired; its chain may be ahead of this one."""
+        if slot > self._engine.ledger.height:
+            self.fail(Retired(self.node, slot, by))
+        elif self._engine.retired_in is None:
+            reason = f"it says that slot {slot} has retired this node, but it hasn't"
+            self._notify(ConnectionDropped(by, reason), self._now())
+
     async def _start(self) -> None:
         try:
             await self._transport.start()
@@ -279,8 +281,7 @@ class Service:
             raise
         self._turns.begin()
         self._update_snapshot()
-        self._rest_disk()
-        self._note_synced()
+        DiskRest(self._thread.loop, self._turns, self._disk, self._storage, self.fail).begin()
 
     async def _stop(self) -> None:
         if self._turns.is_on:
@@ -295,6 +296,8 @@ class Service:
     def _publish(self, events: Sequence[Event], report: Report, began_at: float) -> None:
         """Answer requests, wake waits and notify watchers, in a turn whose effects are durable."""
         self._is_hurried = False
+        if self._engine.membership is not self._membership:
+            self._follow_membership()
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:
@@ -324,24 +327,6 @@ class Service:
         if self._turns.is_on:
             self.snapshot = self.view.snapshot()
             self._thread.loop.call_later(_SNAPSHOT_EVERY_S, self._update_snapshot)
-
-    def _rest_disk(self) -> None:
-        """Take the NULs off the journal's end from time to time, while little is appended to it."""
-        if self._turns.is_on:
-            try:
-                if not self._turns.is_slow:
-                    self._disk.rest()
-            except OSError as error:
-                self.fail(error)
-                return
-            self._thread.loop.call_later(_REST_EVERY_S, self._rest_disk)
-
-    def _note_synced(self) -> None:
-        """Let the storage note from time to time how long the journal is, while it rests."""
-        if self._turns.is_on:
-            if not self._turns.is_slow and self._storage.has_rested():
-                self._turns.wait_between(self._storage.note_synced)
-            self._thread.loop.call_later(_NOTE_SYNCED_EVERY_S, self._note_synced)
 
 
 def _reason(error: OSError) -> str:

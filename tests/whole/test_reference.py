@@ -25,7 +25,7 @@ from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
 from benmo.network import peer_link as transports
 from benmo.node import commanders, handlers, link_handlers
-from benmo.node.process import FAILED
+from benmo.node.process import FAILED, RETIRED
 from benmo.storage import node_storage as storages
 from tests.support.documents import section, text_of
 from tests.support.processes import ROOT
@@ -122,7 +122,7 @@ def test_every_command_is_explained_and_no_other() -> None:
 
 def test_every_exit_status_is_explained() -> None:
     told = [int(row[0]) for row in rows("Exit statuses")]
-    assert told == [*map(int, Status), FAILED, 130]
+    assert told == [*map(int, Status), FAILED, RETIRED, 130]
 
 
 def test_every_setting_is_explained() -> None:

@@ -1,0 +1,54 @@
+"""Opens a node's files, and sees that they, `cluster.json` and the certificate fit together."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from benmo.cluster import Cluster, StateDirectory
+from benmo.errors import Retired, StateError
+from benmo.network.certificates import (
+    NodeIdentity,
+    WrongCertificate,
+    require_member,
+    require_node,
+)
+from benmo.paxos.types import NodeId
+from benmo.storage.disk import RealDisk
+from benmo.storage.journal import NodeState
+from benmo.storage.node_storage import ForeignFile, NodeStorage
+
+
+def open_node(
+    state: StateDirectory, cluster: Cluster, node: NodeId, disk: RealDisk
+) -> tuple[NodeStorage, NodeState]:
+    """The storage of the node whose directory is on this disk, and the state that it holds.
+
+    Raises `StateError` if a file is missing, damaged or another's, and `Retired` if the chain has
+    replaced or removed the directory's member.
+    """
+    try:
+        storage, recovered = NodeStorage.open(disk, cluster.cluster, node)
+    except ForeignFile as error:
+        _require_cluster_file(state, cluster, node, error)
+        raise
+    membership = recovered.ledger.membership
+    if membership.founders != cluster.founders.ids:
+        raise StateError(f"{state.cluster_file} names other nodes than {disk.path}")
+    require_member(state.tls(node), NodeIdentity(cluster.cluster, node, storage.member))
+    own = membership.find(storage.member)
+    if own is not None and own.until is not None:
+        raise Retired(node, own.until)
+    return storage, recovered
+
+
+def _require_cluster_file(
+    state: StateDirectory, cluster: Cluster, node: NodeId, error: ForeignFile
+) -> None:
+    """Raises `StateError` if a foreign file and the certificate name the same cluster."""
+    with suppress(WrongCertificate):
+        require_node(state.tls(node), error.cluster, node)
+        raise StateError(
+            f"{state.cluster_file} names cluster {cluster.cluster}, but {error.what}, and "
+            f"so does the node's certificate. Put the cluster's own file back, or the id "
+            f"{error.cluster} into it"
+        )
