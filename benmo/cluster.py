@@ -99,7 +99,9 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     @property
     def addresses(self) -> tuple[NodeAddress, ...]:
-        return self.nodes if self.known is None else self.known
+        if self.known is not None:
+            return self.known
+        return tuple(NodeAddress(each.node, each.host, each.port) for each in self.nodes)
 
     @property
     def ids(self) -> tuple[NodeId, ...]:

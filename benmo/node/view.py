@@ -73,8 +73,8 @@ class View:
 
     @property
     def balance(self) -> int:
-        """This node's money, by its chain."""
-        return self._engine.ledger.balances[self.node]
+        """This node's money, by its chain; 0 while the chain doesn't know the node."""
+        return self._engine.ledger.balances.get(self.node, 0)
 
     @property
     def available(self) -> int:
@@ -90,7 +90,7 @@ class View:
     @property
     def last_decided(self) -> int:
         """The number of this node's last decided transfer, 0 if it has none."""
-        return self._engine.ledger.last[self.node]
+        return self._engine.ledger.last.get(self.node, 0)
 
     def find(self, key: str) -> KnownPayment | None:
         """This node's transfer with this key, queued or decided; None if there is none."""

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benmo.admin.addresses import addresses
-from benmo.admin.authority import Authority
 from benmo.admin.making import new_cluster, new_member
-from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.cluster import ClusterSettings
 from benmo.control.connection import WrongNode, connect
 from benmo.control.requests import Hurry, encode
 from benmo.network.certificates import client_context
 from benmo.network.frames import frame
 from benmo.network.link import Link
+from benmo.network.retirement import encode_retired
 from benmo.node.own_node import OwnNode
+from benmo.node.process import RETIRED
 from benmo.node.service import Service
-from benmo.notices import Notice, TwoProcessesSpeak
-from benmo.paxos.types import MemberId, NodeId
+from benmo.notices import Notice, PeerNotDialled, TwoProcessesSpeak
+from benmo.paxos.messages import Blocks, Heartbeat
+from benmo.paxos.types import Ballot, MemberId, NodeId
 from tests.support.mixed_cluster import MixedCluster
+from tests.support.new_members import certified
 from tests.support.processes import DEADLINE_S, eventually
-from tests.support.scripted_peers import is_closed_by_peer
+from tests.support.scripted_peers import is_closed_by_peer, say
+from tests.support.taped_node import FIRST
 
-
-def directory_of(
-    cluster: MixedCluster, path: Path, node: NodeId, member: MemberId
-) -> StateDirectory:
-    """A directory that holds `cluster.json` and the certificate of another member of a node."""
-    state = StateDirectory(path)
-    state.tls(node).mkdir(parents=True)
-    shutil.copy(cluster.state.cluster_file, state.cluster_file)
-    authority = Authority.load(cluster.definition.cluster, cluster.state.authority)
-    authority.write_node(node, member, "127.0.0.1", state.tls(node))
-    return state
+HEARTBEAT = Heartbeat(0, Ballot.ZERO)
 
 
 def dialled(cluster: MixedCluster, tls: Path, node: NodeId) -> ssl.SSLSocket:
@@ -49,7 +43,7 @@ def dialled(cluster: MixedCluster, tls: Path, node: NodeId) -> ssl.SSLSocket:
 def test_another_member_of_a_node_does_not_command_it(tmp_path: Path) -> None:
     with MixedCluster(tmp_path) as cluster:
         cluster.service(1)
-        other = directory_of(cluster, tmp_path / "other", 1, new_member())
+        other = certified(cluster, tmp_path / "other", 1, new_member())
         with dialled(cluster, other.tls(1), 1) as connection:
             connection.sendall(frame(encode(Hurry())))
             assert is_closed_by_peer(connection)
@@ -101,3 +95,68 @@ def test_each_directory_is_a_member_of_its_own() -> None:
     members = [founder.member for cluster in clusters for founder in cluster.nodes]
     assert len(set(members)) == 6
     assert all(len(bytes.fromhex(member)) == 16 for member in members)
+
+
+def has_heard(heard: list[tuple[NodeId, MemberId]], count: int) -> bool:
+    return len(heard) == count
+
+
+def test_a_member_of_which_a_node_does_not_know_is_heard_beside_the_one_that_it_knows(
+    tmp_path: Path,
+) -> None:
+    """The node may be behind: the chain may have replaced the one, or added the other's node."""
+    with MixedCluster(tmp_path) as cluster:
+        heard: list[tuple[NodeId, MemberId]] = []
+        service = cluster.service(1)
+        known, other = cluster.definition.founder(2), new_member()
+        service._transport.on_message = lambda node, _, member: heard.append((node, member))
+        ours = certified(cluster, tmp_path / "other", 2, other)
+        added = certified(cluster, tmp_path / "added", 9, other)
+        with (
+            dialled(cluster, cluster.state.tls(2), 1) as first,
+            dialled(cluster, ours.tls(2), 1) as second,
+            dialled(cluster, added.tls(9), 1) as third,
+        ):
+            for count, connection in enumerate((second, third, first), 1):
+                say(connection, HEARTBEAT)
+                eventually(partial(has_heard, heard, count), "it is heard")
+            assert heard == [(2, other), (9, other), (2, known)]
+
+
+def test_what_a_peer_says_on_a_connection_that_it_only_reads_drops_it(tmp_path: Path) -> None:
+    with MixedCluster(tmp_path) as cluster:
+        told: list[Notice] = []
+        service = cluster.service(1)
+        OwnNode(service).watch(lambda notice, at: told.append(notice))
+        with cluster.peer(2) as peer:
+            eventually(lambda: peer.accepted, "node 1 dials")
+            peer.say_back(frame(b"x" * 100))
+            eventually(lambda: 0 in peer.lost, "the connection is dropped")
+            eventually(
+                lambda: [each for each in told if isinstance(each, PeerNotDialled)], "and said so"
+            )
+
+
+def test_a_node_whose_chain_says_otherwise_is_not_told_to_leave(tmp_path: Path) -> None:
+    """Slot 1 is decided, and it has retired nobody: whoever says that is on another chain."""
+    with MixedCluster(tmp_path, heartbeat_s=600) as cluster:
+        service = cluster.service(1)
+        with cluster.peer(2) as peer:
+            eventually(lambda: peer.accepted, "node 1 dials")
+            say(peer.dial(1), Blocks((FIRST,), 1))
+            eventually(lambda: service.view.height == 1, "slot 1 is decided")
+            peer.say_back(encode_retired(1))
+            eventually(lambda: 0 in peer.lost, "the connection is dropped")
+        assert not service.has_failed
+
+
+def test_a_node_that_is_behind_is_told_to_leave(tmp_path: Path) -> None:
+    with MixedCluster(tmp_path) as cluster:
+        process = cluster.process(1)
+        with cluster.peer(2) as peer:
+            eventually(lambda: peer.accepted, "node 1 dials")
+            peer.say_back(encode_retired(57))
+            assert process.wait(DEADLINE_S) == RETIRED
+            assert process.stderr is not None
+            said = process.stderr.read()
+        assert "node 1's member was replaced or removed in slot 57, as node 2 says" in said

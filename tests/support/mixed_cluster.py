@@ -50,7 +50,7 @@ class MixedCluster:
         made = self.state.load()
         timing = {"heartbeat_s": UNHURRIED_S, "round_timeout_s": 1.0}
         founders = tuple(
-            msgspec.structs.replace(each, port=self._free_port()) for each in made.nodes
+            msgspec.structs.replace(each, port=self.free_port()) for each in made.nodes
         )
         chosen = msgspec.structs.replace(made.settings, **{**timing, **settings})
         self.definition = msgspec.structs.replace(made, nodes=founders, settings=chosen)
@@ -62,18 +62,14 @@ class MixedCluster:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _free_port(self) -> int:
-        port: int = self._stack.enter_context(held_port()).getsockname()[1]
-        return port
-
     def address(self, node: NodeId) -> tuple[str, int]:
         address = self.definition.address(node)
         return address.host, address.port
 
-    def service(self, node: NodeId) -> Service:
-        """A started node in this process."""
+    def service(self, node: NodeId, state: StateDirectory | None = None) -> Service:
+        """A started node in this process; of another member, if its directory is given."""
         failures: list[BaseException] = []
-        service = Service(self.state, node, failures.append, ControlServer)
+        service = Service(state or self.state, node, failures.append, ControlServer)
 
         def stop() -> None:
             service.stop()
@@ -83,18 +79,35 @@ class MixedCluster:
         service.start()
         return service
 
-    def process(self, node: NodeId, *arguments: str) -> subprocess.Popen[str]:
+    def process(
+        self, node: NodeId, *arguments: str, state: StateDirectory | None = None
+    ) -> subprocess.Popen[str]:
         """A node in a process of its own, without a prompt, that takes commands."""
+        state = state or self.state
         process = subprocess.Popen(
-            [*NODE, str(node), "--headless", "--state-dir", str(self.state.path), *arguments],
+            [*NODE, str(node), "--headless", "--state-dir", str(state.path), *arguments],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
         self._stack.callback(_end, process)
-        eventually(lambda: self._answers(node, process), f"node {node} answers")
+        address = state.load().address(node)
+        eventually(lambda: _answers((address.host, address.port), process), f"node {node} answers")
         return process
+
+    def ended(self, node: NodeId) -> tuple[int, str]:
+        """Run a node until it ends by itself: its exit status, and what it said."""
+        arguments = [*NODE, str(node), "--headless", "--state-dir", str(self.state.path)]
+        ended = subprocess.run(
+            arguments, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+        return ended.returncode, ended.stderr
+
+    def free_port(self) -> int:
+        """A port of 127.0.0.1 that is kept from others until the end."""
+        port: int = self._stack.enter_context(held_port()).getsockname()[1]
+        return port
 
     def peer(self, node: NodeId, silence_counts: bool = False) -> ScriptedPeer:
         """A node that the test plays, listening at its address.
@@ -109,11 +122,12 @@ class MixedCluster:
         """Close this connection at the end."""
         self._stack.enter_context(connection)
 
-    def _answers(self, node: NodeId, process: subprocess.Popen[str]) -> bool:
-        assert process.poll() is None, f"node {node} ended: {process.communicate()}"
-        with suppress(OSError), socket.create_connection(self.address(node), DEADLINE_S):
-            return True
-        return False
+
+def _answers(address: tuple[str, int], process: subprocess.Popen[str]) -> bool:
+    assert process.poll() is None, f"the node ended: {process.communicate()}"
+    with suppress(OSError), socket.create_connection(address, DEADLINE_S):
+        return True
+    return False
 
 
 def command(service: Service, line: str, output_format: str = "json") -> Rendered:

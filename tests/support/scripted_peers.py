@@ -73,6 +73,13 @@ class ScriptedPeer:
         address = self._cluster.address(node)
         return address.host, address.port
 
+    def say_back(self, data: bytes) -> None:
+        """Say something on each connection that is dialled to this peer, where it should listen."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                if connection.server_side:
+                    connection.sendall(data)
+
     def messages(self, kind: type) -> list[Any]:
         return [message for _, message in self.received if isinstance(message, kind)]
 

@@ -1,0 +1,127 @@
+"""Nodes whose members change: links follow, new members catch up and vote, old ones leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from benmo.admin.making import write_cluster
+from benmo.cluster import NodeAddress
+from benmo.network.link import Link
+from benmo.node.own_node import OwnNode
+from benmo.node.process import RETIRED
+from benmo.node.service import Service
+from benmo.notices import Notice, RetiredTurnedAway
+from benmo.paxos.types import Change, ChangeKind, NodeId
+from tests.support.mixed_cluster import MixedCluster, answer
+from tests.support.new_members import NewMember, ask_for
+from tests.support.processes import DEADLINE_S, eventually
+
+OLD = "takes no part any more"
+
+
+def running(path: Path) -> MixedCluster:
+    return MixedCluster(path, 3, heartbeat_s=0.3, tenure="stable")
+
+
+def replacing(cluster: MixedCluster, new: NewMember) -> Change:
+    old = cluster.definition.founder(new.node)
+    return Change(ChangeKind.REPLACE, new.node, old, new.id, "127.0.0.1", new.port)
+
+
+def decided(service: Service, height: int) -> None:
+    eventually(lambda: service.view.height >= height, f"node {service.node} is at height {height}")
+
+
+def up(service: Service, *peers: NodeId) -> None:
+    eventually(
+        lambda: all(service.view.link(peer) is Link.UP for peer in peers),
+        f"node {service.node} has links to {peers}",
+    )
+
+
+def pay(service: Service, to: NodeId) -> None:
+    """Pay 1 and wait until that is decided."""
+    answer(service, f"moneyTransfer 1,{service.node},{to}")
+    last = answer(service, "wait 100")
+    assert last, "decided"
+
+
+def test_a_new_member_is_dialled_where_it_is_and_votes_and_the_old_one_leaves(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as cluster:
+        first, second = cluster.service(1), cluster.service(2)
+        old = cluster.process(3)
+        up(first, 2, 3)
+        new = NewMember(cluster, tmp_path / "new", 3, cluster.free_port())
+        ask_for(first, replacing(cluster, new))
+        decided(first, 1)
+        assert old.wait(DEADLINE_S) == RETIRED
+        assert old.stderr is not None
+        assert "node 3's member was replaced or removed in slot 1" in old.stderr.read()
+        third = cluster.service(3, new.state)
+        up(first, 3)
+        up(third, 1, 2)
+        decided(third, 1)
+        first.sever(2, one_way=False)
+        second.sever(1, one_way=False)
+        pay(first, 3)
+        eventually(lambda: answer(third, "printBalance")["balance"] == 101, "node 3 is paid")
+
+
+def test_a_member_that_was_away_when_it_was_replaced_is_told_and_leaves(tmp_path: Path) -> None:
+    told: list[Notice] = []
+    with running(tmp_path) as cluster:
+        first = cluster.service(1)
+        second = cluster.service(2)
+        OwnNode(first).watch(lambda notice, at: told.append(notice))
+        up(first, 2)
+        new = NewMember(cluster, tmp_path / "new", 3, cluster.free_port())
+        ask_for(first, replacing(cluster, new))
+        decided(first, 1)
+        decided(second, 1)
+        for _ in range(2):
+            status, said = cluster.ended(3)
+            assert status == RETIRED
+            assert said.count(OLD) == 1
+            assert "in slot 1, as node " in said
+        turned_away = RetiredTurnedAway(3, cluster.definition.founder(3), 1)
+        assert told.count(turned_away) <= 1
+        assert first.view.link(3) is Link.DOWN
+
+
+def test_the_links_follow_nodes_that_are_added_and_removed(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        first, _, third = (cluster.service(node) for node in (1, 2, 3))
+        up(first, 2, 3)
+        new = NewMember(cluster, tmp_path / "new", 4, cluster.free_port())
+        ask_for(first, Change(ChangeKind.ADD, 4, "", new.id, "127.0.0.1", new.port))
+        decided(first, 1)
+        fourth = cluster.process(4, state=new.state)
+        up(first, 4)
+        up(third, 4)
+        assert first.view.peers == (2, 3, 4)
+        ask_for(first, Change(ChangeKind.REMOVE, 4, new.id))
+        eventually(lambda: first.view.peers == (2, 3), "node 4 is removed")
+        assert fourth.wait(DEADLINE_S) == RETIRED
+        eventually(lambda: 4 not in first._transport._links, "there is no link to it")
+
+
+def test_a_node_that_moves_is_dialled_at_its_new_address(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        first = cluster.service(1)
+        cluster.service(2)
+        third = cluster.process(3)
+        up(first, 2, 3)
+        own, port = cluster.definition.founder(3), cluster.free_port()
+        third.terminate()
+        third.wait()
+        ask_for(first, Change(ChangeKind.MOVE, 3, own, own, "127.0.0.1", port))
+        decided(first, 1)
+        made, moved = cluster.definition, NodeAddress(3, "127.0.0.1", port)
+        known = (*made.addresses[:2], moved)
+        write_cluster(cluster.state, msgspec.structs.replace(made, known=known))
+        assert cluster.service(3).address == moved
+        up(first, 3)
