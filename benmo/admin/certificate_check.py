@@ -11,8 +11,9 @@ from benmo.network.certificates import (
     WrongCertificate,
     require_client,
     require_member,
+    require_node,
 )
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.node_files import Damage
 
 
@@ -56,10 +57,18 @@ class ClientCheck:
         return {"client": self.name, "result": self.result, "damage": damage_value(self.damage)}
 
 
-def certificate_damage(state: StateDirectory, cluster: Cluster, node: NodeId) -> Damage | None:
-    """What keeps a node from using its key and certificate; None if nothing does."""
+def certificate_damage(
+    state: StateDirectory, cluster: Cluster, node: NodeId, member: MemberId | None = None
+) -> Damage | None:
+    """What keeps a node from using its key and certificate; None if nothing does.
+
+    Without a `member`, they may be those of any member of the node.
+    """
     try:
-        require_member(state.tls(node), NodeIdentity(cluster.cluster, node, cluster.founder(node)))
+        if member is None:
+            require_node(state.tls(node), cluster.cluster, node)
+        else:
+            require_member(state.tls(node), NodeIdentity(cluster.cluster, node, member))
     except WrongCertificate as error:
         return Damage(error.path, 1, error.what)
     return None

@@ -225,7 +225,8 @@ def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
         return NodeCheck(node, damage=damage)
     except OSError as error:
         return NodeCheck(node, damage=Damage(path, 1, f"it can't be read: {error.strerror}"))
-    return NodeCheck(node, files, beside=certificate_damage(state, cluster, node))
+    beside = certificate_damage(state, cluster, node, files.checkpoint.member)
+    return NodeCheck(node, files, beside=beside)
 
 
 def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:

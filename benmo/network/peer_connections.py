@@ -106,7 +106,8 @@ class DialledConnection(asyncio.Protocol):
     """A connection that this node dialled, and only writes on.
 
     on_read     is called each time that the peer has read what made the connection full
-    on_retired  takes the slot in which this node's member was retired, as the peer says
+    on_retired  takes the slot in which this node's member was retired, as the peer says; raises
+                `ProtocolError` if that isn't so
     """
 
     def __init__(self, on_read: Callable[[], None], on_retired: Callable[[int], None]) -> None:
@@ -137,12 +138,11 @@ class DialledConnection(asyncio.Protocol):
     def _hear(self) -> None:
         try:
             slot = decode_retired(self._said)
+            if slot is not None:
+                self._on_retired(slot)
+                self.abort()
         except ProtocolError as error:
             self._close(error)
-            return
-        if slot is not None and self.transport is not None:
-            self.abort()
-            self._on_retired(slot)
 
     def pause_writing(self) -> None:
         self.is_full = True

@@ -35,7 +35,8 @@ class Dialler:
     on_link      takes a peer, and whether the link to it is up now
     on_notice    takes what is to be reported to people
     on_read      is called once a peer has read most of what waited for it
-    on_retired   takes the slot in which this node's member was retired, and the peer that says so
+    on_retired   takes the slot in which this node's member was retired, and the peer that says so;
+                 raises `ProtocolError` if that isn't so
     retired_in   the slot in which a member was retired; None if this node doesn't know that it was
     """
 
@@ -56,13 +57,14 @@ class PeerLink:
         self.sends = True
         self.takes = True
         self.delay_s = 0.0
+        self.outgoing: DialledConnection | None = None
+        """The connection to write on."""
         self._addresses: tuple[NodeAddress, ...] = ()
         """Where to dial the node, in turn, until one of its members answers."""
         self._dialled: NodeAddress | None = None
         """Which address is dialled now, or was last."""
         self._troubles: dict[NodeAddress, str] = {}
         self._dialler = dialler
-        self._outgoing: DialledConnection | None = None
         self._incoming: dict[MemberId, AcceptedConnection] = {}
         """By the members of the node that speak to this one: more than one while they change."""
         self._replaced_at: deque[float] = deque(maxlen=_RIVALS)
@@ -76,7 +78,7 @@ class PeerLink:
     def link(self) -> Link:
         if not (self.sends and self.takes):
             return Link.SEVERED
-        is_up = self._outgoing is not None and bool(self._incoming)
+        is_up = self.outgoing is not None and bool(self._incoming)
         return Link.UP if is_up else Link.DOWN
 
     @property
@@ -112,8 +114,8 @@ class PeerLink:
         self.abort_incoming()
 
     def abort_outgoing(self) -> None:
-        if self._outgoing is not None:
-            self._outgoing.abort()
+        if self.outgoing is not None:
+            self.outgoing.abort()
 
     def abort_incoming(self) -> None:
         for accepted in list(self._incoming.values()):
@@ -121,18 +123,9 @@ class PeerLink:
 
     # What leaves.
 
-    @property
-    def can_send(self) -> bool:
-        """Whether there is a connection to send on."""
-        return self.sends and self._outgoing is not None and self._outgoing.transport is not None
-
-    def send(self, data: bytes) -> None:
-        """Send a frame, late if the link is delayed; call only while the link `can_send`."""
-        outgoing = self._outgoing
-        assert outgoing is not None
-        if not self.delay_s:
-            self._write(outgoing, data)
-        elif self._delayed_bytes <= SEND_BYTES_MAX:
+    def send_late(self, outgoing: DialledConnection, data: bytes) -> None:
+        """Send a frame as much later as the link is delayed, if not too much waits already."""
+        if self._delayed_bytes <= SEND_BYTES_MAX:
             self._delayed_bytes += len(data)
             loop = asyncio.get_running_loop()
             loop.call_later(self.delay_s, self._write_late, outgoing, data)
@@ -140,15 +133,15 @@ class PeerLink:
     @property
     def is_full(self) -> bool:
         """Whether blocks had better wait: the peer can't be sent any, or has many to read."""
-        if self._outgoing is None or not self.sends:
+        if self.outgoing is None or not self.sends:
             return True
-        return self._outgoing.is_full or self._delayed_bytes > FULL_BYTES
+        return self.outgoing.is_full or self._delayed_bytes > FULL_BYTES
 
     def _write_late(self, outgoing: DialledConnection, data: bytes) -> None:
         self._delayed_bytes -= len(data)
-        self._write(outgoing, data)
+        self.write(outgoing, data)
 
-    def _write(self, outgoing: DialledConnection, data: bytes) -> None:
+    def write(self, outgoing: DialledConnection, data: bytes) -> None:
         """Write to a connection, if it is still there."""
         transport = outgoing.transport
         if transport is None or transport.is_closing():
@@ -160,8 +153,8 @@ class PeerLink:
 
     def close_outgoing(self) -> None:
         """Close the connection to the peer once all bytes have left."""
-        if self._outgoing is not None and self._outgoing.transport is not None:
-            self._outgoing.transport.close()
+        if self.outgoing is not None and self.outgoing.transport is not None:
+            self.outgoing.transport.close()
 
     # What comes.
 
@@ -170,8 +163,8 @@ class PeerLink:
         old = self._incoming.pop(member, None)
         if old is not None:
             old.abort()
-            if self._outgoing is not None and self._outgoing.member == member:
-                self._outgoing.abort()  # the peer began anew: this leads to its old process
+            if self.outgoing is not None and self.outgoing.member == member:
+                self.outgoing.abort()  # the peer began anew: this leads to its old process
             self._note_rivals(member)
             self._may_have_changed()
         self._incoming[member] = accepted
@@ -185,7 +178,7 @@ class PeerLink:
             slot = self._dialler.retired_in(member)
             assert slot is not None
             self._incoming.pop(member).turn_away(slot)
-        outgoing = self._outgoing
+        outgoing = self.outgoing
         if outgoing is not None and self._dialler.retired_in(outgoing.member or "") is not None:
             outgoing.abort()
         self._may_have_changed()
@@ -278,7 +271,7 @@ class PeerLink:
             dialled.is_of(self._member_at(address, transport))
             if not self.sends:
                 return True
-            has_worked, self._outgoing = True, dialled
+            has_worked, self.outgoing = True, dialled
             self._may_have_changed()
             lost = await dialled.closed
             if isinstance(lost, ProtocolError):
@@ -291,8 +284,8 @@ class PeerLink:
         finally:
             if dialled is not None:
                 dialled.abort()
-            if self._outgoing is dialled:
-                self._outgoing = None
+            if self.outgoing is dialled:
+                self.outgoing = None
             self._may_have_changed()
         return has_worked
 

@@ -43,7 +43,8 @@ class PeerLinks:
     on_message  takes a peer, a message from it, and the member that the peer's certificate names
     may_take    says whether messages may be taken now; if not, `take_more` is called later
     on_link     takes a peer, and whether the link to it is up now
-    on_retired  takes the slot in which this node's member was retired, and the peer that says so
+    on_retired  takes the slot in which this node's member was retired, and the peer that says so;
+                raises `ProtocolError` if that isn't so
     on_notice   takes what is to be reported to people
     on_read     is called once a peer has read most of what waited for it
     control     makes the protocol for a connection that commands this node, with this right
@@ -175,11 +176,15 @@ class PeerLinks:
         A message that is sent to several peers in a row is encoded once.
         """
         link = self._links.get(to)
-        if link is None or not link.can_send:
+        outgoing = None if link is None else link.outgoing
+        if link is None or outgoing is None or outgoing.transport is None or not link.sends:
             return
         if self._encoded[0] is not message:
             self._encoded = (message, frame(encode_message(message)))
-        link.send(self._encoded[1])
+        if link.delay_s:
+            link.send_late(outgoing, self._encoded[1])
+        else:
+            link.write(outgoing, self._encoded[1])
 
     def is_full(self, to: NodeId) -> bool:
         """Whether blocks for a peer had better wait: it can't be sent any, or has many to read."""

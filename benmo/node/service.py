@@ -20,7 +20,7 @@ from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine, Limits
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
-from benmo.errors import CannotStart, Retired, StateError
+from benmo.errors import CannotStart, ProtocolError, Retired, StateError
 from benmo.network.certificates import (
     NodeIdentity,
 )
@@ -40,7 +40,7 @@ from benmo.node.opening import open_node
 from benmo.node.submissions import Submissions
 from benmo.node.turns import Turns
 from benmo.node.view import View
-from benmo.notices import ConnectionDropped, Notice, Watcher
+from benmo.notices import Notice, Watcher
 from benmo.paxos.messages import Message
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import MemberId, NodeId
@@ -235,6 +235,8 @@ class Service:
 
         What is not durable must neither leave the node nor be seen by a user.
         """
+        if self.has_failed:
+            return
         self.has_failed = True
         self._turns.drop()
         self._transport.abort()
@@ -259,12 +261,14 @@ class Service:
             self._thread.loop.call_later(_FAREWELL_S, self.fail, Retired(self.node, slot))
 
     def _on_retired(self, slot: int, by: NodeId) -> None:
-        """End, as a peer says that this member is retired; its chain may be ahead of this one."""
+        """End, as a peer says that this member is retired: its chain may be ahead of this one.
+
+        Raises `ProtocolError` if this chain is higher, and says otherwise.
+        """
         if slot > self._engine.ledger.height:
             self.fail(Retired(self.node, slot, by))
         elif self._engine.retired_in is None:
-            reason = f"it says that slot {slot} has retired this node, but it hasn't"
-            self._notify(ConnectionDropped(by, reason), self._now())
+            raise ProtocolError(f"it says that slot {slot} has retired this node, which isn't so")
 
     async def _start(self) -> None:
         try:

@@ -24,7 +24,7 @@ from benmo.node.process import RETIRED
 from benmo.node.service import Service
 from benmo.notices import Notice, PeerNotDialled, TwoProcessesSpeak
 from benmo.paxos.messages import Blocks, Heartbeat
-from benmo.paxos.types import Ballot, MemberId, NodeId
+from benmo.paxos.types import Ballot, Change, ChangeKind, MemberId, NodeId
 from tests.support.mixed_cluster import MixedCluster
 from tests.support.new_members import certified
 from tests.support.processes import DEADLINE_S, eventually
@@ -147,6 +147,8 @@ def test_a_node_whose_chain_says_otherwise_is_not_told_to_leave(tmp_path: Path) 
             eventually(lambda: service.view.height == 1, "slot 1 is decided")
             peer.say_back(encode_retired(1))
             eventually(lambda: 0 in peer.lost, "the connection is dropped")
+            said = "it says that slot 1 has retired this node, which isn't so"
+            eventually(lambda: service._transport.trouble(2) == said, "it is not believed")
         assert not service.has_failed
 
 
@@ -160,3 +162,22 @@ def test_a_node_that_is_behind_is_told_to_leave(tmp_path: Path) -> None:
             assert process.stderr is not None
             said = process.stderr.read()
         assert "node 1's member was replaced or removed in slot 57, as node 2 says" in said
+
+
+def test_a_node_is_dialled_where_the_chain_says_and_where_cluster_json_does_in_turn(
+    tmp_path: Path,
+) -> None:
+    """A node that is behind knows only old addresses from the chain, and the desk newer ones."""
+    with MixedCluster(tmp_path) as cluster:
+        service = cluster.service(1)
+        members = service._engine.membership
+        voter = members.voters[2]
+        change = Change(ChangeKind.MOVE, 2, voter.id, voter.id, "127.0.0.1", cluster.free_port())
+        moved = members.after(change, 1)
+
+        async def follow() -> None:
+            service._transport.follow(moved)
+
+        service.call(follow()).result(DEADLINE_S)
+        with cluster.peer(2) as peer:
+            eventually(lambda: peer.accepted, "it is dialled where cluster.json says")

@@ -61,7 +61,7 @@ def _sent_until_full(service: Service, message: Blocks) -> int:
 
     async def send() -> int:
         links = service._transport
-        if not links._links[2].can_send:
+        if links._links[2].outgoing is None:
             return 0
         for count in range(1, 1000):
             links.send(2, message)

@@ -41,6 +41,12 @@ def up(service: Service, *peers: NodeId) -> None:
     )
 
 
+def move(cluster: MixedCluster, address: NodeAddress) -> None:
+    """Write into `cluster.json` where node 3 is."""
+    known = (*cluster.definition.addresses[:2], address)
+    write_cluster(cluster.state, msgspec.structs.replace(cluster.definition, known=known))
+
+
 def pay(service: Service, to: NodeId) -> None:
     """Pay 1 and wait until that is decided."""
     answer(service, f"moneyTransfer 1,{service.node},{to}")
@@ -82,8 +88,11 @@ def test_a_member_that_was_away_when_it_was_replaced_is_told_and_leaves(tmp_path
         ask_for(first, replacing(cluster, new))
         decided(first, 1)
         decided(second, 1)
-        for _ in range(2):
+        elsewhere = NodeAddress(3, "127.0.0.1", cluster.free_port())
+        for at in (cluster.definition.addresses[2], elsewhere):
+            move(cluster, at)
             status, said = cluster.ended(3)
+            assert f"node 3 listens on {at}" in said
             assert status == RETIRED
             assert said.count(OLD) == 1
             assert "in slot 1, as node " in said
@@ -120,8 +129,7 @@ def test_a_node_that_moves_is_dialled_at_its_new_address(tmp_path: Path) -> None
         third.wait()
         ask_for(first, Change(ChangeKind.MOVE, 3, own, own, "127.0.0.1", port))
         decided(first, 1)
-        made, moved = cluster.definition, NodeAddress(3, "127.0.0.1", port)
-        known = (*made.addresses[:2], moved)
-        write_cluster(cluster.state, msgspec.structs.replace(made, known=known))
+        moved = NodeAddress(3, "127.0.0.1", port)
+        move(cluster, moved)
         assert cluster.service(3).address == moved
         up(first, 3)
