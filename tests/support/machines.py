@@ -44,8 +44,8 @@ class Unit:
     """The document's unit file, as far as a test needs to do what systemd does."""
 
     command: str
-    final_status: int
-    """The status after which it is not started again."""
+    final_statuses: tuple[int, ...]
+    """The statuses after which it is not started again."""
     stop_s: float
 
     @classmethod
@@ -54,7 +54,7 @@ class Unit:
         found = dict(line.split("=", 1) for line in fence.lines if "=" in line)
         return cls(
             found["ExecStart"],
-            int(found["RestartPreventExitStatus"]),
+            tuple(map(int, found["RestartPreventExitStatus"].split())),
             float(found["TimeoutStopSec"].removesuffix("s")),
         )
 
