@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 from functools import partial
@@ -15,6 +16,7 @@ from benmo.admin.making import new_cluster, new_member
 from benmo.cluster import ClusterSettings
 from benmo.control.connection import WrongNode, connect
 from benmo.control.requests import Hurry, encode
+from benmo.network import peer_link
 from benmo.network.certificates import client_context
 from benmo.network.frames import frame
 from benmo.network.link import Link
@@ -63,8 +65,11 @@ def notices_of_copies(service: Service) -> list[TwoProcessesSpeak]:
     return told
 
 
-def test_two_processes_that_speak_as_one_member_are_reported(tmp_path: Path) -> None:
+def test_two_processes_that_speak_as_one_member_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each takes the other's place, again and again: one has a copy of the other's directory."""
+    monkeypatch.setattr(peer_link, "_RIVALS_WITHIN_S", math.inf)
     with MixedCluster(tmp_path) as cluster:
         told = notices_of_copies(cluster.service(1))
         with cluster.peer(2) as peer:
@@ -77,7 +82,10 @@ def test_two_processes_that_speak_as_one_member_are_reported(tmp_path: Path) -> 
         assert told == [TwoProcessesSpeak(2, cluster.definition.founder(2))]
 
 
-def test_a_process_that_comes_back_again_and_again_is_no_copy(tmp_path: Path) -> None:
+def test_a_process_that_comes_back_again_and_again_is_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_link, "_RIVALS_WITHIN_S", math.inf)
     with MixedCluster(tmp_path) as cluster:
         service = cluster.service(1)
         told = notices_of_copies(service)

@@ -8,15 +8,18 @@ import msgspec
 
 from benmo.admin.making import write_cluster
 from benmo.cluster import NodeAddress
+from benmo.ledger.blocks import encode_block
 from benmo.network.link import Link
 from benmo.node.own_node import OwnNode
 from benmo.node.process import RETIRED
 from benmo.node.service import Service
 from benmo.notices import Notice, RetiredTurnedAway
-from benmo.paxos.types import Change, ChangeKind, NodeId
+from benmo.paxos.membership import numbered_member
+from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind, NodeId
 from tests.support.mixed_cluster import MixedCluster, answer
 from tests.support.new_members import NewMember, ask_for
-from tests.support.processes import DEADLINE_S, eventually
+from tests.support.processes import DEADLINE_S, NODE, eventually, run
+from tests.support.written_state import empty_state, write_node
 
 OLD = "takes no part any more"
 
@@ -78,11 +81,12 @@ def test_a_new_member_is_dialled_where_it_is_and_votes_and_the_old_one_leaves(
 
 
 def test_a_member_that_was_away_when_it_was_replaced_is_told_and_leaves(tmp_path: Path) -> None:
-    told: list[Notice] = []
+    told: dict[NodeId, list[Notice]] = {1: [], 2: []}
     with running(tmp_path) as cluster:
         first = cluster.service(1)
         second = cluster.service(2)
-        OwnNode(first).watch(lambda notice, at: told.append(notice))
+        OwnNode(first).watch(lambda notice, at: told[1].append(notice))
+        OwnNode(second).watch(lambda notice, at: told[2].append(notice))
         up(first, 2)
         new = NewMember(cluster, tmp_path / "new", 3, cluster.free_port())
         ask_for(first, replacing(cluster, new))
@@ -97,8 +101,23 @@ def test_a_member_that_was_away_when_it_was_replaced_is_told_and_leaves(tmp_path
             assert said.count(OLD) == 1
             assert "in slot 1, as node " in said
         turned_away = RetiredTurnedAway(3, cluster.definition.founder(3), 1)
-        assert told.count(turned_away) <= 1
+        counts = [each.count(turned_away) for each in told.values()]
+        assert 1 in counts
+        assert max(counts) == 1
         assert first.view.link(3) is Link.DOWN
+
+
+def test_a_member_whose_own_chain_has_retired_it_does_not_start(tmp_path: Path) -> None:
+    state = empty_state(tmp_path / "state")
+    change = Change(ChangeKind.REPLACE, 3, numbered_member(3), "a" * 32, "127.0.0.1", 9009)
+    block = encode_block(1, Ballot(1, 1), GENESIS_HASH, 1_790_000_000.0, (), change)
+    write_node(state, 3, [block], checkpoint_height=1)
+    ended = run(*NODE, "3", "--headless", "--state-dir", str(state.path))
+    assert ended.status == RETIRED
+    assert ended.err == (
+        "benmo: node 3's member was replaced or removed in slot 1: "
+        "this directory takes no part any more\n"
+    )
 
 
 def test_the_links_follow_nodes_that_are_added_and_removed(tmp_path: Path) -> None:
