@@ -55,8 +55,11 @@ class KeyIndex(Protocol):
     @property
     def head(self) -> str: ...
 
-    def find(self, key: str) -> KeyUse | None:
-        """The use of a key, or None. Raises `StateError` if the index can't be read."""
+    def find(self, keys: Sequence[str]) -> dict[str, KeyUse]:
+        """The uses of those of these keys that are in the index, by key, all looked up together.
+
+        Raises `StateError` if the index can't be read.
+        """
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         """Add the keys of the blocks up to this height, all or none; they needn't be durable."""
@@ -137,24 +140,38 @@ class PaymentKeys:
         _require_different(payments.key)
         found: dict[int, KnownPayment] = {}
         used: dict[int, KeyUse] = {}
+        older: dict[str, int] = {}
         for position, key in enumerate(payments.key):
-            if position - len(found) - len(used) > new_max:
-                break
             _require_key(key)
             if key in self._queued:
                 found[position] = KnownPayment(self._queued[key])
-            elif key and (use := self._recent.get(key) or self._index.find(key)) is not None:
-                used[position] = use
+            elif key in self._recent:
+                used[position] = self._recent[key]
+            elif key:
+                older[key] = position
+        used |= self._indexed(older, new_max - payments.key.count(""))
         found |= self._decided(used)
         for position, known in found.items():
             _require_same(payments, position, known.transfer)
         return found
 
+    def _indexed(self, older: dict[str, int], new_max: float) -> dict[int, KeyUse]:
+        """The uses in the index, by position; the search ends once more than `new_max` are new."""
+        keys = list(older)
+        used: dict[int, KeyUse] = {}
+        searched = 0
+        while searched < len(keys) and searched - len(used) <= new_max:
+            count = min(len(keys), new_max + 1 - (searched - len(used)))
+            some = keys[searched : searched + int(count)]
+            used |= {older[key]: use for key, use in self._index.find(some).items()}
+            searched += len(some)
+        return used
+
     def find(self, key: str) -> KnownPayment | None:
         """The transfer that was asked for under this key, or None. Raises as `known` does."""
         if key in self._queued:
             return KnownPayment(self._queued[key])
-        use = self._recent.get(key) or self._index.find(key)
+        use = self._recent.get(key) or self._index.find([key]).get(key)
         return None if use is None else self._decided({0: use})[0]
 
     def _decided(self, used: dict[int, KeyUse]) -> dict[int, KnownPayment]:
@@ -209,8 +226,8 @@ class MemoryKeyIndex:
     def __init__(self) -> None:
         self.clear()
 
-    def find(self, key: str) -> KeyUse | None:
-        return self._uses.get(key)
+    def find(self, keys: Sequence[str]) -> dict[str, KeyUse]:
+        return {key: self._uses[key] for key in keys if key in self._uses}
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         self._uses.update({use.key: use for use in uses})

@@ -60,13 +60,16 @@ class KeyCheck:
         slot = applied.block.slot
         if self._index is None or slot > self._index.height:
             return
-        for transfer, outcome in applied.outcomes():
-            is_own = transfer.debit_node == self._node and outcome is not Outcome.SKIPPED
-            if is_own and transfer.key:
-                self._known += 1
-                use = KeyUse(transfer.key, transfer.number, slot)
-                if self._index.find(transfer.key) != use:
-                    raise WrongIndex(f"key {escaped(transfer.key)} of {transfer.id} is not in it")
+        keyed = [
+            transfer
+            for transfer, outcome in applied.outcomes()
+            if transfer.debit_node == self._node and transfer.key and outcome is not Outcome.SKIPPED
+        ]
+        uses = self._index.find([transfer.key for transfer in keyed])
+        for transfer in keyed:
+            if uses.get(transfer.key) != KeyUse(transfer.key, transfer.number, slot):
+                raise WrongIndex(f"key {escaped(transfer.key)} of {transfer.id} is not in it")
+        self._known += len(keyed)
         if slot == self._index.height:
             self._require_end(applied.block.hash)
 

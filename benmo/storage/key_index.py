@@ -2,7 +2,8 @@
 
 SQLite has no checksums, and a page that is not as it was written may hide a key, which would then
 pay again. So each key is in two tables, each with a tree of its own: a key that only one of them
-finds is damage. A key that is found is also compared with the chain.
+finds is damage. A key that is found is also compared with the chain. Keys are looked up many at a
+time: a statement for each would cost several times as much.
 
 SQLite's write-ahead log keeps the index whole through any crash. The latest entries may be lost,
 and are then read from the chain again. The log is emptied after each change. If a crash prevents
@@ -19,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from benmo.paxos.types import GENESIS_HASH, NodeId
 
 _FORMAT = 1
 _BUSY_S = 0.2
+_KEYS_AT_ONCE = 500
 _EMPTY_LOG = "pragma wal_checkpoint(truncate)"
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 """Endings that SQLite may add to the file's name, for the files that it puts beside it."""
@@ -70,17 +72,28 @@ class SqliteKeyIndex:
     def head(self) -> str:
         return self._chain[1]
 
-    def find(self, key: str) -> KeyUse | None:
+    def find(self, keys: Sequence[str]) -> dict[str, KeyUse]:
+        found: dict[str, KeyUse] = {}
         with self._guarded():
-            row = self._connection.execute(
-                "select number, slot from used where key = ?", (key,)
-            ).fetchone()
-            seen = self._connection.execute(
-                "select 1 from seen where digest = ?", (_digest(key),)
-            ).fetchone()
-            if (row is None) != (seen is None):
-                raise sqlite3.DatabaseError("it is damaged: its tables contradict each other")
-            return None if row is None else KeyUse(key, int(row[0]), int(row[1]))
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                found |= self._find_some(keys[start : start + _KEYS_AT_ONCE])
+        return found
+
+    def _find_some(self, keys: Sequence[str]) -> dict[str, KeyUse]:
+        places = ",".join("?" * len(keys))
+        digests = [_digest(key) for key in keys]
+        used = self._connection.execute(
+            f"select key, number, slot from used where key in ({places})", keys
+        )
+        found = {key: KeyUse(key, int(number), int(slot)) for key, number, slot in used}
+        rows = self._connection.execute(
+            f"select digest from seen where digest in ({places})", digests
+        )
+        seen = {digest for (digest,) in rows}
+        pairs = zip(keys, digests, strict=True)
+        if any((key in found) != (digest in seen) for key, digest in pairs):
+            raise sqlite3.DatabaseError("it is damaged: its tables contradict each other")
+        return found
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
         rows = [(use.key, use.number, use.slot) for use in uses]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -266,15 +268,33 @@ def test_more_than_there_is_room_for_is_refused_without_a_long_search() -> None:
     searched: list[str] = []
     find = payer.index.find
 
-    def counting(key: str) -> object:
-        searched.append(key)
-        return find(key)
+    def counting(keys: Sequence[str]) -> object:
+        searched.extend(keys)
+        return find(keys)
 
     payer.index.find = counting  # type: ignore[method-assign, assignment]
     names = ["k1", "k2", *(f"new {number}" for number in range(1000))]
     (refused,) = payer.ask(asked(*names))
     assert refused.run is None and "at most 3 transfers wait at a time" in refused.reason
     assert len(searched) <= 4
+
+
+def test_all_keys_of_a_request_are_looked_up_together() -> None:
+    chain = ListChain((keyed(1, 1, "old", "older"),))
+    index = MemoryKeyIndex()
+    keys = recovered(chain, index)
+    searches: list[Sequence[str]] = []
+    find = index.find
+
+    def counting(some: Sequence[str]) -> object:
+        searches.append(some)
+        return find(some)
+
+    index.find = counting  # type: ignore[method-assign, assignment]
+    names = ["older", *(f"new {number}" for number in range(1000)), "", "old"]
+    known = keys.known(asked(*names))
+    assert {place: each.transfer.key for place, each in known.items()} == {0: "older", 1002: "old"}
+    assert len(searches) == 1 and len(searches[0]) == 1002
 
 
 def test_a_retry_is_known_after_the_log_limit_was_lowered() -> None:

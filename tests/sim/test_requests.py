@@ -140,7 +140,8 @@ def _filled() -> MachineKeyIndex:
 
 
 def _found(index: MemoryKeyIndex) -> tuple[int, str, KeyUse | None, KeyUse | None]:
-    return (index.height, index.head, index.find("a"), index.find("b"))
+    uses = index.find(["a", "b"])
+    return (index.height, index.head, uses.get("a"), uses.get("b"))
 
 
 @pytest.mark.parametrize(
