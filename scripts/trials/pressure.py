@@ -75,11 +75,15 @@ def _big_payment(number: int) -> ControlRequest:
     return Pay(number, Payments((2,) * 2_500_000, (1,) * 2_500_000), _WAIT_S)
 
 
-def _keyed_payments(number: int) -> ControlRequest:
-    numbers = range(100_000)
-    keys = tuple(f"{number}-{each}".ljust(64, "k") for each in numbers)
-    memos = ("m" * 80,) * len(numbers)
-    return Pay(number, Payments((2,) * len(numbers), (1,) * len(numbers), memos, keys), _WAIT_S)
+def _keyed(count: int) -> Callable[[int], bytes]:
+    """Payments with a memo and a key each, about 160 bytes a transfer."""
+
+    def payments(number: int) -> ControlRequest:
+        keys = tuple(f"{number}-{each}".ljust(64, "k") for each in range(count))
+        memos = ("m" * 80,) * count
+        return Pay(number, Payments((2,) * count, (1,) * count, memos, keys), _WAIT_S)
+
+    return _asked(payments)
 
 
 _behind = encode_message(Behind(0))
@@ -95,7 +99,9 @@ PRESSURES = (
     Pressure("printStatus", 49_900, _asked(lambda n: RunLine(n, "printStatus", "table"))),
     Pressure("wait", 49_900, _asked(lambda n: RunLine(n, "wait 9", "json"))),
     Pressure("Pay, too many", 40, _asked(_big_payment)),
-    Pressure("Pay of 16 MB", 8, _asked(_keyed_payments)),
+    Pressure("Pay of 160 KB", 8, _keyed(1_000)),
+    Pressure("Pay of 1.6 MB", 8, _keyed(10_000)),
+    Pressure("Pay of 16 MB", 8, _keyed(100_000)),
     Pressure("line of 16 MB", 8, _asked(lambda n: RunLine(n, "x" * (15 << 20), "json"))),
     Pressure("Pay", 122_500, _asked(lambda n: Pay(n, Payments((2,), (1,)), _WAIT_S))),
     Pressure("Hurry", 500_000, _asked(lambda _: Hurry())),
