@@ -87,6 +87,9 @@ class Limits:
     """How many transfers a block of this node holds at most."""
 
 
+_RECENT_KEYS_MAX = 10_000
+"""A checkpoint moves the keys of decided transfers into their index: not too many in one turn."""
+
 DiskWait = Callable[[], None]
 """Waits until something is durable. Raises `OSError`."""
 
@@ -337,7 +340,8 @@ class Engine:
         self._storage.write()
         if self._storage.needs_sync:
             yield self._storage.sync
-        if self._storage.journal_bytes > self._limits.journal_bytes_max:
+        is_long = self._storage.journal_bytes > self._limits.journal_bytes_max
+        if is_long or self.keys.recent_count > _RECENT_KEYS_MAX:
             yield self.checkpoint
 
     def _perform(self, step: Step, inbox: deque[Event], report: Report) -> None:

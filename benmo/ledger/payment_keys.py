@@ -5,7 +5,7 @@ leaves the queue, and stays there until it is in this node's chain. So this node
 whether a key was used, and asks no other node. It looks for the key, from the newest to the oldest,
 
     in its queue                                         in memory, bounded by the queue limit
-    in the blocks decided since the last checkpoint      in memory, bounded by the journal
+    in the blocks decided since the last checkpoint      in memory, bounded by the engine
     in all earlier blocks                                in an index on disk
 
 The index follows the chain: keys that it lacks after a crash are read from the chain at the next
@@ -14,22 +14,22 @@ start, and an index that is lost, ahead of the chain, or another chain's is made
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from benmo.errors import Reason, RefusalText, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.transfers import Payments, Run, Transfer
-from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_not_shown
+from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_column_not_shown
 from benmo.paxos.types import GENESIS_HASH, NodeId
 
 _READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUse:
+class KeyUse(NamedTuple):
     """A key, and the transfer that it stands for: the node's `number`-th, decided in `slot`."""
 
     key: str
@@ -85,7 +85,10 @@ class PaymentKeys:
         self._node = node
         self._index = index
         self._chain = chain
-        self._queued: dict[str, Transfer] = {}
+        self._queued: dict[str, int] = {}
+        """By key, the number of a transfer in the queue."""
+        self._queued_runs: list[Run] = []
+        """The runs with keys that were queued, in order, unless all of a run is decided."""
         self._recent: dict[str, KeyUse] = {}
 
     def recover(self, queue: Run) -> None:
@@ -110,18 +113,45 @@ class PaymentKeys:
     def queued(self, run: Run) -> None:
         """Note the keys of transfers that this node queued, which are or will be durable."""
         if run.key:
-            self._queued.update({each.key: each for each in run.transfers() if each.key})
+            numbered = zip(run.key, range(run.first, run.end), strict=True)
+            self._queued.update((key, number) for key, number in numbered if key)
+            self._queued_runs.append(run)
 
     def applied(self, applied: AppliedBlock) -> None:
         """Note the keys of this node's transfers in a decided block: they wait no more."""
-        if not any(run.key for run in applied.block.runs if run.debit == self._node):
-            return
-        for transfer, outcome in applied.outcomes():
-            is_own = transfer.debit_node == self._node
-            if is_own and transfer.key and outcome is not Outcome.SKIPPED:
-                self._queued.pop(transfer.key, None)
-                use = KeyUse(transfer.key, transfer.number, applied.block.slot)
-                self._recent[transfer.key] = use
+        slot, position, skipped = applied.block.slot, 0, set(applied.skipped)
+        for run in applied.block.runs:
+            if run.debit == self._node and run.key:
+                positions = range(position, position + len(run))
+                self._decide(
+                    [
+                        KeyUse(key, number, slot)
+                        for key, number, place in zip(
+                            run.key, range(run.first, run.end), positions, strict=True
+                        )
+                        if key and place not in skipped
+                    ]
+                )
+            position += len(run)
+
+    def _decide(self, uses: list[KeyUse]) -> None:
+        for use in uses:
+            self._queued.pop(use.key, None)
+        self._recent.update((use.key, use) for use in uses)
+        if uses:
+            last = uses[-1].number
+            count = bisect_right(self._queued_runs, last, key=lambda run: run.end - 1)
+            del self._queued_runs[:count]
+
+    def _queued_under(self, key: str) -> Transfer:
+        number = self._queued[key]
+        place = bisect_right(self._queued_runs, number, key=lambda run: run.first) - 1
+        return self._queued_runs[place].transfer(number)
+
+    @property
+    def recent_count(self) -> int:
+        """How many keys the next checkpoint will move into the index."""
+        return len(self._recent)
 
     def checkpoint(self, height: int, head: str) -> None:
         """Move the keys of the blocks up to this height, which are durable, into the index."""
@@ -137,14 +167,13 @@ class PaymentKeys:
         """
         if not payments.key:
             return {}
-        _require_different(payments.key)
+        _require_keys(payments.key)
         found: dict[int, KnownPayment] = {}
         used: dict[int, KeyUse] = {}
         older: dict[str, int] = {}
         for position, key in enumerate(payments.key):
-            _require_key(key)
             if key in self._queued:
-                found[position] = KnownPayment(self._queued[key])
+                found[position] = KnownPayment(self._queued_under(key))
             elif key in self._recent:
                 used[position] = self._recent[key]
             elif key:
@@ -170,7 +199,7 @@ class PaymentKeys:
     def find(self, key: str) -> KnownPayment | None:
         """The transfer that was asked for under this key, or None. Raises as `known` does."""
         if key in self._queued:
-            return KnownPayment(self._queued[key])
+            return KnownPayment(self._queued_under(key))
         use = self._recent.get(key) or self._index.find([key]).get(key)
         return None if use is None else self._decided({0: use})[0]
 
@@ -198,18 +227,15 @@ def _contradiction(slot: int) -> StateError:
     )
 
 
-def _require_different(keys: Sequence[str]) -> None:
+def _require_keys(keys: Sequence[str]) -> None:
+    """Raise `Refused` if these can't be the keys of one request; "" is none, and passes."""
     named = [key for key in keys if key]
     if len(set(named)) < len(named):
         text = "the same key stands twice in one request"
         raise Refused(RefusalText(text, Reason.KEY_CONFLICT))
-
-
-def _require_key(key: str) -> None:
-    """Raise `Refused` if this can't be a key; "" is none, and passes."""
-    text = why_not_shown(key, "key", KEY_CHARACTERS_MAX)
-    if text is not None:
-        raise Refused(RefusalText(text, Reason.BAD_KEY))
+    malformed = why_column_not_shown(keys, "key", KEY_CHARACTERS_MAX)
+    if malformed is not None:
+        raise Refused(RefusalText(malformed, Reason.BAD_KEY))
 
 
 def _require_same(payments: Payments, position: int, known: Transfer) -> None:

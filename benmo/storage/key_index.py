@@ -96,8 +96,8 @@ class SqliteKeyIndex:
         return found
 
     def extend(self, uses: Iterable[KeyUse], height: int, head: str) -> None:
-        rows = [(use.key, use.number, use.slot) for use in uses]
-        digests = [(_digest(key),) for key, _, _ in rows]
+        rows = list(uses)
+        digests = [(_digest(use.key),) for use in rows]
         with self._guarded(), self._connection:
             self._connection.execute("begin immediate")
             self._connection.executemany("insert or ignore into used values (?, ?, ?)", rows)

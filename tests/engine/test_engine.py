@@ -2,6 +2,7 @@
 
 import pytest
 
+from benmo.engine import engine as engine_module
 from benmo.engine.engine import Limits
 from benmo.engine.events import Event, Hurried, Received, Report, Submitted
 from benmo.errors import ProtocolError, StateError
@@ -22,6 +23,7 @@ from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Proposal
 from benmo.storage.node_storage import CHAIN, JOURNAL
 from tests.support.engine_cluster import CLUSTER
+from tests.support.keyed_chains import Payer, asked, keyed
 from tests.support.numbered_nodes import opened
 from tests.support.replicas import received
 from tests.support.taped_node import FIRST, NOW, SECOND, TapedNode, block
@@ -339,3 +341,14 @@ def test_a_checkpoint_after_a_turn_keeps_everything() -> None:
     node.turn(received(2, Decide(1, BALLOT, FIRST.hash)), received(3, Prepare(Ballot(6, 3))))
     assert of_state(opened(node.disk.after_power_cut(), CLUSTER, 1)[1]) == of_engine(node.engine)
     assert len(node.engine.queue.own) == 1
+
+
+def test_a_checkpoint_moves_only_so_many_keys_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_RECENT_KEYS_MAX", 3)
+    payer, counts = Payer(), []
+    for first in range(1, 11):
+        payer.ask(asked(f"k{first}"))
+        payer.turn(payer.decision(keyed(1, first, f"k{first}")))
+        counts.append(payer.engine.keys.recent_count)
+    assert counts == [1, 2, 3, 0, 1, 2, 3, 0, 1, 2]
+    assert payer.index.height == 8 and payer.engine.keys.find("k1") is not None

@@ -349,3 +349,24 @@ def test_however_often_it_is_asked_and_crashes_a_key_pays_once(data: st.DataObje
     assert len(keys) == len(set(keys))
     (again,) = payer.ask(asked(*"abcdefgh"))
     assert {each.transfer.key for each in again.known.values()} == set(keys)
+
+
+# What is kept in memory.
+
+
+def test_a_queued_key_is_known_by_its_own_run_until_that_is_decided() -> None:
+    chain = ListChain()
+    keys = recovered(chain, MemoryKeyIndex())
+    for run in (keyed(1, 1, "a", "b"), Run(1, 3, (3,), (1,)), keyed(1, 4, "c"), keyed(1, 5, "d")):
+        keys.queued(run)
+    ahead = chain.decide(keyed(1, 5, "d"))
+    assert ahead.skipped == (0,)
+    keys.applied(ahead)
+    assert keys.find("d") == KnownPayment(Transfer(1, 5, 3, 1, "", "d"))
+    blocks = ((keyed(1, 1, "a"),), (keyed(1, 2, "b"),), (Run(1, 3, (3,), (1,)), keyed(1, 4, "c")))
+    for runs, left in zip(blocks, (3, 2, 1), strict=True):
+        keys.applied(chain.decide(*runs))
+        assert len(keys._queued_runs) == left, runs
+        for number, key in ((1, "a"), (2, "b"), (4, "c"), (5, "d")):
+            known = keys.find(key)
+            assert known is not None and known.transfer == Transfer(1, number, 3, 1, "", key)

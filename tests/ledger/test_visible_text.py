@@ -14,6 +14,7 @@ from benmo.ledger.visible_text import (
     KEY_CHARACTERS_MAX,
     MEMO_CHARACTERS_MAX,
     escaped,
+    why_column_not_shown,
     why_not_shown,
 )
 from tests.support.strategies import examples
@@ -124,3 +125,19 @@ def test_exactly_the_characters_of_the_hidden_kinds_are_refused() -> None:
         != (unicodedata.category(chr(code)) in hidden and code not in (0x200C, 0x200D))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ((), None),
+        (("", "rent", "\u200d", "🧾" * 9), None),
+        (("rent", "a" * 10, "b\n"), "a memo has at most 9 characters, not 10"),
+        (("rent", "b\n", "a" * 10), "a memo can't hold the invisible character U+000A"),
+        (("\u200d", "\u202e"), "a memo can't hold the invisible character U+202E"),
+    ],
+)
+def test_of_a_column_the_first_text_that_cannot_be_one_is_named(
+    column: tuple[str, ...], reason: str | None
+) -> None:
+    assert why_column_not_shown(column, "memo", 9) == reason

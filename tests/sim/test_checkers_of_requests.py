@@ -194,7 +194,7 @@ def test_keys_asks_for_every_key_in_the_end() -> None:
     use = engine.keys._recent.pop("a")
     with fires("keys: node 1 forgot that 'a' stands for 1-1 "):
         checker.at_end(of(checker.machines, 1, 2, 3))
-    engine.keys._recent["a"] = replace(use, slot=2)
+    engine.keys._recent["a"] = use._replace(slot=2)
     with fires("keys: node 1 can't look for a key: the index of keys contradicts slot 2"):
         checker.at_end(of(checker.machines, 1))
     checker.at_end(of(checker.machines, 2, 3))
