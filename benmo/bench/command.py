@@ -26,6 +26,7 @@ from benmo.bench.long_chain import long_chain
 from benmo.bench.table import show
 from benmo.client import ClientError
 from benmo.errors import Failure
+from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX
 from benmo.paxos.types import NodeId
 from benmo.typed_json import to_json
 
@@ -179,7 +180,7 @@ class _Bench:
 @click.option(
     "--batch",
     "batches",
-    type=click.IntRange(1, 100_000),
+    type=click.IntRange(1, BLOCK_TRANSFERS_MAX),
     multiple=True,
     default=BATCHES,
     show_default=True,

@@ -157,10 +157,11 @@ class AsyncClient:
     ) -> list[Receipt]:
         """Queue all payments or none, and wait as `transfer` does. Returns a receipt for each.
 
-        At most 100,000 payments at a time, and no more than the cluster's `queue_limit`. The
-        outcome of a receipt may be "refused", if the node could no longer pay when the transfer was
-        decided. Raises as `transfer`; `Refused` then concerns all payments that are new, while a
-        payment that was made before, under its key, stays made.
+        At most 20,000 payments, with 1,200,000 characters of memos and keys together, at a time,
+        and no more than the cluster's `queue_limit`: send more in parts. The outcome of a receipt
+        may be "refused", if the node could no longer pay when the transfer was decided. Raises as
+        `transfer`; `Refused` then concerns all payments that are new, while a payment that was made
+        before, under its key, stays made.
         """
         columns = convert.payments_of(list(payments))
         return list(await self._pay(columns, wait, timeout_s))

@@ -15,13 +15,17 @@ from benmo.errors import ProtocolError, Reason
 from benmo.ledger.blocks import Outcome as LedgerOutcome
 from benmo.ledger.transfers import Payments
 from benmo.ledger.transfers import Transfer as LedgerTransfer
-from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, MEMO_CHARACTERS_MAX, why_not_shown
+from benmo.ledger.visible_text import (
+    KEY_CHARACTERS_MAX,
+    MEMO_CHARACTERS_MAX,
+    why_column_not_shown,
+    why_not_shown,
+)
 from benmo.paxos.types import NodeId
 from benmo.typed_json import from_json
 
 T = TypeVar("T")
 
-TRANSFERS_MAX = 100_000
 _NO_COLUMNS = (str, Set, Mapping)
 _EMPTY = "a {0} has at least one character: leave {0} out, or None, for a payment without one"
 _INTEGER_MAX = 2**63
@@ -37,7 +41,7 @@ def payments_of(payments: Sequence[Payment]) -> Payments:
     """Payments as columns.
 
     Raises `TypeError` for a value of another type, and `Refused` for a number or text that no node
-    would take, or for more than `TRANSFERS_MAX` payments.
+    would take, or for more payments or text than one request holds.
     """
     for payment in payments:
         if not isinstance(payment, Payment):
@@ -74,14 +78,15 @@ def columns_of(
     count = len(amount)
     if any(len(column) != count for column in (credit, key or amount, memo or amount)):
         raise ValueError("the columns are not of one length")
-    if count > TRANSFERS_MAX:
-        text = f"at most {TRANSFERS_MAX} transfers at a time, not {count}"
-        raise Refused(text, Reason.TOO_MANY)
     amount = _numbers(amount, "amount", Reason.BAD_AMOUNT)
     credit = _numbers(credit, "node", Reason.UNKNOWN_NODE)
     _require_texts(key, "key", KEY_CHARACTERS_MAX, Reason.BAD_KEY)
     _require_texts(memo, "memo", MEMO_CHARACTERS_MAX, Reason.BAD_MEMO)
-    return Payments(credit, amount, memo if any(memo) else (), key if any(key) else ())
+    payments = Payments(credit, amount, memo if any(memo) else (), key if any(key) else ())
+    too_much = payments.why_too_much()
+    if too_much is not None:
+        raise Refused(str(too_much), too_much.reason)
+    return payments
 
 
 def _column(column: Iterable[T], what: str) -> tuple[T, ...]:
@@ -122,9 +127,9 @@ def _require_texts(column: Sequence[str], what: str, characters_max: int, reason
     for text in column:
         if not isinstance(text, str):
             raise TypeError(f"a {what} is a text, not {text!r}")
-        why_not = why_not_shown(text, what, characters_max)
-        if why_not is not None:
-            raise Refused(why_not, reason)
+    why_not = why_column_not_shown(column, what, characters_max)
+    if why_not is not None:
+        raise Refused(why_not, reason)
 
 
 def require_key(key: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from benmo.cluster import StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.control.requests import (
+    REQUEST_BYTES_MAX,
     AnsweredRequest,
     ControlAnswer,
     Hurry,
@@ -30,7 +31,7 @@ from benmo.network.certificates import (
     require_node,
     tls_trouble,
 )
-from benmo.network.frames import FRAME_BYTES_MAX, FrameReader
+from benmo.network.frames import FrameReader
 from benmo.network.link import HANDSHAKE_TIMEOUT_S
 from benmo.notices import Watcher
 from benmo.paxos.types import NodeId
@@ -137,9 +138,9 @@ def _time_out(answer: asyncio.Future[ControlAnswer]) -> None:
 
 
 def payload_of(request: AnsweredRequest) -> bytes:
-    """The payload of a request's frame. Raises `Refused` if it is too long for a frame."""
+    """The payload of a request's frame. Raises `Refused` if it is longer than any may be."""
     payload = encode(request)
-    if len(payload) > FRAME_BYTES_MAX:
+    if len(payload) > REQUEST_BYTES_MAX:
         raise Refused(RefusalText("that is too much for one request", Reason.TOO_MANY))
     return payload
 

@@ -40,6 +40,9 @@ from benmo.typed_json import prepare
 
 T = TypeVar("T")
 
+REQUEST_BYTES_MAX = 6 << 20
+"""The longest request, in bytes: so many payments as one holds, of the longest texts, fit in."""
+
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 

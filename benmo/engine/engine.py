@@ -29,7 +29,7 @@ from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
 from benmo.ledger.payment_queue import NotQueued, PaymentQueue
-from benmo.ledger.transfers import Run
+from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Run
 from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
@@ -83,7 +83,7 @@ class Limits:
     """A longer journal is replaced by a checkpoint."""
     blocks_bytes_max: int = 1 << 20
     """About how many bytes of blocks are sent to a peer at a time."""
-    block_transfers_max: int = 20_000
+    block_transfers_max: int = BLOCK_TRANSFERS_MAX
     """How many transfers a block of this node holds at most."""
 
 

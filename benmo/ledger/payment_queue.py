@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from benmo.errors import Reason, RefusalText
 from benmo.ledger.blocks import Block
 from benmo.ledger.ledger import Ledger
-from benmo.ledger.transfers import Payments, Run
-from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX, why_not_shown
+from benmo.ledger.transfers import BLOCK_CHARACTERS_MAX, Payments, Run
+from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX, why_column_not_shown
 from benmo.paxos.membership import Membership
 from benmo.paxos.types import Ballot, Change, MemberId, NodeId, PaxosBlock, ProtocolError
 
@@ -41,9 +41,6 @@ NO_VOTE = NotQueued(
         Reason.NO_VOTE,
     )
 )
-
-_BLOCK_CHARACTERS_MAX = 1_200_000
-"""The most characters of memos and keys in a block or a message: as JSON, of up to 6 bytes each."""
 
 _FORWARDED_BLOCKS = 4
 """How many full blocks of a node's forwarded transfers are kept; it forwards the rest again."""
@@ -158,10 +155,9 @@ class PaymentQueue:
 
     def _why_not(self, run: Run) -> RefusalText | None:
         """Why a transfer of the run can't be queued, or None; only an uncovered run is walked."""
-        for memo in run.memo:
-            text = why_not_shown(memo, "memo", MEMO_CHARACTERS_MAX)
-            if text is not None:
-                return RefusalText(text, Reason.BAD_MEMO)
+        text = why_column_not_shown(run.memo, "memo", MEMO_CHARACTERS_MAX)
+        if text is not None:
+            return RefusalText(text, Reason.BAD_MEMO)
         if self._ledger.covers(run, self._reserved):
             return None
         reserved = self._reserved
@@ -227,7 +223,7 @@ class PaymentQueue:
 
         If there is less room than runs, a different run comes first in each slot.
         """
-        room, characters = self._block_transfers_max, _BLOCK_CHARACTERS_MAX
+        room, characters = self._block_transfers_max, BLOCK_CHARACTERS_MAX
         shared: list[Run] = []
         turned = runs[slot % len(runs) :] + runs[: slot % len(runs)]
         for index, run in enumerate(sorted(turned, key=len)):
@@ -258,7 +254,7 @@ class PaymentQueue:
         if again:
             self._first_at_last_tick = self._own.first
         rest = self._own.since(self._sent_end)
-        run = rest.fitting(self._block_transfers_max, _BLOCK_CHARACTERS_MAX)
+        run = rest.fitting(self._block_transfers_max, BLOCK_CHARACTERS_MAX)
         payloads: list[Run | Change] = []
         if len(run):
             self._sent_end = run.end

@@ -13,11 +13,21 @@ from typing import Annotated
 
 import msgspec
 
+from benmo.errors import Reason, RefusalText
 from benmo.ledger.visible_text import escaped
 from benmo.paxos.types import NodeId
 
+BLOCK_TRANSFERS_MAX = 20_000
+"""The most transfers in a block; so a request to pay holds no more, either."""
+
+BLOCK_CHARACTERS_MAX = 1_200_000
+"""The most characters of memos and keys in a block, a message or a request to pay.
+
+As JSON, they have up to 6 bytes each.
+"""
+
 _COLUMN = msgspec.Meta(max_length=1 << 17)
-"""The longest column of payments that is accepted: no block holds as many transfers."""
+"""The longest column of payments that is decoded."""
 
 _PASSES_MAX = 6
 """A run with up to this many credit nodes is summed up in a pass for each of them."""
@@ -66,6 +76,21 @@ class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     def __len__(self) -> int:
         return len(self.amount)
+
+    @property
+    def characters(self) -> int:
+        """How many characters the memos and keys have together."""
+        return _characters(self.memo) + _characters(self.key)
+
+    def why_too_much(self) -> RefusalText | None:
+        """Why these are more than one request may hold, or None; it holds what a block holds."""
+        if len(self) <= BLOCK_TRANSFERS_MAX and self.characters <= BLOCK_CHARACTERS_MAX:
+            return None
+        text = (
+            f"at most {BLOCK_TRANSFERS_MAX:,} payments, or {BLOCK_CHARACTERS_MAX:,} characters of "
+            f"memos and keys, go into one request: send them in parts"
+        )
+        return RefusalText(text, Reason.TOO_MANY)
 
     def numbered(self, debit: NodeId, first: int, member: int = 0) -> Run:
         """The payments as transfers `first`, `first + 1`, … of node `debit`.
@@ -133,12 +158,12 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     @property
     def characters(self) -> int:
         """How many characters the memos and keys have together."""
-        return sum(map(len, self.memo)) + sum(map(len, self.key))
+        return _characters(self.memo) + _characters(self.key)
 
     def fitting(self, length: int, characters: int) -> Run:
         """The longest beginning of the run within `length` transfers and `characters` of text."""
         run = self.upto(length)
-        if not run.memo and not run.key:
+        if run.characters <= characters:
             return run
         texts = zip(run.memo or repeat(""), run.key or repeat(""), strict=False)
         sizes = accumulate(len(memo) + len(key) for memo, key in texts)
@@ -196,6 +221,10 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         columns = zip(self.credit, self.amount, memos, keys, strict=True)
         for number, (credit, amount, memo, key) in enumerate(columns, self.first):
             yield Transfer(self.debit, number, credit, amount, memo, key)
+
+
+def _characters(column: tuple[str, ...]) -> int:
+    return sum(map(len, column))
 
 
 def _used(column: tuple[str, ...]) -> tuple[str, ...]:

@@ -37,6 +37,9 @@ class FrameReader(asyncio.Protocol, ABC):
     the subclass calls `take_more`.
     """
 
+    frame_bytes_max = FRAME_BYTES_MAX
+    """A longer frame drops the connection before the frame is read."""
+
     frames_at_once = 64
     """How many frames of a connection are taken before the loop turns to the other connections."""
 
@@ -58,7 +61,7 @@ class FrameReader(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         length = len(data) - LENGTH_BYTES
-        is_one = not self._buffer and _length(data) == length <= FRAME_BYTES_MAX
+        is_one = not self._buffer and _length(data) == length <= self.frame_bytes_max
         if is_one and length > SMALL_BYTES:
             is_one = self.may_gather(length)
         if not is_one or not self.may_take():
@@ -142,7 +145,7 @@ class FrameReader(asyncio.Protocol, ABC):
         start, taken, is_held = 0, 0, False
         while len(self._buffer) - start >= LENGTH_BYTES and not self._is_closing:
             length = int.from_bytes(self._buffer[start : start + LENGTH_BYTES], "big")
-            if length > FRAME_BYTES_MAX:
+            if length > self.frame_bytes_max:
                 raise ProtocolError(f"a frame of {length} bytes is too long")
             if length > SMALL_BYTES and not self.may_gather(length):
                 is_held = True

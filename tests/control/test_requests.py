@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benmo.commands.node_status import NodeSnapshot, PeerStatus, UndecidedProposal
 from benmo.control.requests import (
+    REQUEST_BYTES_MAX,
     BalancesRead,
     BlockRead,
     BlocksRead,
@@ -39,7 +40,7 @@ from benmo.control.requests import (
     encode,
 )
 from benmo.errors import ProtocolError
-from benmo.ledger.transfers import Payments
+from benmo.ledger.transfers import BLOCK_CHARACTERS_MAX, BLOCK_TRANSFERS_MAX, Payments
 from benmo.network.link import Link
 from benmo.paxos.types import Ballot
 from tests.support.strategies import examples
@@ -215,3 +216,13 @@ def test_random_bytes_are_neither_request_nor_answer(data: bytes) -> None:
 def test_any_number_of_seconds_can_be_asked_for(wait_s: float) -> None:
     request = ReadBlocks(1, 1, 1, wait_s)
     assert decode_request(encode(request)) == request
+
+
+@pytest.mark.parametrize("character", ["a", "é", "€", "🧾"])
+def test_as_many_payments_as_a_request_holds_go_into_its_frame(character: str) -> None:
+    count = BLOCK_TRANSFERS_MAX
+    size = BLOCK_CHARACTERS_MAX // count
+    memos, keys = (character * (size - 6),) * count, (character * 6,) * count
+    payments = Payments((-(2**63),) * count, (-(2**63),) * count, memos, keys)
+    assert payments.why_too_much() is None
+    assert len(encode(Pay(2**63, payments, 1.5, 1.5))) <= REQUEST_BYTES_MAX

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benmo.errors import Reason
 from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run, Transfer
@@ -167,3 +168,22 @@ def test_a_transfer_is_found_as_it_would_be_by_walking(
     for debit in (1, 2, 3):
         for number in range(9):
             assert applied.find(debit, number) == walked.get((debit, number))
+
+
+@pytest.mark.parametrize(
+    ("count", "memo", "key"),
+    [(20_000, "", ""), (20_000, "m" * 36, "k" * 24), (10_000, "m" * 120, "")],
+)
+def test_a_request_holds_as_much_as_a_block_and_no_more(count: int, memo: str, key: str) -> None:
+    def request(count: int, more: str = "") -> Payments:
+        memos = (memo + more, *(memo,) * (count - 1)) if memo else ()
+        return Payments((2,) * count, (1,) * count, memos, (key,) * count if key else ())
+
+    assert request(count).why_too_much() is None
+    refused = request(count + 1).why_too_much()
+    assert refused is not None and refused.reason is Reason.TOO_MANY
+    assert refused == (
+        "at most 20,000 payments, or 1,200,000 characters of memos and keys, go into one request: "
+        "send them in parts"
+    )
+    assert not memo or request(count, "m").why_too_much() == refused

@@ -13,14 +13,15 @@ import msgspec
 import pytest
 
 from benmo import cli, client, cluster
-from benmo.client import Client, Reason, convert
+from benmo.client import Client, Reason
 from benmo.client import errors as client_errors
 from benmo.commands import arguments
 from benmo.commands.answers import Status
 from benmo.commands.table import COMMANDS
+from benmo.control import requests
 from benmo.demo.table import DEMO_COMMANDS
 from benmo.engine import engine
-from benmo.ledger import blocks
+from benmo.ledger import blocks, transfers
 from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
 from benmo.network import peer_link as transports
@@ -43,7 +44,10 @@ LIMITS = {
     "transfers in a block": f"{engine.Limits().block_transfers_max:,}",
     "a block": f"{blocks.BLOCK_BYTES_MAX >> 20} MiB",
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",
-    "payments in a client's request": f"{convert.TRANSFERS_MAX:,}",
+    "characters of memos and keys in a block": f"{transfers.BLOCK_CHARACTERS_MAX:,}",
+    "payments in a request": f"{transfers.BLOCK_TRANSFERS_MAX:,}",
+    "characters of memos and keys in a request": f"{transfers.BLOCK_CHARACTERS_MAX:,}",
+    "a commander's request": f"{requests.REQUEST_BYTES_MAX >> 20} MiB",
     "characters of a memo": f"{text.MEMO_CHARACTERS_MAX}",
     "characters of a command's line": f"{arguments.LINE_CHARACTERS_MAX:,}",
     "characters of a key": f"{text.KEY_CHARACTERS_MAX}",
