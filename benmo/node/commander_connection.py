@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from benmo.control.requests import REQUEST_BYTES_MAX
 from benmo.network.frames import SMALL_BYTES, FrameReader
 from benmo.network.rights import Right
 from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders, OneAtATime
@@ -34,6 +35,7 @@ class Room:
 class CommanderConnection(FrameReader):
     """Holds back the requests of one connection that finds no room or time; see `commanders`."""
 
+    frame_bytes_max = REQUEST_BYTES_MAX
     frames_at_once = 512
     """As many as a program may have under way: they share a turn, and one wait for the disk."""
 
@@ -96,12 +98,11 @@ class CommanderConnection(FrameReader):
         is_within_share = self._requests_bytes < self._commanders.share_bytes
         return is_within_share and self._is_read.is_set()
 
-    def take_room(self, payload: bytes, fixed_bytes: int) -> Room:
-        """Take the room of a request for as long as it is under way."""
-        if len(payload) <= SMALL_BYTES:  # the most frequent case
-            room = Room(fixed_bytes + _DECODED_BYTES * len(payload), 0)
-        else:
-            room = Room(fixed_bytes, self._commanders.gathered(self))
+    def take_room(self, payload: bytes, request_bytes: int) -> Room:
+        """Take the room of a request, of this many bytes in memory, while it is under way."""
+        room = Room(request_bytes, 0)
+        if len(payload) > SMALL_BYTES:
+            room.frame_bytes = self._commanders.gathered(self, request_bytes)
             self._frames_bytes += room.frame_bytes
         self._requests_bytes += room.request_bytes
         return room
@@ -122,7 +123,8 @@ class CommanderConnection(FrameReader):
 
     def start(self, coroutine: Coroutine[None, None, None], payload: bytes = b"") -> None:
         """Carry out a request in a task of its own, which the loss of the connection cancels."""
-        room = self.take_room(payload, _TASK_BYTES)
+        decoded_bytes = _DECODED_BYTES * min(len(payload), SMALL_BYTES)
+        room = self.take_room(payload, _TASK_BYTES + decoded_bytes)
         self._commanders.spend(_TASK_S)
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)

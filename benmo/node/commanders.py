@@ -25,7 +25,12 @@ REQUESTS_BYTES_MAX = 16 << 20
 """How much memory the requests under way may take, all connections together."""
 SHARE_BYTES_MIN = 128 << 10
 FRAMES_BYTES_MAX = 4 << 20
-"""How many bytes the long frames may have that are gathered or carried out at a time."""
+"""How many bytes the long frames may have that are gathered or carried out at a time.
+
+A frame that was gathered counts as what it is decoded into, if that is more.
+"""
+_FRAME_BYTES_MIN = FRAMES_BYTES_MAX // 8
+"""A long frame being gathered counts as so many at least: it may be decoded into far more."""
 ANSWERS_BYTES_MAX = 8 << 20
 ANSWER_BYTES_MIN, ANSWER_BYTES_MAX = 64 << 10, 1 << 20
 """About how many bytes of blocks an answer holds: fewer, the more connections there are."""
@@ -86,7 +91,7 @@ class Commanders:
         self._connections.discard(connection)
         self._ready.pop(connection, None)
         self._waiting.pop(connection, None)
-        self._frames_bytes -= self.gathered(connection)
+        self._frames_bytes -= self._gathering.pop(connection, 0)
         self._let_through()
         self._share_out()
 
@@ -106,13 +111,21 @@ class Commanders:
         """Let a long frame be gathered; if there is no room, `take_more` is called once it may."""
         if connection in self._gathering:
             return True
-        self._waiting.setdefault(connection, frame_bytes)
+        self._waiting.setdefault(connection, max(frame_bytes, _FRAME_BYTES_MIN))
         self._let_through(connection)
         return connection in self._gathering
 
-    def gathered(self, connection: Connection) -> int:
-        """Hand over the room of a long frame that was gathered, in bytes; 0 for a short frame."""
-        return self._gathering.pop(connection, 0)
+    def gathered(self, connection: Connection, request_bytes: int) -> int:
+        """Hand over the room of a long frame that was gathered, and decoded; 0 for a short frame.
+
+        `request_bytes` is what it was decoded into. Returns the room in bytes.
+        """
+        frame_bytes = self._gathering.pop(connection, 0)
+        if not frame_bytes:
+            return 0
+        room_bytes = max(frame_bytes, request_bytes)
+        self._frames_bytes += room_bytes - frame_bytes
+        return room_bytes
 
     def free_frame(self, frame_bytes: int) -> None:
         """Free the room of a long frame, once its request was carried out."""

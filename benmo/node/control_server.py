@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from sys import getsizeof
 from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
@@ -37,6 +38,7 @@ from benmo.control.requests import (
 )
 from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.transfers import Payments
 from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.rights import Right, require_right
 from benmo.node.commander_connection import CommanderConnection, Room
@@ -47,8 +49,10 @@ from benmo.node.submissions import PendingPayment
 from benmo.notices import Notice
 
 _SNAPSHOT_EVERY_S = 0.25
-_PAYMENT_BYTES = 8 << 10
-"""More than a request to pay takes until it is decided: a block may answer all in one turn."""
+_PAY_BYTES = 8 << 10
+"""More than a request to pay takes beside its payments: a block may answer all in one turn."""
+_PAYMENT_BYTES = 110
+"""Of a payment, without its texts: its places in four columns, and what the queue adds."""
 _OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
 """A character takes up to 4 bytes of a frame, and an answer's other fields take some."""
 
@@ -89,7 +93,7 @@ class ControlServer(CommanderConnection):
             case Hurry():
                 self._service.hurry()
             case Pay() as request:
-                self._pay(request, self.take_room(payload, _PAYMENT_BYTES))
+                self._pay(request, self.take_room(payload, _bytes_of(request.payments)))
             case request:
                 self.start(self._answer(request), payload)
 
@@ -161,7 +165,7 @@ class ControlServer(CommanderConnection):
                 self._service.fail(error)
 
         try:
-            _require_columns(request)
+            _require_columns(request.payments)
         except Refused as error:
             self._write(_not_done(request.number, error))
             self.free_room(room)
@@ -256,8 +260,17 @@ def _not_done(number: int, error: Refused) -> NotDone:
     return NotDone(number, str(error), is_final, error.reason.value)
 
 
-def _require_columns(request: Pay) -> None:
-    payments = request.payments
+def _bytes_of(payments: Payments) -> int:
+    """About how much memory a request to pay takes until it is decided."""
+    texts_bytes = sum(map(getsizeof, payments.memo)) + sum(map(getsizeof, payments.key))
+    return _PAY_BYTES + _PAYMENT_BYTES * len(payments) + texts_bytes
+
+
+def _require_columns(payments: Payments) -> None:
+    """Raise `Refused` for columns of several lengths, or for more than one request may hold."""
     columns = (payments.credit, payments.memo or payments.amount, payments.key or payments.amount)
     if any(len(column) != len(payments) for column in columns):
         raise NotUnderstood("the columns of the payments are not of one length")
+    too_much = payments.why_too_much()
+    if too_much is not None:
+        raise Refused(too_much)

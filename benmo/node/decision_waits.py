@@ -108,6 +108,10 @@ class PaymentRequest:
     on_decided: Callable[[], object] = do_nothing
     on_postponed: Callable[[], object] | None = None
     queue_limit: int | None = None
+    ticket: int = 0
+    """When the request was made: later ones have a greater ticket."""
+    weight: int = 0
+    """How much of a turn the request takes; see `Submissions`."""
     admission: Admission | None = None
     wait: DecisionWait | None = None
     is_forgotten: bool = False

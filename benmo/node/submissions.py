@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 from benmo.engine.events import Admission, Submitted
 from benmo.errors import NoRoom, RefusalText, Refused
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_queue import QUEUE_IS_FULL
-from benmo.ledger.transfers import Payments
+from benmo.ledger.transfers import BLOCK_CHARACTERS_MAX, BLOCK_TRANSFERS_MAX, Payments
 from benmo.node.decision_waits import (
     DecisionWaits,
     PaymentRequest,
@@ -21,13 +21,19 @@ from benmo.node.decision_waits import (
 from benmo.paxos.types import NodeId
 
 _AGAIN_AT_A_TIME = 256
+_TURN_WEIGHT_MAX = BLOCK_CHARACTERS_MAX
+_KEY_WEIGHT = BLOCK_CHARACTERS_MAX // BLOCK_TRANSFERS_MAX
+"""A key, which is looked up, weighs as much as so many characters of text."""
 
 
 class Submissions:
     """The requests to pay that are under way; `submit` hands one to the engine, under a ticket.
 
     A program's request for which the queue has no room is postponed until blocks are decided, and
-    so is each one after it, so that they are queued in their order.
+    so is each one after it, so that they are queued in their order. A request that is too much for
+    the engine's next turn, beside those that it has, is postponed until it has answered these: a
+    turn takes on about as many keys, or as much text, as a block holds, so that the node is soon
+    there for others again. Payments without either take hardly any time.
     """
 
     def __init__(self, node: NodeId, submit: Callable[[Submitted], None]) -> None:
@@ -35,12 +41,16 @@ class Submissions:
         self._ticket = 0
         self._requests: dict[int, PaymentRequest] = {}
         self._waits = DecisionWaits(node)
-        self._postponed: deque[PaymentRequest] = deque()
+        self._weight = 0
+        """What the requests weigh that the engine has."""
+        self._postponed: list[tuple[int, PaymentRequest]] = []
+        """A heap, by ticket."""
         self._again: set[int] = set()
         """The tickets of postponed requests that the engine has been given again."""
-        self._at_a_time = 1
-        """How many of them it is given: more, while there is room for all."""
-        self._still_no_room: list[PaymentRequest] = []
+        self._at_a_time = _AGAIN_AT_A_TIME
+        """How many of them it is given: one after one found no room, then more, while all do."""
+        self._is_full = False
+        """Whether a request found no room, and nothing has been decided since."""
 
     async def submit(self, payments: Payments, queue_limit: int | None = None) -> Admission:
         """Queue all payments or none; when this returns, the queued transfers are durable.
@@ -52,6 +62,7 @@ class Submissions:
         request = PaymentRequest(
             payments, False, lambda: _resolve(admitted), queue_limit=queue_limit
         )
+        self._enter(request)
         self._put(request)
         await admitted
         assert request.admission is not None
@@ -75,9 +86,9 @@ class Submissions:
         queue has no room until the time is up, nothing is queued, and `admitted` isn't called.
         """
         pending = PendingPayment(self._waits, payments, wait_s, done, admitted, room_s)
-        while self._postponed and self._postponed[0].is_forgotten:
-            self._postponed.popleft()
-        if self._postponed or self._again:
+        self._enter(pending.request)
+        self._drop_forgotten()
+        if self._postponed or self._again or not self._has_time_for(pending.request):
             self._postpone(pending.request)
         else:
             self._put(pending.request)
@@ -87,58 +98,69 @@ class Submissions:
         """Take the engine's answer to a request; called before `on_applied` in the same turn."""
         request = self._requests.pop(admission.ticket)
         request.is_in_turn = False
+        self._weight -= request.weight
         has_no_room = admission.run is None and not admission.is_final
         if has_no_room and request.on_postponed is not None:
-            if admission.ticket in self._again:
-                self._still_no_room.append(request)
-                request.on_postponed()  # its time may be up by now
-            else:
-                self._postpone(request)
+            self._is_full = True
+            self._at_a_time = 1
+            self._postpone(request)
         else:
             request.admit(admission, self._waits)
         if admission.ticket in self._again:
             self._again.discard(admission.ticket)
-            if not self._again:
-                self._end_round()
+            if not self._again and not self._is_full:
+                self._at_a_time = min(2 * self._at_a_time, _AGAIN_AT_A_TIME)
+        if self._postponed and not self._requests and not self._is_full:
+            self._put_again()
 
     def on_applied(self, applied: AppliedBlock) -> None:
         """Learn of a block that was decided and applied."""
         self._waits.applied(applied)
+        self._is_full = False
         if self._postponed and not self._again:
             self._put_again()
 
-    def _put(self, request: PaymentRequest) -> None:
+    def _enter(self, request: PaymentRequest) -> None:
+        """Note when the request was made, and what it weighs."""
         self._ticket += 1
-        self._requests[self._ticket] = request
+        request.ticket = self._ticket
+        payments = request.payments
+        request.weight = max(_KEY_WEIGHT * len(payments.key), payments.characters)
+
+    def _has_time_for(self, request: PaymentRequest) -> bool:
+        """Whether a turn may take this on beside the requests that the engine has."""
+        return not self._weight or self._weight + request.weight <= _TURN_WEIGHT_MAX
+
+    def _put(self, request: PaymentRequest) -> None:
+        self._requests[request.ticket] = request
+        self._weight += request.weight
         request.is_in_turn = True
-        self._submit(Submitted(self._ticket, request.payments, request.queue_limit))
+        self._submit(Submitted(request.ticket, request.payments, request.queue_limit))
 
     def _postpone(self, request: PaymentRequest) -> None:
-        self._postponed.append(request)
+        heappush(self._postponed, (request.ticket, request))
         if request.on_postponed is not None:
             request.on_postponed()
 
+    def _drop_forgotten(self) -> None:
+        while self._postponed and self._postponed[0][1].is_forgotten:
+            heappop(self._postponed)
+
     def _put_again(self) -> None:
-        """Give the engine the first of the postponed requests once more.
+        """Give the engine the first of the postponed requests, as many as a turn takes on.
 
         It is given a single one after one that found no room: small requests never overtake a large
         one for ever.
         """
+        self._drop_forgotten()
         while self._postponed and len(self._again) < self._at_a_time:
-            request = self._postponed.popleft()
-            if not request.is_forgotten:
-                self._put(request)
-                self._again.add(self._ticket)
-
-    def _end_round(self) -> None:
-        """Go on with the next requests, if there was room for all that were given again."""
-        if self._still_no_room:
-            self._postponed.extendleft(reversed(self._still_no_room))
-            self._still_no_room = []
-            self._at_a_time = 1
-        else:
-            self._at_a_time = min(2 * self._at_a_time, _AGAIN_AT_A_TIME)
-            self._put_again()
+            _, request = self._postponed[0]
+            if not self._has_time_for(request):
+                return
+            heappop(self._postponed)
+            self._put(request)
+            self._again.add(request.ticket)
+            self._drop_forgotten()
 
 
 class PendingPayment:

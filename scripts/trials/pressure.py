@@ -76,11 +76,11 @@ def _big_payment(number: int) -> ControlRequest:
 
 
 def _keyed(count: int) -> Callable[[int], bytes]:
-    """Payments with a memo and a key each, about 160 bytes a transfer."""
+    """Payments with a memo and a key each, 60 characters a transfer."""
 
     def payments(number: int) -> ControlRequest:
-        keys = tuple(f"{number}-{each}".ljust(64, "k") for each in range(count))
-        memos = ("m" * 80,) * count
+        keys = tuple(f"{number}-{each}".ljust(24, "k") for each in range(count))
+        memos = ("m" * 36,) * count
         return Pay(number, Payments((2,) * count, (1,) * count, memos, keys), _WAIT_S)
 
     return _asked(payments)
@@ -99,9 +99,10 @@ PRESSURES = (
     Pressure("printStatus", 49_900, _asked(lambda n: RunLine(n, "printStatus", "table"))),
     Pressure("wait", 49_900, _asked(lambda n: RunLine(n, "wait 9", "json"))),
     Pressure("Pay, too many", 40, _asked(_big_payment)),
-    Pressure("Pay of 160 KB", 8, _keyed(1_000)),
-    Pressure("Pay of 1.6 MB", 8, _keyed(10_000)),
-    Pressure("Pay of 16 MB", 8, _keyed(100_000)),
+    Pressure("Pay of 1,000", 8, _keyed(1_000)),
+    Pressure("Pay of 10,000", 8, _keyed(10_000)),
+    Pressure("Pay of 20,000", 8, _keyed(20_000)),
+    Pressure("Pay of 25,000, too many", 8, _keyed(25_000)),
     Pressure("line of 16 MB", 8, _asked(lambda n: RunLine(n, "x" * (15 << 20), "json"))),
     Pressure("Pay", 122_500, _asked(lambda n: Pay(n, Payments((2,), (1,)), _WAIT_S))),
     Pressure("Hurry", 500_000, _asked(lambda _: Hurry())),

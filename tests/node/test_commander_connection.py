@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
+from benmo.control.requests import REQUEST_BYTES_MAX
 from benmo.network.frames import SMALL_BYTES, frame
 from benmo.network.rights import Right
 from benmo.node.commander_connection import CommanderConnection
@@ -209,5 +212,15 @@ def test_a_frame_at_the_limit_of_a_short_one_keeps_no_room() -> None:
         assert commanders._frames_bytes == 0
         assert len(worker.begun) == 12
         await _end(worker)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_is_longer_than_any_may_be_is_not_read() -> None:
+    async def scenario() -> None:
+        worker = Worker(Commanders())
+        with pytest.raises(AssertionError, match="a frame of 6291457 bytes is too long"):
+            worker.data_received((REQUEST_BYTES_MAX + 1).to_bytes(4, "big") + b"x")
+        assert worker.to_transport.is_aborted and worker.begun == []
 
     asyncio.run(scenario())

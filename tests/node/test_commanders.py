@@ -8,6 +8,7 @@ import math
 import pytest
 
 from benmo.errors import ProtocolError
+from benmo.network.frames import SMALL_BYTES
 from benmo.network.rights import Right
 from benmo.node import commanders as module
 from benmo.node.commanders import (
@@ -101,7 +102,7 @@ def test_long_frames_are_let_through_in_the_order_in_which_they_came() -> None:
         assert not commanders.may_gather(third, 10)
         assert not commanders.may_gather(fourth, 1)
         log.clear()
-        commanders.free_frame(commanders.gathered(first))
+        commanders.free_frame(commanders.gathered(first, 0))
         await _passes()
         assert log == ["2"], "a short one doesn't overtake"
         assert commanders.may_gather(second, long_bytes)
@@ -139,5 +140,32 @@ def test_no_frame_is_taken_once_a_pass_is_over(monkeypatch: pytest.MonkeyPatch) 
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert log == ["greedy", "other", "greedy", "greedy", "greedy"]
+
+    asyncio.run(scenario())
+
+
+def test_a_long_frame_counts_as_what_it_was_decoded_into_until_it_is_carried_out() -> None:
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        first, second = (Connection(commanders, name, log) for name in "12")
+        assert commanders.may_gather(first, 20_000)
+        room = commanders.gathered(first, FRAMES_BYTES_MAX)
+        assert not commanders.may_gather(second, 20_000)
+        commanders.free_frame(room)
+        assert commanders.may_gather(second, 20_000)
+        commanders.leave(second)
+        assert commanders._frames_bytes == 0
+
+    asyncio.run(scenario())
+
+
+def test_few_short_ones_of_the_long_frames_are_gathered_at_a_time() -> None:
+    """All of them together may be decoded before the first is carried out."""
+
+    async def scenario() -> None:
+        commanders, log = Commanders(), list[str]()
+        asked = [Connection(commanders, str(number), log) for number in range(20)]
+        let_through = [each for each in asked if commanders.may_gather(each, SMALL_BYTES + 1)]
+        assert let_through == asked[:8]
 
     asyncio.run(scenario())

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import pytest
 
-from benmo.control.requests import BalancesRead, NotDone, ReadBalances, decode_answer, encode
+from benmo.control.requests import BalancesRead, NotDone, Pay, ReadBalances, decode_answer, encode
+from benmo.errors import Reason
+from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Payments
 from benmo.network.frames import FrameReader
 from benmo.network.rights import Right
 from benmo.node.commanders import Commanders
 from benmo.node.control_server import ControlServer
+from benmo.node.decision_waits import DecisionWaits
 from benmo.node.service import Service
+from benmo.node.submissions import PendingPayment
 
 WAIT_S = 30.0
 
@@ -30,12 +35,29 @@ class StandIn:
         self.commanders = Commanders()
         self._is_confirmed = is_confirmed
         self.asked = 0
+        self.submissions = self
+        self.pending: list[PendingPayment] = []
+        self.done: list[Callable[[PendingPayment], object]] = []
 
     async def until_confirmed(self) -> int:
         self.asked += 1
         if not self._is_confirmed:
             await asyncio.get_running_loop().create_future()
         return self.height
+
+    def ask(
+        self,
+        payments: Payments,
+        wait_s: float,
+        done: Callable[[PendingPayment], object],
+        admitted: Callable[[], object],
+        room_s: float,
+    ) -> PendingPayment:
+        """Keep a request to pay without an answer."""
+        waits = DecisionWaits(1)
+        self.pending.append(PendingPayment(waits, payments, wait_s, done, admitted, room_s))
+        self.done.append(done)
+        return self.pending[-1]
 
     async def until_height(self, height: int, timeout_s: float) -> bool:
         await asyncio.sleep(min(timeout_s, 0.01))
@@ -58,7 +80,7 @@ class Connection:
         return 0
 
 
-async def answer_to(service: StandIn, request: ReadBalances) -> BalancesRead | NotDone:
+async def answer_to(service: StandIn, request: ReadBalances | Pay) -> BalancesRead | NotDone:
     server = ControlServer(cast(Service, service), Right.COMMAND)
     connection = Connection()
     FrameReader.connection_made(server, cast(asyncio.Transport, connection))
@@ -85,3 +107,28 @@ def test_a_read_that_no_answer_allows_says_so() -> None:
 def test_a_height_that_was_shown_before_is_waited_for() -> None:
     answer = asyncio.run(answer_to(StandIn(3), ReadBalances(1, False, 4, 0.2)))
     assert answer == NotDone(1, "node 1 is at height 3, not 4", True)
+
+
+def test_more_payments_than_a_request_holds_are_refused_before_anything_is_done() -> None:
+    count = BLOCK_TRANSFERS_MAX + 1
+    payments = Payments((2,) * count, (1,) * count)
+    answer = asyncio.run(answer_to(StandIn(3), Pay(1, payments, 1.0)))
+    assert answer == NotDone(1, str(payments.why_too_much()), True, Reason.TOO_MANY.value)
+
+
+def test_a_request_to_pay_takes_the_room_of_its_columns_until_it_is_answered() -> None:
+    async def scenario() -> None:
+        service = StandIn(3)
+        server = ControlServer(cast(Service, service), Right.COMMAND)
+        FrameReader.connection_made(server, cast(asyncio.Transport, Connection()))
+        count = BLOCK_TRANSFERS_MAX
+        payments = Payments((2,) * count, (1,) * count, ("m" * 10,) * count, ("k" * 20,) * count)
+        server.on_frame(encode(Pay(1, payments, 1.0)))
+        columns_bytes = count * (110 + 60 + 10 + 60 + 20)
+        assert 0.9 * columns_bytes < server._requests_bytes < 1.1 * columns_bytes
+        (pending,) = service.pending
+        pending.forget()
+        service.done[0](pending)
+        assert server._requests_bytes == 0
+
+    asyncio.run(scenario())

@@ -51,13 +51,18 @@ class FakeEngine:
         run = Run(1, len(self.queued) - len(amounts) + 1, event.payments.credit, amounts)
         return Admission(event.ticket, run)
 
-    def ask(self, *amounts: int, wait_s: float = 180.0) -> list[PendingPayment]:
+    def ask(
+        self, *amounts: int, wait_s: float = 180.0, keys: tuple[str, ...] = ()
+    ) -> list[PendingPayment]:
         """Ask for payments; the list holds the request once it is answered."""
         answered: list[PendingPayment] = []
-        self.submissions.ask(
-            Payments((2,) * len(amounts), amounts), wait_s, answered.append, room_s=0.01
-        )
+        payments = Payments((2,) * len(amounts), amounts, (), keys)
+        self.submissions.ask(payments, wait_s, answered.append, room_s=0.01)
         return answered
+
+    def ask_with_keys(self, *amounts: int) -> None:
+        """Ask for payments, each with a key."""
+        self.ask(*amounts, keys=("key",) * len(amounts))
 
 
 def in_loop(test: Callable[[FakeEngine], None]) -> None:
@@ -227,3 +232,71 @@ def test_one_that_is_late_and_finds_no_room_once_more_is_answered() -> None:
         assert engine.queued == []
 
     asyncio.run(run())
+
+
+# How much a turn takes on.
+
+
+def _turns(engine: FakeEngine) -> list[list[int]]:
+    """Let the engine answer all; for each turn, how many payments each of its requests has."""
+    turns = []
+    while engine.submitted:
+        turns.append([len(event.payments) for event in engine.submitted])
+        engine.turn()
+    return turns
+
+
+def test_a_turn_takes_on_as_much_as_a_block_holds() -> None:
+    def run(engine: FakeEngine) -> None:
+        engine.room = 10**6
+        for _ in range(4):
+            engine.ask_with_keys(*[1] * 20_000)
+        engine.ask_with_keys(*[2] * 15_000)
+        engine.ask_with_keys(*[3] * 5_000)
+        for amount in range(4, 304):
+            engine.ask(amount)
+        turns = _turns(engine)
+        assert turns[:5] == [[20_000], [20_000], [20_000], [20_000], [15_000, 5_000, *[1] * 254]]
+        assert len(turns) == 6, "short requests share a turn"
+        assert engine.queued[100_000:] == [*range(4, 304)], "in their order"
+        engine.ask(1)
+        assert _turns(engine) == [[1]]
+
+    in_loop(run)
+
+
+def test_requests_without_texts_share_a_turn() -> None:
+    def run(engine: FakeEngine) -> None:
+        engine.room = 10**6
+        for _ in range(3):
+            engine.ask(*[1] * 20_000)
+        assert _turns(engine) == [[20_000] * 3]
+
+    in_loop(run)
+
+
+def test_text_takes_time_too() -> None:
+    def run(engine: FakeEngine) -> None:
+        engine.room = 10**6
+        for _ in range(3):
+            payments = Payments((2,) * 5_000, (1,) * 5_000, ("m" * 140,) * 5_000)
+            engine.submissions.ask(payments, 180.0, lambda _: None)
+        assert _turns(engine) == [[5_000]] * 3
+
+    in_loop(run)
+
+
+def test_one_that_finds_no_room_stays_before_those_that_wait_for_a_turn() -> None:
+    def run(engine: FakeEngine) -> None:
+        engine.room = 10_000
+        engine.ask_with_keys(*[1] * 20_000)
+        engine.ask_with_keys(*[2] * 20_000)
+        engine.ask(3)
+        assert _turns(engine) == [[20_000]] and engine.queued == []
+        engine.decide(10_000)
+        assert _turns(engine) == [[20_000], [20_000, 1]]
+        engine.decide(30_000)
+        assert [sum(turn) for turn in _turns(engine)] == [20_000, 1]
+        assert engine.queued == [*[1] * 20_000, *[2] * 20_000, 3]
+
+    in_loop(run)
