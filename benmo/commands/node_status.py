@@ -8,7 +8,7 @@ import msgspec
 
 from benmo.commands.answers import Status
 from benmo.network.link import Link
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.typed_json import from_json, prepare
 
 LINK_SIGNS = {Link.UP: "✓", Link.DOWN: "✗", Link.SEVERED: "✂"}
@@ -20,6 +20,31 @@ class PeerStatus(msgspec.Struct, frozen=True):
     node: NodeId
     link: Link
     height: int
+
+
+class MemberStatus(msgspec.Struct, frozen=True):
+    """A member, past or present: one life of a node's directory as a voter.
+
+    ordinal   how many members the node had before
+    since     the first slot in which the member votes
+    until     the last slot in which it votes, whose block holds the change; None while it votes
+    moved_in  the slot whose block moved it to its address, 0 if none has
+    """
+
+    node: NodeId
+    member: MemberId
+    ordinal: int
+    since: int
+    until: int | None
+    host: str
+    port: int
+    moved_in: int = 0
+
+    @property
+    def address(self) -> str:
+        """The address at which the member listens, or listened last."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 class UndecidedProposal(msgspec.Struct, frozen=True):

@@ -183,6 +183,12 @@ COMMANDS = (
         right=Right.READ,
     ),
     Command(
+        "printMembers",
+        "",
+        "who votes since which slot, and who was retired",
+        right=Right.READ,
+    ),
+    Command(
         "severLink",
         "N [--one-way]",
         "cut the link to node N, or only what is sent",

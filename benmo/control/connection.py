@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from benmo.cluster import StateDirectory
+from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
 from benmo.control.requests import (
     REQUEST_BYTES_MAX,
@@ -164,15 +164,19 @@ def _credentials(
     return tls, require_node(tls, cluster, node)
 
 
-async def connect(state: StateDirectory, node: NodeId) -> NodeConnection:
+async def connect(
+    state: StateDirectory, node: NodeId, address: NodeAddress | None = None
+) -> NodeConnection:
     """Connect to a running node, under the certificate that the directory has for that.
+
+    The node listens at `address`; if none is given, where the directory says.
 
     Raises `NotReached`; if trying again won't help, `WrongNode` or another `Failure`.
     """
-    cluster = state.load_with(node)
+    cluster = state.load_with(node) if address is None else state.load()
     tls, member = _credentials(state, cluster.cluster, node)
     context = client_context(tls)
-    address = cluster.address(node)
+    address = address or cluster.address(node)
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):

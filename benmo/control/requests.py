@@ -5,9 +5,10 @@ certificate, or a client's. A request carries a number, and its answer carries t
 several requests may be under way.
 
     attach or client                               node
-      |  RunLine, Pay, Find, ReadBalances, ReadBlocks, ReadUsage
+      |  RunLine, Pay, Find, ReadBalances, ReadBlocks, ReadUsage, ReadMembers, ProposeChange
       |--------------------------------------------->|
-      |      Ran, Paid, Found, BalancesRead, BlocksRead, UsageRead, or NotDone
+      |      Ran, Paid, Found, BalancesRead, BlocksRead, UsageRead, MembersRead,
+      |      ChangeDecided, or NotDone
       |<---------------------------------------------|
       |  Watch                                       |
       |--------------------------------------------->|
@@ -26,11 +27,13 @@ A request that the certificate gives no right to is answered with `NotDone`, and
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from benmo.commands.node_status import NodeSnapshot
+from benmo.control.control_message import ControlMessage, Seconds
+from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange, ReadMembers
 from benmo.errors import ProtocolError, Reason
 from benmo.ledger.transfers import Payments
 from benmo.network.rights import Right
@@ -43,14 +46,8 @@ T = TypeVar("T")
 REQUEST_BYTES_MAX = 6 << 20
 """The longest request, in bytes: so many payments as one holds, of the longest texts, fit in."""
 
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
-
-class _ControlMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request or an answer; the msgpack field `type` says which."""
-
-
-class RunLine(_ControlMessage, frozen=True, tag="Run"):
+class RunLine(ControlMessage, frozen=True, tag="Run"):
     """Carry out a line, as a user types it at a prompt; answered by `Ran`."""
 
     number: int
@@ -58,15 +55,15 @@ class RunLine(_ControlMessage, frozen=True, tag="Run"):
     output_format: str
 
 
-class Watch(_ControlMessage, frozen=True, tag=True):
+class Watch(ControlMessage, frozen=True, tag=True):
     """Send notices and snapshots from now on: any number of `Told` and `Shown`."""
 
 
-class Hurry(_ControlMessage, frozen=True, tag=True):
+class Hurry(ControlMessage, frozen=True, tag=True):
     """Campaign at once, if the node has a reason to campaign. There is no answer."""
 
 
-class Pay(_ControlMessage, frozen=True, tag=True):
+class Pay(ControlMessage, frozen=True, tag=True):
     """Queue all of these payments or none; answered by `Paid` once all are decided.
 
     With `wait_s` 0, the answer comes once the payments are queued. If the queue has no room for
@@ -75,11 +72,11 @@ class Pay(_ControlMessage, frozen=True, tag=True):
 
     number: int
     payments: Payments
-    wait_s: _Seconds
-    room_s: _Seconds = 10.0
+    wait_s: Seconds
+    room_s: Seconds = 10.0
 
 
-class Find(_ControlMessage, frozen=True, tag=True):
+class Find(ControlMessage, frozen=True, tag=True):
     """Find the transfer with this key, at a height of `height_min` or above.
 
     Answered by `Found`.
@@ -88,10 +85,10 @@ class Find(_ControlMessage, frozen=True, tag=True):
     number: int
     key: str
     height_min: int
-    wait_s: _Seconds
+    wait_s: Seconds
 
 
-class ReadBalances(_ControlMessage, frozen=True, tag=True):
+class ReadBalances(ControlMessage, frozen=True, tag=True):
     """Read the balances at a height of `height_min` or above; answered by `BalancesRead`.
 
     If `is_confirmed`, they include every decision made before the request: the node asks a quorum.
@@ -100,10 +97,10 @@ class ReadBalances(_ControlMessage, frozen=True, tag=True):
     number: int
     is_confirmed: bool
     height_min: int
-    wait_s: _Seconds
+    wait_s: Seconds
 
 
-class ReadBlocks(_ControlMessage, frozen=True, tag=True):
+class ReadBlocks(ControlMessage, frozen=True, tag=True):
     """Read decided blocks from slot `first` to `last`, as many of them as fit into one answer.
 
     Answered by `BlocksRead`. If slot `first` is not decided yet, the node waits for it.
@@ -112,16 +109,16 @@ class ReadBlocks(_ControlMessage, frozen=True, tag=True):
     number: int
     first: int
     last: int
-    wait_s: _Seconds
+    wait_s: Seconds
 
 
-class ReadUsage(_ControlMessage, frozen=True, tag=True):
+class ReadUsage(ControlMessage, frozen=True, tag=True):
     """Ask what the node's process has used; answered by `UsageRead`."""
 
     number: int
 
 
-class Ran(_ControlMessage, frozen=True, tag=True):
+class Ran(ControlMessage, frozen=True, tag=True):
     """A line was carried out: `status` is a `Status`, the rest is as in `Rendered`."""
 
     number: int
@@ -130,7 +127,7 @@ class Ran(_ControlMessage, frozen=True, tag=True):
     leaves: bool
 
 
-class Told(_ControlMessage, frozen=True, tag=True):
+class Told(ControlMessage, frozen=True, tag=True):
     """A notice: `kind` names its class in `benmo.notices`; `at` is in seconds since 1970."""
 
     kind: str
@@ -152,13 +149,13 @@ class Told(_ControlMessage, frozen=True, tag=True):
             raise ProtocolError(f"a malformed {self.kind}: {error}") from error
 
 
-class Shown(_ControlMessage, frozen=True, tag=True):
+class Shown(ControlMessage, frozen=True, tag=True):
     """The node's state, for a prompt."""
 
     snapshot: NodeSnapshot
 
 
-class DecidedRange(_ControlMessage, frozen=True):
+class DecidedRange(ControlMessage, frozen=True):
     """Transfers `first` to `end` - 1 were decided in `slot`; the numbers in `refused` are void."""
 
     first: int
@@ -167,7 +164,7 @@ class DecidedRange(_ControlMessage, frozen=True):
     refused: tuple[int, ...] = ()
 
 
-class Paid(_ControlMessage, frozen=True, tag=True):
+class Paid(ControlMessage, frozen=True, tag=True):
     """The payments of a request are queued or decided, as the transfers of these numbers.
 
     Each pair (first, end) in `transfers` stands for the transfers `first` to `end` - 1, and for as
@@ -183,7 +180,7 @@ class Paid(_ControlMessage, frozen=True, tag=True):
     height: int = 0
 
 
-class FoundTransfer(_ControlMessage, frozen=True):
+class FoundTransfer(ControlMessage, frozen=True):
     """A transfer that was found by its key: its number, its payment, its slot (0 if queued)."""
 
     transfer: int
@@ -194,14 +191,14 @@ class FoundTransfer(_ControlMessage, frozen=True):
     is_refused: bool
 
 
-class Found(_ControlMessage, frozen=True, tag=True):
+class Found(ControlMessage, frozen=True, tag=True):
     """The transfer with the key that was asked for; None if there is none."""
 
     number: int
     found: FoundTransfer | None
 
 
-class BalancesRead(_ControlMessage, frozen=True, tag=True):
+class BalancesRead(ControlMessage, frozen=True, tag=True):
     """The balance of each node at this height of the chain."""
 
     number: int
@@ -209,7 +206,7 @@ class BalancesRead(_ControlMessage, frozen=True, tag=True):
     height: int
 
 
-class BlockRead(_ControlMessage, frozen=True):
+class BlockRead(ControlMessage, frozen=True):
     """A block's bytes, as hashed; and which of its transfers, from 0, were refused and skipped.
 
     `is_change_void` says whether its change of the membership had no effect.
@@ -221,7 +218,7 @@ class BlockRead(_ControlMessage, frozen=True):
     is_change_void: bool = False
 
 
-class BlocksRead(_ControlMessage, frozen=True, tag=True):
+class BlocksRead(ControlMessage, frozen=True, tag=True):
     """Decided blocks in the order of their slots, perhaps none, and the height of the chain."""
 
     number: int
@@ -229,14 +226,14 @@ class BlocksRead(_ControlMessage, frozen=True, tag=True):
     height: int
 
 
-class UsageRead(_ControlMessage, frozen=True, tag=True):
+class UsageRead(ControlMessage, frozen=True, tag=True):
     """How often the node has called fsync since its process began."""
 
     number: int
     fsyncs: int
 
 
-class NotDone(_ControlMessage, frozen=True, tag=True):
+class NotDone(ControlMessage, frozen=True, tag=True):
     """The request was refused: nothing was queued or changed.
 
     `reason` is a line for people, `code` the value of the `Reason` for programs. Unless the refusal
@@ -249,11 +246,25 @@ class NotDone(_ControlMessage, frozen=True, tag=True):
     code: str = Reason.OTHER.value
 
 
-AnsweredRequest = RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage
+AnsweredRequest = (
+    RunLine | Pay | Find | ReadBalances | ReadBlocks | ReadUsage | ReadMembers | ProposeChange
+)
 """A request that has an answer of its own, under its number."""
 
 ControlRequest = AnsweredRequest | Watch | Hurry
-ControlAnswer = Ran | Told | Shown | Paid | Found | BalancesRead | BlocksRead | UsageRead | NotDone
+ControlAnswer = (
+    Ran
+    | Told
+    | Shown
+    | Paid
+    | Found
+    | BalancesRead
+    | BlocksRead
+    | UsageRead
+    | MembersRead
+    | ChangeDecided
+    | NotDone
+)
 
 _RIGHTS: dict[type[ControlRequest], Right] = {
     RunLine: Right.READ,  # what the line needs is in the table of commands
@@ -264,6 +275,8 @@ _RIGHTS: dict[type[ControlRequest], Right] = {
     ReadBalances: Right.READ,
     ReadBlocks: Right.READ,
     ReadUsage: Right.READ,
+    ReadMembers: Right.READ,
+    ProposeChange: Right.COMMAND,
 }
 
 

@@ -146,6 +146,10 @@ class PaymentQueue:
         self._reserved += sum(run.amount)
         return run
 
+    def forwarded(self) -> tuple[Run, ...]:
+        """The undecided transfers that others have forwarded to this node."""
+        return tuple(self._forwarded.values())
+
     def ask_for(self, change: Change) -> str:
         """Have a change proposed. Return why that would have no effect, as a clause; else ""."""
         why = self._ledger.why_change_void(change)

@@ -10,6 +10,13 @@ from sys import getsizeof
 from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
+from benmo.control.member_requests import (
+    ChangeDecided,
+    MembersRead,
+    ProposeChange,
+    ReadMembers,
+    WaitingTransfers,
+)
 from benmo.control.requests import (
     BalancesRead,
     BlockRead,
@@ -37,7 +44,7 @@ from benmo.control.requests import (
     right_for,
 )
 from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
-from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.blocks import AppliedBlock, Outcome, decode_change
 from benmo.ledger.transfers import Payments
 from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.rights import Right, require_right
@@ -47,6 +54,7 @@ from benmo.node.execute import execute
 from benmo.node.service import Service
 from benmo.node.submissions import PendingPayment
 from benmo.notices import Notice
+from benmo.paxos.types import Change
 
 _SNAPSHOT_EVERY_S = 0.25
 _PAY_BYTES = 8 << 10
@@ -94,6 +102,8 @@ class ControlServer(CommanderConnection):
                 self._service.hurry()
             case Pay() as request:
                 self._pay(request, self.take_room(payload, _bytes_of(request.payments)))
+            case ProposeChange() as request:
+                self.start(self._change(request, decode_change(request.change)), payload)
             case request:
                 self.start(self._answer(request), payload)
 
@@ -126,7 +136,22 @@ class ControlServer(CommanderConnection):
                 answer = refusal(Status.REFUSED, reason).rendered(request.output_format)
             self._write(Ran(request.number, answer.status, answer.output, answer.leaves))
 
-    async def _answer(self, request: Find | ReadBalances | ReadBlocks | ReadUsage) -> None:
+    async def _change(self, request: ProposeChange, change: Change) -> None:
+        try:
+            decided = await self._service.changes.decided(change, request.wait_s)
+        except Refused as error:
+            self._write(_not_done(request.number, error))
+            return
+        if decided is None:
+            reason = self._service.view.why_undecided()
+            self._write(ChangeDecided(request.number, 0, reason=reason))
+        else:
+            slot = decided.block.slot
+            self._write(ChangeDecided(request.number, slot, decided.is_change_void))
+
+    async def _answer(
+        self, request: Find | ReadBalances | ReadBlocks | ReadUsage | ReadMembers
+    ) -> None:
         try:
             if isinstance(request, ReadBlocks):
                 await self._send_blocks(request)
@@ -137,7 +162,7 @@ class ControlServer(CommanderConnection):
         except (StateError, OSError, AssertionError) as error:
             self._service.fail(error)
 
-    async def _work(self, request: Find | ReadBalances | ReadUsage) -> ControlAnswer:
+    async def _work(self, request: Find | ReadBalances | ReadUsage | ReadMembers) -> ControlAnswer:
         match request:
             case Find():
                 if not await self._service.view.until_height(request.height_min, request.wait_s):
@@ -148,6 +173,8 @@ class ControlServer(CommanderConnection):
                 return await self._read_balances(request)
             case ReadUsage():
                 return UsageRead(request.number, self._service.fsyncs)
+            case ReadMembers():
+                return self._members(request.number)
             case _:
                 assert_never(request)
 
@@ -198,6 +225,23 @@ class ControlServer(CommanderConnection):
             transfer.memo,
             known.slot or 0,
             is_refused,
+        )
+
+    def _members(self, number: int) -> MembersRead:
+        view = self._service.view
+        waiting = tuple(
+            WaitingTransfers(run.debit, run.first, run.end)
+            for run in (view.queue, *view.forwarded)
+            if len(run)
+        )
+        return MembersRead(
+            number,
+            view.member,
+            view.height,
+            view.members(),
+            view.has_quorum,
+            tuple(view.last_decided_of_all.items()),
+            waiting,
         )
 
     async def _read_balances(self, request: ReadBalances) -> BalancesRead:

@@ -19,6 +19,7 @@ HANDLERS: dict[str, Callable[[Service, Sequence[str]], Awaitable[Answer]]] = {
     "printBalance": handlers.print_balance,
     "printQueue": handlers.print_queue,
     "printStatus": handlers.print_status,
+    "printMembers": handlers.print_members,
     "severLink": link_handlers.sever_link,
     "restoreLink": link_handlers.restore_link,
     "delayLink": link_handlers.delay_link,

@@ -205,6 +205,21 @@ async def print_status(service: Service, arguments: Sequence[str]) -> Answer:
     return Answer(Status.DONE, value, "", Table(("", ""), rows, has_headers=False))
 
 
+async def print_members(service: Service, arguments: Sequence[str]) -> Answer:
+    no_arguments(arguments)
+    view = service.view
+    members = sorted(view.members(), key=lambda each: (each.node, each.ordinal))
+    rows: list[tuple[Cell, ...]] = [
+        (each.node, each.member, each.since, each.until or "", each.address) for each in members
+    ]
+    headers = ("node", "member", "since", "retired in", "address")
+    tsv_headers = ("node", "member", "since", "until", "address")
+    table = Table(headers, rows, spare=("member",), tsv_headers=tsv_headers)
+    count, quorum = len(view.nodes), view.quorum
+    text = f"slot {view.height + 1} has {count} voters, and {quorum} of them are a quorum"
+    return Answer(Status.DONE, msgspec.to_builtins(members), text, table)
+
+
 def _shown(item: object) -> str:
     match item:
         case None:

@@ -28,6 +28,7 @@ from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
 from benmo.network.rights import Right
+from benmo.node.change_requests import ChangeRequests
 from benmo.node.commanders import Commanders
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.decision_notices import decision_notices
@@ -142,6 +143,7 @@ class Service:
         )
         self._heights = HeightWaits(lambda: self._engine.ledger.height)
         self.submissions = Submissions(node, self._turns.happened)
+        self.changes = ChangeRequests(self._turns.happened)
         self.view = View(
             self.cluster,
             self._engine,
@@ -310,8 +312,11 @@ class Service:
             self.submissions.on_admission(admission)
         for confirmation in report.confirmations:
             self._confirmed_reads.on_confirmation(confirmation)
+        for answer in report.change_answers:
+            self.changes.on_answer(answer)
         for applied in report.applied:
             self.submissions.on_applied(applied)
+            self.changes.on_applied(applied)
         if report.applied:
             self._heights.grown()
         for notice in report.notices:

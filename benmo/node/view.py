@@ -13,7 +13,13 @@ import msgspec
 from msgspec.structs import replace
 
 from benmo.cluster import Cluster
-from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, UndecidedProposal
+from benmo.commands.node_status import (
+    MemberStatus,
+    NodeSnapshot,
+    NodeStatus,
+    PeerStatus,
+    UndecidedProposal,
+)
 from benmo.engine.engine import Engine
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.payment_keys import KnownPayment
@@ -24,6 +30,7 @@ from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.disk_pace import REPORT_S
 from benmo.node.height_waits import HeightWaits
 from benmo.node.turns import Turns
+from benmo.paxos.membership import Member
 from benmo.paxos.types import Ballot, NodeId
 from benmo.storage.node_storage import NodeStorage
 from benmo.wording import why_disk_slow, why_no_quorum
@@ -47,6 +54,8 @@ class View:
         now: Callable[[], float],
     ) -> None:
         self.node = engine.settings.node
+        self.member = engine.settings.member
+        self._cluster = cluster
         self._engine = engine
         self._replica = engine.replica
         self._transport = transport
@@ -88,9 +97,19 @@ class View:
         return self._engine.queue.own
 
     @property
+    def forwarded(self) -> tuple[Run, ...]:
+        """The undecided transfers that other nodes have forwarded to this one."""
+        return self._engine.queue.forwarded()
+
+    @property
     def last_decided(self) -> int:
         """The number of this node's last decided transfer, 0 if it has none."""
         return self._engine.ledger.last.get(self.node, 0)
+
+    @property
+    def last_decided_of_all(self) -> Mapping[NodeId, int]:
+        """The number of each node's last decided transfer, 0 if it has none."""
+        return self._engine.ledger.last
 
     def find(self, key: str) -> KnownPayment | None:
         """This node's transfer with this key, queued or decided; None if there is none."""
@@ -148,6 +167,34 @@ class View:
     def nodes(self) -> tuple[NodeId, ...]:
         """All nodes that vote for the next slot."""
         return self._engine.membership.nodes
+
+    @property
+    def quorum(self) -> int:
+        """How many of the nodes are a majority."""
+        return self._engine.membership.quorum
+
+    def members(self) -> tuple[MemberStatus, ...]:
+        """All members, past and present, in the order in which they came."""
+        return tuple(map(self._member_status, self._engine.membership.all))
+
+    def _member_status(self, member: Member) -> MemberStatus:
+        """A member with its address: the chain has it, but for a founder that hasn't moved."""
+        host, port = member.host, member.port
+        if not host:
+            known = self._cluster.addresses if member.until is None else self._cluster.nodes
+            for each in known:
+                if each.node == member.node:
+                    host, port = each.host, each.port
+        return MemberStatus(
+            member.node,
+            member.id,
+            member.ordinal,
+            member.since,
+            member.until,
+            host,
+            port,
+            member.moved_in,
+        )
 
     @property
     def peers(self) -> tuple[NodeId, ...]:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benmo.commands.node_status import NodeSnapshot, PeerStatus, UndecidedProposal
+from benmo.commands.node_status import MemberStatus, NodeSnapshot, PeerStatus, UndecidedProposal
+from benmo.control.member_requests import (
+    ChangeDecided,
+    MembersRead,
+    ProposeChange,
+    ReadMembers,
+    WaitingTransfers,
+)
 from benmo.control.requests import (
     REQUEST_BYTES_MAX,
     BalancesRead,
@@ -40,9 +47,10 @@ from benmo.control.requests import (
     encode,
 )
 from benmo.errors import ProtocolError
+from benmo.ledger.blocks import ChangeBody
 from benmo.ledger.transfers import BLOCK_CHARACTERS_MAX, BLOCK_TRANSFERS_MAX, Payments
 from benmo.network.link import Link
-from benmo.paxos.types import Ballot
+from benmo.paxos.types import Ballot, ChangeKind
 from tests.support.strategies import examples
 
 integers = st.integers(-(2**63), 2**64 - 1)
@@ -71,6 +79,20 @@ snapshots = st.builds(
     integers,
     st.none() | seconds,
 )
+members = st.builds(
+    MemberStatus,
+    integers,
+    texts,
+    integers,
+    integers,
+    st.none() | integers,
+    texts,
+    integers,
+    integers,
+)
+changes = st.builds(
+    ChangeBody, st.sampled_from(ChangeKind), integers, texts, texts, texts, integers
+)
 
 REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     RunLine: st.builds(RunLine, integers, texts, texts),
@@ -81,6 +103,8 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     ReadBalances: st.builds(ReadBalances, integers, st.booleans(), integers, seconds),
     ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
     ReadUsage: st.builds(ReadUsage, integers),
+    ReadMembers: st.builds(ReadMembers, integers),
+    ProposeChange: st.builds(ProposeChange, integers, changes, seconds),
 }
 ANSWERS: dict[type, st.SearchStrategy[Any]] = {
     Ran: st.builds(Ran, integers, integers, texts, st.booleans()),
@@ -105,6 +129,17 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
     ),
     BlocksRead: st.builds(BlocksRead, integers, st.lists(reads, max_size=3).map(tuple), integers),
     UsageRead: st.builds(UsageRead, integers, integers),
+    MembersRead: st.builds(
+        MembersRead,
+        integers,
+        texts,
+        integers,
+        st.lists(members, max_size=3).map(tuple),
+        st.booleans(),
+        st.lists(st.tuples(integers, integers)).map(tuple),
+        st.lists(st.builds(WaitingTransfers, integers, integers, integers)).map(tuple),
+    ),
+    ChangeDecided: st.builds(ChangeDecided, integers, integers, st.booleans(), texts),
     NotDone: st.builds(NotDone, integers, texts, st.booleans()),
 }
 

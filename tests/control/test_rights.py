@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from benmo.commands.table import COMMANDS, Command
+from benmo.control.member_requests import ProposeChange, ReadMembers
 from benmo.control.requests import (
     ControlRequest,
     Find,
@@ -23,9 +24,9 @@ from benmo.errors import Refused
 from benmo.network.rights import Right, require_right
 
 REQUESTS: dict[Right, set[type]] = {
-    Right.READ: {Find, ReadBalances, ReadBlocks, ReadUsage, Watch, RunLine},
+    Right.READ: {Find, ReadBalances, ReadBlocks, ReadUsage, ReadMembers, Watch, RunLine},
     Right.PAY: {Pay, Hurry},
-    Right.COMMAND: set(),
+    Right.COMMAND: {ProposeChange},
 }
 LINES = {
     Right.READ: {
@@ -33,6 +34,7 @@ LINES = {
         "printBalance",
         "printQueue",
         "printStatus",
+        "printMembers",
         "help",
         "exit",  # ends the attached prompt, and not the node
     },
