@@ -23,6 +23,7 @@ class CommandEntry(NamedTuple):
 
 
 ENTRIES = {
+    "add": CommandEntry("benmo.admin.add", "add", "Add a node to a running cluster."),
     "attach": CommandEntry("benmo.repl.attach", "attach", "Command a running node from here."),
     "bench": CommandEntry("benmo.bench.command", "bench", "Measure a temporary cluster."),
     "client-certificate": CommandEntry(
@@ -46,7 +47,12 @@ ENTRIES = {
     "initialize": CommandEntry(
         "benmo.admin.initialize", "main", "Make the state of a new cluster."
     ),
+    "move": CommandEntry("benmo.admin.move", "main", "Let a node go to another address."),
     "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
+    "remove": CommandEntry("benmo.admin.add", "remove", "Remove a node whose account is empty."),
+    "replace": CommandEntry(
+        "benmo.admin.replace", "main", "Replace a node whose disk or machine is lost."
+    ),
     "simulate": CommandEntry(
         "benmo.sim.command", "simulate", "Break all that may break, on simulated machines."
     ),

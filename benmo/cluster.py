@@ -38,9 +38,10 @@ THRIFT_S = 0.05
 Many blocks under load; too short to matter to an acceptor that then has to catch up.
 """
 
-_TLS = "tls"
+TLS = "tls"
 
 _NODE_NAME = re.compile(r"node-[1-9][0-9]{0,8}")
+_MEMBER_NAME = re.compile(rf"\.?{_NODE_NAME.pattern}\.(new|retired-[0-9a-z-]+)")
 _HOST = re.compile(r"[^\s/@\[\]]+")
 _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Whole = Annotated[int, msgspec.Meta(ge=1)]
@@ -182,13 +183,34 @@ class StateDirectory:
     def node(self, node: NodeId) -> Path:
         return self.path / f"node-{node}"
 
+    def new_node(self, node: NodeId) -> Path:
+        """A new member's directory, until the node's running peers have decided to take it."""
+        return self.path / f"node-{node}.new"
+
+    def unfinished_node(self, node: NodeId) -> Path:
+        """Where that directory is made, until it is whole."""
+        return self.path / f".node-{node}.new"
+
+    def retired_node(self, node: NodeId, member: MemberId) -> Path:
+        """Where the directory of a member goes that was replaced or removed."""
+        return self.path / f"node-{node}.retired-{member[:8]}"
+
+    def other_member_directories(self) -> list[Path]:
+        """The directories here of members that have no vote yet, or none any more."""
+        return sorted(path for path in self.path.iterdir() if _MEMBER_NAME.fullmatch(path.name))
+
+    @property
+    def desk(self) -> Path:
+        """Where the desk keeps certificates while it asks the nodes about a change."""
+        return self.path / ".benmo-desk"
+
     def tls(self, node: NodeId) -> Path:
-        return self.node(node) / _TLS
+        return self.node(node) / TLS
 
     @property
     def client_tls(self) -> Path:
         """Where a client's key and certificates are, if this is a client's directory."""
-        return self.path / _TLS
+        return self.path / TLS
 
     def credentials(self, node: NodeId) -> Path | None:
         """Where the key and certificates are to command a node with; None if there are none.
@@ -269,8 +291,8 @@ class StateDirectory:
         if not self.node(node).is_dir():
             raise StateError(
                 f"{self.node(node)} is missing: node {node} has no state here. A node never "
-                f"starts from nothing: it could break a promise. Make a new cluster with "
-                f"{how_to_initialize()}"
+                f"starts from nothing: it could break a promise. If its disk is lost, "
+                f"benmo replace {node} gives it a new directory: see docs/operating.md"
             )
         return cluster
 

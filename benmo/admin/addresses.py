@@ -10,6 +10,7 @@ from itertools import count as numbers
 import click
 
 from benmo.cluster import NODES_MAX, NodeAddress, require_apart
+from benmo.paxos.types import NodeId
 
 LOCALHOST = "127.0.0.1"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
@@ -40,6 +41,25 @@ def addresses(nodes: int, port: int, hosts: str | None = None) -> tuple[NodeAddr
     except ValueError as error:
         raise click.UsageError(f"--hosts: {error}; HOST:PORT gives each its own port") from error
     return found
+
+
+def address_of(node: NodeId, host: str, port: int) -> NodeAddress:
+    """A node's address, from the values of `--host` and `--port`.
+
+    Raises `click.UsageError` for a host that can't be, as `addresses`.
+    """
+    try:
+        return NodeAddress(node, *_place(host, port))
+    except click.UsageError as error:
+        raise click.UsageError(error.message.replace("--hosts", "--host")) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host means the machine that asks, to whomever it is named."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") in ("localhost", "ip6-localhost")
 
 
 def _on_this_machine(count: int, port: int) -> tuple[NodeAddress, ...]:
@@ -102,18 +122,11 @@ def _address(name: str, version: int, text: str) -> str:
 
 def _require_reachable(hosts: list[str]) -> None:
     """Raises `click.UsageError` if some hosts, but not all, mean the machine that asks."""
-    own = [host for host in hosts if _is_loopback(host)]
+    own = [host for host in hosts if is_loopback(host)]
     if own and len(own) < len(hosts):
         raise click.UsageError(
             f"--hosts: no other machine reaches {own[0]}: write the address at which they do"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().removesuffix(".") in ("localhost", "ip6-localhost")
 
 
 def _wrong(text: str, remedy: str) -> click.UsageError:

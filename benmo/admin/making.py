@@ -25,6 +25,7 @@ import msgspec
 from benmo.admin.authority import Authority
 from benmo.admin.founding import founded_ledger
 from benmo.cluster import (
+    TLS,
     Cluster,
     ClusterSettings,
     Founder,
@@ -33,7 +34,7 @@ from benmo.cluster import (
     write_private,
 )
 from benmo.errors import Failure
-from benmo.paxos.types import MemberId
+from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import LOCK, DirectoryInUse, DirectoryLock
 from benmo.storage.node_storage import CHECKPOINT, NodeStorage
@@ -73,7 +74,7 @@ def make_anew(state: StateDirectory, cluster: Cluster, old: Iterable[Path] = ())
     is there keeps its mode. Raises `Failure` if another program makes a cluster here; `OSError`.
     """
     _make_directory(state.path)
-    with _alone_in(state.path):
+    with alone_in(state.path):
         if state.is_unfinished:
             _put_away(state, old)
             old = ()
@@ -101,14 +102,17 @@ def _make_directory(path: Path) -> None:
 
 
 @contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Keep other programs from making a cluster here, as long as the context lasts."""
+def alone_in(directory: Path, what: str = "making a cluster") -> Iterator[None]:
+    """Keep other programs from making a cluster or changing one here, as long as the context lasts.
+
+    Raises `Failure`, which says that another is doing `what`.
+    """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Failure(f"{directory}: another program is making a cluster there") from error
+            raise Failure(f"{directory}: another program is {what} there") from error
         yield
     finally:
         os.close(descriptor)
@@ -140,22 +144,33 @@ def _make_beside(state: StateDirectory, cluster: Cluster) -> None:
 
 def _write(state: StateDirectory, cluster: Cluster) -> None:
     authority = Authority.make(cluster.cluster)
-    founded = founded_ledger(cluster)
     for directory in (state.path, state.authority):
         directory.mkdir(mode=0o700)
     authority.write(state.authority)
     RealDisk(state.authority).sync_directory()
     for founder in cluster.nodes:
-        node, tls = founder.node, state.tls(founder.node)
-        for directory in (state.node(node), tls):
-            directory.mkdir(mode=0o700)
-        authority.write_node(node, founder.member, founder.host, tls)
-        RealDisk(tls).sync_directory()
-        disk = RealDisk(state.node(node))
-        NodeStorage.create(disk, cluster.cluster, node, founder.member, founded)
-        disk.sync_directory()
-        disk.close()
+        path = state.node(founder.node)
+        write_member(path, cluster, authority, founder.node, founder.member, founder.host)
     write_cluster(state, cluster)
+
+
+def write_member(
+    path: Path, cluster: Cluster, authority: Authority, node: NodeId, member: MemberId, host: str
+) -> None:
+    """Make a new member's directory, durably but for its name: certificates and an empty chain.
+
+    Nothing may make a directory for a member that had one before.
+    """
+    tls = path / TLS
+    for directory in (path, tls):
+        directory.mkdir(mode=0o700)
+    authority.write_node(node, member, host, tls)
+    RealDisk(tls).sync_directory()
+    disk = RealDisk(path)
+    founded = founded_ledger(cluster)
+    NodeStorage.create(disk, cluster.cluster, node, member, founded)
+    disk.sync_directory()
+    disk.close()
 
 
 def _replace(state: StateDirectory, old: Iterable[Path]) -> None:

@@ -22,7 +22,7 @@ _HARMLESS = {"lost+found", ".DS_Store", ".gitkeep", ".gitignore"}
 
 
 def require_own(state: StateDirectory) -> tuple[Path, ...]:
-    """Find a cluster's remains: `cluster.json`, `ca/` and the nodes' directories, in this order.
+    """Find a cluster's remains: `cluster.json`, `ca/` and all members' directories, in this order.
 
     Raises `Failure`, naming the first thing that is in the way, if the directory or one of these
     is not Benmo's; and `OSError` if something can't be read.
@@ -31,8 +31,9 @@ def require_own(state: StateDirectory) -> tuple[Path, ...]:
         if os.path.lexists(state.path):
             raise Failure(f"{state.path} is no directory: choose another --state-dir")
         return ()
-    nodes = state.node_directories()
-    directories = (state.authority, *nodes, state.begun.path, state.replaced.path, state.wiped.path)
+    nodes = [*state.node_directories(), *state.other_member_directories()]
+    passing = (state.begun.path, state.replaced.path, state.wiped.path, state.desk)
+    directories = (state.authority, *nodes, *passing)
     for path in (state.cluster_file, state.changed_file):
         _require_kind(path, stat.S_ISREG, "file")
     for path in directories:
@@ -41,7 +42,8 @@ def require_own(state: StateDirectory) -> tuple[Path, ...]:
     _require_own_authority(state)
     for path in nodes:
         _require_node(state, path)
-    return tuple(p for p in (state.cluster_file, state.authority, *nodes) if p.exists())
+    remains = (state.cluster_file, state.authority, state.desk, *nodes)
+    return tuple(path for path in remains if path.exists())
 
 
 def holds_state(directory: Path) -> bool:
@@ -81,7 +83,8 @@ def _names_beside(state: StateDirectory) -> set[str]:
     files = (state.demo_history, state.changed_file, state.authority)
     passing = (state.begun, state.replaced, state.wiped)
     directories = (each.path for each in (*passing, *state.clients()))
-    return {path.name for path in (*files, *directories, *state.node_directories())}
+    nodes = (*state.node_directories(), *state.other_member_directories(), state.desk)
+    return {path.name for path in (*files, *directories, *nodes)}
 
 
 def _require_cluster_file(state: StateDirectory) -> None:

@@ -54,6 +54,34 @@ class Progress:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
 
 
+class Waiting:
+    """Shows what a wait that takes over a second waits for. A context, as `Progress`."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began_s = time.monotonic()
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Waiting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, reason: str, done: int, total: int) -> None:
+        """Show how much is done, and what the rest waits for, perhaps nothing."""
+        if self._bar is None:
+            if not sys.stderr.isatty() or time.monotonic() - self._began_s < _SHOWN_AFTER_S:
+                return
+            self._bar = _bar()
+            self._bar.start()
+            self._bar.add_task(self._what, total=total)
+        text = f"{self._what}: {reason}" if reason else self._what
+        task = self._bar.task_ids[0]
+        self._bar.update(task, description=text, completed=done, total=total)
+
+
 def _bar() -> RichProgress:
     from rich import progress  # noqa: PLC0415 - takes a while to load
     from rich.console import Console  # noqa: PLC0415

@@ -18,7 +18,8 @@ from benmo.storage.lines import DamagedLine, block_of, raw_of, seal, unseal
 
 REMEDY = (
     "This node does not vote with a damaged directory: it could break a promise. "
-    "The others go on while a majority of them is up; docs/state.md says what can be done"
+    "The others go on while a majority of them is up. If the disk doesn't read correctly again, "
+    "benmo replace gives the node a new directory: see docs/operating.md"
 )
 
 _READ_BYTES = 1 << 16

@@ -36,6 +36,8 @@ from tests.support.processes import (
 from tests.support.terminals import Terminal
 
 HEARTBEAT_S = 5.0
+ADDED_MAX = 2
+"""How many ports behind the nodes' own are kept free, for nodes that are added."""
 
 
 @contextmanager
@@ -69,7 +71,9 @@ class RealCluster:
         self.state = directory / "state"
         self.nodes = tuple(range(1, nodes + 1))
         self._held = ExitStack()
-        self.port = self._held.enter_context(free_ports(nodes))
+        self.port = self._held.enter_context(free_ports(nodes + ADDED_MAX))
+        self.moved: dict[int, int] = {}
+        """The ports of nodes that have moved from their own."""
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._attached: dict[int, Attached] = {}
         self._terminals: list[Terminal] = []
@@ -139,7 +143,8 @@ class RealCluster:
 
     def listens(self, node: int) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port + node - 1)) == 0
+            port = self.moved.get(node, self.port + node - 1)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def log(self, node: int) -> Path:
         """Where a node without a prompt says what goes wrong."""

@@ -1,0 +1,105 @@
+"""What the commands that change the membership have in common: see `replace.py`, `add.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from benmo.admin.addresses import address_of, is_loopback
+from benmo.admin.desk import Desk, Survey
+from benmo.admin.making import alone_in, write_cluster
+from benmo.cluster import NodeAddress, StateDirectory, require_apart
+from benmo.commands.answers import Status
+from benmo.errors import Failure
+from benmo.options import die
+from benmo.paxos.types import NodeId
+
+host_option = click.option("--host", metavar="H", help="The host at which the node listens.")
+port_option = click.option(
+    "--port", metavar="P", type=click.IntRange(1, 65535), help="The port at which it listens."
+)
+node_argument = click.argument("node", metavar="N", type=click.IntRange(min=1))
+
+
+def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str]]) -> None:
+    """Do the work at the desk in `state_dir`, and show what it says.
+
+    The work gets the desk, and what the nodes say before anything is changed.
+    """
+    state = StateDirectory(state_dir)
+    try:
+        desk = Desk(state)
+        with alone_in(state.path, "changing the cluster"), desk:
+            click.echo(asyncio.run(_work(desk, work)))
+    except Failure as error:
+        die(error)
+    except OSError as error:
+        die(f"{error.filename or state_dir}: {error.strerror}")
+    except KeyboardInterrupt:
+        click.echo("benmo: not known to be decided: type the same again to go on", err=True)
+        sys.exit(Status.UNKNOWN)
+
+
+async def _work(desk: Desk, work: Callable[[Desk, Survey], Awaitable[str]]) -> str:
+    return await work(desk, await desk.survey())
+
+
+def chosen_address(
+    survey: Survey, node: NodeId, host: str | None, port: int | None, default: NodeAddress
+) -> NodeAddress:
+    """The address that the options name, and where they don't, the default.
+
+    Raises `click.UsageError` if there can't be such an address, and `Failure` if it is another's.
+    """
+    address = address_of(node, host or default.host, port or default.port)
+    others = (voter for voter in survey.voters.values() if voter.node != node)
+    taken = [NodeAddress(voter.node, voter.host, voter.port) for voter in others]
+    if any(is_loopback(address.host) != is_loopback(other.host) for other in taken):
+        raise Failure(
+            f"{address} and {taken[0]}: the nodes are all on this machine, or none is: "
+            f"--host names the machine at which the others reach node {node}"
+        )
+    try:
+        require_apart((*taken, address))
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    return address
+
+
+def keep_addresses(desk: Desk, survey: Survey) -> None:
+    """Write into `cluster.json` which nodes there are now, and where."""
+    known = tuple(
+        NodeAddress(voter.node, voter.host, voter.port) for voter in survey.voters.values()
+    )
+    cluster = desk.state.load()
+    founders = tuple(NodeAddress(each.node, each.host, each.port) for each in cluster.nodes)
+    write_cluster(desk.state, replace(cluster, known=None if known == founders else known))
+
+
+def how_to_start(desk: Desk, address: NodeAddress) -> str:
+    """Say where a node's directory is to go, and how it is started there."""
+    state, node = desk.state, address.node
+    option = "" if state.path == Path("state") else f" --state-dir {state.path}"
+    if is_loopback(address.host):
+        return f"Start it:\n    python -m benmo.node {node}{option}"
+    return (
+        f"Move {state.node(node)} to {address.host}, with {state.cluster_file}, and start it:\n"
+        f"    python -m benmo.node {node} --state-dir DIRECTORY\n"
+        f"Leave no copy of the directory here but its tls/: only one may ever run"
+    )
+
+
+def worth_of(survey: Survey) -> str:
+    """A line about an even number of nodes, which gains nothing; empty if the number is odd."""
+    count = len(survey.voters)
+    if count % 2:
+        return ""
+    return (
+        f"\n{count} nodes bear the loss of {(count - 1) // 2}, as {count - 1} do: "
+        f"an even number gains nothing"
+    )

@@ -1,0 +1,107 @@
+"""Has a change of the membership decided: asks the nodes again and again until it is.
+
+Asking is safe at any time and any number of times: a change names the members that it is about, so
+that a doubled or late one does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from benmo.admin.desk import Desk, Survey
+from benmo.admin.progress import Waiting
+from benmo.control.connection import NodeGone, NotReached
+from benmo.errors import Failure
+from benmo.paxos.types import Change, ChangeKind, NodeId
+
+_ASK_S = 5.0
+"""How long a node that was asked may take before the next one is."""
+_PAUSE_S = 0.3
+
+
+def quorum(nodes: Iterable[NodeId]) -> int:
+    """How many of these nodes are a majority."""
+    return len(tuple(nodes)) // 2 + 1
+
+
+def require_quorum(survey: Survey, change: Change) -> None:
+    """Raises `Failure`, with the count, if a change might leave the cluster without a quorum.
+
+    A majority must be up both of the members before the change and of those after it.
+    """
+    before, up = set(survey.voters), survey.up
+    if change.kind is not ChangeKind.REPLACE and len(up) < quorum(before):
+        raise Failure(
+            f"{len(up)} of {len(before)} nodes {_are(len(up))} up; {quorum(before)} must be, "
+            f"for a change to be decided"
+        )
+    after, still_up = before - {change.node}, up - {change.node}
+    if survey.is_up(change.node, change.member):
+        still_up = still_up | {change.node}
+    if change.kind is not ChangeKind.REMOVE:
+        after |= {change.node}
+    needed = quorum(after)
+    if len(still_up) < needed:
+        raise Failure(_too_few(change, len(still_up), len(before), len(after), needed))
+
+
+def _too_few(change: Change, up: int, before: int, after: int, needed: int) -> str:
+    if change.kind is ChangeKind.ADD:
+        return (
+            f"{up} of {before} nodes {_are(up)} up; with node {change.node} there are {after}, "
+            f"and {needed} must be up even before it starts"
+        )
+    return f"{up} of {before} nodes {_are(up)} up besides node {change.node}; {needed} must be"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+async def decide(desk: Desk, survey: Survey, change: Change) -> Survey:
+    """Have a change decided, and wait until a majority of the new members know that; their answers.
+
+    Waits as long as it takes. Raises `Failure` if the change would have no effect, or, before
+    anybody was asked, as `require_quorum`.
+    """
+    if not survey.is_in_force(change):
+        require_quorum(survey, change)
+    needed = quorum(survey.voters)
+    with Waiting(f"node {change.node}: {change.kind}") as bar:
+        turn = 0
+        while not survey.is_in_force(change):
+            nodes = sorted(survey.up)
+            if nodes:
+                bar.show(await _ask(desk, survey, nodes[turn % len(nodes)], change), 0, needed)
+            turn += 1
+            survey = await _survey_after_pause(desk, survey)
+        while survey.knowing(change) < quorum(survey.voters):
+            known, needed = survey.knowing(change), quorum(survey.voters)
+            bar.show(f"decided; {known} nodes know, {needed} must", known, needed)
+            survey = await _survey_after_pause(desk, survey)
+    return survey
+
+
+async def _ask(desk: Desk, survey: Survey, node: NodeId, change: Change) -> str:
+    """Ask one node; why the change isn't decided yet. Raises `Failure` if it would do nothing."""
+    try:
+        return await desk.ask(survey, node, change, _ASK_S)
+    except (NotReached, NodeGone) as error:
+        return str(error)
+    except Failure:
+        now = await desk.survey()
+        if now.is_in_force(change):
+            return ""
+        if now.answers.get(node) is None or now.answers[node].height < now.height:
+            return f"node {node} is behind"
+        raise
+
+
+async def _survey_after_pause(desk: Desk, before: Survey) -> Survey:
+    """Ask all nodes again; as long as none answers, what they said before."""
+    await asyncio.sleep(_PAUSE_S)
+    try:
+        return await desk.survey()
+    except Failure:
+        return before

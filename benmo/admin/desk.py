@@ -1,0 +1,222 @@
+"""The desk: asks all nodes about the members, and has a change of them decided.
+
+The cluster's authority is here, so the desk makes the certificates that it asks with, and removes
+them when it is done. No node's directory is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from benmo.admin.authority import Authority
+from benmo.admin.making import write_cluster
+from benmo.admin.node_reading import answer_of
+from benmo.cluster import NodeAddress, StateDirectory
+from benmo.commands.node_status import MemberStatus
+from benmo.control.connection import NodeConnection, NodeGone, NotReached, connect
+from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange, ReadMembers
+from benmo.control.requests import Hurry, NotDone
+from benmo.errors import Failure
+from benmo.ledger.blocks import change_body
+from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
+
+ANSWER_S = 5.0
+"""How many seconds a node may take to say who the members are."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The answers of the nodes that answered, and the members by the longest of their chains."""
+
+    answers: Mapping[NodeId, MembersRead]
+
+    @property
+    def latest(self) -> MembersRead:
+        """The answer of a node with the longest chain."""
+        return max(self.answers.values(), key=lambda answer: answer.height)
+
+    @property
+    def height(self) -> int:
+        return self.latest.height
+
+    @property
+    def members(self) -> tuple[MemberStatus, ...]:
+        return self.latest.members
+
+    @property
+    def voters(self) -> dict[NodeId, MemberStatus]:
+        """The members that vote, by their nodes, in the order of the nodes' ids."""
+        voting = [each for each in self.members if each.until is None]
+        return {each.node: each for each in sorted(voting, key=lambda each: each.node)}
+
+    @property
+    def up(self) -> set[NodeId]:
+        """The nodes whose voting member answers."""
+        return {node for node, voter in self.voters.items() if self.is_up(node, voter.member)}
+
+    def is_up(self, node: NodeId, member: MemberId) -> bool:
+        """Whether this member of the node answers."""
+        answer = self.answers.get(node)
+        return answer is not None and answer.member == member
+
+    def voter(self, node: NodeId) -> MemberStatus:
+        """The node's member that votes. Raises `Failure` if there is none."""
+        if node not in self.voters:
+            nodes = ", ".join(map(str, self.voters))
+            raise Failure(f"there is no node {node}: nodes {nodes} vote")
+        return self.voters[node]
+
+    def find(self, member: MemberId) -> MemberStatus | None:
+        """The member with this id, which may be retired; None if no node that answers knows it."""
+        return _find(self.members, member)
+
+    def is_in_force(self, change: Change) -> bool:
+        """Whether the longest chain has this change, or what it led to."""
+        return _is_in_force(self.members, change)
+
+    def knowing(self, change: Change) -> int:
+        """How many of the voters have the block with this change in their chains."""
+        return sum(_is_in_force(self.answers[node].members, change) for node in self.up)
+
+
+def _find(members: tuple[MemberStatus, ...], member: MemberId) -> MemberStatus | None:
+    return next((each for each in members if each.member == member), None)
+
+
+def _is_in_force(members: tuple[MemberStatus, ...], change: Change) -> bool:
+    if change.kind is ChangeKind.REMOVE:
+        removed = _find(members, change.replaces)
+        return removed is not None and removed.until is not None
+    found = _find(members, change.member)
+    if found is None or change.kind is not ChangeKind.MOVE:
+        return found is not None
+    is_there = (found.host, found.port) == (change.host, change.port)
+    return is_there and found.moved_in > change.moved_in
+
+
+class Desk:
+    """A state directory that has the cluster's `ca/`. A context, at whose end its keys are gone.
+
+    Raises `StateError` if the authority isn't here.
+    """
+
+    def __init__(self, state: StateDirectory) -> None:
+        self.state = state
+        self.cluster = state.load()
+        self.authority = Authority.load(self.cluster.cluster, state.authority)
+        self._places = {
+            each.node: [NodeAddress(each.node, each.host, each.port)]
+            for each in self.cluster.addresses
+        }
+        """Where each node may be reached: what the chain says comes first."""
+
+    def __enter__(self) -> Desk:
+        self.__exit__()  # what a run that was killed has left
+        self.state.desk.mkdir(mode=0o700)
+        self._reader = StateDirectory(self.state.desk / "reader")
+        self._reader.client_tls.mkdir(parents=True, mode=0o700)
+        self.authority.write_client("desk", False, None, self._reader.client_tls)
+        self._write_places(self._reader)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.state.desk, ignore_errors=True)
+
+    async def survey(self) -> Survey:
+        """Ask all nodes at once who the members are; those, too, that the answers name.
+
+        Raises `Failure` if no node answers.
+        """
+        survey = Survey(await self._ask_all())
+        if survey.answers and self._learn(survey):
+            survey = Survey(await self._ask_all())
+        if not survey.answers:
+            raise Failure(
+                f"no node answers at {', '.join(map(str, self.cluster.addresses))}: "
+                f"a majority of the nodes must be up"
+            )
+        return survey
+
+    async def ask(self, survey: Survey, node: NodeId, change: Change, wait_s: float) -> str:
+        """Have a node propose a change, and wait `wait_s` seconds; why it isn't decided, or "".
+
+        Raises `Failure` if the node says that the change would have no effect, and as one of its
+        kinds `NotReached` or `NodeGone`.
+        """
+        state = self._directory_of(node, survey.answers[node].member)
+        connection = await self._connected(state, node)
+        try:
+            request = ProposeChange(connection.next_number(), change_body(change), wait_s)
+            asked = asyncio.ensure_future(connection.ask(request, wait_s + ANSWER_S))
+            await asyncio.sleep(0)  # the change must be there first
+            connection.tell(Hurry())
+            answer = await asked
+        except TimeoutError as error:
+            raise NodeGone(f"node {node} does not answer") from error
+        finally:
+            connection.abort()
+        if isinstance(answer, NotDone):
+            raise Failure(answer.reason)
+        return answer.reason if isinstance(answer, ChangeDecided) else ""
+
+    async def _ask_all(self) -> dict[NodeId, MembersRead]:
+        nodes = list(self._places)
+        answers = await asyncio.gather(*map(self._ask_members, nodes))
+        said = zip(nodes, answers, strict=True)
+        return {node: answer for node, answer in said if answer is not None}
+
+    async def _ask_members(self, node: NodeId) -> MembersRead | None:
+        """The node's answer; None if it gives none."""
+        try:
+            connection = await self._connected(self._reader, node)
+            try:
+                request = ReadMembers(connection.next_number())
+                return await answer_of(connection, request, MembersRead, ANSWER_S)
+            finally:
+                connection.abort()
+        except (NotReached, NodeGone):
+            return None
+
+    async def _connected(self, state: StateDirectory, node: NodeId) -> NodeConnection:
+        """Connect to a node wherever it is reached. Raises `Failure`, the first place's."""
+        failures: list[NotReached] = []
+        for place in self._places[node]:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    return await connect(state, node, place)
+            except TimeoutError:
+                failures.append(NotReached(f"node {node} at {place} does not answer"))
+            except NotReached as error:
+                failures.append(error)
+        raise failures[0]
+
+    def _learn(self, survey: Survey) -> bool:
+        """Learn from the chain where nodes are; whether there is a place that wasn't asked yet."""
+        is_new = False
+        for node, voter in survey.voters.items():
+            place = NodeAddress(node, voter.host, voter.port)
+            places = self._places.setdefault(node, [])
+            if place not in places:
+                places.insert(0, place)
+                is_new = True
+        if is_new:
+            self._write_places(self._reader)
+        return is_new
+
+    def _directory_of(self, node: NodeId, member: MemberId) -> StateDirectory:
+        """A directory with a certificate to command this member of a node with."""
+        state = StateDirectory(self.state.desk / member)
+        if not state.path.exists():
+            state.tls(node).mkdir(parents=True, mode=0o700)
+            self.authority.write_node(node, member, self._places[node][0].host, state.tls(node))
+        self._write_places(state)
+        return state
+
+    def _write_places(self, state: StateDirectory) -> None:
+        places = tuple(places[0] for places in self._places.values())
+        write_cluster(state, replace(self.cluster, known=places))

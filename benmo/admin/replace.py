@@ -1,0 +1,150 @@
+"""`benmo replace`: gives a node whose disk or machine is lost a new member, on an empty disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benmo.admin.changing import (
+    change_cluster,
+    chosen_address,
+    host_option,
+    how_to_start,
+    keep_addresses,
+    node_argument,
+    port_option,
+)
+from benmo.admin.deciding import decide, require_quorum
+from benmo.admin.desk import Desk, Survey
+from benmo.admin.new_member import NewMember
+from benmo.admin.remains import count
+from benmo.cluster import NodeAddress
+from benmo.commands.node_status import MemberStatus
+from benmo.errors import Failure
+from benmo.options import state_dir_option
+from benmo.paxos.types import Change, ChangeKind, NodeId
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@node_argument
+@host_option
+@port_option
+@click.option("--yes", is_flag=True, help="Replace a node that is up, too.")
+@state_dir_option
+def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
+    """Replace node N, whose disk or machine is lost: make a new directory that may vote.
+
+    The running nodes decide that; a majority of them must be up, without node N. The node keeps its
+    number and its money, and listens where it did, unless --host or --port say otherwise. This
+    needs the cluster's ca/, so it is done where the cluster was made. After an interruption, type
+    the same again.
+    """
+
+    async def work(desk: Desk, survey: Survey) -> str:
+        new = NewMember(desk.state, desk.cluster, node)
+        begun = None if new.begun is None else survey.find(new.begun)
+        if begun is not None and begun.until is not None:
+            new.drop()  # others have replaced it since
+            begun = None
+        if begun is None:
+            old = survey.voter(node)
+            if not yes:
+                _require_down(new, survey)
+                if new.unused == old.member:
+                    return _how_to_start_unused(desk, survey, old)
+            return await _replaced(desk, survey, new, old, host, port)
+        (old,) = (
+            each
+            for each in survey.members
+            if each.node == node and each.ordinal == begun.ordinal - 1
+        )
+        change = Change(ChangeKind.REPLACE, node, old.member, begun.member, begun.host, begun.port)
+        survey = await decide(desk, survey, change)
+        return _finish(desk, survey, new, old, _queued(survey, new))
+
+    change_cluster(state_dir, work)
+
+
+def _require_down(new: NewMember, survey: Survey) -> None:
+    """Raises `Failure` if the node that is to be replaced is up and votes."""
+    node = new.node
+    if node in survey.up:
+        waiting = max(0, _queued(survey, new) - _decided(survey, node))
+        queued = f" ({count(waiting, 'transfer')} now)" if waiting else ""
+        raise Failure(
+            f"node {node} is up and votes: --yes replaces it all the same, and what waits in its "
+            f"queue{queued} is lost. benmo move takes a node elsewhere without loss"
+        )
+
+
+def _how_to_start_unused(desk: Desk, survey: Survey, old: MemberStatus) -> str:
+    """Say that the directory that is here will do, as it does if a run before was interrupted."""
+    keep_addresses(desk, survey)
+    address = NodeAddress(old.node, old.host, old.port)
+    return (
+        f"node {old.node}'s member {old.member[:8]} votes since slot {old.since}, and "
+        f"{desk.state.node(old.node)} has never run here. {how_to_start(desk, address)}\n"
+        f"If it has run on another machine and is lost there, don't: --yes replaces it"
+    )
+
+
+async def _replaced(
+    desk: Desk,
+    survey: Survey,
+    new: NewMember,
+    old: MemberStatus,
+    host: str | None,
+    port: int | None,
+) -> str:
+    """Have a new member decided in the place of the old one, and put its directory there."""
+    node = old.node
+    default = NodeAddress(node, old.host, old.port)
+    address = chosen_address(survey, node, host, port, default)
+    require_quorum(survey, Change(ChangeKind.REPLACE, node, old.member))
+    member = new.begin(desk.authority, address.host)
+    change = Change(ChangeKind.REPLACE, node, old.member, member, address.host, address.port)
+    queued = _queued(survey, new)
+    survey = await decide(desk, survey, change)
+    return _finish(desk, survey, new, old, queued)
+
+
+def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queued: int) -> str:
+    """Put the new directory in its place, and say what to start where, and what is lost."""
+    node = old.node
+    now = survey.voter(node)
+    retired = new.put_in_place(old.member)
+    keep_addresses(desk, survey)
+    text = (
+        f"decided in slot {now.since - 1}: node {node}'s member {now.member[:8]} votes from slot "
+        f"{now.since} on, in the place of {old.member[:8]}"
+    )
+    if retired is not None:
+        text += f".\nThe old directory is {retired}; nothing needs it any more"
+    text += f".\n{_lost(node, _decided(survey, node) + 1, queued)}"
+    return f"{text}.\n{how_to_start(desk, NodeAddress(node, now.host, now.port))}"
+
+
+def _decided(survey: Survey, node: NodeId) -> int:
+    """The number of the node's last decided transfer."""
+    return dict(survey.latest.decided).get(node, 0)
+
+
+def _queued(survey: Survey, new: NewMember) -> int:
+    """The number of the last transfer that the node is known to have queued, 0 if none is."""
+    said = [
+        waiting.end - 1
+        for answer in survey.answers.values()
+        for waiting in answer.waiting
+        if waiting.node == new.node
+    ]
+    return max([new.queued_end() - 1, *said], default=0)
+
+
+def _lost(node: NodeId, first: int, last: int) -> str:
+    """Say which transfers were queued on the lost disk and are void now, as far as is known."""
+    known = "as far as this machine and the nodes that are up know"
+    if last < first:
+        return f"No transfer of node {node} waited to be decided, {known}"
+    which = f"{node}-{first}" if first == last else f"{node}-{first} to {node}-{last}"
+    return f"Lost, {known}: {which}, which waited to be decided. Pay again, under the same keys"

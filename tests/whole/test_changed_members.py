@@ -1,0 +1,226 @@
+"""`benmo replace`, `add`, `remove` and `move`, with real nodes: done, refused, and interrupted."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benmo.cluster import StateDirectory
+from benmo.network.certificates import require_node
+from benmo.node.process import RETIRED
+from tests.support.processes import Finished, run
+from tests.support.real_cluster import RealCluster
+from tests.support.written_state import content
+
+_UNHURRIED = """
+import sys
+from benmo.admin import desk, status
+from benmo.cli import main
+desk.ANSWER_S = status.ANSWER_S = 60.0
+main(prog_name="benmo")
+"""
+CHANGE = (sys.executable, "-c", _UNHURRIED)
+"""`benmo`, which waits longer than a busy machine makes a node take."""
+
+_KILLED_AT = """
+import os, signal, sys
+step, state = int(sys.argv.pop(1)), sys.argv.pop(1)
+is_asked = False
+
+def hook(event, arguments):
+    global step, is_asked
+    is_begun = os.path.exists(os.path.join(state, "node-3.new"))
+    if event == "socket.connect" and is_begun and not is_asked:
+        is_asked = True
+    elif event != "os.rename" or not str(arguments[0]).startswith(state):
+        return
+    elif ".benmo-desk" in str(arguments[0]):
+        return
+    step -= 1
+    if step == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+"""
+"""Kills this program just before its step of that number: it names a file, or asks for the change.
+
+Each file is named once it is whole, so what stands between two steps is invisible to the next run.
+"""
+
+STEPS = 7
+"""The new member's checkpoint and journal are named, and its directory; the change is asked for;
+the old directory is named, the new one in its place, and the cluster's file with the addresses."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """Give three nodes that run."""
+    with RealCluster(tmp_path_factory.mktemp("changed"), 3, tenure="stable") as running:
+        running.start()
+        running.until_linked()
+        yield running
+
+
+def change(cluster: RealCluster, *words: str) -> Finished:
+    return run(*CHANGE, *words, *cluster.state_option)
+
+
+def members(cluster: RealCluster, node: int, at: int = 1) -> list[dict[str, Any]]:
+    """The node's members, the first one first, as another node knows them."""
+    return [each for each in cluster.ask(at, "printMembers") if each["node"] == node]
+
+
+def lose(cluster: RealCluster, node: int) -> None:
+    """Kill a node and wipe its disk."""
+    cluster.kill(node)
+    shutil.rmtree(cluster.node_directory(node))
+
+
+def require_voter(cluster: RealCluster, node: int) -> None:
+    """Start a new member, and see it vote: what it pays is decided by it and one other node."""
+    cluster.start(node)
+    other = 2 if node == 1 else 1
+    voter = members(cluster, node, other)[-1]
+    cluster.until(
+        node, "printMembers", lambda seen: any(m["member"] == voter["member"] for m in seen)
+    )
+    require_paying(cluster, node)
+
+
+def require_paying(cluster: RealCluster, node: int) -> None:
+    """See a node's payment decided, for which its link to the others must be up."""
+    other = 2 if node == 1 else 1
+    paid = cluster.attach(node, f"moneyTransfer 1,{node},{other}", "wait 120")
+    assert [each["outcome"] for each in paid.values] == ["queued", "decided"], paid
+
+
+def test_a_lost_disk_is_replaced_and_the_node_votes_again(cluster: RealCluster) -> None:
+    lose(cluster, 3)
+    done = change(cluster, "replace", "3")
+    assert done.status == 0, done
+    old, new = members(cluster, 3)
+    assert (old["since"], old["until"]) == (1, new["since"] - 1)
+    assert new["until"] is None
+    first, lost, *start = done.out.splitlines()
+    assert first == (
+        f"decided in slot {old['until']}: node 3's member {new['member'][:8]} votes from slot "
+        f"{new['since']} on, in the place of {old['member'][:8]}."
+    )
+    assert lost.startswith("No transfer of node 3 waited to be decided, as far as")
+    assert start == ["Start it:", f"    python -m benmo.node 3 --state-dir {cluster.state}"]
+    require_voter(cluster, 3)
+    table = cluster.attach(3, "printMembers", form="table").out
+    retired, voting = [line.split() for line in table.splitlines() if line.startswith("    3 ")]
+    address = f"127.0.0.1:{cluster.port + 2}"
+    assert retired == ["3", old["member"], "1", str(old["until"]), address]
+    assert voting == ["3", new["member"], str(new["since"]), address]
+    assert table.splitlines()[-1].endswith("has 3 voters, and 2 of them are a quorum")
+
+
+def test_a_replacement_that_is_killed_at_any_step_is_ended_by_the_next(
+    cluster: RealCluster,
+) -> None:
+    name = StateDirectory(cluster.state).load().cluster
+    directory = cluster.node_directory(3)
+    killed = 0
+    while killed <= STEPS:
+        lose(cluster, 3)
+        directory.mkdir()
+        before = members(cluster, 3)
+        program = (sys.executable, "-c", _KILLED_AT + _UNHURRIED)
+        died = run(
+            *program, str(killed + 1), str(cluster.state), "replace", "3", *cluster.state_option
+        )
+        if died.status == 0:
+            break
+        assert died.status == -signal.SIGKILL, died
+        killed += 1
+        ended = change(cluster, "replace", "3")
+        assert ended.status == 0, ended
+        assert f"python -m benmo.node 3 --state-dir {cluster.state}" in ended.out
+        *others, new = members(cluster, 3)
+        assert others[:-1] == before[:-1]
+        assert others[-1]["member"] == before[-1]["member"]
+        assert require_node(directory / "tls", name, 3).member == new["member"]
+        assert not list(cluster.state.glob("*node-3.new"))
+        cluster.start(3)
+    assert killed == STEPS
+    require_voter(cluster, 3)
+
+
+def test_a_node_that_is_up_is_not_replaced_unless_that_is_said(cluster: RealCluster) -> None:
+    refused = change(cluster, "replace", "3")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith("benmo: node 3 is up and votes: --yes replaces it all the same")
+
+
+def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluster) -> None:
+    done = change(cluster, "add")
+    assert done.status == 0, done
+    assert "4 nodes bear the loss of 1, as 3 do: an even number gains nothing" in done.out
+    again = change(cluster, "add")
+    assert "node-4 votes since slot" in again.out
+    assert "has never run here; --yes adds one more" in again.out
+    assert members(cluster, 5) == []
+    require_added(cluster, 4)
+    assert change(cluster, "add").status == 0
+    require_added(cluster, 5)
+    up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
+    assert [each["node"] for each in up] == [1, 2, 3, 4, 5]
+    for node in (5, 4):
+        assert cluster.attach(1, f"moneyTransfer 2,1,{node}", "wait 120").status == 0
+        refused = change(cluster, "remove", str(node))
+        assert (refused.status, refused.err) == (1, f"benmo: node {node} has 2 on its account\n")
+        assert cluster.attach(node, f"moneyTransfer 2,{node},1", "wait 120").status == 0
+        done = change(cluster, "remove", str(node))
+        assert done.status == 0, done
+        assert change(cluster, "remove", str(node)).out == done.out
+        assert cluster.ended(node) == RETIRED
+    up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
+    assert [each["node"] for each in up] == [1, 2, 3]
+
+
+def require_added(cluster: RealCluster, node: int) -> None:
+    """Start an added node, and see that it has nothing and votes."""
+    cluster.start(node)
+    cluster.until(
+        node, "printMembers", lambda seen: [m for m in seen if m["node"] == node and not m["until"]]
+    )
+    balance = cluster.ask(node, "printBalance")
+    assert balance["balance"] == 0
+
+
+def test_a_node_moves_to_another_address_with_all_that_it_has(cluster: RealCluster) -> None:
+    port = cluster.port + 4
+    done = change(cluster, "move", "3", "--port", str(port))
+    assert done.status == 0, done
+    assert f"node 3 is expected at 127.0.0.1:{port}" in done.out
+    cluster.signal(3, signal.SIGTERM)
+    assert cluster.ended(3) == 0
+    cluster.moved[3] = port
+    cluster.start(3)
+    cluster.until_linked()
+    assert members(cluster, 3)[-1]["port"] == port
+    require_paying(cluster, 3)
+
+
+def test_a_change_that_would_cost_the_quorum_is_refused_with_the_count(
+    cluster: RealCluster,
+) -> None:
+    before = content(cluster.state / "ca"), sorted(cluster.state.iterdir())
+    cluster.kill(2, 3)
+    refused = change(cluster, "replace", "2")
+    assert refused.err == "benmo: 1 of 3 nodes is up besides node 2; 2 must be\n"
+    for words in (("add",), ("remove", "2"), ("move", "2", "--port", str(cluster.port + 3))):
+        refused = change(cluster, *words)
+        assert refused.err == ("benmo: 1 of 3 nodes is up; 2 must be, for a change to be decided\n")
+        assert refused.status == 1
+    assert before == (content(cluster.state / "ca"), sorted(cluster.state.iterdir()))
+    cluster.kill(1)
+    refused = change(cluster, "replace", "2")
+    assert refused.err.startswith("benmo: no node answers at 127.0.0.1:")
