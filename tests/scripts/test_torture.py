@@ -30,3 +30,12 @@ def test_no_money_is_lost_or_doubled_by_kills_under_load(tenure: str) -> None:
     out = _run("torture.py", "--kills", "12", "--tenure", tenure, "--seconds", "600")
     assert "5 chains equal" in out
     assert "each once in the chain" in out
+
+
+@pytest.mark.timeout(720)
+def test_no_money_is_lost_or_doubled_by_lost_disks_under_load() -> None:
+    out = _run(
+        "replacements.py", "--times", "2", "--rate", "200", "--seconds", "600", "--seed", "1"
+    )
+    assert "each once in 5 equal chains" in out
+    assert "confirmed reads, none of them old" in out
