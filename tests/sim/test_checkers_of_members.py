@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benmo.engine.events import ChangeRequested, Report
+from benmo.engine.events import ChangeRequested, ReadRequested, Report
 from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.transfers import Run
 from benmo.paxos.membership import numbered, numbered_member
@@ -214,7 +214,7 @@ def test_linearizable_wants_the_answers_of_those_that_vote_above() -> None:
     told = Turn((), Report(confirmations=[Confirmation(7, 1)]))
     for member, is_enough in ((numbered_member(3), False), (THREE_B, True)):
         checker = Linearizable(FACTS, machines.values(), after(a_block(change=REPLACE)))
-        checker._asked[7] = (machines[2].member, 0)
+        checker._asked[7] = (machines[2].member, 0, 0)
         checker.on_sent(machines[2], 3, Confirm(5))
         checker.on_arrived(machines[2], replace(received(3, Confirmed(5, 1)), member=member))
         if is_enough:
@@ -223,6 +223,18 @@ def test_linearizable_wants_the_answers_of_those_that_vote_above() -> None:
         sentence = "takes height 1 for confirmed by nodes 2 and 3, where those of nodes 1, 2 and 3b"
         with fires(sentence):
             checker.on_turn(machines[2], told)
+
+
+def test_linearizable_wants_answers_to_the_question_itself() -> None:
+    machines = new_machines()
+    checker = Linearizable(FACTS, machines.values())
+    checker.on_sent(machines[2], 3, Confirm(5))
+    checker.on_asked(machines[2], ReadRequested(7))
+    checker.on_sent(machines[2], 3, Confirm(6))
+    checker.on_arrived(machines[2], received(3, Confirmed(5, 1)))
+    told = Turn((), Report(confirmations=[Confirmation(7, 1)]))
+    with fires("node 2 takes height 1 for confirmed by node 2, where those of nodes 1, 2 and 3"):
+        checker.on_turn(machines[2], told)
 
 
 def test_money_wants_a_node_to_leave_without_any() -> None:

@@ -8,6 +8,8 @@ majority of those that vote above that height.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from benmo.engine.events import ReadRequested, Received
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.messages import (
@@ -37,12 +39,13 @@ class Linearizable(Checker):
     def __init__(self, facts: Facts, machines: Machines, history: History | None = None) -> None:
         super().__init__(facts, machines, history)
         self._shown = 0
-        self._asked: dict[int, tuple[MemberId, int]] = {}
-        """By ticket: the member that was asked, and the highest slot shown until then."""
+        self._asked: dict[int, tuple[MemberId, int, int]] = {}
+        """By ticket: the member that was asked, and until then the highest slot that was shown and
+        how many questions any member had sent."""
         self._expected: dict[int, Machine] = {}
         self._answered: dict[int, int] = {}
         self._confirmed_by: dict[tuple[MemberId, int], set[MemberId]] = {}
-        """By the asker and the number of a question: the members that have answered it."""
+        """By the asker and the number of a question, in their order: the members that answered."""
 
     def expect(self, ticket: int, machine: Machine) -> None:
         """Require an answer to the question under this ticket: all faults have ended."""
@@ -69,7 +72,7 @@ class Linearizable(Checker):
             self._confirmed_by.get(asked, set()).add(event.member)
 
     def on_asked(self, machine: Machine, event: ReadRequested) -> None:
-        self._asked[event.ticket] = (machine.member, self._shown)
+        self._asked[event.ticket] = (machine.member, self._shown, len(self._confirmed_by))
 
     def on_death(self, machine: Machine) -> None:
         """Forget the questions to a node that died: nobody waits for their answers."""
@@ -79,7 +82,7 @@ class Linearizable(Checker):
 
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         for confirmation in turn.report.confirmations:
-            member, shown = self._asked.pop(confirmation.ticket, ("", 0))
+            member, shown, sent = self._asked.pop(confirmation.ticket, ("", 0, 0))
             is_asked = member == machine.member
             self.require(is_asked, f"node {machine.label} answers what nobody asked it")
             self.require(
@@ -88,13 +91,18 @@ class Linearizable(Checker):
                 f"though slot {shown} had been decided when it asked",
             )
             self._answered[confirmation.ticket] = confirmation.height
-            self._require_quorum(machine, confirmation.height)
+            self._require_quorum(machine, confirmation.height, sent)
 
-    def _require_quorum(self, machine: Machine, height: int) -> None:
-        """Require that a majority of those that vote above a confirmed height has answered."""
+    def _require_quorum(self, machine: Machine, height: int, sent: int) -> None:
+        """Require that a majority of those that vote above a confirmed height has answered.
+
+        They have answered a question that was sent after the `sent` first ones.
+        """
         voters = self.history.of_slot(height + 1, machine)
         answers = [
-            members for (asker, _), members in self._confirmed_by.items() if asker == machine.member
+            members
+            for (asker, _), members in islice(self._confirmed_by.items(), sent, None)
+            if asker == machine.member
         ]
         if not any(map(voters.has_quorum, answers)):
             most = max(
