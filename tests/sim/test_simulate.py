@@ -120,13 +120,20 @@ FINDERS = {
     "doubled-confirmation-counted": 34,
     "answer-to-any-question": 4,
     "lowest-confirmed-height": 4,
+    "retired-promise-counted": 19,
+    "leads-on-after-change": 9,
+    "change-in-force-when-proposed": 9,
+    "quorum-checked-before-catching-up": 323,
+    "retired-queue-applied": 100,
+    "confirmed-by-old-members": 55,
 }
 """The seeds that found these mistakes, and so are tried first; any other may find them as well."""
 
 
 def seeds_for(mistake: str) -> list[int]:
-    """The same hundred seeds for each mistake, but for one that needs more than a hundred."""
-    hundred = range(100, 200) if mistake == "index-ahead-of-its-keys" else range(100)
+    """The same hundred seeds for each mistake, but for those that need more than a hundred."""
+    first = FINDERS.get(mistake, 0) // 100 * 100
+    hundred = range(first, first + 100)
     return sorted(hundred, key=lambda seed: seed != FINDERS.get(mistake))
 
 

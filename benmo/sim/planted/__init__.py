@@ -20,6 +20,7 @@ from benmo.sim.planted import (
     leaders,
     learners,
     ledgers,
+    members,
 )
 from benmo.sim.planted.patch import Patch
 
@@ -86,6 +87,21 @@ _PLANTS: tuple[Plant, ...] = (
     confirmations.doubled_confirmation_counted,
     confirmations.answer_to_any_question,
     confirmations.lowest_confirmed_height,
+    # With members that come and go.
+    members.retired_promise_counted,
+    members.promises_counted_by_node,
+    members.votes_counted_by_node,
+    members.leads_on_after_change,
+    members.quorum_checked_before_catching_up,
+    members.stranger_proposes,
+    members.change_in_force_when_proposed,
+    members.majority_of_old_number,
+    members.retired_queue_applied,
+    members.removed_with_its_money,
+    members.confirmed_by_old_members,
+    members.one_member_twice,
+    disks.empty_disk_takes_highest_promise,
+    disks.empty_disk_waits_for_two_slots,
 )
 
 PLANTED: dict[str, Plant] = {each.__name__.replace("_", "-"): each for each in _PLANTS}

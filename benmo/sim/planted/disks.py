@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benmo.engine.engine import DiskWait, Engine
 from benmo.ledger.ledger import Ledger
-from benmo.paxos.step import AcceptRecord, PromiseRecord
-from benmo.paxos.types import MemberId, NodeId
+from benmo.paxos.messages import Accept, Heartbeat, Message, Prepare
+from benmo.paxos.replica import Replica
+from benmo.paxos.step import AcceptRecord, PromiseRecord, Step
+from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.sim.planted.patch import Patch
 from benmo.storage.chain_file import ChainFile
 from benmo.storage.checkpoint import CheckpointLine, SyncedLine
@@ -136,9 +138,55 @@ def _undamaged(journal: bytes) -> int:
 
 def empty_disk_votes(patch: Patch) -> None:
     """A node whose disk is empty begins anew, and votes."""
-    original = NodeStorage.__dict__["open"].__func__
-    began: list[Ledger] = []
+    _begin_anew(patch, lambda others: Ballot.ZERO)
+
+
+def empty_disk_takes_highest_promise(patch: Patch) -> None:
+    """A node whose disk is empty begins anew, with the highest promise of a majority, and votes."""
+    _begin_anew(patch, _highest_of_majority)
+
+
+def empty_disk_waits_for_two_slots(patch: Patch) -> None:
+    """A node whose disk is empty begins anew, and votes once two more slots are decided."""
+    began = _begin_anew(patch, _highest_of_majority)
+    original = Replica._route
+    heights: dict[MemberId, int] = {}
+
+    def route(
+        self: Replica, sender: NodeId, member: MemberId, message: Message, now: float, step: Step
+    ) -> None:
+        own = self.settings.member
+        if isinstance(message, Heartbeat):
+            heights.setdefault(own, message.height)
+        is_early = own in began and self.learner.height < heights.get(own, 0) + 2
+        if not (is_early and isinstance(message, Prepare | Accept)):
+            original(self, sender, member, message, now, step)
+
+    patch.set(Replica, "_route", route)
+
+
+def _highest_of_majority(others: list[Ballot]) -> Ballot:
+    """The highest of as few promises as are a majority with the node's own: the lowest ones."""
+    return max(sorted(others)[: (len(others) + 1) // 2 + 1], default=Ballot.ZERO)
+
+
+def _begin_anew(patch: Patch, promised_of: Callable[[list[Ballot]], Ballot]) -> set[MemberId]:
+    """Let a node whose disk is empty begin with what `promised_of` makes of the others' promises.
+
+    The members that did are in the set that is returned.
+    """
+    began = set[MemberId]()
+    founded: list[Ledger] = []
+    promised: dict[MemberId, Ballot] = {}
+    original_append = NodeStorage.append
     original_create = NodeStorage.__dict__["create"].__func__
+    original_open = NodeStorage.__dict__["open"].__func__
+
+    def append(self: NodeStorage, records: Sequence[JournalRecord]) -> None:
+        for record in records:
+            if isinstance(record, PromiseRecord):
+                promised[self.member] = record.ballot
+        original_append(self, records)
 
     def create(
         cls: type[NodeStorage],
@@ -146,19 +194,28 @@ def empty_disk_votes(patch: Patch) -> None:
         cluster: str,
         node: NodeId,
         member: MemberId,
-        founded: Ledger,
+        ledger: Ledger,
     ) -> NodeStorage:
-        began[:] = [founded]
-        storage: NodeStorage = original_create(cls, disk, cluster, node, member, founded)
+        founded[:] = [ledger]
+        began.discard(member)
+        promised[member] = Ballot.ZERO
+        storage: NodeStorage = original_create(cls, disk, cluster, node, member, ledger)
         return storage
 
     def open_(
         cls: type[NodeStorage], disk: Disk, cluster: str, node: NodeId, member: MemberId
     ) -> tuple[NodeStorage, NodeState]:
         if not disk.exists(CHECKPOINT):
-            cls.create(disk, cluster, node, member, began[0])
-        opened: tuple[NodeStorage, NodeState] = original(cls, disk, cluster, node, member)
+            others = [ballot for each, ballot in promised.items() if each != member]
+            storage = original_create(NodeStorage, disk, cluster, node, member, founded[0])
+            began.add(member)
+            if promised_of(others) > Ballot.ZERO:
+                original_append(storage, [PromiseRecord(promised_of(others))])
+                storage.sync()
+        opened: tuple[NodeStorage, NodeState] = original_open(cls, disk, cluster, node, member)
         return opened
 
+    patch.set(NodeStorage, "append", append)
     patch.set(NodeStorage, "create", classmethod(create))
     patch.set(NodeStorage, "open", classmethod(open_))
+    return began
