@@ -142,8 +142,12 @@ class Desk:
             )
         return survey
 
-    async def ask(self, survey: Survey, node: NodeId, change: Change, wait_s: float) -> str:
+    async def ask(
+        self, survey: Survey, node: NodeId, change: Change, wait_s: float, is_urgent: bool
+    ) -> str:
         """Have a node propose a change, and wait `wait_s` seconds; why it isn't decided, or "".
+
+        If it `is_urgent`, the node campaigns at once, even while another leads.
 
         Raises `Failure` if the node says that the change would have no effect, and as one of its
         kinds `NotReached` or `NodeGone`.
@@ -153,8 +157,9 @@ class Desk:
         try:
             request = ProposeChange(connection.next_number(), change_body(change), wait_s)
             asked = asyncio.ensure_future(connection.ask(request, wait_s + ANSWER_S))
-            await asyncio.sleep(0)  # the change must be there first
-            connection.tell(Hurry())
+            if is_urgent:
+                await asyncio.sleep(0)  # the change must be there first
+                connection.tell(Hurry())
             answer = await asked
         except TimeoutError as error:
             raise NodeGone(f"node {node} does not answer") from error
