@@ -102,12 +102,14 @@ def _is_in_force(members: tuple[MemberStatus, ...], change: Change) -> bool:
 class Desk:
     """A state directory that has the cluster's `ca/`. A context, at whose end its keys are gone.
 
-    Raises `StateError` if the authority isn't here.
+    Raises `Failure` if the authority isn't here, or can't be used.
     """
 
     def __init__(self, state: StateDirectory) -> None:
         self.state = state
         self.cluster = state.load()
+        if not state.authority.is_dir():
+            raise Failure(f"{state.authority} is not here: type this at the desk, where it is")
         self.authority = Authority.load(self.cluster.cluster, state.authority)
         self._places = {
             each.node: [NodeAddress(each.node, each.host, each.port)]
