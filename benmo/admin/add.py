@@ -92,10 +92,8 @@ def _how_to_start_unused(desk: Desk, survey: Survey, unused: MemberStatus) -> st
     keep_addresses(desk, survey)
     address = NodeAddress(unused.node, unused.host, unused.port)
     return (
-        f"node {unused.node} votes since slot {unused.since}, and its directory here, "
-        f"{desk.state.node(unused.node)}, has never run.\n"
-        f"If a copy of it runs elsewhere, --yes adds one more. Otherwise:\n"
-        f"{how_to_start(desk, address)}"
+        f"{desk.state.node(unused.node)} votes since slot {unused.since}, and has never run here; "
+        f"--yes adds one more. {how_to_start(desk, address)}"
     )
 
 

@@ -13,7 +13,7 @@ from benmo.admin.desk import Desk, Survey
 from benmo.admin.progress import Waiting
 from benmo.control.connection import NodeGone, NotReached
 from benmo.errors import Failure
-from benmo.paxos.types import Change, ChangeKind, NodeId, Tenure
+from benmo.paxos.types import Change, ChangeKind, NodeId
 
 _ASK_S = 5.0
 """How long a node that was asked may take before the next one is."""
@@ -68,14 +68,12 @@ async def decide(desk: Desk, survey: Survey, change: Change) -> Survey:
     if not survey.is_in_force(change):
         require_quorum(survey, change)
     needed = quorum(survey.voters)
-    with Waiting(f"{change.kind} node {change.node}") as bar:
+    with Waiting(f"node {change.node}: {change.kind}") as bar:
         turn = 0
         while not survey.is_in_force(change):
             nodes = sorted(survey.up)
             if nodes:
-                is_urgent = turn > 0 or desk.cluster.settings.tenure is Tenure.BLOCK
-                reason = await _ask(desk, survey, nodes[turn % len(nodes)], change, is_urgent)
-                bar.show(reason, 0, needed)
+                bar.show(await _ask(desk, survey, nodes[turn % len(nodes)], change), 0, needed)
             turn += 1
             survey = await _survey_after_pause(desk, survey)
         while survey.knowing(change) < quorum(survey.voters):
@@ -85,10 +83,10 @@ async def decide(desk: Desk, survey: Survey, change: Change) -> Survey:
     return survey
 
 
-async def _ask(desk: Desk, survey: Survey, node: NodeId, change: Change, is_urgent: bool) -> str:
+async def _ask(desk: Desk, survey: Survey, node: NodeId, change: Change) -> str:
     """Ask one node; why the change isn't decided yet. Raises `Failure` if it would do nothing."""
     try:
-        return await desk.ask(survey, node, change, _ASK_S, is_urgent)
+        return await desk.ask(survey, node, change, _ASK_S)
     except (NotReached, NodeGone) as error:
         return str(error)
     except Failure:

@@ -102,14 +102,12 @@ def _is_in_force(members: tuple[MemberStatus, ...], change: Change) -> bool:
 class Desk:
     """A state directory that has the cluster's `ca/`. A context, at whose end its keys are gone.
 
-    Raises `Failure` if the authority isn't here, or can't be used.
+    Raises `StateError` if the authority isn't here.
     """
 
     def __init__(self, state: StateDirectory) -> None:
         self.state = state
         self.cluster = state.load()
-        if not state.authority.is_dir():
-            raise Failure(f"{state.authority} is not here: type this at the desk, where it is")
         self.authority = Authority.load(self.cluster.cluster, state.authority)
         self._places = {
             each.node: [NodeAddress(each.node, each.host, each.port)]
@@ -144,12 +142,8 @@ class Desk:
             )
         return survey
 
-    async def ask(
-        self, survey: Survey, node: NodeId, change: Change, wait_s: float, is_urgent: bool
-    ) -> str:
+    async def ask(self, survey: Survey, node: NodeId, change: Change, wait_s: float) -> str:
         """Have a node propose a change, and wait `wait_s` seconds; why it isn't decided, or "".
-
-        If it `is_urgent`, the node campaigns at once, even while another leads.
 
         Raises `Failure` if the node says that the change would have no effect, and as one of its
         kinds `NotReached` or `NodeGone`.
@@ -159,9 +153,8 @@ class Desk:
         try:
             request = ProposeChange(connection.next_number(), change_body(change), wait_s)
             asked = asyncio.ensure_future(connection.ask(request, wait_s + ANSWER_S))
-            if is_urgent:
-                await asyncio.sleep(0)  # the change must be there first
-                connection.tell(Hurry())
+            await asyncio.sleep(0)  # the change must be there first
+            connection.tell(Hurry())
             answer = await asked
         except TimeoutError as error:
             raise NodeGone(f"node {node} does not answer") from error

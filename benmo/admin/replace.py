@@ -83,10 +83,9 @@ def _how_to_start_unused(desk: Desk, survey: Survey, old: MemberStatus) -> str:
     keep_addresses(desk, survey)
     address = NodeAddress(old.node, old.host, old.port)
     return (
-        f"node {old.node}'s member {old.member[:8]} votes since slot {old.since}, and its "
-        f"directory here, {desk.state.node(old.node)}, has never run.\n"
-        f"If a copy of it has run anywhere, never start this one: --yes replaces it. "
-        f"Otherwise:\n{how_to_start(desk, address)}"
+        f"node {old.node}'s member {old.member[:8]} votes since slot {old.since}, and "
+        f"{desk.state.node(old.node)} has never run here. {how_to_start(desk, address)}\n"
+        f"If it has run on another machine and is lost there, don't: --yes replaces it"
     )
 
 
@@ -121,7 +120,7 @@ def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queue
         f"{now.since} on, in the place of {old.member[:8]}"
     )
     if retired is not None:
-        text += f".\nThe old directory is kept as {retired}; it has no vote any more"
+        text += f".\nThe old directory is {retired}; nothing needs it any more"
     text += f".\n{_lost(node, _decided(survey, node) + 1, queued)}"
     return f"{text}.\n{how_to_start(desk, NodeAddress(node, now.host, now.port))}"
 

@@ -36,7 +36,7 @@ from benmo.storage.node_storage import CHECKPOINT
 from benmo.storage.replay import ReplayedJournal
 
 _HEAD_DIGITS = 12
-_MORE = "benmo replace gives a damaged node a new directory: see docs/operating.md"
+_MORE = "benmo replace takes the place of a damaged node: see docs/operating.md"
 
 
 @dataclass(frozen=True, slots=True)

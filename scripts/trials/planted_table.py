@@ -16,7 +16,7 @@ from multiprocessing import get_context
 import click
 
 from benmo.sim.draw import FAULTS_S
-from benmo.sim.explore.parts import Bounds
+from benmo.sim.explore.bounds import Bounds
 from benmo.sim.explore.search import Search
 from benmo.sim.explore.system import System
 from benmo.sim.planted import PLANTED, plant, sentence

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
+from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Behind, Decide, Promise
-from benmo.paxos.types import Ballot, Tenure
+from benmo.paxos.quorum_reads import QuorumReads
+from benmo.paxos.step import Step
+from benmo.paxos.types import Ballot, Change, ChangeKind, Tenure
+from benmo.sim.explore.bounds import Bounds
 from benmo.sim.explore.command import explore
 from benmo.sim.explore.node import EventResult, Moment
-from benmo.sim.explore.parts import Bounds
 from benmo.sim.explore.path import PathStep, lines_of, steps_of
 from benmo.sim.explore.search import STATE_BITS, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System
@@ -22,6 +26,8 @@ SMALL = Bounds(slots=1, crashes=0, forwarding=False)
 WITH_A_CRASH = Bounds(slots=1, crashes=1)
 TWO_SLOTS = Bounds(slots=2, crashes=0, forwarding=False)
 THREE_LEADERS = Bounds(leaders=3, slots=1, crashes=0, forwarding=False)
+ACTORS = Bounds().actors
+ONE_CHANGE = Bounds(leaders=1, campaigns=2, crashes=0, changes=1, changed=3, tenure=Tenure.BLOCK)
 FIVE_NODES = Bounds(nodes=5, leaders=1, slots=1, crashes=0)
 
 MISTAKES: list[tuple[str, Bounds, str]] = [
@@ -157,7 +163,7 @@ def reached_without_reductions(system: System, search: Search, is_asked: bool = 
 
 
 def following_places(system: System, search: Search, place: Place) -> Iterable[Place]:
-    for index in range(system.bounds.nodes):
+    for index in range(len(system.bounds.actors)):
         state = search.state(place, index)
         local = system.learn(state, place.messages)
         for bit, sent in local.replies.items():
@@ -175,19 +181,19 @@ def what_goes_wrong_last(bounds: Bounds, events: list[PathStep]) -> str | None:
 
     The text of the violation that the last event raises, or None if it raises none.
     """
-    moments = {node: Moment.first(bounds, node) for node in bounds.ids}
+    moments = {actor: Moment.first(bounds, actor) for actor in bounds.actors}
     sent: set[Envelope] = set()
     for number, event in enumerate(events, 1):
-        node = event.before.node
-        assert moments[node].identity == event.before.identity
+        actor = event.before.actor
+        assert moments[actor].identity == event.before.identity
         cause = event.cause
         if isinstance(cause, Envelope):
             assert cause in sent or isinstance(cause.message, Behind)
-        after = outcome_of(moments[node], event)
+        after = outcome_of(moments[actor], event)
         if isinstance(after, Violation):
             assert number == len(events)
             return after.finding.sentence
-        moments[node] = after
+        moments[actor] = after
         sent.update(event.sent)
     return None
 
@@ -195,7 +201,7 @@ def what_goes_wrong_last(bounds: Bounds, events: list[PathStep]) -> str | None:
 def outcome_of(moment: Moment, event: PathStep) -> Moment | Violation:
     """Where the same event leads to; of crashes, the one that the search took."""
     try:
-        outcome = happen(moment, event.cause)
+        outcome = happen(moment, event.cause, event.asked)
     except Violation as violation:
         return violation
     if not event.crashes:
@@ -210,16 +216,103 @@ def outcome_of(moment: Moment, event: PathStep) -> Moment | Violation:
     return next(each for each in crashed if isinstance(each, Moment) and each.identity == wanted)
 
 
-def happen(moment: Moment, cause: Envelope | Cause) -> EventResult:
+def happen(moment: Moment, cause: Envelope | Cause, asked: Change | None) -> EventResult:
     match cause:
         case Envelope(sender, _, message):
-            return moment.receive(sender, message)
+            return moment.receive(sender, message, asked)
+        case Cause.ASK:
+            assert asked is not None
+            return moment.ask_for(asked)
         case Cause.CAMPAIGN:
             return moment.campaign()
         case Cause.TIME_OUT:
             return moment.time_out()
         case Cause.CRASH:
             return EventResult(moment, ())
+
+
+# Changes of the members.
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        ONE_CHANGE,
+        replace(ONE_CHANGE, kind=ChangeKind.ADD),
+        replace(ONE_CHANGE, kind=ChangeKind.REMOVE),
+    ],
+    ids=["replace", "add", "remove"],
+)
+def test_nothing_is_wrong_with_a_change_and_the_new_members_decide_the_next_slot(
+    bounds: Bounds,
+) -> None:
+    system = System(bounds)
+    result = Search(system).run()
+    assert (result.is_whole, result.counterexample) == (True, None)
+    (change,) = bounds.planned
+    after = {
+        voters[1].is_voter(change.member or change.replaces)
+        for chain, voters in zip(system.chains, system.voters, strict=True)
+        if len(chain) == 2
+    }
+    assert after == {True, False}, "slot 2 is decided with and without the change in slot 1"
+
+
+def test_an_old_member_goes_on_beside_the_new_one_until_it_learns_of_the_change() -> None:
+    system = System(replace(ONE_CHANGE, campaigns=1))
+    Search(system).run()
+    found = {(local.moment.actor.label, local.is_ended) for local in system.locals}
+    assert {("3", False), ("3", True), ("3b", False)} <= found
+    assert ("3b", True) not in found
+
+
+def test_a_change_that_was_decided_is_asked_for_in_vain() -> None:
+    bounds = Bounds(slots=3, crashes=0, changes=1, changed=3, forwarding=False)
+    (change,) = bounds.planned
+    promise, vote = Promise(Ballot(1, 1), 0, None), Accepted(Ballot(1, 1), 1)
+    leader = Moment.first(bounds, bounds.actors[0]).campaign().moment
+    leader = leader.receive(bounds.actors[1], promise, change).moment
+    assert leader.askable == (), "it waits already"
+    changed = leader.receive(bounds.actors[1], vote).moment
+    assert len(changed.chain) == 1
+    assert changed.block(1).change == change
+    assert changed.askable == ()
+    again = changed.ask_for(change)
+    assert again.moment.identity == changed.identity
+    assert not again.sent
+
+
+@pytest.mark.parametrize("tenure", list(Tenure))
+def test_votes_of_members_that_dont_vote_in_a_slot_are_found_if_they_count(
+    tenure: Tenure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Membership, "is_voter", lambda self, member: True)
+    bounds = Bounds(crashes=0, changes=1, changed=3, forwarding=False, tenure=tenure)
+    system = System(bounds)
+    search = Search(system)
+    found = search.run(states_max=20_000).counterexample
+    assert found is not None
+    assert found.violation == "node 1 decided slot 1 without a quorum"
+    lines = list(lines_of(steps_of(system, search, found), found.violation))
+    assert any(line.startswith("> 3b->1 Accepted slot 1") for line in lines)
+
+
+def test_a_read_that_goes_by_the_answers_of_old_members_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = QuorumReads.settle
+
+    def settle(
+        self: QuorumReads, height: int, own_height: int, membership: Membership, step: Step
+    ) -> None:
+        for question in self._open.values():
+            question.membership = membership
+        original(self, height, own_height, membership, step)
+
+    monkeypatch.setattr(QuorumReads, "settle", settle)
+    found = Search(System(ONE_CHANGE)).run().counterexample
+    assert found is not None
+    assert found.violation == "node 2 takes height 1 for confirmed, and slot 2 is decided"
 
 
 # One node.
@@ -237,13 +330,13 @@ def test_a_leader_may_crash_after_its_accept_requests_and_before_its_own_vote() 
 
 
 def test_a_decision_alone_outlasts_a_kill_and_not_a_power_cut() -> None:
-    acceptor = Moment.first(Bounds(), 2)
+    acceptor = Moment.first(Bounds(), ACTORS[1])
     for _, message in elected(Bounds()).sent[:1]:
-        acceptor = acceptor.receive(1, message).moment
+        acceptor = acceptor.receive(ACTORS[0], message).moment
     accepted = acceptor.replica.acceptor.accepted
     assert accepted is not None
     decide = Decide(1, accepted.ballot, accepted.block.hash)
-    killed, cut_off = acceptor.receive(1, decide).moment.crash()
+    killed, cut_off = acceptor.receive(ACTORS[0], decide).moment.crash()
     assert isinstance(killed, Moment)
     assert isinstance(cut_off, Moment)
     assert (len(killed.chain), len(cut_off.chain)) == (1, 0)
@@ -253,7 +346,7 @@ def test_a_decision_alone_outlasts_a_kill_and_not_a_power_cut() -> None:
 def test_an_event_leaves_the_moment_before_it_as_it_was() -> None:
     leader = elected(Bounds()).moment
     before = leader.identity
-    outcome = leader.receive(2, Accepted(Ballot(1, 1), 1))
+    outcome = leader.receive(ACTORS[1], Accepted(Ballot(1, 1), 1))
     assert len(outcome.moment.chain) == 1
     assert outcome.moment.identity != before
     del leader.__dict__["identity"]
@@ -273,16 +366,18 @@ def test_a_node_answers_a_question_by_the_slot_it_accepted_as_soon_as_it_is_dura
 
 
 def test_only_leaders_campaign_and_only_as_often_as_they_may() -> None:
-    assert [Moment.first(Bounds(), node).may_campaign for node in (1, 2, 3)] == [True, True, False]
-    assert not Moment.first(Bounds(), 1).campaign().moment.may_campaign
-    failed = Moment.first(Bounds(campaigns=2), 1).campaign().moment
+    may_campaign = [Moment.first(Bounds(), actor).may_campaign for actor in ACTORS]
+    assert may_campaign == [True, True, False]
+    assert not Moment.first(Bounds(), ACTORS[0]).campaign().moment.may_campaign
+    failed = Moment.first(Bounds(campaigns=2), ACTORS[0]).campaign().moment
     assert failed.may_time_out
     assert failed.time_out().moment.may_campaign
 
 
 def elected(bounds: Bounds) -> EventResult:
     """Node 1 hears the promise that makes it leader."""
-    return Moment.first(bounds, 1).campaign().moment.receive(2, Promise(Ballot(1, 1), 0, None))
+    promise = Promise(Ballot(1, 1), 0, None)
+    return Moment.first(bounds, ACTORS[0]).campaign().moment.receive(ACTORS[1], promise)
 
 
 # The command.
@@ -317,7 +412,8 @@ def test_the_command_shows_a_shortest_way_to_a_planted_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--nodes", "4"), ("--leaders", "5"), ("--plant", "a-sunflower")]
+    ("option", "value"),
+    [("--nodes", "4"), ("--leaders", "5"), ("--changed", "4"), ("--plant", "a-sunflower")],
 )
 def test_the_command_explores_no_system_that_there_cant_be(option: str, value: str) -> None:
     result = CliRunner().invoke(explore, [option, value])

@@ -9,8 +9,8 @@ from time import perf_counter
 
 import click
 
-from benmo.paxos.types import Tenure
-from benmo.sim.explore.parts import Bounds
+from benmo.paxos.types import ChangeKind, Tenure
+from benmo.sim.explore.bounds import Bounds
 from benmo.sim.explore.path import lines_of, steps_of
 from benmo.sim.explore.search import Search, SearchResult, SearchWatcher
 from benmo.sim.explore.system import System
@@ -58,12 +58,37 @@ _REFRESH_PER_SECOND = 4
     show_default=True,
     help="Whether nodes forward their queues to a stable leader.",
 )
+@click.option(
+    "--changes",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2),
+    help="How many changes of the members may be asked for.",
+)
+@click.option(
+    "--change",
+    default=ChangeKind.REPLACE.value,
+    show_default=True,
+    type=click.Choice(["replace", "add", "remove"]),
+    help="What the changes do to a node.",
+)
+@click.option(
+    "--changed",
+    type=click.IntRange(1, 7),
+    show_default="the last leader",
+    help="The node that is replaced.",
+)
 @click.option("--states-max", type=click.IntRange(1), help="Stop after this many states.")
 @click.option(
     "--plant",
     type=click.Choice(list(PLANTED)),
     metavar="BUG",
     help="Plant a known mistake, and see whether it is found.",
+)
+@click.option(
+    "--to-the-fork",
+    is_flag=True,
+    help="With --plant: without the assertions of the protocol.",
 )
 def explore(
     nodes: int,
@@ -73,21 +98,43 @@ def explore(
     campaigns: int,
     tenure: str,
     forwarding: bool,
+    changes: int,
+    change: str,
+    changed: int | None,
     states_max: int | None,
     plant: str | None,
+    to_the_fork: bool,
 ) -> None:
     """Try every order of deliveries, losses and crashes of a small system.
 
     The production code runs on disks in memory; messages are lost, doubled, delayed and reordered
-    at will. If anything is wrong, a shortest way to it is shown, and the exit status is 1. It is 3
-    if the search stopped before its end.
+    at will. Changes of the members are asked for at any time, at any node that may lead; a new
+    member has an empty disk, and the old one goes on until it learns of the change.
+
+    If anything is wrong, a shortest way to it is shown, and the exit status is 1. It is 3 if the
+    search stopped before its end.
     """
     if nodes % 2 == 0:
         raise click.BadParameter("an odd number, please", param_hint="--nodes")
-    if leaders > nodes:
-        raise click.BadParameter("no more than there are nodes, please", param_hint="--leaders")
-    bounds = Bounds(nodes, leaders, slots, crashes, campaigns, Tenure(tenure), forwarding)
-    with planted(plant):
+    if changed is not None and changed > nodes:
+        raise click.BadParameter("one of the nodes, please", param_hint="--changed")
+    if leaders > nodes - (changes if change == ChangeKind.REMOVE else 0):
+        raise click.BadParameter(
+            "no more than there are nodes that stay, please", param_hint="--leaders"
+        )
+    bounds = Bounds(
+        nodes,
+        leaders,
+        slots,
+        crashes,
+        campaigns,
+        Tenure(tenure),
+        forwarding,
+        changes,
+        ChangeKind(change),
+        changed or leaders,
+    )
+    with planted(plant, to_the_fork):
         sys.exit(_run(bounds, states_max, plant is not None))
 
 
@@ -115,6 +162,7 @@ def _summary(bounds: Bounds, result: SearchResult, seconds: float) -> str:
         (bounds.leaders, "leader", "leaders"),
         (bounds.crashes, "crash", "crashes"),
         (bounds.slots, "slot", "slots"),
+        *([(bounds.changes, "change", "changes")] if bounds.changes else []),
         (result.states, "state", "states"),
         (result.transitions, "transition", "transitions"),
     ]

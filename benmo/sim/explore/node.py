@@ -16,20 +16,21 @@ cut, which leaves what was synced, are tried. That covers every other point of t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from benmo.engine.events import Event, LinkChanged, Received, Submitted
+from benmo.engine.events import ChangeRequested, Event, LinkChanged, ReadRequested, Received
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger.blocks import Block as LedgerBlock
-from benmo.ledger.transfers import Payments
-from benmo.paxos.membership import numbered_member
-from benmo.paxos.messages import Accepted, Confirm, Confirmed, Message, Promise
+from benmo.paxos.leader import Phase
+from benmo.paxos.messages import Accepted, Blocks, Confirm, Confirmed, Message, Promise
 from benmo.paxos.replica import Replica
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, Change
 from benmo.sim.disk import MemoryDisk
-from benmo.sim.explore.parts import Bounds, Parts, Sent, after_crash, create, recovered
+from benmo.sim.explore.bounds import Actor, Bounds
+from benmo.sim.explore.parts import Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
 from benmo.sim.violation import Finding, Violation
 from benmo.storage.chain_file import REMEDY
@@ -55,9 +56,16 @@ class Moment:
     """A node between two events. Nothing changes it once it is made."""
 
     def __init__(
-        self, bounds: Bounds, parts: Parts, chain: tuple[str, ...], campaigns: int, now: float
+        self,
+        bounds: Bounds,
+        actor: Actor,
+        parts: Parts,
+        chain: tuple[str, ...],
+        campaigns: int,
+        now: float,
     ) -> None:
         self.bounds = bounds
+        self.actor = actor
         self.chain = chain
         """The hashes of the decided blocks."""
         self.campaigns = campaigns
@@ -66,44 +74,75 @@ class Moment:
         self._now = now
 
     @classmethod
-    def first(cls, bounds: Bounds, node: NodeId) -> Moment:
-        """Start the node for the first time, with its queue filled and durable."""
-        campaigns = bounds.campaigns if node <= bounds.leaders else 0
-        moment = cls._started(bounds, node, create(bounds, node), campaigns)
-        if campaigns:
-            payments = Payments.of(*((node % bounds.nodes + 1, 1),) * bounds.slots)
-            moment._parts.engine.turn([Submitted(0, payments)], 0.0)
-            moment._parts.engine.checkpoint()
-        return moment
+    def first(cls, bounds: Bounds, actor: Actor) -> Moment:
+        """Start a member for the first time; if it votes, with its queue filled and durable."""
+        campaigns = bounds.campaigns if bounds.may_lead(actor.node) else 0
+        return cls._started(bounds, actor, create(bounds, actor), campaigns)
 
     @classmethod
-    def _started(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk, campaigns: int) -> Moment:
-        """Start the node from this disk, with every link up at once."""
+    def _started(cls, bounds: Bounds, actor: Actor, disk: MemoryDisk, campaigns: int) -> Moment:
+        """Start the actor from this disk, with every link up at once."""
         try:
-            parts = Parts.opened(bounds, node, disk)
+            parts = Parts.opened(bounds, actor, disk)
             parts.engine.start()
             blocks = parts.storage.read(1, _READ_BYTES) if parts.storage.height else []
-            peers = parts.engine.membership.peers(node)
+            peers = (node for node in bounds.all_nodes if node != actor.node)
             parts.engine.turn([LinkChanged(peer, True) for peer in peers], 0.0)
         except (AssertionError, StateError) as error:
             reason, _, _ = str(error).partition(f". {REMEDY}")
-            sentence = f"node {node} can't start: {reason}"
-            raise Violation(Finding("program", sentence, node=node)) from error
+            sentence = f"node {actor.label} can't start: {reason}"
+            raise Violation(Finding("program", sentence, node=actor.node)) from error
         assert not parts.outbox.sent, "a node that has just started knows of nobody to write to"
-        return cls(bounds, parts, tuple(each.block.hash for each in blocks), campaigns, 0.0)
+        chain = tuple(each.block.hash for each in blocks)
+        return cls(bounds, actor, parts, chain, campaigns, 0.0)
 
     @property
     def replica(self) -> Replica:
         """The replica, to look at and not to change."""
         return self._parts.engine.replica
 
-    @property
-    def node(self) -> NodeId:
-        return self.replica.settings.node
-
     def block(self, slot: int) -> LedgerBlock:
         """Read a decided block."""
         return self._parts.copy(self._now).storage.read(slot, 1)[0].block
+
+    @property
+    def askable(self) -> tuple[Change, ...]:
+        """The changes that somebody may ask this actor for, and that would wait for a proposal."""
+        if not self.bounds.planned or len(self.chain) + 1 >= self.bounds.slots:
+            return ()
+        engine = self._parts.engine
+        is_void, known = engine.ledger.why_change_void, engine.queue.change
+        return tuple(each for each in self.bounds.planned if each != known and not is_void(each))
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the process has ended: this member knows that it was replaced or removed."""
+        return self._parts.engine.retired_in is not None
+
+    @property
+    def _may_propose(self) -> bool:
+        if len(self.chain) >= self.bounds.slots:
+            return False
+        return self.bounds.forwards or self.campaigns > 0 or self.replica.leader.is_active
+
+    def has_only_given_up(self, before: Moment) -> bool:
+        """Whether all that the last event did was to end a leadership that can't be tried again.
+
+        That is the same as losing all further answers. The event left the moment `before`.
+        """
+        has_given_up = before.replica.leader.is_active and not self.replica.leader.is_active
+        if not has_given_up or self.campaigns or self.bounds.forwards:
+            return False
+        parts = before._parts.copy(before._now)
+        parts.engine.replica.leader.resign()
+        followed = Moment(before.bounds, before.actor, parts, before.chain, 0, before._now)
+        return followed.identity == self.identity
+
+    def has_proposed(self, change: Change, before: Moment) -> bool:
+        """Whether the last event, which left the moment `before`, has made this node propose it."""
+        proposal = self.replica.leader.proposal
+        is_new = proposal is not None and proposal != before.replica.leader.proposal
+        return is_new and proposal is not None and proposal.block.change == change
 
     @property
     def may_campaign(self) -> bool:
@@ -122,9 +161,37 @@ class Moment:
     def confirmed_height(self) -> int:
         """The height that this node would report to a question now. Raises `Violation`."""
         question = Confirm(0)
-        sent = self.receive(self.replica.membership.peers(self.node)[0], question).sent
+        sent = self.receive(self._another, question).sent
         (height,) = [each.height for _, each in sent if isinstance(each, Confirmed)]
         return height
+
+    def confirmed_by(
+        self, answers: Mapping[Actor, int], blocks: tuple[LedgerBlock, ...]
+    ) -> int | None:
+        """Ask how far the chain is, and let these answers come, then these blocks.
+
+        Return the height that the node takes for confirmed, if it does by then.
+        """
+        parts = self._parts.copy(self._now)
+        report = parts.engine.turn([ReadRequested(0)], 0.0)
+        confirmations = report.confirmations
+        (number,) = {each.number for _, each in parts.outbox.sent if isinstance(each, Confirm)}
+        height = max(answers.values())
+        events: list[Event] = [
+            Received(actor.node, Confirmed(number, answer), actor.member)
+            for actor, answer in answers.items()
+            if actor != self.actor
+        ]
+        if blocks:
+            events.append(
+                Received(self._another.node, Blocks(blocks, height), self._another.member)
+            )
+        confirmations += parts.engine.turn(events, 0.0).confirmations
+        return min((each.height for each in confirmations), default=None)
+
+    @property
+    def _another(self) -> Actor:
+        return next(each for each in self.bounds.founders if each.node != self.actor.node)
 
     @cached_property
     def identity(self) -> tuple[object, ...]:
@@ -138,34 +205,55 @@ class Moment:
         - a leader's time limit: its phase says whether it is set.
         - the highest round heard of, if no campaign is left to outbid it.
         - what the disk would lose, if nobody crashes.
+        - all that a leader knows, and the change that it was asked for, once it can't propose.
+        - how long a quorum takes to answer, and in which order it did.
         """
         parts, replica = self._parts, self.replica
         known = {
             id(parts.storage): self._durable if self.bounds.crashes else None,
             id(parts.outbox): None,
             id(replica.reachability): None,
+            id(replica.leader.round_limit): None,
             id(replica.election): (self.may_campaign, self._forwards_to),
         }
         but = {"deadline", "round_deadline", "_asked", "_asked_at", "_patience_ms"}
         if not self.campaigns:
             but.add("_highest_round")
-        return (self.chain, self.campaigns, identity(parts.engine, self._now, known, but))
+        if replica.leader.phase in (Phase.IDLE, Phase.LEAD):
+            but |= {"_accepted_by", "_counted_for", "proposed_own"}
+        if not self._may_propose:
+            known[id(replica.leader)] = None
+            but |= {"change", "_sent_change"}
+        return (
+            self.actor,
+            self.chain,
+            self.campaigns,
+            identity(parts.engine, self._now, known, but),
+        )
 
     @cached_property
     def _durable(self) -> tuple[object, ...]:
         """The storage, known by what is recovered from it after either kind of crash."""
-        found = tuple(recovered(disk, self.node) for disk in after_crash(self._parts.disk))
+        found = tuple(recovered(disk, self.actor) for disk in after_crash(self._parts.disk))
         return (*found, self._parts.storage.needs_sync)
 
     @property
     def _forwards_to(self) -> Ballot | None:
         """The leader to which this node's queue goes, if there is anything to forward."""
-        has_some = self.bounds.forwarding and len(self._parts.engine.queue.own)
+        has_some = self.bounds.forwards and len(self._parts.engine.queue.own)
         return self.replica.election.leader if has_some else None
 
-    def receive(self, sender: NodeId, message: Message) -> EventResult:
-        """Let a message arrive. Raises `Violation`, as all events do but `crash`."""
-        return self._turn([Received(sender, message, numbered_member(sender))], 0.0, self.campaigns)
+    def receive(self, sender: Actor, message: Message, asked: Change | None = None) -> EventResult:
+        """Let a message arrive, perhaps right after somebody has asked for a change.
+
+        Raises `Violation`, as all events do but `crash`.
+        """
+        event = Received(sender.node, message, sender.member)
+        return self._turn([*_asking(asked), event], 0.0, self.campaigns)
+
+    def ask_for(self, change: Change) -> EventResult:
+        """Let an operator ask for a change of the membership."""
+        return self._turn(_asking(change), 0.0, self.campaigns)
 
     def campaign(self) -> EventResult:
         """Let the election delay end."""
@@ -184,13 +272,13 @@ class Moment:
         try:
             report = parts.engine.turn(events, now)
         except (AssertionError, ProtocolError, StateError) as error:
-            reason = f"node {self.node} fails: {type(error).__name__}: {error}"
-            raise Violation(Finding("program", reason, node=self.node)) from error
+            reason = f"node {self.actor.label} fails: {type(error).__name__}: {error}"
+            raise Violation(Finding("program", reason, node=self.actor.node)) from error
         for sender, reason in report.misbehaved:
-            fault = f"node {self.node} finds fault with node {sender}: {reason}"
-            raise Violation(Finding("program", fault, node=self.node))
+            fault = f"node {self.actor.label} finds fault with node {sender}: {reason}"
+            raise Violation(Finding("program", fault, node=self.actor.node))
         chain = self.chain + tuple(applied.block.hash for applied in report.applied)
-        after = Moment(self.bounds, parts, chain, campaigns, now)
+        after = Moment(self.bounds, self.actor, parts, chain, campaigns, now)
         if parts.written == self._parts.written:
             after.__dict__["_durable"] = self._durable
         return EventResult(after, tuple(parts.outbox.sent), self._crashed(parts, campaigns))
@@ -214,7 +302,7 @@ class Moment:
     def _restarted(self, disk: MemoryDisk, campaigns: int, sent: Sent) -> Moment | Violation:
         """Restart the node; what it promised or accepted, or said it did, outlasts the crash."""
         try:
-            moment = self._started(self.bounds, self.node, disk, campaigns)
+            moment = self._started(self.bounds, self.actor, disk, campaigns)
         except Violation as violation:
             return violation
         said = [message.ballot for _, message in sent if isinstance(message, Promise | Accepted)]
@@ -230,5 +318,9 @@ class Moment:
         return moment
 
     def _forgets(self, what: str, ballot: Ballot) -> Violation:
-        sentence = f"node {self.node} forgets that it {what}"
-        return Violation(Finding("acceptors", sentence, "rule A5", self.node, ballot=ballot))
+        sentence = f"node {self.actor.label} forgets that it {what}"
+        return Violation(Finding("acceptors", sentence, "rule A5", self.actor.node, ballot=ballot))
+
+
+def _asking(change: Change | None) -> list[Event]:
+    return [] if change is None else [ChangeRequested(0, change)]

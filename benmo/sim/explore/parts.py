@@ -7,7 +7,6 @@ are up from the start and stay so: a lost message is one that is never delivered
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from random import Random
 from typing import Any
 
@@ -16,13 +15,13 @@ from benmo.errors import StateError
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import PaymentQueue
-from benmo.ledger.transfers import Run
-from benmo.paxos.membership import numbered_member
+from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Heartbeat, Message
 from benmo.paxos.replica import Replica
-from benmo.paxos.types import Ballot, Change, NodeId, Settings, Tenure
+from benmo.paxos.types import Ballot, Change, NodeId
 from benmo.sim.disk import MemoryDisk
-from benmo.sim.explore.snapshot import ROUND_S, copied
+from benmo.sim.explore.bounds import Actor, Bounds
+from benmo.sim.explore.snapshot import copied
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import JOURNAL, NodeStorage
 
@@ -30,37 +29,7 @@ Sent = tuple[tuple[NodeId, Message], ...]
 """Receivers and messages, in the order of sending."""
 
 _CLUSTER = "e" * 32
-_BALANCE = 100
 _LIMITS = Limits(block_transfers_max=1)
-_DELAY_S = 8 * ROUND_S
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The size of the explored system.
-
-    Nodes 1 to `leaders` may campaign, `campaigns` times each, and have `slots` transfers queued;
-    `crashes` counts those of all nodes together. Nothing is proposed above slot `slots`, and a
-    block holds one transfer.
-    """
-
-    nodes: int = 3
-    leaders: int = 2
-    slots: int = 2
-    crashes: int = 1
-    campaigns: int = 1
-    tenure: Tenure = Tenure.STABLE
-    forwarding: bool = True
-    """Whether queues are forwarded to a stable leader; if not, those messages are all lost."""
-
-    @property
-    def ids(self) -> tuple[NodeId, ...]:
-        return tuple(range(1, self.nodes + 1))
-
-    def settings(self, node: NodeId) -> Settings:
-        """Make a node's settings: without heartbeats, and with every wait longer than a round."""
-        delay = (_DELAY_S, _DELAY_S)
-        return Settings(node, numbered_member(node), self.tenure, delay, ROUND_S, inf, _DELAY_S)
 
 
 class _Highest(Random):
@@ -74,13 +43,16 @@ _CHANCE = _Highest()
 
 
 class _BoundedPool(PaymentQueue):
-    """A queue from which nothing is proposed above the last slot of the exploration."""
+    """A queue from which nothing is proposed above the last slot of the exploration.
 
-    def __init__(self, bounds: Bounds, node: NodeId, ledger: Ledger, queue: Run) -> None:
-        transfers_max = _LIMITS.block_transfers_max
-        member, limit = numbered_member(node), _LIMITS.queue_limit
-        super().__init__(node, member, ledger, encode_block, limit, transfers_max, queue)
+    A member that may campaign has transfers in its queue as soon as it votes. No change is proposed
+    for the last slot.
+    """
+
+    def __init__(self, bounds: Bounds, actor: Actor, ledger: Ledger, queue: Run) -> None:
         self._bounds = bounds
+        transfers_max, limit = _LIMITS.block_transfers_max, _LIMITS.queue_limit
+        super().__init__(*actor, ledger, encode_block, limit, transfers_max, queue)
 
     def front(self) -> int:
         return super().front() if self._goes_on() else 0
@@ -89,23 +61,34 @@ class _BoundedPool(PaymentQueue):
         return self._goes_on() and super().ready()
 
     def forward(self, ballot: Ballot, again: bool) -> list[Run | Change]:
-        if not (self._bounds.forwarding and self._goes_on()):
+        if not (self._bounds.forwards and self._goes_on()):
             return []
         return super().forward(ballot, again)
 
     def _goes_on(self) -> bool:
         return self._ledger.height < self._bounds.slots
 
+    def _next_change(self) -> Change | None:
+        return super()._next_change() if self._ledger.height + 1 < self._bounds.slots else None
+
+    def _on_membership(self) -> None:
+        super()._on_membership()
+        is_voter = self.membership.is_voter(self._member)
+        if is_voter and self._bounds.may_lead(self.node) and not len(self._own):
+            payments = Payments.of(*((1 if self.node > 1 else 2, 1),) * self._bounds.slots)
+            assert isinstance(self.add(payments), Run)
+
 
 class _BoundedEngine(Engine):
     """The production engine with a bounded queue."""
 
     def __init__(
-        self, bounds: Bounds, node: NodeId, state: NodeState, storage: NodeStorage, outbox: Outbox
+        self, bounds: Bounds, actor: Actor, state: NodeState, storage: NodeStorage, outbox: Outbox
     ) -> None:
-        settings = bounds.settings(node)
+        settings = bounds.settings(actor)
         super().__init__(settings, _LIMITS, state, storage, outbox, _CHANCE, 0.0)
-        self.queue = _BoundedPool(bounds, node, self.ledger, state.queue)
+        self.queue = _BoundedPool(bounds, actor, self.ledger, state.queue)
+        self._queued_end = self.queue.own.end  # `start` writes it all
         self.replica = Replica(settings, state.durable, self.queue, _CHANCE, 0.0)
 
 
@@ -141,11 +124,11 @@ class Parts:
     outbox: Outbox
 
     @classmethod
-    def opened(cls, bounds: Bounds, node: NodeId, disk: MemoryDisk) -> Parts:
+    def opened(cls, bounds: Bounds, actor: Actor, disk: MemoryDisk) -> Parts:
         """Make a node on this disk, not started yet. Raises `StateError`."""
-        storage, state = NodeStorage.open(disk, _CLUSTER, node, numbered_member(node))
+        storage, state = NodeStorage.open(disk, _CLUSTER, *actor)
         outbox = Outbox(disk)
-        return cls(_BoundedEngine(bounds, node, state, storage, outbox), storage, disk, outbox)
+        return cls(_BoundedEngine(bounds, actor, state, storage, outbox), storage, disk, outbox)
 
     def copy(self, now: float) -> Parts:
         """Copy the parts as of `now`, which becomes zero, with an empty outbox."""
@@ -162,11 +145,11 @@ class Parts:
         return (self.storage.journal_bytes, self.storage.needs_sync)
 
 
-def create(bounds: Bounds, node: NodeId) -> MemoryDisk:
-    """Make the disk of a new node."""
+def create(bounds: Bounds, actor: Actor) -> MemoryDisk:
+    """Make the disk of a new member."""
     disk = MemoryDisk()
-    founded = Ledger(dict.fromkeys(bounds.ids, _BALANCE))
-    NodeStorage.create(disk, _CLUSTER, node, numbered_member(node), founded)
+    founded = Ledger({node: bounds.balance(node) for node in bounds.ids})
+    NodeStorage.create(disk, _CLUSTER, *actor, founded)
     return disk
 
 
@@ -175,11 +158,12 @@ def after_crash(disk: MemoryDisk) -> tuple[MemoryDisk, MemoryDisk]:
     return (disk.copy(), disk.after_power_cut())
 
 
-def recovered(disk: MemoryDisk, node: NodeId) -> object:
+def recovered(disk: MemoryDisk, actor: Actor) -> object:
     """Recover this disk as a start does, into a form that can be compared."""
     try:
-        _, state = NodeStorage.open(disk.copy(), _CLUSTER, node, numbered_member(node))
+        _, state = NodeStorage.open(disk.copy(), _CLUSTER, *actor)
     except StateError as error:
         return str(error)
-    money = (tuple(state.ledger.balances.items()), tuple(state.ledger.last.items()))
-    return (state.durable, state.queue, money)
+    ledger = state.ledger
+    money = (tuple(ledger.balances.items()), tuple(ledger.last.items()))
+    return (state.durable, state.queue, money, ledger.membership)

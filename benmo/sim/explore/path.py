@@ -4,6 +4,8 @@
 = 2 promised (1, 1)                         node 2's state changed
 > 2->1 Promise (1, 1) height 0              node 2 sent it
 ! 2 crashes and restarts, at height 0       a fault; and what went wrong, at the end
+
+A later member of node 2 is called 2b; messages to node 2 may come to either.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from benmo.paxos.messages import Behind
+from benmo.paxos.types import Change
 from benmo.sim.explore.node import Moment
 from benmo.sim.explore.search import Counterexample, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System, bits
+from benmo.sim.member_names import change_text
 from benmo.sim.trace import accepted_text, ids, text_of
 
 
@@ -26,14 +30,19 @@ class PathStep:
     before: Moment
     after: Moment
     cause: Envelope | Cause
+    asked: Change | None
+    """The change of the members that somebody asks this node for, right before that."""
     sent: tuple[Envelope, ...]
     crashes: int
     has_failed: bool
 
     def lines(self) -> Iterator[str]:
-        node = self.before.node
+        node = self.before.actor.label
+        if self.asked is not None:
+            yield f"! {node} is asked to {change_text(self.asked)}"
         if isinstance(self.cause, Envelope):
-            yield _line("<", self.cause)
+            receiver = "" if node == str(self.cause.to) else f", to {node}"
+            yield _line("<", self.cause) + receiver
         if not (self.crashes or self.has_failed):
             yield from (f"= {node} {change}" for change in _changes(self.before, self.after))
         yield from (_line(">", envelope) for envelope in self.sent)
@@ -93,9 +102,10 @@ def _path_step(system: System, search: Search, place: Place, move: Move) -> Path
     assert cause is not None
     sent = (_envelope(system, bit) for bit in bits(move.transition.sent))
     return PathStep(
-        search.local(place, move.node_index).moment,
+        search.local(place, move.actor_index).moment,
         system.locals[move.transition.target].moment,
         cause,
+        system.bounds.planned[move.transition.asked - 1] if move.transition.asked else None,
         tuple(envelope for envelope in sent if envelope is not None),
         move.transition.crashes,
         bool(move.transition.violation),
@@ -108,7 +118,7 @@ def _envelope(system: System, bit: int) -> Envelope | None:
 
 
 def _line(sign: str, envelope: Envelope) -> str:
-    return f"{sign} {envelope.sender}->{envelope.to} {text_of(envelope.message)}"
+    return f"{sign} {envelope.sender.label}->{envelope.to} {text_of(envelope.message)}"
 
 
 def _changes(before: Moment, after: Moment) -> Iterator[str]:

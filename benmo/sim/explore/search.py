@@ -7,16 +7,19 @@ to a violation is a shortest one. In no state may there be:
 
 - two chains of which neither is a prefix of the other;
 - two blocks for one slot, each accepted by a quorum in one ballot, or one such block and another
-  one in a chain (votes are never forgotten: see `Vote`);
+  one in a chain (votes are never forgotten: see `Vote`; who votes in a slot is counted anew from
+  the chain);
 - two blocks proposed for one slot in one ballot;
 - a block in a chain that no quorum accepted in one ballot;
 - a node that would answer a question by less than a slot in which it once accepted, and so could
   hide a decision from a read (see `benmo.paxos.quorum_reads`);
+- a node that asks how far the chain is, and confirms less than some node's chain, whichever quorum
+  answers;
 - a node that forgets in a crash what it promised or accepted, or can't start after one;
 - a failed assertion of the production code, or a fault that it finds with a peer.
 
-A few states stand for many. The first two reductions are sound whatever the code does; the third
-rests on what `Moment.identity` says of the code:
+A few states stand for many. The first two reductions are sound whatever the code does; the others
+rest on what is said of the code here and in `Moment.identity`:
 
 Covered states.
     Messages are never taken away. So of two states with the same nodes and as many crashes left,
@@ -29,6 +32,18 @@ Covered states.
 Replies at once.
     A node that answers a message without a change in itself (with a `Nack`, with blocks) can
     always do so at once: the state afterwards covers the one before.
+
+Members that know that they were replaced.
+    Their processes end. Whatever happens after that could also happen without the message from
+    which the member learned of it: so such a state is checked, but not explored.
+
+Leaderships that can't be tried again.
+    A node without a campaign left that only gives up could as well lose all further answers: that
+    is not explored, either.
+
+Changes of the members are asked for right before they are proposed or forwarded.
+    Earlier, that changes nothing but what waits in a node's memory. A change that was decided is
+    void, so asking for it again, late or twice, does nothing.
 
 Blocks may be asked for at any time.
     Every `Behind` is there from the start, from each node to each other and at any height. So
@@ -44,12 +59,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple
 
-from benmo.paxos.messages import Accept
-from benmo.paxos.types import Ballot
-from benmo.sim.explore.system import Cause, Local, System, Transition, Vote, bits
+from benmo.sim.explore.checks import Checks
+from benmo.sim.explore.system import Cause, Local, System, Transition
 
 STATE_BITS = 24
 _STATE = (1 << STATE_BITS) - 1
@@ -64,9 +77,9 @@ class Place(NamedTuple):
 
 
 class Move(NamedTuple):
-    """An event of node `node_index + 1` in a state. Its cause is a message's bit, or another."""
+    """An event of an actor in a state. Its cause is a message's bit, or another."""
 
-    node_index: int
+    actor_index: int
     cause: int | Cause
     transition: Transition
 
@@ -105,12 +118,12 @@ class Search:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._shifts = tuple(index * STATE_BITS for index in range(system.bounds.nodes))
+        self._shifts = tuple(index * STATE_BITS for index in range(len(system.bounds.actors)))
         self._crashes_shift = len(self._shifts) * STATE_BITS
         self._fullest: dict[int, list[int]] = {}
         """By `Place.nodes`: the sets of messages of the states there, none a part of another."""
         self._parents: dict[Place, Place | None] = {}
-        self._sound: set[tuple[int, ...]] = set()
+        self._checks = Checks(system)
         self._transitions = 0
 
     @property
@@ -158,17 +171,17 @@ class Search:
 
     def after(self, place: Place, move: Move) -> Place:
         """Compute the place to which a move leads."""
-        shift = self._shifts[move.node_index]
-        flip = (self.state(place, move.node_index) ^ move.transition.target) << shift
+        shift = self._shifts[move.actor_index]
+        flip = (self.state(place, move.actor_index) ^ move.transition.target) << shift
         nodes = (place.nodes ^ flip) - (move.transition.crashes << self._crashes_shift)
         return Place(nodes, place.messages | move.transition.sent)
 
     def state(self, place: Place, index: int) -> int:
-        """Return the number of node `index + 1`'s state."""
+        """Return the number of an actor's state."""
         return place.nodes >> self._shifts[index] & _STATE
 
     def local(self, place: Place, index: int) -> Local:
-        """Return the state of node `index + 1`."""
+        """Return the state of an actor."""
         return self._system.locals[self.state(place, index)]
 
     def _start(self) -> list[Place]:
@@ -191,7 +204,8 @@ class Search:
             if self._is_new(following):
                 self._parents[following] = place
                 self._check(following)
-                yield following
+                if not any(local.is_ended for local in self._all(following)):
+                    yield following
 
     def _changes(self, place: Place) -> Iterator[Move]:
         crashes_left = place.nodes >> self._crashes_shift
@@ -204,6 +218,9 @@ class Search:
                     for transition in transitions:
                         if transition.crashes <= crashes_left:
                             yield Move(index, bit, transition)
+
+    def _all(self, place: Place) -> list[Local]:
+        return [self.local(place, index) for index in range(len(self._shifts))]
 
     def _locals(self, place: Place) -> Iterator[tuple[int, Local]]:
         for index in range(len(self._shifts)):
@@ -224,44 +241,9 @@ class Search:
         return True
 
     def _check(self, place: Place) -> None:
-        locals_ = [self.local(place, index) for index in range(len(self._shifts))]
-        chains = [local.chain for local in locals_]
-        watched = place.messages & self._system.watched
-        heights = tuple(local.confirmed_height for local in locals_)
-        key = (watched, *heights, *sorted(set(chains)))
-        if key not in self._sound:
-            wrong = self._what_is_wrong(chains, watched)
-            violation = wrong or self._what_is_hidden(heights, watched)
-            if violation:
-                raise _Wrong(Counterexample(self._path(place), None, violation))
-            self._sound.add(key)
-
-    def _what_is_wrong(self, numbers: list[int], watched: int) -> str:
-        chains = [self._system.chains[number] for number in numbers]
-        for (one, chain), (other, another) in combinations(enumerate(chains, 1), 2):
-            for slot, (mine, theirs) in enumerate(zip(chain, another, strict=False), 1):
-                if mine != theirs:
-                    return f"nodes {one} and {other} have different blocks in slot {slot}"
-        letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
-        quorum = self._system.bounds.nodes // 2 + 1
-        chosen = _chosen([letter for letter in letters if isinstance(letter, Vote)], quorum)
-        for slot, hashes in chosen.items():
-            in_chains = {chain[slot - 1] for chain in chains if len(chain) >= slot}
-            if len(hashes | in_chains) > 1:
-                return f"quorums have accepted different blocks for slot {slot}"
-        for node, chain in enumerate(chains, 1):
-            for slot, block_hash in enumerate(chain, 1):
-                if block_hash not in chosen.get(slot, ()):
-                    return f"node {node} decided slot {slot} without a quorum"
-        return _contradiction([each.message for each in letters if not isinstance(each, Vote)])
-
-    def _what_is_hidden(self, heights: tuple[int, ...], watched: int) -> str:
-        letters = [self._system.letters[bit.bit_length() - 1] for bit in bits(watched)]
-        for vote in letters:
-            if isinstance(vote, Vote) and heights[vote.node - 1] < vote.slot:
-                height = heights[vote.node - 1]
-                return f"node {vote.node} answers {height}, and has accepted slot {vote.slot}"
-        return ""
+        violation = self._checks.violation(self._all(place), place.messages & self._system.watched)
+        if violation:
+            raise _Wrong(Counterexample(self._path(place), None, violation))
 
     def _path(self, place: Place) -> tuple[Place, ...]:
         path = [place]
@@ -280,26 +262,3 @@ class _Wrong(Exception):
     def __init__(self, counterexample: Counterexample) -> None:
         super().__init__(counterexample.violation)
         self.counterexample = counterexample
-
-
-def _chosen(votes: list[Vote], quorum: int) -> dict[int, set[str]]:
-    """Find, by slot, the hashes of the blocks that a quorum accepted in one ballot."""
-    nodes: dict[tuple[int, Ballot, str], set[int]] = {}
-    for vote in votes:
-        nodes.setdefault((vote.slot, vote.ballot, vote.hash), set()).add(vote.node)
-    chosen: dict[int, set[str]] = {}
-    for (slot, _, block_hash), voters in nodes.items():
-        if len(voters) >= quorum:
-            chosen.setdefault(slot, set()).add(block_hash)
-    return chosen
-
-
-def _contradiction(messages: list[object]) -> str:
-    proposed: dict[tuple[Ballot, int], str] = {}
-    for message in messages:
-        assert isinstance(message, Accept)
-        proposal = message.proposal
-        key = (proposal.ballot, proposal.slot)
-        if proposed.setdefault(key, proposal.block.hash) != proposal.block.hash:
-            return f"two blocks are proposed for slot {proposal.slot} in ballot {proposal.ballot}"
-    return ""

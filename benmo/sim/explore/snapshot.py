@@ -1,7 +1,7 @@
 """Copies of live objects, and identities that tell two of them apart.
 
 Both walk all attributes, whatever their names, so that no later field can be forgotten. Values that
-can't change (numbers, bytes, tuples, frozen classes, functions) are shared.
+can't change (numbers, bytes, tuples, frozen classes, functions, memberships) are shared.
 
 All floats of a replica are times, and only the time left until each of them matters; and no order
 of two delays is promised. So a time that has come is zero, one within a round's time limit is that
@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from benmo.paxos.membership import Membership
+
 ROUND_S = 1.0
 """The time limit of a round."""
 
@@ -30,7 +32,7 @@ LATER_S = 1000.0
 T = TypeVar("T")
 
 _PLAIN = (int, str, bytes, tuple, frozenset, Enum, type(None), type)
-_LEAVES = (*_PLAIN, FunctionType, BuiltinFunctionType, Random)
+_LEAVES = (*_PLAIN, FunctionType, BuiltinFunctionType, Random, Membership)
 
 
 def copied(value: T, now: float, known: dict[int, Any]) -> T:
@@ -64,7 +66,11 @@ def identity(value: object, now: float, known: dict[int, Any], but: Container[st
         return (kind, *(identity(each, now, known, but) for each in value))
     return (
         kind,
-        *(identity(each, now, known, but) for name, each in _attributes(value) if name not in but),
+        *(
+            frozenset(each.items()) if name == "promises" else identity(each, now, known, but)
+            for name, each in _attributes(value)
+            if name not in but
+        ),
     )
 
 

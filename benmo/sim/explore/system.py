@@ -14,32 +14,38 @@ from functools import partial
 from typing import NamedTuple
 
 from benmo.paxos.messages import Accept, Behind, Message
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, Change, NodeId
+from benmo.sim.checkers.history import Voters
+from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.node import EventResult, Moment
-from benmo.sim.explore.parts import Bounds, Sent
+from benmo.sim.explore.parts import Sent
 from benmo.sim.violation import Violation
 
 
 class Cause(Enum):
     """An event of a node other than a message."""
 
+    ASK = "ask for a change"
     CAMPAIGN = "campaign"
     TIME_OUT = "time out"
     CRASH = "crash"
 
 
 class Envelope(NamedTuple):
-    """A sent message, which may arrive at any time, any number of times, or never."""
+    """A sent message, which may arrive at any time, any number of times, or never.
 
-    sender: NodeId
+    Of the members of its receiver, any may get it, and more than one.
+    """
+
+    sender: Actor
     to: NodeId
     message: Message
 
 
 class Vote(NamedTuple):
-    """The fact that a node once accepted a block: no message, but kept like one."""
+    """The fact that a member once accepted a block: no message, but kept like one."""
 
-    node: NodeId
+    actor: Actor
     ballot: Ballot
     slot: int
     hash: str
@@ -48,13 +54,15 @@ class Vote(NamedTuple):
 class Transition(NamedTuple):
     """The effect of an event: the node's next state, the sent messages, the crashes it took.
 
-    With a `violation`, the event did what must not happen.
+    With a `violation`, the event did what must not happen. If a change was `asked` for right before
+    the event, it is the planned one of that number, from 1.
     """
 
     target: int
     sent: int
     crashes: int
     violation: str = ""
+    asked: int = 0
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class Local:
     chain: int
     vote: int
     confirmed_height: int
+    is_ended: bool
     spontaneous: tuple[tuple[Cause, Transition], ...] | None = None
     known: int = 0
     replies: dict[int, int] = field(default_factory=dict)
@@ -84,18 +93,21 @@ class System:
         self.locals: list[Local] = []
         self.letters: list[Envelope | Vote] = []
         self.chains: list[tuple[str, ...]] = []
+        self.voters: list[list[Voters]] = []
+        """For each of the chains: who votes in slot 1, 2, …, and in the one after the chain."""
         self.watched = 0
         """The bits of the votes and of the accept requests."""
         self._states: dict[object, int] = {}
         self._letters: dict[Envelope | Vote, int] = {}
-        self._inbox = dict.fromkeys(bounds.ids, 0)
+        self._inbox = dict.fromkeys(bounds.all_nodes, 0)
 
     def first(self) -> tuple[list[int], int]:
         """Make the nodes' first states, and the messages of the start: every `Behind`."""
-        states = [self._local(Moment.first(self.bounds, node)) for node in self.bounds.ids]
+        actors = self.bounds.actors
+        states = [self._local(Moment.first(self.bounds, actor)) for actor in actors]
         asking = 0
-        for sender in self.bounds.ids:
-            others = [node for node in self.bounds.ids if node != sender]
+        for sender in actors:
+            others = [node for node in self.bounds.all_nodes if node != sender.node]
             for height in range(self.bounds.slots + 1):
                 asking |= self._bits(sender, [(to, Behind(height)) for to in others])
         return states, asking
@@ -103,7 +115,7 @@ class System:
     def learn(self, state: int, messages: int) -> Local:
         """Return a node's state, with its answers to all of these messages."""
         local = self.locals[state]
-        unknown = messages & self._inbox[local.moment.node] & ~local.known
+        unknown = messages & self._inbox[local.moment.actor.node] & ~local.known
         if unknown:
             local.known |= unknown
             for bit in bits(unknown):
@@ -121,6 +133,8 @@ class System:
 
     def _caused(self, state: int, cause: Cause) -> Iterable[Transition]:
         moment = self.locals[state].moment
+        if cause is Cause.ASK:
+            return self._asked(state)
         if cause is Cause.CAMPAIGN and moment.may_campaign:
             return self._tried(state, moment.campaign)
         if cause is Cause.TIME_OUT and moment.may_time_out:
@@ -129,6 +143,24 @@ class System:
             return sorted({self._filed(state, after, (), 1) for after in moment.crash()})
         return ()
 
+    def _asked(self, state: int) -> Iterator[Transition]:
+        """Ask for changes. What only waits for a proposal then is asked for right before that."""
+        moment = self.locals[state].moment
+        for change in moment.askable:
+            transitions = self._tried(state, partial(moment.ask_for, change), change)
+            if transitions[0].sent or transitions[0].violation:
+                yield from transitions
+
+    def _asked_before(self, state: int, envelope: Envelope) -> Iterator[Transition]:
+        """Ask for a change right before a message that leads to its proposal."""
+        moment = self.locals[state].moment
+        for change in moment.askable:
+            event = partial(moment.receive, envelope.sender, envelope.message, change)
+            transitions = self._tried(state, event, change)
+            after = self.locals[transitions[0].target].moment
+            if transitions[0].violation or after.has_proposed(change, moment):
+                yield from transitions
+
     def _file(self, state: int, bit: int) -> None:
         """Try a message on a node, and keep its transitions."""
         local = self.locals[state]
@@ -136,54 +168,74 @@ class System:
         assert isinstance(envelope, Envelope)
         transitions = self._tried(state, partial(local.moment.receive, *envelope[::2]))
         first, *crashed = transitions
+        after = self.locals[first.target].moment
         stays = first.target == state and not first.violation
+        stays = stays or (not first.sent & ~local.vote and after.has_only_given_up(local.moment))
         if stays and first.sent & ~local.vote:
             local.replies[bit] = first.sent
         changes = tuple(crashed) if stays else transitions
+        changes += tuple(self._asked_before(state, envelope))
         if changes:
             local.transitions[bit] = changes
 
-    def _tried(self, state: int, event: Callable[[], EventResult]) -> tuple[Transition, ...]:
+    def _tried(
+        self, state: int, event: Callable[[], EventResult], asked: Change | None = None
+    ) -> tuple[Transition, ...]:
         """Try an event: the whole event first, then with crashes in the middle."""
+        number = 0 if asked is None else 1 + self.bounds.planned.index(asked)
         try:
             result = event()
         except Violation as violation:
-            return (self._filed(state, violation, (), 0),)
-        crashed = {self._filed(state, after, sent, 1) for after, sent in result.crashed}
-        return (self._filed(state, result.moment, result.sent, 0), *sorted(crashed))
+            return (self._filed(state, violation, (), 0, number),)
+        crashed = {self._filed(state, after, sent, 1, number) for after, sent in result.crashed}
+        return (self._filed(state, result.moment, result.sent, 0, number), *sorted(crashed))
 
-    def _filed(self, state: int, after: Moment | Violation, sent: Sent, crashes: int) -> Transition:
-        message_bits = self._bits(self.locals[state].moment.node, sent)
+    def _filed(
+        self, state: int, after: Moment | Violation, sent: Sent, crashes: int, asked: int = 0
+    ) -> Transition:
+        message_bits = self._bits(self.locals[state].moment.actor, sent)
         if isinstance(after, Violation):
-            return Transition(state, message_bits, crashes, after.finding.sentence)
+            return Transition(state, message_bits, crashes, after.finding.sentence, asked)
         try:
             target = self._local(after)
         except Violation as violation:
-            return Transition(state, message_bits, crashes, violation.finding.sentence)
-        return Transition(target, message_bits | self.locals[target].vote, crashes)
+            return Transition(state, message_bits, crashes, violation.finding.sentence, asked)
+        return Transition(target, message_bits | self.locals[target].vote, crashes, "", asked)
 
     def _local(self, moment: Moment) -> int:
         number = self._states.get(moment.identity)
         if number is None:
             height = moment.confirmed_height
-            local = Local(moment, self._chain(moment.chain), self._vote(moment), height)
+            local = Local(moment, self._chain(moment), self._vote(moment), height, moment.is_ended)
             number = self._states[moment.identity] = len(self.locals)
             self.locals.append(local)
         return number
 
-    def _chain(self, chain: tuple[str, ...]) -> int:
+    def _chain(self, moment: Moment) -> int:
+        chain = moment.chain
         if chain not in self.chains:
             self.chains.append(chain)
+            self.voters.append(self._voters(moment))
         return self.chains.index(chain)
+
+    def _voters(self, moment: Moment) -> list[Voters]:
+        """Count anew who votes in each slot up to the one after this chain."""
+        founders = dict(self.bounds.founders)
+        found = [Voters(founders, tuple(founders.values()))]
+        for slot in range(1, len(moment.chain) + 1):
+            voters, change = found[-1], moment.block(slot).change
+            is_void = change is None or voters.is_void(change)
+            found.append(voters if change is None or is_void else voters.after(change))
+        return found
 
     def _vote(self, moment: Moment) -> int:
         accepted = moment.replica.acceptor.accepted
         if accepted is None:
             return 0
-        vote = Vote(moment.node, accepted.ballot, accepted.slot, accepted.block.hash)
+        vote = Vote(moment.actor, accepted.ballot, accepted.slot, accepted.block.hash)
         return self._bit(vote)
 
-    def _bits(self, sender: NodeId, sent: Iterable[tuple[NodeId, Message]]) -> int:
+    def _bits(self, sender: Actor, sent: Iterable[tuple[NodeId, Message]]) -> int:
         found = 0
         for to, message in sent:
             found |= self._bit(Envelope(sender, to, message))
