@@ -32,7 +32,7 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
 from benmo.options import state_dir_option, write_utf_8
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import ChangeKind, NodeId
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
 from benmo.typed_json import to_json
@@ -98,11 +98,15 @@ def as_hledger(blocks: Iterable[AppliedBlock], balances: Mapping[NodeId, int]) -
 
     Refused and skipped transfers move no money, and are comments.
     """
-    is_open = False
+    is_open, declared = False, set(balances)
     for applied in blocks:
         if not is_open:
             yield _hledger_opening(balances, applied.block.time)
             is_open = True
+        change = applied.block.change
+        if change is not None and change.kind is ChangeKind.ADD and change.node not in declared:
+            declared.add(change.node)
+            yield f"\naccount {_account(change.node)}\n"
         yield "".join(_hledger_transfer(applied))
     if not is_open:
         yield _hledger_opening(balances, 0)

@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 
 from benmo.cli import main
 from benmo.cluster import StateDirectory
-from benmo.ledger.blocks import Block
+from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
+from benmo.paxos.types import Ballot, Change, ChangeKind
 from benmo.storage.disk import Disk
 from benmo.storage.node_storage import CHAIN
 from tests.support.verified_state import PAYMENTS, rewrite
@@ -187,6 +188,33 @@ def test_hledger_gets_the_opening_balances_of_an_empty_chain(state: StateDirecto
     journal = exported(state, "hledger")
     assert "1970-01-01 opening balances" in journal
     assert balances_in(journal) == BALANCES
+
+
+@needs_hledger
+def test_hledger_knows_the_accounts_of_nodes_that_came_later(state: StateDirectory) -> None:
+    """Also where they are gone by now: hledger wants each account declared."""
+    ledger = Ledger(BALANCES)
+    changes = [
+        Change(ChangeKind.ADD, 4, "", "a" * 32, "h", 1),
+        None,
+        Change(ChangeKind.REMOVE, 4, "a" * 32),
+    ]
+    blocks = []
+    for slot, (run, change) in enumerate(
+        zip(
+            (Run(1, 1, (2,), (5,)), Run(1, 2, (4,), (7,)), Run(4, 1, (1,), (7,))),
+            changes,
+            strict=True,
+        ),
+        1,
+    ):
+        blocks.append(encode_block(slot, Ballot(slot, 1), ledger.head, 1.79e9, (run,), change))
+        assert not ledger.apply(blocks[-1]).refused
+    write_node(state, 1, blocks)
+    journal = exported(state, "hledger")
+    hledger(journal, "check", "--strict")
+    assert balances_in(journal) == {1: 95, 2: 105, 3: 100, 4: 0}
+    assert ledger.balances == {1: 95, 2: 105, 3: 100}
 
 
 @pytest.mark.parametrize(
