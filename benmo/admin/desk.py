@@ -109,10 +109,12 @@ class Desk:
         self.state = state
         self.cluster = state.load()
         self.authority = Authority.load(self.cluster.cluster, state.authority)
-        self._places = {
-            each.node: [NodeAddress(each.node, each.host, each.port)]
-            for each in self.cluster.addresses
-        }
+        self._places: dict[NodeId, list[NodeAddress]] = {}
+        for each in (*self.cluster.addresses, *self.cluster.nodes):
+            place = NodeAddress(each.node, each.host, each.port)
+            places = self._places.setdefault(each.node, [])
+            if place not in places:
+                places.append(place)
         """Where each node may be reached: what the chain says comes first."""
 
     def __enter__(self) -> Desk:
