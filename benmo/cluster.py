@@ -19,7 +19,6 @@ from benmo.paxos.types import MemberId, NodeId, Settings, Tenure
 from benmo.regular_files import read_regular
 from benmo.typed_json import from_json, prepare
 
-NODES_MAX = 99
 BALANCE_MAX = 2**40
 """The most that a node may have at first: JSON readers hold 99 times that exactly, too."""
 

@@ -19,11 +19,11 @@ from benmo.admin.changing import (
 from benmo.admin.deciding import decide, require_quorum
 from benmo.admin.desk import Desk, Survey
 from benmo.admin.new_member import NewMember
-from benmo.cluster import NODES_MAX, NodeAddress
+from benmo.cluster import NodeAddress
 from benmo.commands.node_status import MemberStatus
 from benmo.errors import Failure
 from benmo.options import state_dir_option
-from benmo.paxos.types import Change, ChangeKind, NodeId
+from benmo.paxos.types import NODES_MAX, Change, ChangeKind, NodeId
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,8 +9,8 @@ from itertools import count as numbers
 
 import click
 
-from benmo.cluster import NODES_MAX, NodeAddress, require_apart
-from benmo.paxos.types import NodeId
+from benmo.cluster import NodeAddress, require_apart
+from benmo.paxos.types import NODES_MAX, NodeId
 
 LOCALHOST = "127.0.0.1"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)

@@ -12,17 +12,10 @@ from msgspec.structs import replace
 from benmo.admin.addresses import LOCALHOST, addresses
 from benmo.admin.making import make_anew, new_cluster, no_node_running
 from benmo.admin.remains import Remains, count, openness
-from benmo.cluster import (
-    BALANCE_MAX,
-    NODES_MAX,
-    QUEUE_LIMIT,
-    Cluster,
-    ClusterSettings,
-    StateDirectory,
-)
+from benmo.cluster import BALANCE_MAX, QUEUE_LIMIT, Cluster, ClusterSettings, StateDirectory
 from benmo.errors import Failure
 from benmo.options import die, state_dir_option
-from benmo.paxos.types import Tenure
+from benmo.paxos.types import NODES_MAX, Tenure
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,13 +15,13 @@ import click
 
 from benmo.admin.initialize import seconds_range
 from benmo.admin.remains import openness
-from benmo.cluster import BALANCE_MAX, NODES_MAX, Cluster, ClusterSettings, StateDirectory
+from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.phrases import LEGEND
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart
 from benmo.options import format_option, keep_going_option, state_dir_option
-from benmo.paxos.types import Tenure
+from benmo.paxos.types import NODES_MAX, Tenure
 from benmo.repl.batch import standard_input
 from benmo.waiting import SignalReceived, on_signals
 

@@ -154,9 +154,9 @@ class Ledger:
         `reserved` of the debit node's balance counts as spent.
         """
         debit, credit, amount = transfer.debit_node, transfer.credit_node, transfer.amount
-        known = f"nodes are {_listed(tuple(self.membership.nodes))}"
         if debit not in self.balances or credit not in self.balances:
             unknown = credit if debit in self.balances else debit
+            known = f"nodes are {_listed(self.membership.nodes)}"
             return RefusalText(f"there is no node {unknown}: {known}", Reason.UNKNOWN_NODE)
         if debit == credit:
             return RefusalText(f"node {debit} can't pay itself", Reason.OWN_NODE)
@@ -175,6 +175,6 @@ class Ledger:
 def _listed(nodes: tuple[NodeId, ...]) -> str:
     """The nodes in words: "1 to 5" where none is missing between."""
     first, last = nodes[0], nodes[-1]
-    if nodes == tuple(range(first, last + 1)):
+    if last - first + 1 == len(nodes):
         return f"{first} to {last}"
     return f"{', '.join(map(str, nodes[:-1]))} and {last}"

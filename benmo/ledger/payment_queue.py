@@ -152,6 +152,8 @@ class PaymentQueue:
 
     def ask_for(self, change: Change) -> str:
         """Have a change proposed. Return why that would have no effect, as a clause; else ""."""
+        if not self.membership.is_voter(self._member):
+            return f"node {self.node} has no vote itself: another node must be asked"
         why = self._ledger.why_change_void(change)
         if why is None:
             self.change = change
@@ -180,6 +182,8 @@ class PaymentQueue:
         self._reserved -= sum(decided.amount)
         if self.membership is not self._membership:
             self._on_membership()
+        self.change = self._with_effect(self.change)
+        self._forwarded_change = self._with_effect(self._forwarded_change)
         pending = {node: run.since(last[node] + 1) for node, run in self._forwarded.items()}
         self._forwarded = {node: run for node, run in pending.items() if len(run)}
         self.check()
@@ -192,8 +196,15 @@ class PaymentQueue:
             ordinal = 0 if own is None else own.ordinal
             self._own = Run(self.node, self._last + 1, (), (), member=ordinal)
             self._reserved = 0
-        if self.change is not None and self._ledger.membership.why_void(self.change) is not None:
-            self.change = None
+
+    def _with_effect(self, change: Change | None) -> Change | None:
+        """A change that waits, or None if it would have no effect any more.
+
+        It is forgotten then: an effect that comes much later may not be wanted any more.
+        """
+        if change is not None and self._ledger.why_change_void(change) is not None:
+            return None
+        return change
 
     # The protocol's side: `Application` in `benmo.paxos.types` describes these methods.
 

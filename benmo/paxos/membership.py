@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
+from benmo.paxos.types import NODES_MAX, Change, ChangeKind, MemberId, NodeId
 
 
 def numbered_member(node: NodeId) -> MemberId:
@@ -114,6 +114,8 @@ class Membership:
         if change.kind is ChangeKind.ADD:
             if voter is not None:
                 return f"there is a node {change.node} already"
+            if not 1 <= change.node <= NODES_MAX:
+                return f"nodes are numbered from 1 to {NODES_MAX}"
         elif voter is None:
             return f"there is no node {change.node}"
         elif voter.id != change.replaces:

@@ -8,6 +8,9 @@ from typing import ClassVar, NamedTuple, Protocol
 
 NodeId = int
 
+NODES_MAX = 99
+"""The greatest number of a node, and how many nodes there are at most."""
+
 MemberId = str
 """The id of a member, which is one directory's life as a voter: 32 hexadecimal digits.
 

@@ -203,16 +203,44 @@ def test_a_change_that_has_no_effect_is_not_waited_for() -> None:
     assert "another member by now" in node.ask_for(REPLACED)
 
 
-def test_a_removal_waits_for_an_account_that_was_paid_meanwhile() -> None:
+def test_a_removal_is_forgotten_once_the_account_is_paid() -> None:
+    """Else it would remove the node much later, when the account happens to be empty."""
     it = ledger(third=0)
     node = queue(it, 1)
     assert node.ask_for(REMOVED) == ""
     apply(it, Run(1, 1, (3,), (1,)))
     node.on_applied()
-    assert not node.has_change
+    assert node.change is None
     apply(it, Run(3, 1, (1,), (1,)))
     node.on_applied()
-    assert node.has_change
+    assert not node.has_change
+
+
+def test_a_forwarded_removal_is_forgotten_likewise() -> None:
+    it = ledger(third=0)
+    leader = queue(it, 1)
+    leader.take_forwarded(2, REMOVED)
+    assert leader.has_change
+    for run in (Run(1, 1, (3,), (1,)), Run(3, 1, (1,), (1,))):
+        apply(it, run)
+        leader.on_applied()
+    assert it.balances[3] == 0 and not leader.has_change
+
+
+def test_a_node_without_a_vote_is_not_asked_for_changes() -> None:
+    it = ledger()
+    assert "has no vote itself" in queue(it, member=NEW).ask_for(ADDED)
+    apply(it, change=REPLACED)
+    assert "has no vote itself" in queue(it).ask_for(REMOVED)
+
+
+@pytest.mark.parametrize("node", [100, 2**52])
+def test_no_node_has_a_great_number(node: int) -> None:
+    """Nobody could remove it again, if its number alone took all memory."""
+    it = ledger()
+    change = Change(ChangeKind.ADD, node, "", NEW, "h", 1)
+    assert it.why_change_void(change) == "nodes are numbered from 1 to 99"
+    assert apply(it, change=change).is_change_void
 
 
 def test_a_change_is_forwarded_to_the_leader_and_again_with_each_heartbeat() -> None:

@@ -27,6 +27,7 @@ from benmo.network import frames, link, listener
 from benmo.network import peer_link as transports
 from benmo.node import commanders, handlers, link_handlers
 from benmo.node.process import FAILED, RETIRED
+from benmo.paxos.types import NODES_MAX
 from benmo.storage import node_storage as storages
 from tests.support.documents import section, text_of
 from tests.support.processes import ROOT
@@ -37,7 +38,7 @@ DOCUMENT = "docs/reference.md"
 VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "AccountTransfer", "Status")
 
 LIMITS = {
-    "nodes": f"{cluster.NODES_MAX}",
+    "nodes": f"{NODES_MAX}",
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
     "transfers in a queue": f"`log_limit`: {cluster.ClusterSettings().log_limit}",
     "transfers of programs in a queue": f"`queue_limit`: {cluster.QUEUE_LIMIT:,}",
