@@ -7,7 +7,7 @@ time. It runs in one thread, its caller's; a turn waits for nothing but the disk
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
@@ -133,7 +133,7 @@ class Engine:
         self._transport = transport
         self._records: list[JournalRecord] = []
         self._must_sync = False
-        """Whether a record other than a decision isn't durable yet: messages wait for it."""
+        """Whether a record other than a usual decision isn't durable yet: messages wait for it."""
         self._has_queued = False
         """Whether the queue has grown since the replica was last told."""
         self._queued_end = self.queue.own.end
@@ -205,9 +205,26 @@ class Engine:
 
     @property
     def retired_in(self) -> int | None:
-        """The slot whose block has retired this member; its process must end. None if none has."""
+        """The slot whose block has retired this member; None if none has. See `may_leave`."""
         own = self.membership.find(self.settings.member)
         return None if own is None else own.until
+
+    def may_leave(self, told_by: Collection[NodeId]) -> bool:
+        """Whether this member is retired, and a quorum of those that vote now knows that.
+
+        `told_by` are the nodes that have said so; others are known by their heights. Until then
+        this process goes on: it may be the only one that has the block with the change.
+        """
+        slot = self.retired_in
+        if slot is None:
+            return False
+        height, own = self.replica.reachability.height, self.settings.node
+        knowing = [
+            node
+            for node in self.membership.nodes
+            if node in told_by or (node != own and height(node) >= slot)
+        ]
+        return len(knowing) >= self.membership.quorum
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
         """Whether `votes` more accept votes, `message` among them, may decide the proposal."""
@@ -324,7 +341,7 @@ class Engine:
         """Keep records until `_make_durable` writes all at once; note if one needs a sync."""
         for record in records:
             self._records.append(record)
-            if not isinstance(record, DecideRecord):
+            if not isinstance(record, DecideRecord) or record.block.change is not None:
                 self._must_sync = True
 
     def _make_durable(self) -> Iterator[DiskWait]:

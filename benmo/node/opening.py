@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from benmo.cluster import Cluster, StateDirectory
-from benmo.errors import Retired, StateError
+from benmo.errors import StateError
 from benmo.network.certificates import (
     NodeIdentity,
     WrongCertificate,
@@ -23,8 +23,8 @@ def open_node(
 ) -> tuple[NodeStorage, NodeState]:
     """The storage of the node whose directory is on this disk, and the state that it holds.
 
-    Raises `StateError` if a file is missing, damaged or another's, and `Retired` if the chain has
-    replaced or removed the directory's member.
+    Raises `StateError` if a file is missing, damaged or another's. A member that is retired starts,
+    too: it may be the only one that has the block with the change.
     """
     try:
         storage, recovered = NodeStorage.open(disk, cluster.cluster, node)
@@ -35,9 +35,6 @@ def open_node(
     if membership.founders != cluster.founders.ids:
         raise StateError(f"{state.cluster_file} names other nodes than {disk.path}")
     require_member(state.tls(node), NodeIdentity(cluster.cluster, node, storage.member))
-    own = membership.find(storage.member)
-    if own is not None and own.until is not None:
-        raise Retired(node, own.until)
     return storage, recovered
 
 

@@ -56,8 +56,8 @@ _LOG = logging.getLogger("benmo")
 _LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
 _STOP_S = 10.0
-_FAREWELL_S = 0.5
-"""How long a node goes on that is retired, for its last answers and messages to leave."""
+_LEAVE_EVERY_S = 0.5
+"""How often a node looks whether it is retired and may leave: its last messages leave before."""
 
 
 def clock() -> Callable[[], float]:
@@ -116,6 +116,7 @@ class Service:
         )
         self._membership = recovered.ledger.membership
         """The membership that the links follow."""
+        self._told_by: set[NodeId] = set()  # that this member is retired
         self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
@@ -254,23 +255,26 @@ class Service:
     def _received(self, sender: NodeId, message: Message, member: MemberId) -> None:
         self._turns.received(sender, message, member)
 
-    def _follow_membership(self) -> None:
-        """Let the links follow the members; a member that is none any more says farewell."""
-        self._membership = self._engine.membership
-        self._transport.follow(self._membership)
-        slot = self._engine.retired_in
-        if slot is not None:
-            self._thread.loop.call_later(_FAREWELL_S, self.fail, Retired(self.node, slot))
-
     def _on_retired(self, slot: int, by: NodeId) -> None:
-        """End, as a peer says that this member is retired: its chain may be ahead of this one.
+        """End if a peer's chain is ahead, and has retired this member; else note what it says.
 
-        Raises `ProtocolError` if this chain is higher, and says otherwise.
+        Raises `ProtocolError` if this chain says otherwise.
         """
         if slot > self._engine.ledger.height:
             self.fail(Retired(self.node, slot, by))
         elif self._engine.retired_in is None:
             raise ProtocolError(f"it says that slot {slot} has retired this node, which isn't so")
+        self._told_by.add(by)
+
+    def _leave_if_retired(self) -> None:
+        """End once this member is retired, and a quorum knows that without it."""
+        if not self._turns.is_on:
+            return
+        slot = self._engine.retired_in
+        if slot is not None and self._engine.may_leave(self._told_by):
+            self.fail(Retired(self.node, slot))
+        else:
+            self._thread.loop.call_later(_LEAVE_EVERY_S, self._leave_if_retired)
 
     async def _start(self) -> None:
         try:
@@ -287,6 +291,7 @@ class Service:
             raise
         self._turns.begin()
         self._update_snapshot()
+        self._leave_if_retired()
         DiskRest(self._thread.loop, self._turns, self._disk, self._storage, self.fail).begin()
 
     async def _stop(self) -> None:
@@ -303,7 +308,8 @@ class Service:
         """Answer requests, wake waits and notify watchers, in a turn whose effects are durable."""
         self._is_hurried = False
         if self._engine.membership is not self._membership:
-            self._follow_membership()
+            self._membership = self._engine.membership
+            self._transport.follow(self._membership)
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:

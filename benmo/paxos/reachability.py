@@ -85,7 +85,7 @@ class Reachability:
 
     def height(self, peer: NodeId) -> int:
         """The height that the peer reported last, 0 at first."""
-        return self._heights[peer] or 0
+        return self._heights.get(peer) or 0
 
     def has_reported(self, peer: NodeId) -> bool:
         """Whether the peer has reported its height since this node started."""

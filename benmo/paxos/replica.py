@@ -62,7 +62,8 @@ class Replica:
     The caller's duties for the `Step` that each call returns, in this order:
 
     1. Make `step.records` durable, in their order. A `DecideRecord` alone may wait: its block is
-       durable at a quorum.
+       durable at a quorum. One whose block has a change doesn't wait: members that leave may count
+       on it.
     2. Send `step.messages`. A message to this node itself goes into `on_message`, like any other.
     3. Apply `step.decided` to the application, in order.
     4. Only then call the replica again.

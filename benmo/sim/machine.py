@@ -101,6 +101,8 @@ class Machine:
     is_start_due: bool = False
     wake_at: float = 0.0
     paused_until: float = 0.0
+    told_by: set[NodeId] = field(default_factory=set)
+    """The nodes that have told this process that its member is retired."""
     told_up: set[NodeId] = field(default_factory=set)
     """The peers that the engine believes to be linked to it."""
     sends_not: set[NodeId] = field(default_factory=set)
@@ -150,6 +152,7 @@ class Machine:
         """Start the process on its disk; return what it recovered. Anything may go wrong."""
         self.true_now = now
         self.life += 1
+        self.told_by.clear()
         self.told_up.clear()
         self.sends_not.clear()
         self.takes_not.clear()
@@ -206,6 +209,7 @@ class Machine:
         self.fuse = None
         self.inbox.clear()
         self.is_scheduled = False
+        self.told_by.clear()
         self.told_up.clear()
         self.paused_until = 0.0
         if is_power_cut:

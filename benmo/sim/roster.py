@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from benmo.errors import StateError
 from benmo.paxos.types import MemberId, NodeId
@@ -55,11 +55,16 @@ class Roster:
             return (living or self._of_node[node])[-1]
         return living[-1] if self._dice.chance(_NEWEST_SHARE) else self._dice.pick(living)
 
-    def member(self, sender: Machine, node: NodeId) -> Machine:
-        """The machine that a sender takes for a node's member, if it lives; else the newest."""
+    def member(self, sender: Machine, node: NodeId, latest: Mapping[NodeId, MemberId]) -> Machine:
+        """The machine that a sender takes for a node's member, if it lives; else the newest.
+
+        A new member, whose chain doesn't say that it votes, knows from the operator where those
+        are that vote by the `latest` decision: the members' ids, by their nodes.
+        """
         living, engine = self.living(node), sender.engine
-        voter = engine.membership.voters.get(node) if engine is not None else None
-        named = [machine for machine in living if voter is not None and machine.member == voter.id]
+        is_new = engine is not None and engine.membership.find(sender.member) is None
+        known = latest if engine is None or is_new else engine.membership.ids
+        named = [machine for machine in living if machine.member == known.get(node)]
         return (named or living or self._of_node[node])[-1]
 
 

@@ -230,11 +230,14 @@ class World:
             self._retire(machine)
 
     def _retire(self, machine: Machine) -> None:
-        """End the process of a member that has learned that it was replaced or removed."""
-        if machine.engine is not None and machine.engine.retired_in is not None:
-            self.counts["retired members that ended"] += 1
-            machine.is_out = True
-            self.die(machine, False, f"is retired in slot {machine.engine.retired_in}, and ends")
+        """End the process of a member that was replaced or removed, once a quorum knows that."""
+        if machine.engine is not None and machine.engine.may_leave(machine.told_by):
+            self._end_retired(machine, f"is retired in slot {machine.engine.retired_in}, and ends")
+
+    def _end_retired(self, machine: Machine, why: str) -> None:
+        self.counts["retired members that ended"] += 1
+        machine.is_out = True
+        self.die(machine, False, why)
 
     def _show(self, machine: Machine, turn: Turn) -> None:
         """Show a turn's answers; the turn goes on afterwards."""
@@ -286,7 +289,9 @@ class World:
 
     def _arrives(self, from_machine: Machine, to: NodeId, data: bytes) -> None:
         sender = from_machine.node
-        machine = self.roster.member(from_machine, to) if self.is_calm else self.machine(to)
+        latest = self.watchers.history.latest.ids
+        is_calm, roster = self.is_calm, self.roster
+        machine = roster.member(from_machine, to, latest) if is_calm else self.machine(to)
         if machine.engine is None or sender in machine.takes_not:
             return
         if not self.network.passes(sender, to):
@@ -299,7 +304,25 @@ class World:
             self.findings.take(Violation(Finding("program", sentence, node=sender)), error)
             return
         self.trace.message(self.now, "<", from_machine.label, machine.label, message)
+        if machine.engine.membership.is_retired(from_machine.member):
+            self.after(_NEWS_S, self._told_retired, from_machine, from_machine.life, machine)
         self.happen(machine, Received(sender, message, from_machine.member))
+
+    def _told_retired(self, machine: Machine, life: int, by: Machine) -> None:
+        """Let a member's process hear from a node that knows so that it is retired.
+
+        If its own chain isn't that far, it ends at once.
+        """
+        if life != machine.life or machine.engine is None or by.engine is None:
+            return
+        known = by.engine.membership.find(machine.member)
+        if known is None or known.until is None or not self.network.passes(by.node, machine.node):
+            return
+        machine.told_by.add(by.node)
+        if known.until > machine.engine.ledger.height:
+            self._end_retired(machine, f"is told that slot {known.until} has retired it, and ends")
+        else:
+            self._retire(machine)
 
     def happen(self, machine: Machine, event: Event) -> None:
         """Put an event into a node's inbox; the node turns to it soon."""

@@ -333,8 +333,14 @@ class NodeStorage:
 
 
 def _may_wait(record: JournalRecord) -> bool:
-    """Whether a record only says that a block is decided which the journal already has."""
-    return isinstance(record, DecideRecord) and record.ballot != Ballot.ZERO
+    """Whether a record only says that a block is decided which the journal already has.
+
+    That a change is decided doesn't wait: the quorum that has its block may be one of members that
+    leave, once others say that they know of it.
+    """
+    if not isinstance(record, DecideRecord) or record.ballot == Ballot.ZERO:
+        return False
+    return record.block.change is None
 
 
 @contextmanager

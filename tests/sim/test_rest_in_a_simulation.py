@@ -33,7 +33,7 @@ def test_a_rest_that_notes_what_is_not_synced_is_found(monkeypatch: pytest.Monke
         self._unsynced_bytes = unsynced
 
     monkeypatch.setattr(NodeStorage, "note_synced", note_synced)
-    violations = (result.violation for result in run_seeds(STUDY, range(40), jobs=1))
+    violations = (result.violation for result in run_seeds(STUDY, range(200, 400), jobs=1))
     found = next(violation for violation in violations if violation is not None)
     assert found.checker == "damage"
     assert "it is missing" in found.sentence

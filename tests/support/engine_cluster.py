@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from benmo.engine.engine import Engine, Limits
-from benmo.engine.events import LinkChanged, Received, Report, Submitted
+from benmo.engine.events import Event, LinkChanged, Report, Submitted
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Payments
 from benmo.network.wire import decode_message, encode_message
@@ -130,7 +130,7 @@ class Cluster:
         for peer in self.up:
             self.turn(peer, [LinkChanged(node, False)])
 
-    def turn(self, node: int, events: Iterable[Received | LinkChanged | Submitted]) -> Report:
+    def turn(self, node: int, events: Iterable[Event]) -> Report:
         report = self.engine(node).turn(events, self.now)
         self.machines[node].reports.append(report)
         return report

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benmo.engine.engine import Engine
-from benmo.engine.events import Admission, LinkChanged, Received, Report, Submitted
+from benmo.engine.events import Admission, Event, Received, Report
 from benmo.paxos.messages import Heartbeat
 from benmo.paxos.types import Ballot, Proposal, Tenure
 from benmo.sim.trace import accepted_text, outcomes, text_of
@@ -73,12 +73,12 @@ class TracedCluster(Cluster):
 
     def __init__(self, nodes: int, tenure: Tenure) -> None:
         self.trace: list[str] = []
-        self.paused: dict[int, list[LinkChanged | Received | Submitted]] = {}
+        self.paused: dict[int, list[Event]] = {}
         super().__init__(nodes, tenure, election_delay_s=(0.0, 0.0), seed=1)
         self.settle()
         self.trace.clear()
 
-    def turn(self, node: int, events: Iterable[Received | LinkChanged | Submitted]) -> Report:
+    def turn(self, node: int, events: Iterable[Event]) -> Report:
         if node in self.paused:
             self.paused[node].extend(events)
             return Report()
