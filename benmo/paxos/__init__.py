@@ -133,7 +133,9 @@ changed by the time that its chain is as high as the answers (`quorum_reads.py`)
 
 Which nodes must be up for a change: a majority of the members before it, and one of those after it,
 until a majority of the new ones has the block with the change. The new ones alone may not know of
-it.
+it. So a member that is replaced or removed goes on until such a majority has the block, and the
+decision of a change is durable before anybody hears of it: the quorum that accepted the block may
+be made of members that leave.
 
 Liveness
 --------
