@@ -185,7 +185,7 @@ COMMANDS = (
     Command(
         "printMembers",
         "",
-        "who votes since which slot, and who was retired",
+        "who votes since when, and who was retired",
         right=Right.READ,
     ),
     Command(

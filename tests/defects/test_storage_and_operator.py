@@ -179,7 +179,7 @@ def _no_node(state: Path) -> None:
     ("harm", "names"),
     [
         (_nothing, "scripts/initialize.py"),
-        (_no_node, "scripts/initialize.py"),
+        (_no_node, "benmo replace 1"),
         (_remove("cluster.json"), "scripts/initialize.py"),
         (_cut("cluster.json"), "cluster.json"),
         (_write("cluster.json", b"\xff[]"), "cluster.json"),

@@ -64,7 +64,7 @@ def _failures(mistake: str, seeds: range, to_the_fork: bool = False) -> Iterator
 @pytest.mark.parametrize("mistake", CRIMES)
 def test_a_sentence_names_the_crime_and_the_rule_in_a_short_run(mistake: str) -> None:
     with plant(mistake):
-        result = next(_failures(mistake, range(10)))
+        result = next(_failures(mistake, range(30)))
         _, smallest = shrink(result)
     finding = smallest.violation
     assert finding is not None

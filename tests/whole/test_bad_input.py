@@ -149,7 +149,7 @@ def damage(state: Path, how: str, name: str) -> None:
         ("{}", "cluster.json", ("cluster.json is damaged",)),
         ("[1, 2", "cluster.json", ("cluster.json is damaged",)),
         ("halve", "cluster.json", ("cluster.json is damaged",)),
-        ("remove", "node-1", ("node-1 is missing", "scripts/initialize.py")),
+        ("remove", "node-1", ("node-1 is missing", "benmo replace 1")),
         ("replace by node 2's", "node-1", ("checkpoint.json is node 2's, not node 1's",)),
         ("replace by node 2's", "node-1/checkpoint.json", ("checkpoint.json is node 2's",)),
         ("replace by node 2's", "node-1/journal.jsonl", ("journal.jsonl is node 2's",)),

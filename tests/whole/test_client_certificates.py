@@ -18,6 +18,7 @@ from benmo.cluster import StateDirectory
 from benmo.commands.table import COMMANDS
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import connect
+from benmo.control.member_requests import ProposeChange, ReadMembers
 from benmo.control.requests import (
     AnsweredRequest,
     ControlAnswer,
@@ -33,7 +34,7 @@ from benmo.control.requests import (
     RunLine,
     Watch,
 )
-from benmo.ledger.blocks import encode_block
+from benmo.ledger.blocks import change_body, encode_block
 from benmo.ledger.transfers import Payments, Run
 from benmo.network.certificates import client_context, server_context
 from benmo.network.frames import frame
@@ -54,7 +55,7 @@ from benmo.paxos.messages import (
     Prepare,
     Promise,
 )
-from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
+from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind, Proposal
 from tests.support.processes import BENMO, DEADLINE_S, Finished, run
 from tests.support.real_cluster import RealCluster
 
@@ -63,6 +64,7 @@ PAYS_AT_TWO = "two"
 WAIT_S = 60.0
 
 PAYMENT = Payments.of((3, 1))
+REMOVAL = Change(ChangeKind.REMOVE, 3, "a" * 32)
 REQUESTS: dict[type, AnsweredRequest] = {
     RunLine: RunLine(1, "printBalance", "json"),
     Pay: Pay(2, PAYMENT, WAIT_S),
@@ -70,6 +72,8 @@ REQUESTS: dict[type, AnsweredRequest] = {
     ReadBalances: ReadBalances(4, True, 0, WAIT_S),
     ReadBlocks: ReadBlocks(5, 1, 1, 0.0),
     ReadUsage: ReadUsage(6),
+    ReadMembers: ReadMembers(8),
+    ProposeChange: ProposeChange(9, change_body(REMOVAL), WAIT_S),
 }
 LINES = {
     "moneyTransfer": "moneyTransfer 1,2,3",
@@ -77,6 +81,7 @@ LINES = {
     "printBalance": "printBalance all",
     "printQueue": "printQueue",
     "printStatus": "printStatus",
+    "printMembers": "printMembers",
     "severLink": "severLink 1",
     "restoreLink": "restoreLink all",
     "delayLink": "delayLink 1 60000",
@@ -163,7 +168,8 @@ def test_a_client_that_reads_reads_and_changes_nothing(cluster: RealCluster) -> 
     before = state_of_two(cluster)
     found = answers(cluster, READS, *REQUESTS.values(), Watch(), Hurry(), ReadUsage(7))
     refused = [answer for answer in found if isinstance(answer, NotDone)]
-    assert refused == [NotDone(2, "this certificate may only read at node 2", True, "not allowed")]
+    why = "this certificate may only read at node 2"
+    assert refused == [NotDone(number, why, True, "not allowed") for number in (2, 9)]
     for name, line in LINES.items():
         (answer,) = answers(cluster, READS, RunLine(1, line, "json"))
         assert isinstance(answer, Ran)
@@ -224,7 +230,9 @@ def test_a_client_at_a_nodes_address_is_not_that_node(cluster: RealCluster) -> N
 
 def test_a_client_that_pays_pays_and_commands_nothing(cluster: RealCluster) -> None:
     found = answers(cluster, PAYS, *REQUESTS.values(), Watch(), Hurry(), ReadUsage(7))
-    assert not [answer for answer in found if isinstance(answer, NotDone)]
+    refused = [answer for answer in found if isinstance(answer, NotDone)]
+    why = "this certificate may only pay and read at node 2"
+    assert refused == [NotDone(9, why, True, "not allowed")]
     before = state_of_two(cluster)
     for name in FOR_NODES_ALONE:
         for line in (LINES[name], LINES[name].upper()):
