@@ -151,15 +151,23 @@ class Fleet:
             self._attached[node].hurry()
             self.hurried[node] += 1
 
-    def ambush(self, leader: NodeId, witness: NodeId, within_s: float) -> bool:
+    def ambush(
+        self, leader: NodeId, witness: NodeId, prepare: Callable[[], None], within_s: float
+    ) -> bool:
         """Let `leader` campaign at once, and kill it once `witness` has accepted its block.
 
-        It is killed in the thread that hears of that, within milliseconds. False if that didn't
-        happen within `within_s` seconds.
+        `prepare` gives it something to propose; it may raise. The trap is set before, since the
+        leader may be quick. It is killed in the thread that hears of that, within milliseconds.
+        False if that didn't happen within `within_s` seconds.
         """
         trap = self._trap = _Trap(leader, witness)
         try:
-            self.hurry([leader])
+            try:
+                prepare()
+                self.hurry([leader])
+            except (Failure, Refused):
+                if not trap.is_sprung.is_set():  # else it died while it was asked
+                    raise
             if not trap.is_sprung.wait(within_s):
                 return False
         finally:

@@ -207,9 +207,14 @@ def ambush(stage: Stage, text: str) -> Answer:
         raise Misused("it takes two nodes")
     leader, witness = nodes
     _require_answering(stage, nodes)
-    said = _something_queued(stage, leader, witness)
+    said = ""
+
+    def prepare() -> None:
+        nonlocal said
+        said = _something_queued(stage, leader, witness)
+
     within_s = _AMBUSH_S + 2 * stage.fleet.cluster.settings.election_delay_s[1]
-    if not stage.fleet.ambush(leader, witness, within_s):
+    if not stage.fleet.ambush(leader, witness, prepare, within_s):
         raise Refused(f"node {witness} has accepted nothing from node {leader} in {within_s:g} s")
     how = f"node {leader} is killed, as node {witness} had accepted its block"
     return Answer(Status.DONE, {"killed": [leader]}, "\n".join(filter(None, [said, how])))
