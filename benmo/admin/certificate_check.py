@@ -60,7 +60,7 @@ class ClientCheck:
 def certificate_damage(
     state: StateDirectory, cluster: Cluster, node: NodeId, member: MemberId | None = None
 ) -> Damage | None:
-    """What keeps a node from using its key and certificate; None if nothing does.
+    """Find what keeps a node from using its key and certificate; None if nothing does.
 
     Without a `member`, they may be those of any member of the node.
     """

@@ -1,4 +1,4 @@
-"""What the commands that change the membership have in common: see `replace.py`, `add.py`."""
+"""Parts that the commands which change the membership share: see `replace.py`, `add.py`."""
 
 from __future__ import annotations
 

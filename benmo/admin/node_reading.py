@@ -85,7 +85,7 @@ async def read_from(
 
 
 def _why_none(tried: list[NodeReading | BaseException]) -> BaseException:
-    """What to say if no node answers: that a node is gone says more than a missing certificate."""
+    """Word that no node answers: that a node is gone says more than a missing certificate."""
     errors = [each for each in tried if isinstance(each, BaseException)]
     bug = next((each for each in errors if not isinstance(each, Failure | OSError)), None)
     gone = next((each for each in errors if isinstance(each, NotReached | NodeGone)), None)

@@ -45,7 +45,7 @@ def status(output_format: str, state_dir: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _NodeAnswer:
-    """What a node reports: its status, or why there is none; and who the members are, if it did."""
+    """A node's report: its status, or why there is none; and who the members are, if it did."""
 
     said: Said
     members: MembersRead | None = None

@@ -216,11 +216,8 @@ class PaymentQueue:
         return self._next_change() is not None
 
     def _next_change(self) -> Change | None:
-        """The change to propose, if one of those that wait would have an effect now."""
-        for change in (self.change, self._forwarded_change):
-            if change is not None and self._ledger.why_change_void(change) is None:
-                return change
-        return None
+        """The change to propose; those that wait would have an effect now."""
+        return self.change or self._forwarded_change
 
     def ready(self) -> bool:
         if self._own.amount or any(map(self._is_next, self._forwarded.values())):
@@ -281,7 +278,7 @@ class PaymentQueue:
 
     def take_forwarded(self, sender: NodeId, payload: object) -> None:
         if isinstance(payload, Change):
-            self._forwarded_change = payload
+            self._forwarded_change = self._with_effect(payload)
             return
         if not isinstance(payload, Run) or payload.debit != sender:
             raise ProtocolError(f"node {sender} forwards what isn't its own")

@@ -115,8 +115,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Consecutive transfers of one debit node: number `first`, `first + 1`, … as columns.
 
     The columns `memo` and `key` are there only if a transfer has one, and hold "" for the others.
-    `member` says which member of the node queued them: the how-manieth, counted from 0. The
-    transfers of a member are void once another has taken its place.
+    `member` says which member of the node queued them, counted from 0. A member's transfers are
+    skipped once another has taken its place.
     """
 
     debit: NodeId

@@ -57,7 +57,7 @@ _LOG.addHandler(logging.NullHandler())  # else warnings would come on standard e
 _SNAPSHOT_EVERY_S = 0.25
 _STOP_S = 10.0
 _LEAVE_EVERY_S = 0.5
-"""How often a node looks whether it is retired and may leave: its last messages leave before."""
+"""How often a retired node looks whether it may leave: its last messages leave before."""
 
 
 def clock() -> Callable[[], float]:
@@ -116,7 +116,7 @@ class Service:
         )
         self._membership = recovered.ledger.membership
         """The membership that the links follow."""
-        self._told_by: set[NodeId] = set()  # that this member is retired
+        self._told_by = set[NodeId]()  # that this member is retired
         self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
@@ -267,11 +267,11 @@ class Service:
         self._told_by.add(by)
 
     def _leave_if_retired(self) -> None:
-        """End once this member is retired, and a quorum knows that without it."""
-        if not self._turns.is_on:
-            return
+        """If this member is retired, end once a quorum knows that without it."""
         slot = self._engine.retired_in
-        if slot is not None and self._engine.may_leave(self._told_by):
+        if slot is None or not self._turns.is_on:
+            return
+        if self._engine.may_leave(self._told_by):
             self.fail(Retired(self.node, slot))
         else:
             self._thread.loop.call_later(_LEAVE_EVERY_S, self._leave_if_retired)
@@ -310,6 +310,7 @@ class Service:
         if self._engine.membership is not self._membership:
             self._membership = self._engine.membership
             self._transport.follow(self._membership)
+            self._thread.loop.call_later(_LEAVE_EVERY_S, self._leave_if_retired)
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:

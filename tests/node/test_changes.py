@@ -97,6 +97,8 @@ def test_a_member_that_was_away_when_it_was_replaced_is_told_and_leaves(tmp_path
         for at in (cluster.definition.addresses[2], elsewhere):
             move(cluster, at)
             status, said = cluster.ended(3)
+            listening = [line for line in said.splitlines() if " listens on " in line]
+            assert all(f"node 3 listens on {at}" in line for line in listening)
             assert status == RETIRED
             assert said.count(OLD) == 1
             assert "in slot 1, as node " in said
