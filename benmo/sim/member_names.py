@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
 
 
@@ -10,6 +12,7 @@ def numbered_successor(node: NodeId, ordinal: int) -> MemberId:
     return f"{ordinal:016x}{node:016x}"
 
 
+@cache
 def label_of(member: MemberId) -> str:
     """Name a member of a simulated node: its number, with a letter for all but the first: `3b`."""
     ordinal, node = int(member[:16], 16), int(member[16:], 16)

@@ -168,11 +168,15 @@ class Watchers:
             if getattr(type(checker), name) is not getattr(Checker, name)
         ]
 
+        def call_until_one_finds(*arguments: Any) -> None:
+            for _, method in methods:
+                method(*arguments)
+
         def call_all(*arguments: Any) -> None:
             for checker, method in methods:
                 self._call(checker, method, *arguments)
 
-        return call_all
+        return call_until_one_finds if self._on_found is None else call_all
 
     def _call(self, checker: Checker, method: Callable[..., None], *arguments: Any) -> None:
         if checker in self._done:
