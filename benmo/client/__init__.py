@@ -16,8 +16,8 @@ All public names are here. May import `benmo.control` and what that may import.
 
 Begin with `asynchronous.py`, which does the work and documents each method; `blocking.py` does the
 same for programs that wait. `values.py`, `receipts.py` and `errors.py` are what programs get;
-`connector.py` keeps a connection, `readers.py` asks one node or another; `convert.py` turns values
-into messages and back.
+`connector.py` keeps a connection, `readers.py` asks one node or another, and `monotonic_reads.py`
+takes no answer that is older than one before; `convert.py` turns values into messages and back.
 """
 
 from benmo.client.asynchronous import AsyncClient

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from benmo.client import convert
 from benmo.client.connector import Connector, SameCluster
@@ -17,6 +16,7 @@ from benmo.client.errors import (
     Refused,
     Unavailable,
 )
+from benmo.client.monotonic_reads import MonotonicReads, expect
 from benmo.client.readers import Readers
 from benmo.client.receipts import Receipts
 from benmo.client.values import AccountTransfer, Balances, Block, Payment, Receipt, Status, Wait
@@ -24,27 +24,9 @@ from benmo.cluster import StateDirectory
 from benmo.control.account_history import balances_before, from_newest, from_oldest, page_of
 from benmo.control.chain_reads import backwards
 from benmo.control.connection import NodeGone
-from benmo.control.requests import (
-    BalancesRead,
-    BlocksRead,
-    ControlAnswer,
-    Find,
-    Found,
-    NotDone,
-    Paid,
-    Pay,
-    Ran,
-    ReadBalances,
-    ReadBlocks,
-    RunLine,
-)
+from benmo.control.requests import Find, Found, NotDone, Paid, Pay
 from benmo.errors import ProtocolError, Reason
 from benmo.ledger.transfers import Payments
-
-T = TypeVar("T")
-
-_GRACE_S = 2.0
-"""How much longer than it was asked to wait a node may take before it counts as silent."""
 
 CONNECT_TIMEOUT_S = 5.0
 """Long enough for a node that is restarted, short enough to learn soon that a node is down."""
@@ -89,9 +71,9 @@ class AsyncClient:
         self._connector = Connector(self._state, node, cluster)
         self._others = [Connector(self._state, each, cluster) for each in others]
         self._payer = Readers([self._connector], connect_timeout_s)
-        self._readers = Readers([self._connector, *self._others], connect_timeout_s)
+        readers = Readers([self._connector, *self._others], connect_timeout_s)
+        self._reads = MonotonicReads(readers)
         self._connect_timeout_s = connect_timeout_s
-        self._height = 0
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -196,21 +178,22 @@ class AsyncClient:
         request = Pay(connection.next_number(), columns, wait_s, room_s=left_s)
         keys = tuple(key for key in columns.key if key)
         try:
-            answer = await self._connector.ask(connection, request, left_s + _GRACE_S)
+            answer = await self._connector.ask(connection, request, left_s)
         except (NodeGone, TimeoutError) as error:
             raise OutcomeUnknown(self._connector.why(error), keys) from error
         if isinstance(answer, NotDone):
             raise convert.refusal_of(answer)
         try:
-            paid = _expect(answer, Paid)
+            paid = expect(answer, Paid)
             receipts = Receipts(self.node, columns, paid)
         except Inconsistent as error:
             raise OutcomeUnknown(str(error), keys) from error
-        self._height = max(self._height, *receipts.slots, 0)
+        self._reads.note(max(receipts.slots, default=0))
         if wait == "decided" and not receipts.is_decided:
             raise OutcomeUnknown(f"queued, not decided: {paid.reason}", keys, receipts.ids)
-        if paid.height < self._height and any(each.payment.key for each in receipts.queued()):
-            why = f"node {self.node} is at height {paid.height}, not {self._height}"
+        height = self._reads.height
+        if paid.height < height and any(each.payment.key for each in receipts.queued()):
+            why = f"node {self.node} is at height {paid.height}, not {height}"
             raise OutcomeUnknown(f"queued, or decided already: {why}", keys, receipts.ids)
         return receipts
 
@@ -222,12 +205,12 @@ class AsyncClient:
         `ValueError` for a text that can't be a key.
         """
         convert.require_key(key)
-        height = self._height
+        height = self._reads.height
         answer = await self._payer.ask(
-            lambda number, share_s: Find(number, key, height, share_s), timeout_s, _GRACE_S
+            lambda number, share_s: Find(number, key, height, share_s), timeout_s
         )
-        receipt = convert.found_receipt(self.node, key, _expect(answer, Found))
-        self._height = max(self._height, (receipt and receipt.slot) or 0)
+        receipt = convert.found_receipt(self.node, key, expect(answer, Found))
+        self._reads.note((receipt and receipt.slot) or 0)
         return receipt
 
     # Reading.
@@ -246,21 +229,14 @@ class AsyncClient:
         the blocks above it are read, and undone. Raises `Unavailable`, `NotConnected` or
         `Inconsistent`, or `ValueError` if the node's chain isn't that high.
         """
-        height_min = self._height
-        read = await self._readers.ask(
-            lambda number, share_s: ReadBalances(number, confirmed, height_min, share_s),
-            timeout_s,
-            _GRACE_S,
-        )
-        answer = _expect(read, BalancesRead)
-        self._see(answer.height)
+        answer = await self._reads.balances(confirmed, timeout_s)
         balances = Balances(dict(answer.balances), answer.height, confirmed)
         return balances if height is None else await self._undone(balances, height, timeout_s)
 
     async def _undone(self, balances: Balances, height: int, timeout_s: float) -> Balances:
         if not 0 <= height <= balances.height:
             raise ValueError(f"the chain's height is {balances.height}: there is no {height}")
-        fetch = partial(self._decided_blocks, timeout_s=timeout_s)
+        fetch = partial(self._reads.decided_blocks, timeout_s=timeout_s)
         blocks = backwards(fetch, balances.height, height + 1)
         try:
             before = await balances_before(blocks, balances.by_node)
@@ -293,7 +269,7 @@ class AsyncClient:
         now = await self.balances(timeout_s=timeout_s)
         if node not in now.by_node:
             raise ValueError(f"there is no node {node}")
-        fetch = partial(self._decided_blocks, timeout_s=timeout_s)
+        fetch = partial(self._reads.decided_blocks, timeout_s=timeout_s)
         if oldest_first:
             opening = self._state.load().settings.balance
             transfers = from_oldest(fetch, node, now.height, opening, after)
@@ -317,7 +293,7 @@ class AsyncClient:
         slot, previous = first, None
         end = _SLOT_MAX if last is None else min(last, _SLOT_MAX)
         while slot <= end:
-            answer = await self._decided_blocks(slot, end, timeout_s)
+            answer = await self._reads.decided_blocks(slot, end, timeout_s)
             if last is None:
                 end = min(end, answer.height)
             if not answer.blocks:
@@ -341,17 +317,17 @@ class AsyncClient:
         previous = None
         slot = first
         while True:
-            await self._readers.connect(reconnect_s)
+            await self._reads.connect(reconnect_s)
             try:
                 if slot is None:
                     slot = (await self.status(timeout_s=reconnect_s)).height + 1
-                answer = await self._blocks(slot, _SLOT_MAX, _POLL_S, reconnect_s)
+                answer = await self._reads.blocks(slot, _SLOT_MAX, _POLL_S, reconnect_s)
             except (Unavailable, NotConnected):
                 continue
             for read in answer.blocks:
                 block = convert.block_of(read, slot, previous)
                 slot, previous = slot + 1, block.hash
-                self._height = max(self._height, block.slot)
+                self._reads.note(block.slot)
                 yield block
 
     async def status(self, *, timeout_s: float = 30.0) -> Status:
@@ -359,49 +335,9 @@ class AsyncClient:
 
         Raises `Unavailable`, `NotConnected` or `Inconsistent`.
         """
-        status = await self._status(timeout_s)
-        if status.height < self._height:
-            await self.balances(timeout_s=timeout_s)  # waits until the node is as high
-            status = await self._status(timeout_s)
-        self._see(status.height)
-        return status
-
-    async def _status(self, timeout_s: float) -> Status:
-        answer = await self._readers.ask(
-            lambda number, _share: RunLine(number, "printStatus", "json"), timeout_s, _GRACE_S
-        )
-        return convert.status_of(_expect(answer, Ran))
-
-    def _see(self, height: int) -> None:
-        """Note the node's height. Raises `Inconsistent` if the node was higher before."""
-        if height < self._height:
-            raise Inconsistent(f"height {height} after height {self._height}")
-        self._height = height
-
-    async def _decided_blocks(self, first: int, last: int, timeout_s: float) -> BlocksRead:
-        answer = await self._blocks(first, last, 0.0, timeout_s)
-        if answer.height < self._height:
-            await self.balances(timeout_s=timeout_s)  # waits until the node is as high
-            answer = await self._blocks(first, last, 0.0, timeout_s)
-        self._see(answer.height)
-        return answer
-
-    async def _blocks(self, first: int, last: int, wait_s: float, timeout_s: float) -> BlocksRead:
-        answer = await self._readers.ask(
-            lambda number, _share: ReadBlocks(number, first, last, wait_s),
-            timeout_s,
-            _GRACE_S,
-            wait_s,
-        )
-        return _expect(answer, BlocksRead)
+        return await self._reads.status(timeout_s)
 
 
 def _require_slot(slot: int) -> None:
     if not 1 <= slot <= _SLOT_MAX:
         raise ValueError(f"slots are numbered from 1, not {slot}")
-
-
-def _expect(answer: ControlAnswer, kind: type[T]) -> T:
-    if not isinstance(answer, kind):
-        raise Inconsistent(f"{type(answer).__name__} is no answer to that")
-    return answer

@@ -14,6 +14,9 @@ from benmo.errors import Failure
 
 _AGAIN_S = (0.05, 1.0)
 
+_GRACE_S = 2.0
+"""How much longer than it was asked to wait a node may take before it counts as silent."""
+
 
 @dataclass(slots=True)
 class SameCluster:
@@ -65,12 +68,12 @@ class Connector:
     async def ask(
         self, connection: NodeConnection, request: AnsweredRequest, timeout_s: float
     ) -> ControlAnswer:
-        """Send a request and return its answer.
+        """Send a request, for which the node may take `timeout_s`, and return its answer.
 
         Raises `NotConnected`, `Refused` if the request is too long, `NodeGone` or `TimeoutError`.
         """
         try:
-            return await connection.ask(request, timeout_s)
+            return await connection.ask(request, timeout_s + _GRACE_S)
         except NotReached as error:
             raise NotConnected(str(error)) from error
         except errors.Refused as error:

@@ -27,12 +27,10 @@ class Readers:
         self._connectors = list(connectors)
         self._connect_timeout_s = connect_timeout_s
 
-    async def ask(
-        self, make: MakeRequest, timeout_s: float, grace_s: float, wait_s: float = 0.0
-    ) -> ControlAnswer:
+    async def ask(self, make: MakeRequest, timeout_s: float, wait_s: float = 0.0) -> ControlAnswer:
         """The first node's answer that isn't a refusal.
 
-        All nodes together have `timeout_s`; an answer may come `wait_s + grace_s` later. Raises
+        All nodes together have `timeout_s`, and `wait_s` longer for an answer. Raises
         `Unavailable` if a node was asked in vain; `NotConnected` if none could be asked;
         `Misconfigured`, or `ValueError` for a time below 0.
         """
@@ -41,7 +39,7 @@ class Readers:
             connection = await connector.connection(connect_s)
             request = make(connection.next_number(), share_s)
             try:
-                answer = await connector.ask(connection, request, share_s + wait_s + grace_s)
+                answer = await connector.ask(connection, request, share_s + wait_s)
             except (NodeGone, TimeoutError) as error:
                 raise Unavailable(connector.why(error)) from error
             if isinstance(answer, NotDone):

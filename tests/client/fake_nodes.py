@@ -81,7 +81,7 @@ class FakeNode:
         """Let every client of this test meet this node."""
         monkeypatch.setattr("benmo.client.connector.connect", self._connect)
         monkeypatch.setattr("benmo.client.connector._AGAIN_S", (0.001, 0.001))
-        monkeypatch.setattr("benmo.client.asynchronous._GRACE_S", 0.0)
+        monkeypatch.setattr("benmo.client.connector._GRACE_S", 0.0)
         return self
 
     async def _connect(self, _state: StateDirectory, node: int) -> NodeConnection:
