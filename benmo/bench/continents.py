@@ -16,8 +16,9 @@ from statistics import median
 
 from benmo.bench.figures import DistanceFigures
 from benmo.cluster import DECIDE_DELAY_S, THRIFT_S
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Hurried, LinkChanged, Received, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments
 from benmo.paxos.membership import numbered_member

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from benmo.engine.events import (
     Admission,
@@ -24,74 +23,20 @@ from benmo.engine.events import (
     Report,
     Submitted,
 )
+from benmo.engine.surroundings import DiskWait, Limits, Storage, Transport
 from benmo.errors import Refused, reason_of
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
-from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
 from benmo.ledger.payment_queue import NotQueued, PaymentQueue
-from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Run
 from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import DecideRecord, Step
-from benmo.paxos.types import Ballot, Durable, NodeId, PaxosBlock, ProtocolError, Settings
+from benmo.paxos.types import Ballot, NodeId, PaxosBlock, ProtocolError, Settings
 from benmo.storage.journal import JournalRecord, NodeState, QueueRecord
-
-
-class Transport(Protocol):
-    """Carries messages; may lose, double, delay and reorder them, but not alter them."""
-
-    def send(self, to: NodeId, message: Message) -> None:
-        """Send to another node if that is possible now; else the message is lost."""
-
-    def is_full(self, to: NodeId) -> bool:
-        """Whether blocks for a node had better wait: it can't be sent any, or has many to read."""
-
-
-class Storage(Protocol):
-    """The durable state of one node: see `benmo.storage.node_storage.NodeStorage`."""
-
-    @property
-    def journal_bytes(self) -> int: ...
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def needs_sync(self) -> bool: ...
-
-    def append(self, records: Sequence[JournalRecord]) -> None: ...
-
-    def write(self) -> None: ...
-
-    def sync(self) -> None: ...
-
-    def applied(self, block: AppliedBlock) -> None: ...
-
-    def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
-
-    def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Sizes that bound memory and messages."""
-
-    queue_limit: int = 10
-    """How many transfers of this node wait in its queue at most."""
-    journal_bytes_max: int = 4 << 20
-    """A longer journal is replaced by a checkpoint."""
-    blocks_bytes_max: int = 1 << 20
-    """About how many bytes of blocks are sent to a peer at a time."""
-    block_transfers_max: int = BLOCK_TRANSFERS_MAX
-    """How many transfers a block of this node holds at most."""
-
 
 _RECENT_KEYS_MAX = 10_000
 """A checkpoint moves the keys of decided transfers into their index: not too many in one turn."""
-
-DiskWait = Callable[[], None]
-"""Waits until something is durable. Raises `OSError`."""
 
 
 def _discard(_report: Report) -> None:
@@ -216,15 +161,7 @@ class Engine:
         this process goes on: it may be the only one that has the block with the change.
         """
         slot = self.retired_in
-        if slot is None:
-            return False
-        height, own = self.replica.reachability.height, self.settings.node
-        knowing = [
-            node
-            for node in self.membership.nodes
-            if node in told_by or (node != own and height(node) >= slot)
-        ]
-        return len(knowing) >= self.membership.quorum
+        return slot is not None and self.replica.reachability.has_quorum_at(slot, told_by)
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
         """Whether `votes` more accept votes, `message` among them, may decide the proposal."""

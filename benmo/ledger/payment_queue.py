@@ -132,7 +132,8 @@ class PaymentQueue:
         if count > limit:
             text = f"that is too much: at most {limit} transfers wait at a time"
             return NotQueued(RefusalText(text, Reason.TOO_MANY))
-        run = payments.numbered(self.node, self._own.end, self._own.member)
+        own = self._own
+        run = payments.numbered(self.node, own.first + len(own.amount), own.member)
         if count == 0:
             return run
         if not self.membership.is_voter(self._member):

@@ -84,7 +84,7 @@ class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     def why_too_much(self) -> RefusalText | None:
         """Why these are more than one request may hold, or None; it holds what a block holds."""
-        if len(self) <= BLOCK_TRANSFERS_MAX and self.characters <= BLOCK_CHARACTERS_MAX:
+        if len(self.amount) <= BLOCK_TRANSFERS_MAX and self.characters <= BLOCK_CHARACTERS_MAX:
             return None
         text = (
             f"at most {BLOCK_TRANSFERS_MAX:,} payments, or {BLOCK_CHARACTERS_MAX:,} characters of "
@@ -172,9 +172,9 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     def joined(self, later: Run) -> Run:
         """This run, continued by one that begins in this run or right behind it."""
         end = self.end
-        assert (self.debit, self.member) == (later.debit, later.member)
+        assert self.debit == later.debit and self.member == later.member
         assert self.first <= later.first <= end
-        new = later.since(end)
+        new = later if later.first == end else later.since(end)
         has_memo, has_key = self.memo or new.memo, self.key or new.key
         return Run(
             self.debit,
@@ -224,7 +224,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 def _characters(column: tuple[str, ...]) -> int:
-    return sum(map(len, column))
+    return sum(map(len, column)) if column else 0
 
 
 def _used(column: tuple[str, ...]) -> tuple[str, ...]:

@@ -306,14 +306,17 @@ def _not_done(number: int, error: Refused) -> NotDone:
 
 def _bytes_of(payments: Payments) -> int:
     """About how much memory a request to pay takes until it is decided."""
-    texts_bytes = sum(map(getsizeof, payments.memo)) + sum(map(getsizeof, payments.key))
-    return _PAY_BYTES + _PAYMENT_BYTES * len(payments) + texts_bytes
+    bytes_ = _PAY_BYTES + _PAYMENT_BYTES * len(payments.amount)
+    if payments.memo or payments.key:
+        bytes_ += sum(map(getsizeof, payments.memo)) + sum(map(getsizeof, payments.key))
+    return bytes_
 
 
 def _require_columns(payments: Payments) -> None:
     """Raise `Refused` for columns of several lengths, or for more than one request may hold."""
-    columns = (payments.credit, payments.memo or payments.amount, payments.key or payments.amount)
-    if any(len(column) != len(payments) for column in columns):
+    count = len(payments.amount)
+    memos, keys = len(payments.memo), len(payments.key)
+    if len(payments.credit) != count or memos not in (0, count) or keys not in (0, count):
         raise NotUnderstood("the columns of the payments are not of one length")
     too_much = payments.why_too_much()
     if too_much is not None:

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.commands.node_status import NodeSnapshot
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
+from benmo.engine.surroundings import Limits
 from benmo.errors import CannotStart, ProtocolError, Retired, StateError
 from benmo.network.certificates import (
     NodeIdentity,

@@ -125,7 +125,8 @@ class Submissions:
         self._ticket += 1
         request.ticket = self._ticket
         payments = request.payments
-        request.weight = max(_KEY_WEIGHT * len(payments.key), payments.characters)
+        if payments.memo or payments.key:
+            request.weight = max(_KEY_WEIGHT * len(payments.key), payments.characters)
 
     def _has_time_for(self, request: PaymentRequest) -> bool:
         """Whether a turn may take this on beside the requests that the engine has."""

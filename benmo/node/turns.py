@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
-from benmo.engine.engine import DiskWait, Engine
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Received, Report
+from benmo.engine.surroundings import DiskWait
 from benmo.node.disk_pace import DiskPace
 from benmo.paxos.messages import Accepted, Message
 from benmo.paxos.types import MemberId, NodeId

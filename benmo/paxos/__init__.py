@@ -158,6 +158,7 @@ The parts
 `leader.py`           prepares, catches up, proposes, counts
 `learner.py`          the chain, and catching up
 `election.py`         when to campaign: liveness
+`follower.py`         what is answered while another leads
 `round_limit.py`      how long a quorum may take to answer
 `replica.py`          one node: routes to the roles and merges their effects
 `step.py`             the effects that a call gives back

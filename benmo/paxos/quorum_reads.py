@@ -57,6 +57,11 @@ class QuorumReads:
         self._number: int | None = None
         self._open: dict[int, OpenRead] = {}
 
+    @property
+    def has_open(self) -> bool:
+        """Whether a question isn't answered yet."""
+        return bool(self._open)
+
     def ask(self, ticket: int, own_height: int, membership: Membership, step: Step) -> None:
         """Ask all peers how far the chain may be.
 

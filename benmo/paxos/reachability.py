@@ -5,13 +5,13 @@ All of it is a hint, for speed and for people. No decision about safety rests on
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from math import inf
 
 from benmo.paxos.membership import Membership
 from benmo.paxos.notices import QuorumMissing
 from benmo.paxos.step import Step
-from benmo.paxos.types import NodeId, Settings
+from benmo.paxos.types import MemberId, NodeId, Settings
 
 
 class Reachability:
@@ -53,6 +53,14 @@ class Reachability:
     def __contains__(self, node: object) -> bool:
         return node in self._heights
 
+    def is_peer(self, node: NodeId, member: MemberId) -> bool:
+        """Whether a member speaks for another node: as its member, or as one that came later."""
+        return node in self._heights and not self._membership.is_retired(member)
+
+    def is_retired(self, member: MemberId) -> bool:
+        """Whether the chain has replaced or removed this member."""
+        return self._membership.is_retired(member)
+
     @property
     def has_quorum(self) -> bool:
         """Whether this node and the peers that it can reach are a quorum."""
@@ -86,6 +94,15 @@ class Reachability:
     def height(self, peer: NodeId) -> int:
         """The height that the peer reported last, 0 at first."""
         return self._heights.get(peer) or 0
+
+    def has_quorum_at(self, height: int, also: Collection[NodeId]) -> bool:
+        """Whether a quorum, this node left out, has reported this height or more, or is in `also`.
+
+        Nodes that don't vote now count for nothing.
+        """
+        nodes = self._membership.nodes
+        there = sum(node in also or self.height(node) >= height for node in nodes)
+        return there >= self._membership.quorum
 
     def has_reported(self, peer: NodeId) -> bool:
         """Whether the peer has reported its height since this node started."""

@@ -9,9 +9,10 @@ from math import inf
 from random import Random
 from typing import assert_never
 
-from benmo.paxos.acceptor import Acceptor, Ahead
+from benmo.paxos.acceptor import Acceptor
 from benmo.paxos.application import Application
 from benmo.paxos.election import Election
+from benmo.paxos.follower import Follower
 from benmo.paxos.leader import Leader
 from benmo.paxos.learner import Learner
 from benmo.paxos.membership import Membership
@@ -32,25 +33,18 @@ from benmo.paxos.messages import (
     Promise,
 )
 from benmo.paxos.notices import (
-    BallotGivenUp,
-    BallotRefused,
     Defeat,
     LeaderLost,
-    PeerWentBack,
-    PromiseMade,
-    ProposalAccepted,
     ReachabilityChanged,
 )
 from benmo.paxos.quorum_reads import QuorumReads, reported_height
 from benmo.paxos.reachability import Reachability
-from benmo.paxos.step import BlocksWanted, Step
+from benmo.paxos.step import Step
 from benmo.paxos.types import (
     Ballot,
     Durable,
     MemberId,
     NodeId,
-    Proposal,
-    ProtocolError,
     Settings,
     Tenure,
 )
@@ -59,43 +53,9 @@ from benmo.paxos.types import (
 class Replica:
     """The acceptor, leader and learner of one node.
 
-    The caller's duties for the `Step` that each call returns, in this order:
-
-    1. Make `step.records` durable, in their order. A `DecideRecord` alone may wait: its block is
-       durable at a quorum. One whose block has a change doesn't wait: members that leave may count
-       on it.
-    2. Send `step.messages`. A message to this node itself goes into `on_message`, like any other.
-    3. Apply `step.decided` to the application, in order.
-    4. Only then call the replica again.
-
-    Duties 1 and 2 may be gathered over several steps, as long as no message leaves before the
-    records of its own step and of all earlier steps, decisions apart, are durable. One message is
-    excepted: an `Accept` to this node itself may come back at once, since it leads only to a later
-    record, and to a vote that waits for that record and all earlier ones. Duty 3 may not be put
-    off: the replica relies on an application that has applied every decided block. The blocks that
-    `step.reads` names are read from the chain and sent after duty 3, at any time.
-
-    `on_timer` is due as soon as `deadline` has come, which may be at once. `now`, in seconds, never
-    goes back. It counts from 1970, as well as the node's clock knows: `round_max` alone relies on
-    that. In a few lines, with nothing gathered:
-
-        while True:
-            if replica.deadline <= now():
-                step = replica.on_timer(now())
-            elif event := inbox.get(until=replica.deadline):
-                step = replica.on_message(event.sender, event.message, now())  # or on_link, …
-            else:
-                continue
-            storage.append(step.records)
-            storage.sync()
-            for to, message in step.messages:
-                send(to, message)  # to this node itself: into the inbox
-            for block in step.decided:
-                application.apply(block)
-            for wanted in step.reads:
-                send(wanted.to, Blocks(storage.read(wanted.first_slot), replica.durable.height))
-
-    `benmo.engine.engine` is this loop with the records and messages of many steps gathered.
+    `benmo.paxos.step` says what the caller does with each `Step`, and in which order. `on_timer` is
+    due as soon as `deadline` has come, which may be at once. `now`, in seconds, never goes back. It
+    counts from 1970, as well as the node's clock knows: `round_max` alone relies on that.
 
     Invariant, asserted at the start and after each call, besides those of the roles:
 
@@ -117,6 +77,14 @@ class Replica:
         self.leader = Leader(settings, application)
         self.election = Election(settings, random, self.leader.round_limit)
         self.quorum_reads = QuorumReads(settings, random)
+        self.follower = Follower(
+            settings.node,
+            self.acceptor,
+            self.learner,
+            self.leader,
+            self.election,
+            self.reachability,
+        )
         self._application = application
         self._membership = application.membership
         """The membership of which the roles know: the application may be ahead of them."""
@@ -167,11 +135,6 @@ class Replica:
         return self._membership.peers(self.settings.node)
 
     @property
-    def _has_something(self) -> bool:
-        """Whether something waits here to be proposed."""
-        return self._application.front() > 0 or self._application.has_change
-
-    @property
     def _reported_height(self) -> int:
         return reported_height(self.learner.height, self.acceptor.accepted)
 
@@ -190,7 +153,7 @@ class Replica:
             return step
         self._highest_round = admitted_round(sender, message, self._highest_round, now)
         before = self._before()
-        if self._is_peer(sender, member) and self.reachability.on_heard(sender, now):
+        if self.reachability.is_peer(sender, member) and self.reachability.on_heard(sender, now):
             self._reachability_changed(sender, True, now, step)
         self._route(sender, member, message, now, step)
         return self._finish(before, now, step)
@@ -215,8 +178,7 @@ class Replica:
         """
         step = Step()
         before = self._before()
-        membership = self._membership
-        self.quorum_reads.ask(ticket, self._reported_height, membership, step)
+        self.quorum_reads.ask(ticket, self._reported_height, self._membership, step)
         return self._finish(before, now, step)
 
     def on_link(self, peer: NodeId, up: bool, now: float) -> Step:
@@ -242,7 +204,7 @@ class Replica:
             step.send_all(self._peers, self._heartbeat())
             self._forward(step, again=True)
         if now >= self.leader.round_deadline:
-            self._give_up(Defeat.NO_ANSWER, now, step)
+            self.follower.step_down(Defeat.NO_ANSWER, now, step)
         self.learner.on_timer(now, step)
         self._propose(now, step)
         self.leader.on_timer(now, step)
@@ -257,24 +219,24 @@ class Replica:
     ) -> None:
         match message:
             case Prepare():
-                self._on_prepare(sender, message.ballot, now, step)
+                self.follower.on_prepare(sender, message.ballot, now, step)
             case Promise():
                 self.leader.on_promise(member, message, now, step)
-                self._on_height(sender, member, message.height, now, step)
+                self.follower.on_height(sender, member, message.height, now, step)
             case Accept():
-                self._on_accept(sender, message.proposal, now, step)
+                self.follower.on_accept(sender, message.proposal, now, step)
             case Accepted():
                 self._on_accepted(sender, member, message, now, step)
             case Nack():
-                self._on_nack(sender, message, now, step)
+                self.follower.on_nack(sender, message, now, step)
             case Decide():
                 self.learner.on_decide(sender, message, self.acceptor.accepted, now, step)
             case Behind():
-                self._on_behind(sender, message.height, step)
+                self.follower.on_behind(sender, message.height, step)
             case Blocks():
                 self.learner.on_blocks(sender, message, now, step)
             case Heartbeat():
-                self._on_heartbeat(sender, member, message, now, step)
+                self.follower.on_heartbeat(sender, member, message, now, step)
             case Forward():
                 if self.leader.is_active:  # before a quorum: a node forwards once it promises
                     self._application.take_forwarded(sender, message.payload)
@@ -283,53 +245,6 @@ class Replica:
                 self.quorum_reads.on_message(sender, member, message, height, step)
             case _:
                 assert_never(message)
-
-    def _on_prepare(self, sender: NodeId, ballot: Ballot, now: float, step: Step) -> None:
-        answer = self.acceptor.on_prepare(ballot, self.learner.height, step)
-        match answer:
-            case Promise(_, height, accepted):
-                accepted_in = Ballot.ZERO if accepted is None else accepted.ballot
-                step.notices.append(PromiseMade(ballot, sender, height + 1, accepted_in))
-                self._follow(ballot, now, step)
-            case Nack(_, promised):
-                step.notices.append(BallotRefused(ballot, promised, sender))
-        if answer is not None:
-            step.send(sender, answer)
-
-    def _on_accept(self, sender: NodeId, proposal: Proposal, now: float, step: Step) -> None:
-        self._learn_from_accept(proposal, step)
-        is_next = proposal.slot == self.learner.height + 1
-        if is_next and proposal.block.previous != self.learner.head:
-            raise ProtocolError(f"the proposal of node {sender} continues another chain")
-        answer = self.acceptor.on_accept(proposal, self.learner.height, step)
-        match answer:
-            case Accepted():
-                step.notices.append(
-                    ProposalAccepted(proposal.slot, proposal.ballot, sender, proposal.block.ballot)
-                )
-                self._follow(proposal.ballot, now, step)
-                step.send(sender, answer)
-            case Behind():
-                self._follow(proposal.ballot, now, step)
-                self.learner.ask(sender, proposal.slot - 1, now, step)
-            case Nack(ballot, promised):
-                step.notices.append(BallotRefused(ballot, promised, sender, proposal.slot))
-                step.send(sender, answer)
-            case Ahead(first_slot):
-                self._send_blocks(sender, first_slot, step)
-            case _:
-                assert_never(answer)
-
-    def _learn_from_accept(self, proposal: Proposal, step: Step) -> None:
-        """Append the accepted block if the proposal names it as the previous, decided block."""
-        accepted = self.acceptor.accepted
-        if (
-            accepted is not None
-            and proposal.slot == accepted.slot + 1
-            and proposal.block.previous == accepted.block.hash
-        ):
-            self.learner.append(accepted.block, accepted.ballot, step)
-            self.acceptor.on_decided(self.learner.height)
 
     def _on_accepted(
         self, sender: NodeId, member: MemberId, message: Accepted, now: float, step: Step
@@ -344,65 +259,10 @@ class Replica:
         step.decided_in = proposal.ballot
         self.election.on_own_decided(self.leader.proposed_own, now)
 
-    def _on_nack(self, sender: NodeId, message: Nack, now: float, step: Step) -> None:
-        is_refused = message.ballot == self.leader.ballot < message.promised
-        if self.leader.is_active and is_refused:
-            self._give_up(Defeat.NACK, now, step, message.promised, sender)
-
-    def _on_behind(self, sender: NodeId, height: int, step: Step) -> None:
-        self.reachability.on_height(sender, height)
-        accept = self.leader.accept_for(sender, height)
-        if height < self.learner.height:
-            self._send_blocks(sender, height + 1, step)
-        elif accept is not None:
-            step.send(sender, accept)
-
-    def _on_heartbeat(
-        self, sender: NodeId, member: MemberId, message: Heartbeat, now: float, step: Step
-    ) -> None:
-        if not self._is_peer(sender, member):
-            self._on_height(sender, member, message.height, now, step)
-            return
-        leads = message.ballot.node == sender
-        if leads and message.ballot >= self.acceptor.promised:
-            if self.election.leader != message.ballot:
-                self._follow(message.ballot, now, step)
-        elif not leads:
-            self.election.on_not_leading(sender, now)
-        height_before = self.reachability.height(sender)
-        if message.height < height_before:
-            step.notices.append(PeerWentBack(sender, height_before, message.height))
-        self._on_height(sender, member, message.height, now, step)
-
     # Effects that several handlers share.
-
-    def _is_peer(self, sender: NodeId, member: MemberId) -> bool:
-        """Whether a sender speaks for another node: as its member, or as one that came later."""
-        return sender in self.reachability and not self._membership.is_retired(member)
-
-    def _on_height(
-        self, sender: NodeId, member: MemberId, height: int, now: float, step: Step
-    ) -> None:
-        if sender != self.settings.node and not self._membership.is_retired(member):
-            self.learner.ask(sender, height, now, step)
-
-    def _send_blocks(self, to: NodeId, first_slot: int, step: Step) -> None:
-        if to != self.settings.node:
-            step.reads.append(BlocksWanted(to, first_slot))
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(self.learner.height, self.known_leader)
-
-    def _follow(self, ballot: Ballot, now: float, step: Step) -> None:
-        """Follow another node that leads, or tries to, in a ballot not below the promised one."""
-        if ballot.node == self.settings.node:
-            return
-        if self.leader.is_active and ballot > self.leader.ballot:
-            self._give_up(Defeat.OUTBID, now, step, ballot)
-        if self.reachability.is_reachable(ballot.node):
-            if ballot != self.election.leader:
-                self.learner.forget_request()
-            self.election.on_leader(ballot, now)
 
     def _propose(self, now: float, step: Step) -> None:
         if self.leader.can_propose(self.learner.height):
@@ -412,23 +272,11 @@ class Replica:
         if self.settings.tenure is Tenure.STABLE and not self.leader.is_active:
             self.election.forward(self._application, again, step)
 
-    def _give_up(
-        self,
-        defeat: Defeat,
-        now: float,
-        step: Step,
-        higher: Ballot = Ballot.ZERO,
-        nacker: NodeId | None = None,
-    ) -> None:
-        limit_s = self.leader.round_limit.limit_s
-        step.notices.append(BallotGivenUp(self.leader.ballot, defeat, higher, nacker, limit_s))
-        self.leader.resign()
-        self.election.on_failed(now)
-
     def _campaign(self, now: float, step: Step) -> None:
         if not self.reachability.has_quorum:
             self.election.on_failed(now)
-            self.reachability.report_no_quorum(self._has_something, step)
+            has_something = self._application.front() > 0 or self._application.has_change
+            self.reachability.report_no_quorum(has_something, step)
             return
         self.election.on_impatient()
         self.learner.forget_request()
@@ -454,13 +302,15 @@ class Replica:
             self._membership_changed(now, step)
         front = self._application.front()
         self.election.on_front(front or -self.learner.height, now)
-        wants = self._has_something or self.acceptor.accepted is not None
+        has_something = front > 0 or self._application.has_change
+        wants = has_something or self.acceptor.accepted is not None
         self.election.settle(wants and self.is_voter, self.leader.is_active, now)
         self._forward(step)
-        height, reported = self.learner.height, self._reported_height
-        self.quorum_reads.settle(height, reported, self._membership, step)
+        if self.quorum_reads.has_open:
+            height, reported = self.learner.height, self._reported_height
+            self.quorum_reads.settle(height, reported, self._membership, step)
         if not self.reachability.has_quorum:
-            self.reachability.report_no_quorum(self._has_something, step)
+            self.reachability.report_no_quorum(has_something, step)
 
     def _membership_changed(self, now: float, step: Step) -> None:
         """Let the roles know of a change of the membership, which the application has applied."""

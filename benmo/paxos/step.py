@@ -8,7 +8,42 @@
     step.confirmations  how far the chain may be, for reads that asked
     step.notices        facts to show to people who watch
 
-The docstring of `benmo.paxos.replica.Replica` says in which order, and what may wait.
+The caller's duties for each step, in this order:
+
+1. Make `step.records` durable, in their order. A `DecideRecord` alone may wait: its block is
+   durable at a quorum. One whose block has a change doesn't wait: members that leave may count
+   on it.
+2. Send `step.messages`. A message to this node itself goes into `on_message`, like any other.
+3. Apply `step.decided` to the application, in order.
+4. Only then call the replica again.
+
+Duties 1 and 2 may be gathered over several steps, as long as no message leaves before the
+records of its own step and of all earlier steps, decisions apart, are durable. One message is
+excepted: an `Accept` to this node itself may come back at once, since it leads only to a later
+record, and to a vote that waits for that record and all earlier ones. Duty 3 may not be put
+off: the replica relies on an application that has applied every decided block. The blocks that
+`step.reads` names are read from the chain and sent after duty 3, at any time.
+
+In a few lines, with nothing gathered:
+
+    while True:
+        if replica.deadline <= now():
+            step = replica.on_timer(now())
+        elif event := inbox.get(until=replica.deadline):
+            # … or on_link, on_request, on_confirm
+            step = replica.on_message(event.sender, event.message, now(), event.member)
+        else:
+            continue
+        storage.append(step.records)
+        storage.sync()
+        for to, message in step.messages:
+            send(to, message)  # to this node itself: into the inbox
+        for block in step.decided:
+            application.apply(block)
+        for wanted in step.reads:
+            send(wanted.to, Blocks(storage.read(wanted.first_slot), replica.durable.height))
+
+`benmo.engine.engine` is this loop with the records and messages of many steps gathered.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, ReadRequested, Report, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from benmo.admin.initialize import main as initialize
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
+from benmo.engine.surroundings import Limits
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
 from benmo.node.service import Service

@@ -3,8 +3,8 @@
 import pytest
 
 from benmo.engine import engine as engine_module
-from benmo.engine.engine import Limits
 from benmo.engine.events import Event, Hurried, Received, Report, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from benmo.engine.engine import Limits
 from benmo.engine.events import Event, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.ledger.blocks import Block
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Accepted, Blocks, Decide, Heartbeat, Prepare, Promise

@@ -14,8 +14,8 @@ from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeGone, connect
 from benmo.control.requests import Find, Found, Pay
-from benmo.engine.engine import DiskWait
 from benmo.engine.events import Admission, Submitted
+from benmo.engine.surroundings import DiskWait
 from benmo.ledger.transfers import Payments
 from benmo.network.listener import Listener
 from benmo.network.peer_link import PeerLink

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from benmo.engine.engine import Limits
+from benmo.engine.surroundings import Limits
 from benmo.errors import StateError
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import PromiseRecord

@@ -11,8 +11,9 @@ from random import Random
 
 import pytest
 
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.errors import StateError
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.membership import numbered_member

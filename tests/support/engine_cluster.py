@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Event, LinkChanged, Report, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.ledger.blocks import AppliedBlock, Block
 from benmo.ledger.transfers import Payments
 from benmo.network.wire import decode_message, encode_message

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
 from benmo.engine.events import Admission, Event, Received, Report, Submitted
+from benmo.engine.surroundings import Limits
 from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import MemoryKeyIndex

@@ -20,7 +20,7 @@ from benmo.commands.answers import Status
 from benmo.commands.table import COMMANDS
 from benmo.control import requests
 from benmo.demo.table import DEMO_COMMANDS
-from benmo.engine import engine
+from benmo.engine import surroundings
 from benmo.ledger import blocks, transfers
 from benmo.ledger import visible_text as text
 from benmo.network import frames, link, listener
@@ -42,7 +42,7 @@ LIMITS = {
     "a node's balance at first": f"{cluster.BALANCE_MAX:,}",
     "transfers in a queue": f"`log_limit`: {cluster.ClusterSettings().log_limit}",
     "transfers of programs in a queue": f"`queue_limit`: {cluster.QUEUE_LIMIT:,}",
-    "transfers in a block": f"{engine.Limits().block_transfers_max:,}",
+    "transfers in a block": f"{surroundings.Limits().block_transfers_max:,}",
     "a block": f"{blocks.BLOCK_BYTES_MAX >> 20} MiB",
     "a frame on the wire": f"{frames.FRAME_BYTES_MAX >> 20} MiB",
     "characters of memos and keys in a block": f"{transfers.BLOCK_CHARACTERS_MAX:,}",
@@ -57,10 +57,10 @@ LIMITS = {
         f"{handlers.TRANSFERS_SHOWN_MAX:,}"
     ),
     "a delay of `delayLink`": f"{link_handlers.DELAY_MS_MAX:,} ms",
-    "a journal before a checkpoint": f"{engine.Limits().journal_bytes_max >> 20} MiB",
+    "a journal before a checkpoint": f"{surroundings.Limits().journal_bytes_max >> 20} MiB",
     "decisions that wait for an fsync": f"{storages._UNSYNCED_BYTES_MAX >> 10} KiB",
     "blocks sent at a time to a node that is behind": (
-        f"{engine.Limits().blocks_bytes_max >> 20} MiB"
+        f"{surroundings.Limits().blocks_bytes_max >> 20} MiB"
     ),
     "bytes that wait for a peer which takes nothing": f"{transports.SEND_BYTES_MAX >> 20} MiB",
     "connections that command a node": (

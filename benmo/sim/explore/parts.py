@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from benmo.engine.engine import Engine, Limits
+from benmo.engine.engine import Engine
+from benmo.engine.surroundings import Limits
 from benmo.errors import StateError
 from benmo.ledger.blocks import encode_block
 from benmo.ledger.ledger import Ledger

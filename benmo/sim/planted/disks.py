@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benmo.engine.engine import DiskWait, Engine
+from benmo.engine.engine import Engine
+from benmo.engine.surroundings import DiskWait
 from benmo.ledger.ledger import Ledger
 from benmo.paxos.messages import Accept, Heartbeat, Message, Prepare
 from benmo.paxos.replica import Replica

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from benmo.paxos.election import Election
+from benmo.paxos.follower import Follower
 from benmo.paxos.leader import Leader, Phase
-from benmo.paxos.messages import Accept, Accepted, Nack, Promise
+from benmo.paxos.messages import Accept, Accepted, Message, Nack, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
 from benmo.paxos.types import Ballot, MemberId, NodeId, Proposal
@@ -15,15 +16,15 @@ from benmo.sim.planted.patch import Patch
 
 def rivals_ballot_used(patch: Patch) -> None:
     """A leader goes on with whatever ballot its own acceptor has promised, a rival's too."""
-    original = Replica._follow
+    original = Follower.follow
 
-    def follow(self: Replica, ballot: Ballot, now: float, step: Step) -> None:
-        if self.leader.is_active and ballot > self.leader.ballot:
-            self.leader.ballot = ballot
+    def follow(self: Follower, ballot: Ballot, now: float, step: Step) -> None:
+        if self._leader.is_active and ballot > self._leader.ballot:
+            self._leader.ballot = ballot
         else:
             original(self, ballot, now, step)
 
-    patch.set(Replica, "_follow", follow)
+    patch.set(Follower, "follow", follow)
 
 
 def own_ballot_raised_blindly(patch: Patch) -> None:
@@ -158,7 +159,14 @@ def proposes_before_catching_up(patch: Patch) -> None:
 def goes_on_after_nack(patch: Patch) -> None:
     """After a nack a leader goes on in a higher ballot, without asking for promises."""
 
-    def on_nack(self: Replica, sender: NodeId, message: Nack, now: float, step: Step) -> None:
+    original = Replica._route
+
+    def route(
+        self: Replica, sender: NodeId, member: MemberId, message: Message, now: float, step: Step
+    ) -> None:
+        if not isinstance(message, Nack):
+            original(self, sender, member, message, now, step)
+            return
         leader = self.leader
         is_refused = message.ballot == leader.ballot < message.promised
         if not is_refused or leader.proposal is None:
@@ -171,7 +179,7 @@ def goes_on_after_nack(patch: Patch) -> None:
         leader._accepted_by = set()
         step.send_all(self.membership.nodes, Accept(leader.proposal))
 
-    patch.set(Replica, "_on_nack", on_nack)
+    patch.set(Replica, "_route", route)
 
 
 def equal_timers(patch: Patch) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benmo.paxos.follower import Follower
 from benmo.paxos.learner import Learner
 from benmo.paxos.messages import Blocks, Decide, Heartbeat
-from benmo.paxos.replica import Replica
 from benmo.paxos.step import Step
 from benmo.paxos.types import Ballot, MemberId, NodeId, PaxosBlock, Proposal
 from benmo.sim.planted.patch import Patch
@@ -68,15 +68,15 @@ def catch_up_applied_twice(patch: Patch) -> None:
 
 def missed_decision_stays_missed(patch: Patch) -> None:
     """A node that hears that others are ahead doesn't ask them for anything."""
-    patch.set(Replica, "_on_height", lambda self, sender, member, height, now, step: None)
+    patch.set(Follower, "on_height", lambda self, sender, member, height, now, step: None)
 
 
 def heartbeat_height_trusted(patch: Patch) -> None:
     """A node takes the height of a heartbeat for its own."""
-    original = Replica._on_heartbeat
+    original = Follower.on_heartbeat
 
     def on_heartbeat(
-        self: Replica,
+        self: Follower,
         sender: NodeId,
         member: MemberId,
         message: Heartbeat,
@@ -84,6 +84,6 @@ def heartbeat_height_trusted(patch: Patch) -> None:
         step: Step,
     ) -> None:
         original(self, sender, member, message, now, step)
-        self.learner.height = max(self.learner.height, message.height)
+        self._learner.height = max(self._learner.height, message.height)
 
-    patch.set(Replica, "_on_heartbeat", on_heartbeat)
+    patch.set(Follower, "on_heartbeat", on_heartbeat)
