@@ -12,7 +12,7 @@ from typing import ClassVar, get_args
 
 from benmo.ledger.transfers import Transfer
 from benmo.paxos.notices import NoticeKind, ProtocolNotice
-from benmo.paxos.types import Ballot, MemberId, NodeId
+from benmo.paxos.types import Ballot, Change, MemberId, NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class SlotDecided:
     decided_in: Ballot
     transfers: int
     """How many transfers the block holds."""
+    change: Change | None = None
+    """The block's change of the membership."""
+    why_void: str = ""
+    """Why that change had no effect, as a clause; empty if it had one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import assert_never
 from benmo import notices
 from benmo.paxos import notices as protocol
 from benmo.paxos.notices import NoticeKind
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, Change, ChangeKind, NodeId
 
 _COUNTED = {
     NoticeKind.CAMPAIGN: "campaigning",
@@ -68,9 +68,8 @@ def sentence(notice: notices.Notice) -> str:
             )
         case protocol.ForeignBlockReported(reporter):
             return f"node {reporter} reports a block of another chain"
-        case notices.SlotDecided(slot, proposed_in, decided_in, transfers):
-            how_many = f"{transfers} transfer{'s' if transfers != 1 else ''}"
-            return f"slot {slot} is decided: {how_many}{_in_ballots(proposed_in, decided_in)}"
+        case notices.SlotDecided(slot):
+            return f"slot {slot} is decided: {_what_was_decided(notice)}"
         case notices.TransferApplied(_, transfer):
             return f"decided {transfer}"
         case notices.TransferVoid(_, transfer):
@@ -117,6 +116,38 @@ def _why_this_block(taken_over: Ballot, is_choice: bool) -> str:
     if is_choice:
         return f"must be node {taken_over.node}'s block, reported in the highest ballot"
     return f"must be node {taken_over.node}'s block, which may be decided already"
+
+
+def _what_was_decided(notice: notices.SlotDecided) -> str:
+    """Say what a decided block holds, and in which ballots it was proposed and decided."""
+    ballots = _in_ballots(notice.proposed_in, notice.decided_in)
+    transfers = f"{notice.transfers} transfer{'s' if notice.transfers != 1 else ''}"
+    if notice.change is None:
+        return transfers + ballots
+    and_transfers = f"{transfers}, and " if notice.transfers else ""
+    if notice.why_void:
+        return f"{and_transfers}the change had no effect: {notice.why_void}"
+    comma = "," if ballots.startswith(" ") else ""
+    return f"{and_transfers}{what_changed(notice.change)}{comma}{ballots}"
+
+
+def what_changed(change: Change) -> str:
+    """Say what a change has done to its node, as a clause."""
+    node = f"node {change.node}"
+    match change.kind:
+        case ChangeKind.REPLACE:
+            return f"{node} has a new member, {change.member[:8]}"
+        case ChangeKind.ADD:
+            return f"{node} was added"
+        case ChangeKind.REMOVE:
+            return f"{node} was removed"
+        case ChangeKind.MOVE:
+            return f"{node} moved to {_address(change)}"
+
+
+def _address(change: Change) -> str:
+    host = f"[{change.host}]" if ":" in change.host else change.host
+    return f"{host}:{change.port}"
 
 
 def _in_ballots(proposed_in: Ballot, decided_in: Ballot) -> str:

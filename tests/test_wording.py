@@ -10,10 +10,12 @@ from benmo.errors import ProtocolError
 from benmo.ledger.transfers import Transfer
 from benmo.notices import NOTICES, Notice
 from benmo.paxos import notices as protocol
-from benmo.paxos.types import Ballot
+from benmo.paxos.types import Ballot, Change, ChangeKind
 from benmo.wording import sentence
 
 BALLOT = Ballot(7, 2)
+OLD, NEW = "a" * 32, "b" * 32
+REPLACED = Change(ChangeKind.REPLACE, 3, OLD, NEW, "h", 7003)
 SENTENCES: list[tuple[Notice, str]] = [
     (
         protocol.PromiseMade(BALLOT, 2, 4),
@@ -98,6 +100,35 @@ SENTENCES: list[tuple[Notice, str]] = [
     (
         notices.SlotDecided(4, Ballot(6, 1), BALLOT, 2),
         "slot 4 is decided: 2 transfers in ballot (7, 2), first proposed in (6, 1)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 0, REPLACED),
+        "slot 4 is decided: node 3 has a new member, bbbbbbbb, in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, Ballot.ZERO, 1, REPLACED),
+        "slot 4 is decided: 1 transfer, and node 3 has a new member, bbbbbbbb, "
+        "first proposed in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 0, Change(ChangeKind.ADD, 6, "", NEW, "h", 7006)),
+        "slot 4 is decided: node 6 was added, in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 0, Change(ChangeKind.REMOVE, 7, OLD)),
+        "slot 4 is decided: node 7 was removed, in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 0, Change(ChangeKind.MOVE, 3, OLD, OLD, "::1", 7)),
+        "slot 4 is decided: node 3 moved to [::1]:7, in ballot (7, 2)",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 0, REPLACED, "node 3 has another member by now"),
+        "slot 4 is decided: the change had no effect: node 3 has another member by now",
+    ),
+    (
+        notices.SlotDecided(4, BALLOT, BALLOT, 2, REPLACED, "there is no node 3"),
+        "slot 4 is decided: 2 transfers, and the change had no effect: there is no node 3",
     ),
     (
         notices.SlotDecided(4, BALLOT, Ballot.ZERO, 2),

@@ -91,6 +91,8 @@ class AppliedBlock:
     skipped: tuple[int, ...] = ()
     decided_in: Ballot = field(default=Ballot.ZERO, compare=False)
     is_change_void: bool = False
+    why_change_void: str = field(default="", compare=False)
+    """Why a void change had no effect, as a clause; no file keeps that."""
 
     def find(self, debit: NodeId, number: int) -> tuple[Transfer, Outcome] | None:
         """Transfer `number` of node `debit` and its outcome, found without walking the block.

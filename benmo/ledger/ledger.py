@@ -70,16 +70,19 @@ class Ledger:
             if not self._apply_whole(run):
                 self._apply_each(run, position, refused, skipped)
             position += len(run)
-        is_change_void = block.change is not None and not self._apply_change(block.change)
+        why_void = None if block.change is None else self._apply_change(block.change)
         self.height = block.slot
         self.head = block.hash
         self.check()
-        return AppliedBlock(block, tuple(refused), tuple(skipped), decided_in, is_change_void)
+        return AppliedBlock(
+            block, tuple(refused), tuple(skipped), decided_in, why_void is not None, why_void or ""
+        )
 
-    def _apply_change(self, change: Change) -> bool:
-        """Apply a change of the next block, after its runs; False if the change is void."""
-        if self.why_change_void(change) is not None:
-            return False
+    def _apply_change(self, change: Change) -> str | None:
+        """Apply a change of the next block, after its runs; why the change is void, if it is."""
+        why_void = self.why_change_void(change)
+        if why_void is not None:
+            return why_void
         self.membership = self.membership.after(change, self.height + 1)
         if change.kind is ChangeKind.ADD:
             self.balances[change.node] = 0
@@ -87,7 +90,7 @@ class Ledger:
         elif change.kind is ChangeKind.REMOVE:
             del self.balances[change.node]
         self.check_accounts()
-        return True
+        return None
 
     def why_change_void(self, change: Change) -> str | None:
         """Why a change of the membership would have no effect now, as a clause; None if it had."""

@@ -17,7 +17,14 @@ def decision_notices(applied: AppliedBlock, node: NodeId) -> list[NodeNotice]:
     """
     block = applied.block
     notices: list[NodeNotice] = [
-        SlotDecided(block.slot, block.ballot, applied.decided_in, len(block))
+        SlotDecided(
+            block.slot,
+            block.ballot,
+            applied.decided_in,
+            len(block),
+            block.change,
+            applied.why_change_void,
+        )
     ]
     own = [run for run in block.runs if run.debit == node]
     if not (applied.refused or applied.skipped) and sum(map(len, own)) > _REPORTED_EACH_MAX:

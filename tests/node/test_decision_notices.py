@@ -4,8 +4,9 @@ from benmo.ledger.blocks import Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.node.decision_notices import decision_notices
+from benmo.paxos.membership import numbered_member
 from benmo.paxos.notices import NoticeKind
-from benmo.paxos.types import GENESIS_HASH, Ballot
+from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind
 from benmo.wording import sentence
 
 
@@ -41,3 +42,17 @@ def test_where_one_is_refused_among_thousands_each_is_told() -> None:
     applied = ledger.apply(first_block(run))
     kinds = [notice.kind for notice in decision_notices(applied, 2)]
     assert kinds.count(NoticeKind.DECIDED) == 3000 and kinds.count(NoticeKind.REFUSED) == 1
+
+
+def test_a_change_of_the_members_is_told_at_every_node_and_why_it_had_no_effect() -> None:
+    ledger = Ledger({1: 100, 2: 100, 3: 100})
+    change = Change(ChangeKind.REPLACE, 3, numbered_member(3), "a" * 32, "h", 7003)
+    told = []
+    for _ in range(2):
+        block = encode_block(ledger.height + 1, Ballot(5, 2), ledger.head, 1.5, (), change)
+        (notice,) = decision_notices(ledger.apply(block, Ballot(5, 2)), 1)
+        told.append(sentence(notice))
+    assert told == [
+        "slot 1 is decided: node 3 has a new member, aaaaaaaa, in ballot (5, 2)",
+        "slot 2 is decided: the change had no effect: node 3 has another member by now, aaaaaaaa",
+    ]
