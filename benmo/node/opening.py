@@ -13,9 +13,10 @@ from benmo.network.certificates import (
     require_node,
 )
 from benmo.paxos.types import NodeId
+from benmo.storage.damage import ForeignFile
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import NodeState
-from benmo.storage.node_storage import ForeignFile, NodeStorage
+from benmo.storage.node_storage import NodeStorage
 
 
 def open_node(

@@ -13,14 +13,9 @@ import msgspec
 
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
+from benmo.storage.damage import REMEDY, damaged_line
 from benmo.storage.disk import Disk
 from benmo.storage.lines import DamagedLine, block_of, raw_of, seal, unseal
-
-REMEDY = (
-    "This node does not vote with a damaged directory: it could break a promise. "
-    "The others go on while a majority of them is up. If the disk doesn't read correctly again, "
-    "benmo replace gives the node a new directory: see docs/operating.md"
-)
 
 _READ_BYTES = 1 << 16
 _HINTS_MAX = 64
@@ -62,6 +57,25 @@ class ChainFile:
         self._disk = disk
         self._name = name
         self._offsets: dict[int, int] = {1: 0}
+
+    def require_end(self, head: str) -> None:
+        """Cut off what a crash left beyond the chain.
+
+        Raises `StateError` unless the chain is all there, and its last block's hash is `head`.
+        """
+        size = self._disk.size(self._name)
+        path = self._disk.path / self._name
+        missing = self.length - size
+        if missing > 0:
+            raise StateError(f"{path} is damaged: {missing} bytes are missing. {REMEDY}")
+        if self.height > 0:
+            last = self.read(self.height, 1)[0].block
+            if last.hash != head:
+                raise StateError(
+                    f"{path} is damaged: its last block isn't the checkpoint's. {REMEDY}"
+                )
+        if size > self.length:
+            self._disk.truncate(self._name, self.length)
 
     def append(self, blocks: Iterable[AppliedBlock]) -> None:
         """Write the next blocks; they are durable after `sync`."""
@@ -162,5 +176,4 @@ class ChainFile:
         return int(match[1])
 
     def _damaged(self, slot: int, what: str) -> StateError:
-        path = self._disk.path / self._name
-        return StateError(f"{path}, line {slot}, is damaged: {what}. {REMEDY}")
+        return damaged_line(self._disk.path / self._name, slot, what)

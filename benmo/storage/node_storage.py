@@ -19,10 +19,8 @@ When the node rests, the journal is synced, and then a line of checkpoint.json s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
@@ -30,17 +28,18 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import DecideRecord
 from benmo.paxos.types import Ballot, Durable, MemberId, NodeId
-from benmo.storage.chain_file import REMEDY, ChainFile
+from benmo.storage.chain_file import ChainFile
 from benmo.storage.checkpoint import (
     AcceptedPart,
     CheckpointLine,
     SyncedLine,
     decode_checkpoint,
 )
+from benmo.storage.damage import REMEDY, damage_worded
 from benmo.storage.disk import Disk
 from benmo.storage.journal import JournalRecord, NodeState, OpenLine, encode_record
-from benmo.storage.lines import DamagedLine, checksum, seal
-from benmo.storage.replay import ForeignLine, ReplayedJournal, replay, require_own
+from benmo.storage.lines import checksum, seal
+from benmo.storage.replay import ReplayedJournal, replay, require_own
 
 JOURNAL = "journal.jsonl"
 CHAIN = "chain.jsonl"
@@ -49,20 +48,6 @@ _NEW = ".new"
 
 _UNSYNCED_BYTES_MAX = 1 << 16
 """How much of the journal may be unsynced, even if it is all decisions."""
-
-FOREIGN_REMEDY = "Put back the directory that belongs here"
-
-
-class ForeignFile(StateError):
-    """A file names another cluster or node.
-
-    `what` says so, beginning with the file; `cluster` is the cluster that the file names.
-    """
-
-    def __init__(self, what: str, cluster: str) -> None:
-        super().__init__(f"{what}. {FOREIGN_REMEDY}")
-        self.what = what
-        self.cluster = cluster
 
 
 @dataclass(slots=True)
@@ -142,13 +127,13 @@ class NodeStorage:
         for name in (CHECKPOINT, JOURNAL, CHAIN):
             if not disk.exists(name):
                 raise StateError(f"{disk.path / name} is missing. {REMEDY}")
-        with _damage_worded(disk.path / CHECKPOINT):
+        with damage_worded(disk.path / CHECKPOINT):
             checkpoint, synced = decode_checkpoint(disk.read(CHECKPOINT))
             require_own(checkpoint, cluster, node, member or checkpoint.member)
         chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
         own = checkpoint.member
         storage = cls(disk, cluster, node, own, checkpoint.generation, chain)
-        storage._check_chain(checkpoint)
+        chain.require_end(checkpoint.head)
         return storage, storage._replay(checkpoint, synced)
 
     @property
@@ -290,28 +275,13 @@ class NodeStorage:
         self._disk.rename(new, name)
         self._disk.sync_directory()
 
-    def _check_chain(self, checkpoint: CheckpointLine) -> None:
-        size = self._disk.size(CHAIN)
-        path = self._disk.path / CHAIN
-        missing = checkpoint.chain_bytes - size
-        if missing > 0:
-            raise StateError(f"{path} is damaged: {missing} bytes are missing. {REMEDY}")
-        if checkpoint.height > 0:
-            last = self._chain.read(checkpoint.height, 1)[0].block
-            if last.hash != checkpoint.head:
-                raise StateError(
-                    f"{path} is damaged: its last block isn't the checkpoint's. {REMEDY}"
-                )
-        if size > checkpoint.chain_bytes:
-            self._disk.truncate(CHAIN, checkpoint.chain_bytes)
-
     def _replay(self, checkpoint: CheckpointLine, synced: SyncedLine | None) -> NodeState:
         """Apply the journal to the checkpoint's state, and cut off a torn last line."""
-        with _damage_worded(self._disk.path / CHECKPOINT):
+        with damage_worded(self._disk.path / CHECKPOINT):
             state = checkpoint.state()
             state.require_next()
         journal = self._disk.read(JOURNAL)
-        with _damage_worded(self._disk.path / JOURNAL):
+        with damage_worded(self._disk.path / JOURNAL):
             replayed = replay(checkpoint, synced, state, journal)
         if replayed.is_stale:
             self._start_journal()
@@ -341,14 +311,3 @@ def _may_wait(record: JournalRecord) -> bool:
     if not isinstance(record, DecideRecord) or record.ballot == Ballot.ZERO:
         return False
     return record.block.change is None
-
-
-@contextmanager
-def _damage_worded(path: Path) -> Iterator[None]:
-    """Turn a `DamagedLine` of a file into a `StateError` that names the line and the remedy."""
-    try:
-        yield
-    except ForeignLine as error:
-        raise ForeignFile(f"{path} {error.whose}", error.cluster) from error
-    except DamagedLine as error:
-        raise StateError(f"{path}, line {error.line}, is damaged: {error}. {REMEDY}") from error

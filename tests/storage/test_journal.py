@@ -8,10 +8,10 @@ from benmo.paxos.membership import numbered_member
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.chain_file import REMEDY
+from benmo.storage.damage import FOREIGN_REMEDY, REMEDY
 from benmo.storage.journal import JournalRecord, OpenLine, QueueRecord
 from benmo.storage.lines import checksum, seal
-from benmo.storage.node_storage import CHAIN, CHECKPOINT, FOREIGN_REMEDY, JOURNAL
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
 from tests.support.numbered_nodes import created, opened
 from tests.support.written_storage import (

@@ -13,7 +13,7 @@ from benmo.errors import StateError
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.chain_file import REMEDY
+from benmo.storage.damage import REMEDY
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
 from tests.support.numbered_nodes import created, opened

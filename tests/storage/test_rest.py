@@ -11,7 +11,7 @@ from benmo.paxos.membership import numbered
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.chain_file import REMEDY
+from benmo.storage.damage import REMEDY
 from benmo.storage.journal import SECTOR_BYTES
 from benmo.storage.node_files import Damage, NodeFiles
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage

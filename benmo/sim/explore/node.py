@@ -33,7 +33,7 @@ from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.parts import Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
 from benmo.sim.violation import Finding, Violation
-from benmo.storage.chain_file import REMEDY
+from benmo.storage.damage import REMEDY
 from benmo.storage.node_storage import JOURNAL
 
 _READ_BYTES = 1 << 20
