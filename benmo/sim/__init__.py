@@ -12,7 +12,9 @@ Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is a
 `world.py`      machines on a network, and the order of events (`agenda.py`)
 `machine.py`    one member of a node: a disk, a clock, an index of keys, and the production engine
 `roster.py`     all machines that there ever were: a node has several if it was replaced
+`link_news.py`  which machines are linked, and when each end of a link notices
 `faults.py`     makes a plan's happenings happen in a world
+`ambushes.py`   faults that wait for a message
 `operators.py`  ask for changes of the membership
 `calm.py`       the end of all faults
 `users.py`      pay, and ask how far the chain may be

@@ -54,7 +54,7 @@ def _cut_off_all_but(world: World, well: set[NodeId]) -> None:
         _ALONE, tuple(pair for pair in every if pair[0] in others or pair[1] in others)
     )
     for one, other in every:
-        world.spread_news(one, other)
+        world.link_news.spread_news(one, other)
 
 
 def survivors_of(world: World) -> tuple[Machine, ...]:

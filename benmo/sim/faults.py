@@ -10,6 +10,7 @@ from benmo.engine.events import Hurried
 from benmo.ledger.transfers import Run
 from benmo.paxos.messages import Forward
 from benmo.paxos.types import NodeId
+from benmo.sim.ambushes import Ambush
 from benmo.sim.disk import PowerCut
 from benmo.sim.happenings import (
     ChangeMembers,
@@ -31,7 +32,7 @@ from benmo.sim.happenings import (
 from benmo.sim.machine import Fuse, Machine
 from benmo.sim.operators import change_members, may_lose
 from benmo.sim.users import ask, pay
-from benmo.sim.world import Ambush, World
+from benmo.sim.world import World
 from benmo.storage.node_storage import CHAIN
 
 
@@ -199,7 +200,7 @@ def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:
 
 def _spread(world: World, cut: Cut) -> None:
     for one, other in cut.pairs:
-        world.spread_news(one, other)
+        world.link_news.spread_news(one, other)
 
 
 def _sever(world: World, machine: Machine, sever: Sever) -> None:
@@ -208,8 +209,8 @@ def _sever(world: World, machine: Machine, sever: Sever) -> None:
     machine.sends_not.add(sever.peer)
     if not sever.is_one_way:
         machine.takes_not.add(sever.peer)
-    world.tell(machine.node, sever.peer)
-    world.spread_news(machine.node, sever.peer)
+    world.link_news.tell(machine.node, sever.peer)
+    world.link_news.spread_news(machine.node, sever.peer)
     world.at(until, _restore, world, machine, sever.peer)
 
 
@@ -218,7 +219,7 @@ def _restore(world: World, machine: Machine, peer: NodeId) -> None:
     if world.now >= machine.severed_until[peer]:
         machine.sends_not.discard(peer)
         machine.takes_not.discard(peer)
-        world.spread_news(machine.node, peer)
+        world.link_news.spread_news(machine.node, peer)
 
 
 def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:

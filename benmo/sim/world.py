@@ -1,23 +1,24 @@
-"""The simulated world: machines on a network, their processes, messages and links."""
+"""The simulated world: machines on a network, their processes, their turns and messages."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from benmo.engine.events import Event, LinkChanged, ReadRequested, Received, Report
+from benmo.engine.events import Event, ReadRequested, Received, Report
 from benmo.errors import ProtocolError, StateError
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Change, MemberId, NodeId
 from benmo.sim.agenda import Agenda
+from benmo.sim.ambushes import Ambush, spring
 from benmo.sim.checkers import Facts, Watchers
 from benmo.sim.clock import NodeClock
 from benmo.sim.dice import Dice
 from benmo.sim.disk import DiskFailed, PowerCut
 from benmo.sim.findings import Findings, text_of
+from benmo.sim.link_news import NEWS_S, LinkNews
 from benmo.sim.machine import Fuse, Machine, Turn, asked
 from benmo.sim.network import Network, WireCache, is_question
 from benmo.sim.plan import BALANCE, Plan
@@ -33,26 +34,11 @@ _BEGIN_S = 1_000.0
 _CLOSE_S = 1e-6
 """Times that differ by less are the same: clocks with different rates round differently."""
 
-_NEWS_S = 0.2
-"""The longest time until an end of a link notices that the link broke or is back."""
-
 _TRY_AGAIN_S = 1.0
 """The time after which a node whose start failed is started again."""
 
 _FORGOTTEN_S = 20.0
 """The time after which a dead node is started at the latest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ambush:
-    """An action that waits until `machine`, or any, sends the next message of a kind.
-
-    `spring` is called with the sender.
-    """
-
-    kind: str
-    machine: Machine | None
-    spring: Callable[[Machine], None]
 
 
 class World:
@@ -87,6 +73,7 @@ class World:
         self._wire = WireCache()
         self._dice = Dice(plan.seed, "world")
         self._questions_dice = Dice(plan.seed, "world's questions")
+        self.link_news = LinkNews(self.roster, self.network, self.agenda, self._dice, self.happen)
         self.tickets = 0
         """The number of requests that users have made."""
         self.ambushes: list[Ambush] = []
@@ -130,7 +117,7 @@ class World:
         self.watchers.on_start(machine, state)
         for peer in self.roster.nodes:
             if peer != machine.node:
-                self.spread_news(machine.node, peer)
+                self.link_news.spread_news(machine.node, peer)
         self.schedule_turn(machine, 0.0)
 
     def _start_later(self, machine: Machine) -> None:
@@ -151,7 +138,7 @@ class World:
         self.watchers.on_death(machine)
         for peer in self.roster.nodes:
             if peer != machine.node and not (is_power_cut and self._dice.chance(0.5)):
-                self.spread_news(machine.node, peer)
+                self.link_news.spread_news(machine.node, peer)
 
     def guarded(self, machine: Machine, action: Callable[[], T]) -> T | None:
         """Do what may go wrong; return None if the process ended in it, as it should."""
@@ -258,12 +245,12 @@ class World:
     def _failed(self, machine: Machine, operation: str) -> None:
         self.trace.fault(self.now, f"node {machine.label}'s disk fails: {operation}")
 
-    # Messages and links.
+    # Messages.
 
     def _sent(self, machine: Machine, to: NodeId, message: Message) -> None:
         sender = machine.node
         if self.ambushes:
-            self._spring(machine, message)
+            spring(self.ambushes, machine, message)
         self.trace.message(self.now, ">", machine.label, str(to), message)
         self.watchers.on_sent(machine, to, message)
         if not self.network.passes(sender, to):
@@ -279,13 +266,6 @@ class World:
         data = self._wire.encode(message)
         for when in arrivals:
             self.at(when, self._arrives, machine, to, data)
-
-    def _spring(self, sender: Machine, message: Message) -> None:
-        kind = type(message).__name__
-        for ambush in [each for each in self.ambushes if each.kind == kind]:
-            if ambush.machine in (None, sender):
-                self.ambushes.remove(ambush)
-                ambush.spring(sender)
 
     def _arrives(self, from_machine: Machine, to: NodeId, data: bytes) -> None:
         sender = from_machine.node
@@ -305,7 +285,7 @@ class World:
             return
         self.trace.message(self.now, "<", from_machine.label, machine.label, message)
         if machine.engine.membership.is_retired(from_machine.member):
-            self.after(_NEWS_S, self._told_retired, from_machine, from_machine.life, machine)
+            self.after(NEWS_S, self._told_retired, from_machine, from_machine.life, machine)
         self.happen(machine, Received(sender, message, from_machine.member))
 
     def _told_retired(self, machine: Machine, life: int, by: Machine) -> None:
@@ -336,32 +316,3 @@ class World:
         else:
             dice = self._dice
         self.schedule_turn(machine, dice.share() * work_s if work_s else 0.0)
-
-    def spread_news(self, one: NodeId, other: NodeId) -> None:
-        """Let both ends of a link notice soon whether the link is up."""
-        self.after(self._dice.share() * _NEWS_S, self.tell, one, other)
-        self.after(self._dice.share() * _NEWS_S, self.tell, other, one)
-
-    def tell(self, node: NodeId, peer: NodeId) -> None:
-        """Let a node's machines know whether they are linked to a peer, if they don't already."""
-        for machine in self.roster.living(node):
-            is_up = self.is_linked(machine, peer)
-            if is_up == (peer in machine.told_up):
-                continue
-            if is_up:
-                machine.told_up.add(peer)
-            else:
-                machine.told_up.discard(peer)
-            self.happen(machine, LinkChanged(peer, is_up))
-
-    def is_linked(self, machine: Machine, peer: NodeId) -> bool:
-        """Whether both connections of a link can exist, to any of the peer's machines."""
-        node = machine.node
-        return (
-            self.network.passes(node, peer)
-            and self.network.passes(peer, node)
-            and peer not in machine.sends_not | machine.takes_not
-            and any(
-                node not in other.sends_not | other.takes_not for other in self.roster.living(peer)
-            )
-        )
