@@ -21,10 +21,8 @@ from benmo.commands.node_status import NodeSnapshot
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Hurried, LinkChanged, ReadRequested, Report
 from benmo.engine.surroundings import Limits
-from benmo.errors import CannotStart, ProtocolError, Retired, StateError
-from benmo.network.certificates import (
-    NodeIdentity,
-)
+from benmo.errors import CannotStart, StateError
+from benmo.network.certificates import NodeIdentity
 from benmo.network.frames import FrameReader
 from benmo.network.peer_links import PeerLinks
 from benmo.network.ports import holder_of
@@ -36,6 +34,7 @@ from benmo.node.decision_notices import decision_notices
 from benmo.node.disk_pace import DiskPace
 from benmo.node.disk_rest import DiskRest
 from benmo.node.height_waits import HeightWaits
+from benmo.node.leaving import Leaving
 from benmo.node.listener_thread import ListenerThread
 from benmo.node.meter import Meter
 from benmo.node.opening import open_node
@@ -57,8 +56,6 @@ _LOG = logging.getLogger("benmo")
 _LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
 _STOP_S = 10.0
-_LEAVE_EVERY_S = 0.5
-"""How often a retired node looks whether it may leave: its last messages leave before."""
 
 
 def clock() -> Callable[[], float]:
@@ -117,7 +114,6 @@ class Service:
         )
         self._membership = recovered.ledger.membership
         """The membership that the links follow."""
-        self._told_by = set[NodeId]()  # that this member is retired
         self._storage = storage
         self._key_index = SqliteKeyIndex(state.keys(node), node)
         self._engine = Engine(
@@ -140,6 +136,7 @@ class Service:
             DiskPace(lambda notice: self._notify(notice, now())),
         )
         self._turns.on_slow_turn = self._on_slow_turn
+        self._leaving = Leaving(node, self._thread.loop, self._engine, self._turns, self.fail)
         self._confirmed_reads = ConfirmedReads(
             lambda ticket: self._turns.happened(ReadRequested(ticket))
         )
@@ -257,25 +254,7 @@ class Service:
         self._turns.received(sender, message, member)
 
     def _on_retired(self, slot: int, by: NodeId) -> None:
-        """End if a peer's chain is ahead, and has retired this member; else note what it says.
-
-        Raises `ProtocolError` if this chain says otherwise.
-        """
-        if slot > self._engine.ledger.height:
-            self.fail(Retired(self.node, slot, by))
-        elif self._engine.retired_in is None:
-            raise ProtocolError(f"it says that slot {slot} has retired this node, which isn't so")
-        self._told_by.add(by)
-
-    def _leave_if_retired(self) -> None:
-        """If this member is retired, end once a quorum knows that without it."""
-        slot = self._engine.retired_in
-        if slot is None or not self._turns.is_on:
-            return
-        if self._engine.may_leave(self._told_by):
-            self.fail(Retired(self.node, slot))
-        else:
-            self._thread.loop.call_later(_LEAVE_EVERY_S, self._leave_if_retired)
+        self._leaving.on_told(slot, by)
 
     async def _start(self) -> None:
         try:
@@ -292,7 +271,7 @@ class Service:
             raise
         self._turns.begin()
         self._update_snapshot()
-        self._leave_if_retired()
+        self._leaving.look()
         DiskRest(self._thread.loop, self._turns, self._disk, self._storage, self.fail).begin()
 
     async def _stop(self) -> None:
@@ -311,7 +290,7 @@ class Service:
         if self._engine.membership is not self._membership:
             self._membership = self._engine.membership
             self._transport.follow(self._membership)
-            self._thread.loop.call_later(_LEAVE_EVERY_S, self._leave_if_retired)
+            self._leaving.look_soon()
         if self._meter is not None:
             self._meter.turned(events, report, self._now())
         for sender, reason in report.misbehaved:

@@ -135,11 +135,11 @@ def test_a_member_whose_own_chain_has_retired_it_goes_on_while_nobody_says_so(
 
 
 async def _told(service: Service, by: NodeId) -> None:
-    service._on_retired(1, by)
+    service._leaving.on_told(1, by)
 
 
 async def _until_looked(service: Service) -> None:
-    service._leave_if_retired()
+    service._leaving.look()
 
 
 def test_the_links_follow_nodes_that_are_added_and_removed(tmp_path: Path) -> None:
