@@ -14,6 +14,7 @@ from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeConnection
 from benmo.control.requests import (
     AnsweredRequest,
+    BalancesRead,
     BlockRead,
     BlocksRead,
     ControlAnswer,
@@ -145,3 +146,11 @@ def serve_blocks(reads: list[BlockRead], at_a_time: int = 2) -> Script:
         return BlocksRead(request.number, tuple(reads[request.first - 1 : last]), len(reads))
 
     return script
+
+
+def balances_at(height: int) -> Callable[[int], ControlAnswer]:
+    return lambda number: BalancesRead(number, ((1, 100),), height)
+
+
+async def slots(client: AsyncClient, first: int = 1, last: int | None = None) -> list[int]:
+    return [block.slot async for block in client.chain(first, last)]

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import re
-import shutil
 import threading
-from array import array
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from random import Random
-from typing import Any
 
 import pytest
 
@@ -26,40 +17,14 @@ from benmo.client import (
     Balances,
     Client,
     ClientError,
-    Misconfigured,
     Payment,
     QueueFull,
     Reason,
     Refused,
 )
+from tests.client.conftest import LOG_LIMIT
 from tests.support.processes import DEADLINE_S
 from tests.support.real_cluster import RealCluster
-
-LOG_LIMIT = 200
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    """Three nodes with much money, shared by the tests, which harm none of them."""
-    directory = tmp_path_factory.mktemp("cluster")
-    options = {"tenure": "stable", "balance": "100000", "log_limit": str(LOG_LIMIT)}
-    with RealCluster(directory, 3, **options) as made:
-        made.start()
-        made.until_linked()
-        yield made
-
-
-@pytest.fixture
-def client(cluster: RealCluster) -> Iterator[Client]:
-    with Client(1, cluster.state) as made:
-        yield made
-
-
-@pytest.fixture
-def key() -> str:
-    """One that no other test has."""
-    return f"key {Random().getrandbits(64)}"
-
 
 # Paying.
 
@@ -74,9 +39,9 @@ def test_a_decided_payment_is_in_the_chain_where_the_receipt_says(client: Client
 
 
 def test_a_key_pays_once_however_often_and_by_whomever_it_is_asked(
-    cluster: RealCluster, client: Client, key: str
+    healthy: RealCluster, client: Client, key: str
 ) -> None:
-    with Client(1, cluster.state) as other, ThreadPoolExecutor(16) as users:
+    with Client(1, healthy.state) as other, ThreadPoolExecutor(16) as users:
         asking = [
             users.submit((client, other)[index % 2].transfer, 10, 2, key=key) for index in range(32)
         ]
@@ -88,9 +53,9 @@ def test_a_key_pays_once_however_often_and_by_whomever_it_is_asked(
 
 
 def test_the_same_key_of_two_nodes_is_two_payments(
-    cluster: RealCluster, client: Client, key: str
+    healthy: RealCluster, client: Client, key: str
 ) -> None:
-    with Client(2, cluster.state) as other:
+    with Client(2, healthy.state) as other:
         assert client.transfer(1, 3, key=key).id.startswith("1-")
         assert other.transfer(1, 3, key=key).id.startswith("2-")
 
@@ -152,9 +117,9 @@ def test_more_than_the_queue_can_ever_hold_is_refused_for_good(client: Client) -
 
 
 def test_confirmed_balances_at_any_node_hold_what_was_decided_before(
-    cluster: RealCluster, client: Client
+    healthy: RealCluster, client: Client
 ) -> None:
-    with Client(3, cluster.state) as reader:
+    with Client(3, healthy.state) as reader:
         for _ in range(20):
             before = reader.balances(confirmed=True)
             receipt = client.transfer(1, 3)
@@ -180,9 +145,9 @@ def test_a_status_tells_of_the_node_and_its_links(client: Client) -> None:
     assert len(status.head) == 64 and status.height >= 0
 
 
-def test_a_watcher_sees_each_block_once_and_in_order(cluster: RealCluster, client: Client) -> None:
+def test_a_watcher_sees_each_block_once_and_in_order(healthy: RealCluster, client: Client) -> None:
     first = client.status().height + 1
-    with Client(2, cluster.state) as reader, ThreadPoolExecutor(1) as paying:
+    with Client(2, healthy.state) as reader, ThreadPoolExecutor(1) as paying:
         watcher = reader.watch(first)
         done = paying.submit(lambda: [client.transfer(1, 3) for _ in range(10)])
         seen = [next(watcher)]
@@ -213,9 +178,9 @@ def test_many_threads_may_share_a_client(client: Client, key: str) -> None:
     assert client.balances(confirmed=True)[2] == before[2] + 80
 
 
-def test_clients_in_two_loops_do_not_meet(cluster: RealCluster, key: str) -> None:
+def test_clients_in_two_loops_do_not_meet(healthy: RealCluster, key: str) -> None:
     async def pay(node: int) -> Balances:
-        async with AsyncClient(node, cluster.state) as client:
+        async with AsyncClient(node, healthy.state) as client:
             await asyncio.gather(*(client.transfer(1, 3, key=f"{key} {n}") for n in range(20)))
             return await client.balances(confirmed=True)
 
@@ -225,9 +190,9 @@ def test_clients_in_two_loops_do_not_meet(cluster: RealCluster, key: str) -> Non
     assert min(heights) > 0
 
 
-def test_whoever_is_cancelled_leaves_the_payment_to_its_key(cluster: RealCluster, key: str) -> None:
+def test_whoever_is_cancelled_leaves_the_payment_to_its_key(healthy: RealCluster, key: str) -> None:
     async def test() -> None:
-        async with AsyncClient(1, cluster.state) as client:
+        async with AsyncClient(1, healthy.state) as client:
             await client.status()
             keys = [f"{key} {number}" for number in range(50)]
             tasks = [asyncio.ensure_future(client.transfer(1, 2, key=each)) for each in keys]
@@ -245,8 +210,8 @@ def test_whoever_is_cancelled_leaves_the_payment_to_its_key(cluster: RealCluster
     asyncio.run(asyncio.wait_for(test(), DEADLINE_S))
 
 
-def test_a_closed_client_says_so(cluster: RealCluster) -> None:
-    client = Client(1, cluster.state)
+def test_a_closed_client_says_so(healthy: RealCluster) -> None:
+    client = Client(1, healthy.state)
     client.status()
     client.close()
     client.close()
@@ -258,11 +223,11 @@ def test_a_closed_client_says_so(cluster: RealCluster) -> None:
 
 @pytest.mark.parametrize("closers", [1, 3])
 def test_whatever_is_under_way_when_a_client_closes_ends_with_its_own_error(
-    cluster: RealCluster, closers: int
+    healthy: RealCluster, closers: int
 ) -> None:
     """None hangs, and none ends with an error of the machinery below, whenever it comes."""
     errors = [
-        error for _ in range(20) for error in errors_at_close(Client(1, cluster.state), closers)
+        error for _ in range(20) for error in errors_at_close(Client(1, healthy.state), closers)
     ]
     assert [error for error in errors if not isinstance(error, ClientError | ValueError)] == []
 
@@ -291,35 +256,6 @@ def errors_at_close(client: Client, closers: int) -> list[BaseException]:
         closing = [pool.submit(close) for _ in range(closers)]
         ends = [each.exception(DEADLINE_S) for each in (*working, *closing)]
     return [end for end in ends if end is not None]
-
-
-# Where there is no node.
-
-
-def test_a_node_that_is_not_of_the_cluster_is_said_at_once(cluster: RealCluster) -> None:
-    client = Client(9, cluster.state)
-    with client, pytest.raises(Misconfigured, match="there is no node 9 in this cluster"):
-        client.status()
-
-
-def test_a_directory_without_a_certificate_is_no_node_that_is_away(
-    cluster: RealCluster, tmp_path: Path
-) -> None:
-    """To ask again, as after `NotConnected`, would be to ask for ever."""
-    shutil.copy(cluster.state / "cluster.json", tmp_path)
-    with Client(1, tmp_path) as client, pytest.raises(Misconfigured, match="no certificate"):
-        client.transfer(1, 2)
-
-
-def test_another_clusters_directory_is_no_node_that_is_away(
-    cluster: RealCluster, tmp_path: Path
-) -> None:
-    other = RealCluster(tmp_path, 3)
-    found = json.loads((cluster.state / "cluster.json").read_bytes())
-    own = json.loads((other.state / "cluster.json").read_bytes())
-    (other.state / "cluster.json").write_text(json.dumps(own | {"nodes": found["nodes"]}))
-    with Client(1, other.state) as client, pytest.raises(Misconfigured, match="not of this clu"):
-        client.status()
 
 
 # Why a payment is refused, for programs.
@@ -370,118 +306,3 @@ def test_help_says_of_each_method_what_it_promises() -> None:
     told = AsyncClient.transfer.__doc__ or ""
     for argument in inspect.signature(Client.transfer).parameters.keys() - {"self"}:
         assert re.search(rf"^ +{argument}  ", told, re.MULTILINE), argument
-
-
-# Columns.
-
-
-def test_columns_pay_what_as_many_payments_pay(client: Client, key: str) -> None:
-    before = client.balances(confirmed=True)
-    keys = [f"{key} {place}" for place in range(40)]
-    to, amounts = [2, 3] * 20, list(range(1, 41))
-    receipts = client.transfer_columns(to, amounts, keys=keys, memos=["m"] * 40)
-    assert receipts.is_decided and not receipts.refused and len(receipts) == 40
-    payments = [Payment(*each) for each in zip(amounts, to, keys, ["m"] * 40, strict=True)]
-    assert [receipt.payment for receipt in receipts] == payments
-    assert client.transfer_many(payments) == list(receipts), "the same keys pay once"
-    after = client.balances(confirmed=True)
-    assert [after[node] - before[node] for node in (1, 2, 3)] == [-820, 400, 420]
-    transfers = {each.id: each for block in client.chain() for each in block.transfers}
-    for receipt in receipts:
-        paid = transfers[receipt.id]
-        assert (paid.key, paid.amount) == (receipt.payment.key, receipt.payment.amount)
-
-
-@pytest.mark.parametrize(
-    ("to", "amounts", "keys", "memos"),
-    [
-        ([2], [], [], []),
-        ([2], [1, 1], [], []),
-        ([2], [1], ["a", "b"], []),
-        ([2], [1], [], ["", ""]),
-    ],
-)
-def test_columns_of_different_lengths_are_a_mistake(
-    client: Client, to: list[int], amounts: list[int], keys: list[str], memos: list[str]
-) -> None:
-    height = client.status().height
-    with pytest.raises(ValueError, match="not of one length"):
-        client.transfer_columns(to, amounts, keys=keys, memos=memos)
-    assert client.status().height == height
-
-
-@pytest.mark.parametrize(
-    ("to", "amounts", "error"),
-    [
-        ([2, 2], [1, True], TypeError),
-        ([2, "3"], [1, 1], TypeError),
-        ([2, 2], [1, 2**63], Refused),
-        ([2, 2], [1, 0], Refused),
-        ([2, 1], [1, 1], Refused),
-        ([2, 9], [1, 1], Refused),
-        ([2, 2], [99_999, 99_999], Refused),
-    ],
-)
-def test_of_columns_all_are_paid_or_none(
-    client: Client, to: list[int], amounts: list[int], error: type[Exception]
-) -> None:
-    before = client.balances(confirmed=True)
-    with pytest.raises(error):
-        client.transfer_columns(to, amounts)
-    assert client.balances(confirmed=True).by_node == before.by_node
-
-
-class Column:
-    """A column as NumPy's arrays are: it has no truth, and its items aren't Python's numbers."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(map(Decimal, self.items))
-
-    def __bool__(self) -> bool:
-        raise ValueError("the truth value of an array is ambiguous")
-
-    def tolist(self) -> list[Any]:
-        return self.items
-
-
-@pytest.mark.parametrize("column", [Column, partial(array, "q"), iter, deque, bytes])
-def test_columns_of_any_kind_that_has_an_order_are_paid(
-    client: Client, column: Callable[[list[int]], Iterable[int]]
-) -> None:
-    receipts = client.transfer_columns(column([2, 3, 2]), column([1, 2, 3]))
-    payments = [receipt.payment for receipt in receipts]
-    assert payments == [Payment(1, 2), Payment(2, 3), Payment(3, 2)]
-    assert {type(payment.amount) for payment in payments} == {int}
-
-
-def test_texts_may_be_in_such_a_column_too(client: Client, key: str) -> None:
-    keys, memos = Column([key, ""]), Column(["", "rent"])
-    receipts = client.transfer_columns(Column([2, 3]), Column([1, 2]), keys=keys, memos=memos)
-    assert [each.payment for each in receipts] == [Payment(1, 2, key), Payment(2, 3, None, "rent")]
-
-
-@pytest.mark.parametrize(
-    ("to", "amounts", "keys", "text"),
-    [
-        ([2, 3], Column([1.0, 2.0]), (), "the amount must be a whole number, not 1.0"),
-        ([2, 3], Column([[1, 2], [3, 4]]), (), r"must be a whole number, not \[1, 2\]"),
-        ([2, 3], Column([1, float("nan")]), (), "must be a whole number, not nan"),
-        ({2, 3}, [1, 2], (), "to is a list or another column with an order, not {2, 3}"),
-        ([2, 3], {1: 5, 2: 6}, (), "amounts is a list or another column"),
-        ([2, 3], [1, 2], "ab", "keys is a list or another column with an order, not 'ab'"),
-        ([2, 3], [1, 2], Column(["a", None]), "a key is a text, not None"),
-        (2, [1], (), "to is a list or another column with an order, not 2"),
-    ],
-)
-def test_columns_of_something_else_are_refused_in_one_line(
-    client: Client, to: Any, amounts: Any, keys: Any, text: str
-) -> None:
-    with pytest.raises(TypeError, match=text) as caught:
-        client.transfer_columns(to, amounts, keys=keys)
-    assert "\n" not in str(caught.value)

@@ -30,11 +30,6 @@ from tests.support.written_state import empty_state
 DEADLINE_S = 30.0
 
 
-@pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
-    return FakeNode().replace(monkeypatch)
-
-
 def drawn_chain(seed: int, blocks: int = 30) -> ListChain:
     """A chain in which transfers are applied, refused and skipped, between all nodes."""
     dice, chain = Random(seed), ListChain()
