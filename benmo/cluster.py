@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -122,6 +122,16 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     def founders(self) -> Membership:
         """The members that vote for slot 1."""
         return Membership(Member(each.member, each.node) for each in self.nodes)
+
+    def former_places(self, member: Member) -> tuple[tuple[str, int], ...]:
+        """The hosts and ports that a member moved away from, the last one first.
+
+        Until it is started anew, it is reached at one of them.
+        """
+        if not member.moved_in or member.since > 1:
+            return member.former
+        founded = ((each.host, each.port) for each in self.nodes if each.node == member.node)
+        return (*member.former, *founded)
 
     def protocol_settings(self, node: NodeId, member: MemberId) -> Settings:
         """The settings of the protocol at a node. Raises `ValueError` if they make no sense."""
@@ -278,10 +288,7 @@ class StateDirectory:
         """As `load`. Raises `StateError`, too, if the cluster has no such node."""
         cluster = self.load()
         if node not in cluster.ids:
-            raise StateError(
-                f"there is no node {node} in this cluster: nodes are "
-                f"{min(cluster.ids)} to {max(cluster.ids)}"
-            )
+            raise no_such_node(node, cluster.ids)
         return cluster
 
     def load_node(self, node: NodeId) -> Cluster:
@@ -294,6 +301,13 @@ class StateDirectory:
                 f"benmo replace {node} gives it a new directory: see docs/operating.md"
             )
         return cluster
+
+
+def no_such_node(node: NodeId, nodes: Collection[NodeId]) -> StateError:
+    """The error that a cluster, which has these nodes, has no such one."""
+    return StateError(
+        f"there is no node {node} in this cluster: nodes are {min(nodes)} to {max(nodes)}"
+    )
 
 
 def require_apart(nodes: Iterable[NodeAddress]) -> None:

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from benmo.admin.authority import Authority
 from benmo.admin.making import write_cluster
-from benmo.admin.node_reading import answer_of
-from benmo.cluster import NodeAddress, StateDirectory
+from benmo.cluster import StateDirectory
 from benmo.commands.node_status import MemberStatus
-from benmo.control.connection import NodeConnection, NodeGone, NotReached, connect
-from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange, ReadMembers
+from benmo.control.connection import NodeGone
+from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange
+from benmo.control.places import NodePlaces, ask_members, connect_at
 from benmo.control.requests import Hurry, NotDone
 from benmo.errors import Failure
 from benmo.ledger.blocks import change_body
@@ -109,13 +109,7 @@ class Desk:
         self.state = state
         self.cluster = state.load()
         self.authority = Authority.load(self.cluster.cluster, state.authority)
-        self._places: dict[NodeId, list[NodeAddress]] = {}
-        for each in (*self.cluster.addresses, *self.cluster.nodes):
-            place = NodeAddress(each.node, each.host, each.port)
-            places = self._places.setdefault(each.node, [])
-            if place not in places:
-                places.append(place)
-        """Where each node may be reached: what the chain says comes first."""
+        self._places = NodePlaces(self.cluster)
 
     def __enter__(self) -> Desk:
         self.__exit__()  # what a run that was killed has left
@@ -151,7 +145,7 @@ class Desk:
         kinds `NotReached` or `NodeGone`.
         """
         state = self._directory_of(node, survey.answers[node].member)
-        connection = await self._connected(state, node)
+        connection = await connect_at(state, node, self._places.of(node), ANSWER_S)
         try:
             request = ProposeChange(connection.next_number(), change_body(change), wait_s)
             asked = asyncio.ensure_future(connection.ask(request, wait_s + ANSWER_S))
@@ -167,45 +161,16 @@ class Desk:
         return answer.reason if isinstance(answer, ChangeDecided) else ""
 
     async def _ask_all(self) -> dict[NodeId, MembersRead]:
-        nodes = list(self._places)
-        answers = await asyncio.gather(*map(self._ask_members, nodes))
+        nodes = self._places.nodes
+        answers = await asyncio.gather(
+            *(ask_members(self._reader, each, self._places.of(each), ANSWER_S) for each in nodes)
+        )
         said = zip(nodes, answers, strict=True)
         return {node: answer for node, answer in said if answer is not None}
 
-    async def _ask_members(self, node: NodeId) -> MembersRead | None:
-        """The node's answer; None if it gives none."""
-        try:
-            connection = await self._connected(self._reader, node)
-            try:
-                request = ReadMembers(connection.next_number())
-                return await answer_of(connection, request, MembersRead, ANSWER_S)
-            finally:
-                connection.abort()
-        except (NotReached, NodeGone):
-            return None
-
-    async def _connected(self, state: StateDirectory, node: NodeId) -> NodeConnection:
-        """Connect to a node wherever it is reached. Raises `Failure`, the first place's."""
-        failures: list[NotReached] = []
-        for place in self._places[node]:
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    return await connect(state, node, place)
-            except TimeoutError:
-                failures.append(NotReached(f"node {node} at {place} does not answer"))
-            except NotReached as error:
-                failures.append(error)
-        raise failures[0]
-
     def _learn(self, survey: Survey) -> bool:
         """Learn from the chain where nodes are; whether there is a place that wasn't asked yet."""
-        is_new = False
-        for node, voter in survey.voters.items():
-            place = NodeAddress(node, voter.host, voter.port)
-            places = self._places.setdefault(node, [])
-            if place not in places:
-                places.insert(0, place)
-                is_new = True
+        is_new = self._places.learn(survey.members)
         if is_new:
             self._write_places(self._reader)
         return is_new
@@ -215,10 +180,9 @@ class Desk:
         state = StateDirectory(self.state.desk / member)
         if not state.path.exists():
             state.tls(node).mkdir(parents=True, mode=0o700)
-            self.authority.write_node(node, member, self._places[node][0].host, state.tls(node))
+            self.authority.write_node(node, member, self._places.of(node)[0].host, state.tls(node))
         self._write_places(state)
         return state
 
     def _write_places(self, state: StateDirectory) -> None:
-        places = tuple(places[0] for places in self._places.values())
-        write_cluster(state, replace(self.cluster, known=places))
+        write_cluster(state, replace(self.cluster, known=self._places.first()))

@@ -12,7 +12,7 @@ from benmo.admin.node_reading import ANSWER_S, answer_of
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer, Status, Table, fitting_format
 from benmo.commands.fitting import terminal_columns
-from benmo.control.connection import connect
+from benmo.control.places import find_node
 from benmo.control.requests import Find, Found, FoundTransfer
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_not_shown
 from benmo.options import format_option, state_dir_option
@@ -53,7 +53,7 @@ def find(key: str, node_id: NodeId, output_format: str, state_dir: Path) -> None
 
 
 async def _find(state: StateDirectory, node: NodeId, key: str) -> FoundTransfer | None:
-    connection = await connect(state, node)
+    connection = await find_node(state, node)
     try:
         request = Find(connection.next_number(), key, 0, ANSWER_S)
         return (await answer_of(connection, request, Found)).found

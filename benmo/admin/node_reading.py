@@ -6,7 +6,8 @@ import asyncio
 from typing import TypeVar
 
 from benmo.cluster import Cluster, StateDirectory
-from benmo.control.connection import NodeConnection, NodeGone, NotReached, connect
+from benmo.control.connection import NodeConnection, NodeGone, NotReached
+from benmo.control.places import NodePlaces, connect_at, find_node
 from benmo.control.requests import (
     AnsweredRequest,
     BalancesRead,
@@ -70,9 +71,10 @@ async def read_from(
     Raises `Failure`: the named node's, or if none answers, why the first of them doesn't.
     """
     if node is not None:
-        return await _reading(state, node, ANSWER_S)
+        return await _reading(await find_node(state, node), ANSWER_S)
+    places = NodePlaces(cluster)
     tried = await asyncio.gather(
-        *(_reading(state, each, _FIRST_ANSWER_S) for each in cluster.ids), return_exceptions=True
+        *(_first_reading(state, each, places) for each in places.nodes), return_exceptions=True
     )
     readings = [each for each in tried if isinstance(each, NodeReading)]
     if not readings:
@@ -94,8 +96,12 @@ def _why_none(tried: list[NodeReading | BaseException]) -> BaseException:
     return bug or errors[0]
 
 
-async def _reading(state: StateDirectory, node: NodeId, wait_s: float) -> NodeReading:
-    connection = await connect(state, node)
+async def _first_reading(state: StateDirectory, node: NodeId, places: NodePlaces) -> NodeReading:
+    connection = await connect_at(state, node, places.of(node))
+    return await _reading(connection, _FIRST_ANSWER_S)
+
+
+async def _reading(connection: NodeConnection, wait_s: float) -> NodeReading:
     try:
         request = ReadBalances(connection.next_number(), False, 0, wait_s)
         balances = await answer_of(connection, request, BalancesRead, wait_s)

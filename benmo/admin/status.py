@@ -10,17 +10,18 @@ from pathlib import Path
 
 import click
 
-from benmo.admin.cluster_table import SILENT, UNKNOWN, Absent, Said, cluster_table
-from benmo.cluster import NodeAddress, StateDirectory
+from benmo.admin.cluster_table import DOWN, SILENT, UNKNOWN, Absent, Said, cluster_table
+from benmo.cluster import Cluster, NodeAddress, StateDirectory
 from benmo.commands.answers import fitting_format
 from benmo.commands.fitting import terminal_columns
 from benmo.commands.node_status import status_in
 from benmo.control.connection import NodeGone, NotReached, connect
 from benmo.control.member_requests import MembersRead, ReadMembers
+from benmo.control.places import NodePlaces
 from benmo.control.requests import Ran, RunLine
 from benmo.errors import Failure
 from benmo.options import format_option, state_dir_option
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import MemberId, NodeId
 
 ANSWER_S = 2.0
 """How many seconds a node may take to answer; the table waits no longer for any node."""
@@ -37,7 +38,7 @@ def status(output_format: str, state_dir: Path) -> None:
     client's; a node for which neither is here, or can be used, can't be asked.
     """
     state = StateDirectory(state_dir)
-    answer = cluster_table(asyncio.run(ask_all(state, state.load().addresses)))
+    answer = cluster_table(asyncio.run(ask_all(state, state.load())))
     rendered = answer.rendered(fitting_format(output_format, terminal_columns()))
     click.echo(rendered.output)
     sys.exit(rendered.status)
@@ -51,33 +52,40 @@ class _NodeAnswer:
     members: MembersRead | None = None
 
 
-async def ask_all(state: StateDirectory, addresses: Sequence[NodeAddress]) -> dict[NodeId, Said]:
+async def ask_all(state: StateDirectory, cluster: Cluster) -> dict[NodeId, Said]:
     """The status that each voting node reports within `ANSWER_S`, or why it reports none.
 
-    The nodes at `addresses` are asked who votes, and where; the longest of their chains counts. If
-    none of them says that, those at `addresses` are taken for the voters.
+    The nodes of `cluster.json` are asked who votes, and where; the longest of their chains counts.
+    If none of them says that, these nodes are taken for the voters.
     """
-    told = await _ask_each(state, addresses)
+    places = NodePlaces(cluster)
+    told = await _ask_at(state, [place for node in places.nodes for place in places.of(node)])
     known = [each.members for each in told.values() if each.members is not None]
     if not known:
-        return {node: each.said for node, each in told.items()}
+        return {node: told[places.of(node)[0]].said for node in cluster.ids}
     members = max(known, key=lambda each: each.height).members
-    voters = sorted(
-        (NodeAddress(each.node, each.host, each.port) for each in members if each.until is None),
-        key=lambda each: each.node,
-    )
-    asked = {(each.node, str(each)) for each in addresses}
-    silent = [each for each in voters if each.node not in told or not told[each.node].members]
-    elsewhere = [each for each in silent if (each.node, str(each)) not in asked]
-    told |= await _ask_each(state, elsewhere)
-    return {each.node: told[each.node].said for each in voters}
+    places.learn(members)
+    voters = {each.node: each.member for each in members if each.until is None}
+    listed = (place for node in voters for place in places.of(node))
+    told |= await _ask_at(state, [place for place in listed if place not in told])
+    return {
+        node: _said_by([told[place] for place in places.of(node)], voters[node])
+        for node in sorted(voters)
+    }
 
 
-async def _ask_each(
-    state: StateDirectory, addresses: Sequence[NodeAddress]
-) -> dict[NodeId, _NodeAnswer]:
-    told = await asyncio.gather(*(_ask(state, address) for address in addresses))
-    return {address.node: each for address, each in zip(addresses, told, strict=True)}
+def _said_by(told: Sequence[_NodeAnswer], member: MemberId) -> Said:
+    """What a member says, of what was found at all addresses of its node, its own one first."""
+    own = (each.said for each in told if each.members and each.members.member == member)
+    absent = (each.said for each in told if each.members is None)
+    return next(own, None) or next(absent, DOWN)
+
+
+async def _ask_at(
+    state: StateDirectory, places: Sequence[NodeAddress]
+) -> dict[NodeAddress, _NodeAnswer]:
+    told = await asyncio.gather(*(_ask(state, place) for place in places))
+    return dict(zip(places, told, strict=True))
 
 
 async def _ask(state: StateDirectory, address: NodeAddress) -> _NodeAnswer:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from benmo import errors
 from benmo.client.errors import Misconfigured, NotConnected, Refused
 from benmo.cluster import StateDirectory
-from benmo.control.connection import NodeConnection, NodeGone, NotReached, WrongNode, connect
+from benmo.control.connection import NodeConnection, NodeGone, NotReached, WrongNode
+from benmo.control.places import NodeFinder
 from benmo.control.requests import AnsweredRequest, ControlAnswer
 from benmo.errors import Failure
 
@@ -31,6 +32,7 @@ class Connector:
     def __init__(self, state: StateDirectory, node: int, cluster: SameCluster) -> None:
         self._state = state
         self._node = node
+        self._finder = NodeFinder(state, node)
         self._connection: NodeConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._cluster = cluster
@@ -108,7 +110,7 @@ class Connector:
 
     async def _attempt(self) -> None:
         """Connect. Goes on when no call waits any more: the next call finds the connection."""
-        connection = await connect(self._state, self._node)
+        connection = await self._finder.connect()
         if self._cluster.id not in ("", connection.cluster):
             connection.abort()
             raise Failure(f"{self._state.path} is another cluster's now: begin a new client")

@@ -29,6 +29,8 @@ class MemberStatus(msgspec.Struct, frozen=True):
     since     the first slot in which the member votes
     until     the last slot in which it votes, whose block holds the change; None while it votes
     moved_in  the slot whose block moved it to its address, 0 if none has
+    former    the hosts and ports that it moved away from, the last one first: it listens at one of
+              them until it is started at its address
     """
 
     node: NodeId
@@ -39,6 +41,7 @@ class MemberStatus(msgspec.Struct, frozen=True):
     host: str
     port: int
     moved_in: int = 0
+    former: tuple[tuple[str, int], ...] = ()
 
     @property
     def address(self) -> str:

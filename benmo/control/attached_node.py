@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from benmo.cluster import StateDirectory
 from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.node_status import NodeSnapshot
 from benmo.commands.table import is_crash, is_wait, patience_s
-from benmo.control.connection import NodeGone, NotReached, connect
+from benmo.control.connection import NodeConnection, NodeGone, NotReached, connect
 from benmo.control.requests import Hurry, Ran, RunLine
 from benmo.errors import ProtocolError, Refused
 from benmo.network.event_loop import new_event_loop
@@ -23,15 +23,20 @@ from benmo.waiting import result_of
 
 T = TypeVar("T")
 
+Connecting = Callable[[StateDirectory, NodeId], Coroutine[Any, Any, NodeConnection]]
+
 
 class AttachedNode:
     """A connection to a running node, in a thread of its own.
 
-    The methods may be called from any thread. Raises `NotReached` if the node can't be reached, or
-    another `Failure` if trying again won't help.
+    The methods may be called from any thread. `connecting` makes the connection: `connect` where
+    `cluster.json` says, `find_node` elsewhere, too. Raises `NotReached` if the node can't be
+    reached, or another `Failure` if trying again won't help.
     """
 
-    def __init__(self, state: StateDirectory, node: NodeId) -> None:
+    def __init__(
+        self, state: StateDirectory, node: NodeId, connecting: Connecting = connect
+    ) -> None:
         self._node = node
         self._expects_end = False
         """Whether the user has asked for something that ends the connection."""
@@ -39,7 +44,7 @@ class AttachedNode:
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
         try:
-            self._connection = self._call(connect(state, node)).result()
+            self._connection = self._call(connecting(state, node)).result()
         except BaseException:
             self._end()
             raise

@@ -169,7 +169,8 @@ async def connect(
 ) -> NodeConnection:
     """Connect to a running node, under the certificate that the directory has for that.
 
-    The node listens at `address`; if none is given, where the directory says.
+    The node listens at `address`; if none is given, where the directory says: `places.find_node`
+    finds it elsewhere, too.
 
     Raises `NotReached`; if trying again won't help, `WrongNode` or another `Failure`.
     """

@@ -123,9 +123,11 @@ class PeerLinks:
             self._link_to(node).dial_at(self._addresses(node))
 
     def _addresses(self, node: NodeId) -> tuple[NodeAddress, ...]:
-        """Where a node may listen: where the chain says, and where `cluster.json` does."""
+        """Where a node may listen: where the chain says, or said once, and `cluster.json` does."""
         voter = self._membership.voters.get(node)
-        told = [] if voter is None or not voter.host else [(voter.host, voter.port)]
+        told: list[tuple[str, int]] = []
+        if voter is not None and voter.host:
+            told = [(voter.host, voter.port), *self._cluster.former_places(voter)]
         listed = [(each.host, each.port) for each in self._cluster.addresses if each.node == node]
         return tuple(NodeAddress(node, *place) for place in dict.fromkeys(told + listed))
 

@@ -194,6 +194,7 @@ class View:
             host,
             port,
             member.moved_in,
+            self._cluster.former_places(member),
         )
 
     @property

@@ -29,6 +29,8 @@ class Member:
     until     the last slot in which it votes, whose block holds the change; None while it votes
     ordinal   how many members its node had before
     moved_in  the slot whose block moved it last, 0 if it has not moved
+    former    the hosts and ports that it moved away from, the last one first; without a founder's
+              first, which `cluster.json` knows
     """
 
     id: MemberId
@@ -39,6 +41,12 @@ class Member:
     until: int | None = None
     ordinal: int = 0
     moved_in: int = 0
+    former: tuple[tuple[str, int], ...] = ()
+
+    def moved(self, host: str, port: int, slot: int) -> Member:
+        """This member at another address, to which the block of this slot moves it."""
+        former = ((self.host, self.port), *self.former) if self.host else self.former
+        return replace(self, host=host, port=port, moved_in=slot, former=former)
 
 
 class Membership:
@@ -133,7 +141,7 @@ class Membership:
         assert self.why_void(change) is None
         if change.kind is ChangeKind.MOVE:
             voter = self.voters[change.node]
-            moved = replace(voter, host=change.host, port=change.port, moved_in=slot)
+            moved = voter.moved(change.host, change.port, slot)
             return Membership(moved if each.id == moved.id else each for each in self.all)
         members = [
             replace(each, until=slot) if each.id == change.replaces else each for each in self.all

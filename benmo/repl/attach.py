@@ -12,6 +12,7 @@ from benmo.commands.answers import Rendered, Status
 from benmo.commands.table import is_wait
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone, NotReached
+from benmo.control.places import find_node
 from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import cleaned, run_lines, standard_input
 
@@ -53,7 +54,7 @@ def attach(
     """
     state = StateDirectory(state_dir)
     try:
-        attached = AttachedNode(state, node_id)
+        attached = AttachedNode(state, node_id, find_node)
     except NotReached as error:
         if not is_wait(next(filter(None, map(cleaned, commands)), "")):
             raise

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benmo.client import AsyncClient
-from benmo.cluster import StateDirectory
 from benmo.control.connection import NodeConnection
+from benmo.control.places import NodeFinder
 from benmo.control.requests import (
     AnsweredRequest,
     BalancesRead,
@@ -67,7 +67,7 @@ class FakeConnection(NodeConnection):
 
 
 class FakeNode:
-    """What `connect` finds: a connection, or in turn each error of `refusals`."""
+    """What a `NodeFinder` finds: a connection, or in turn each error of `refusals`."""
 
     def __init__(self, script: Script = lambda request: None) -> None:
         self.script = script
@@ -80,12 +80,12 @@ class FakeNode:
 
     def replace(self, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
         """Let every client of this test meet this node."""
-        monkeypatch.setattr("benmo.client.connector.connect", self._connect)
+        monkeypatch.setattr(NodeFinder, "connect", lambda finder: self._connect(finder.node))
         monkeypatch.setattr("benmo.client.connector._AGAIN_S", (0.001, 0.001))
         monkeypatch.setattr("benmo.client.connector._GRACE_S", 0.0)
         return self
 
-    async def _connect(self, _state: StateDirectory, node: int) -> NodeConnection:
+    async def _connect(self, node: int) -> NodeConnection:
         if self.gate is not None:
             await self.gate.wait()
         if self.refusals:

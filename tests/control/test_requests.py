@@ -89,6 +89,7 @@ members = st.builds(
     texts,
     integers,
     integers,
+    st.lists(st.tuples(texts, integers), max_size=2).map(tuple),
 )
 changes = st.builds(
     ChangeBody, st.sampled_from(ChangeKind), integers, texts, texts, texts, integers

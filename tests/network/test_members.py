@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from benmo.admin.addresses import addresses
-from benmo.admin.making import new_cluster, new_member
+from benmo.admin.making import new_cluster, new_member, write_cluster
 from benmo.cluster import ClusterSettings
 from benmo.control.connection import WrongNode, connect
 from benmo.control.requests import Hurry, encode
@@ -189,3 +190,31 @@ def test_a_node_is_dialled_where_the_chain_says_and_where_cluster_json_does_in_t
         service.call(follow()).result(DEADLINE_S)
         with cluster.peer(2) as peer:
             eventually(lambda: peer.accepted, "it is dialled where cluster.json says")
+
+
+def test_a_node_that_moved_is_dialled_where_it_was_until_it_is_started_anew(
+    tmp_path: Path,
+) -> None:
+    """It moved twice since; neither is where `cluster.json` says."""
+    with MixedCluster(tmp_path) as cluster:
+        first, founded, third = cluster.definition.addresses
+        elsewhere = replace(founded, port=cluster.free_port())
+        listed = replace(cluster.definition, known=(first, elsewhere, third))
+        write_cluster(cluster.state, listed)
+        service = cluster.service(1)
+        write_cluster(cluster.state, cluster.definition)  # where the test listens
+        members = service._engine.membership
+        for slot in (1, 2):
+            voter = members.voters[2]
+            host, port = "127.0.0.1", cluster.free_port()
+            change = Change(
+                ChangeKind.MOVE, 2, voter.id, voter.id, host, port, moved_in=voter.moved_in
+            )
+            members = members.after(change, slot)
+
+        async def follow() -> None:
+            service._transport.follow(members)
+
+        service.call(follow()).result(DEADLINE_S)
+        with cluster.peer(2) as peer:
+            eventually(lambda: peer.accepted, "it is dialled where it was founded")

@@ -74,6 +74,15 @@ def test_a_member_that_moves_stays_the_member_that_it_was() -> None:
     assert after.ids == FOUNDERS.ids and after != FOUNDERS
 
 
+def test_where_a_member_was_before_it_moved_is_known() -> None:
+    members = FOUNDERS.after(MOVED, 8)
+    for slot, host in ((9, "second.host"), (12, "third.host")):
+        moved_in = members.voters[3].moved_in
+        move = Change(ChangeKind.MOVE, 3, THREE, THREE, host, 7003, moved_in)
+        members = members.after(move, slot)
+    assert members.voters[3].former == (("second.host", 7003), ("moved.host", 7003))
+
+
 def test_a_move_that_comes_late_does_not_move_a_node_back() -> None:
     moved = FOUNDERS.after(MOVED, 8)
     again = moved.after(Change(ChangeKind.MOVE, 3, THREE, THREE, "third.host", 7003, 8), 9)

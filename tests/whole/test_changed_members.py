@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from benmo.client import Client
 from benmo.cluster import StateDirectory
 from benmo.network.certificates import require_node
 from benmo.node.process import RETIRED
-from tests.support.processes import Finished, run
+from tests.support.processes import DEADLINE_S, Finished, run
 from tests.support.real_cluster import RealCluster
 from tests.support.written_state import content
 
@@ -21,7 +22,8 @@ _UNHURRIED = """
 import sys
 from benmo.admin import desk, status
 from benmo.cli import main
-desk.ANSWER_S = status.ANSWER_S = 60.0
+from benmo.control import places
+desk.ANSWER_S = status.ANSWER_S = places.ANSWER_S = 60.0
 main(prog_name="benmo")
 """
 CHANGE = (sys.executable, "-c", _UNHURRIED)
@@ -207,6 +209,55 @@ def test_a_node_moves_to_another_address_with_all_that_it_has(cluster: RealClust
     cluster.until_linked()
     assert members(cluster, 3)[-1]["port"] == port
     require_paying(cluster, 3)
+
+
+def test_a_node_that_moved_twice_is_found_where_it_still_is(cluster: RealCluster) -> None:
+    """Commands, prompts and programs find it; so do the other nodes, and it is not replaced."""
+    elsewhere = made_elsewhere(cluster, "shop")
+    for port in (cluster.port + 3, cluster.port + 2):
+        assert change(cluster, "move", "3", "--port", str(port)).status == 0
+    cluster.until_linked()
+    up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
+    assert [each["up"] for each in up] == [True] * 3
+    for state in (str(cluster.state), elsewhere):
+        asked = run(*CHANGE, "attach", "3", "-e", "printBalance all", "--state-dir", state)
+        assert asked.status == 0, asked
+    with Client(3, elsewhere, connect_timeout_s=DEADLINE_S) as client:
+        assert client.status(timeout_s=DEADLINE_S).node == 3
+    refused = change(cluster, "replace", "3")
+    assert refused.err.startswith("benmo: node 3 is up and votes")
+    cluster.signal(3, signal.SIGTERM)
+    assert cluster.ended(3) == 0
+    cluster.moved[3] = cluster.port + 2
+    cluster.start(3)
+    cluster.until_linked()
+
+
+def test_a_node_that_was_added_is_found_from_a_machine_that_does_not_know_it(
+    cluster: RealCluster,
+) -> None:
+    elsewhere = made_elsewhere(cluster, "books", "--read-only")
+    assert change(cluster, "add").status == 0
+    require_added(cluster, 4)
+    for state in (str(cluster.state), elsewhere):
+        asked = run(*CHANGE, "attach", "4", "-e", "printBalance", "--state-dir", state)
+        assert asked.status == 0, asked
+    with Client(4, elsewhere, connect_timeout_s=DEADLINE_S) as client:
+        assert client.status(timeout_s=DEADLINE_S).node == 4
+    missing = run(*CHANGE, "attach", "9", "-e", "printBalance", "--state-dir", elsewhere)
+    assert missing.err == "benmo: there is no node 9 in this cluster: nodes are 1 to 4\n"
+    assert change(cluster, "remove", "4").status == 0
+    assert cluster.ended(4) == RETIRED
+    gone = run(*CHANGE, "attach", "4", "-e", "printBalance", "--state-dir", elsewhere)
+    until = members(cluster, 4)[-1]["until"]
+    assert gone.err == f"benmo: node 4 was removed in slot {until}\n"
+
+
+def made_elsewhere(cluster: RealCluster, name: str, *options: str) -> str:
+    """A client's directory, whose `cluster.json` stays as it is now."""
+    made = run(*CHANGE, "client-certificate", name, *options, *cluster.state_option)
+    assert made.status == 0, made
+    return str(cluster.state / f"client-{name}")
 
 
 def test_a_change_that_would_cost_the_quorum_is_refused_with_the_count(
