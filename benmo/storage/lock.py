@@ -6,7 +6,8 @@ import errno
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from benmo.errors import StateError
@@ -47,10 +48,9 @@ class DirectoryLock:
                 f"put its directory on a disk of this machine, or another file system with locks"
             ) from error
         if not is_taken:
-            holder = os.pread(self._descriptor, 20, 0).decode(errors="replace").strip()
+            in_use = _in_use(path, self._descriptor)
             os.close(self._descriptor)
-            whose = f"process {holder}" if holder else "another process"
-            raise DirectoryInUse(f"{path} is in use by {whose}")
+            raise in_use
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -67,19 +67,41 @@ class DirectoryLock:
         os.close(self._descriptor)
 
 
+def _in_use(path: Path, lock: int) -> DirectoryInUse:
+    """The error that names the process which holds the lock, given as a descriptor."""
+    holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
+    return DirectoryInUse(
+        f"{path} is in use by {f'process {holder}' if holder else 'another process'}"
+    )
+
+
+@contextmanager
+def kept_still(path: Path) -> Iterator[None]:
+    """Keep nodes from starting in a directory, as long as the context lasts. Writes nothing.
+
+    A directory without a lock's file, or on a file system without locks, can't be kept so. Raises
+    `DirectoryInUse` if a node runs there, and `OSError` if the lock can't be read.
+    """
+    with ExitStack() as held:
+        with suppress(FileNotFoundError):
+            file = held.enter_context(open_regular(path / LOCK))
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise _in_use(path, file.fileno()) from error
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+        yield
+
+
 def is_in_use(path: Path) -> bool:
     """Whether a process holds the lock of a node directory right now. Writes nothing.
 
     Where the file system has no locks, no node can run. Raises `OSError` if the lock can't be read.
     """
     try:
-        with open_regular(path / LOCK) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
+        with kept_still(path):
+            return False
+    except DirectoryInUse:
         return True
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return False

@@ -22,7 +22,7 @@ from benmo.storage.checkpoint import CheckpointLine, SyncedLine, decode_checkpoi
 from benmo.storage.lines import DamagedLine
 from benmo.storage.lock import LOCK, is_in_use
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
-from benmo.storage.replay import ReplayedJournal, replay, require_own
+from benmo.storage.replay import ForeignLine, ReplayedJournal, replay, require_own
 
 _LINE_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 """More than any line of the chain file: a block, and the positions refused or skipped in it."""
@@ -36,6 +36,10 @@ class Damage(StateError):
         self.path = path
         self.line = line
         self.what = what
+
+
+class ForeignFiles(Damage):
+    """A node's files are whole, but another cluster's or node's than those that were asked for."""
 
 
 class NodeFiles:
@@ -92,6 +96,15 @@ class NodeFiles:
         with self._damage_worded(JOURNAL):
             return replay(self.checkpoint, self._synced, self.checkpoint.state(), self._journal)
 
+    def tail_before(self, line: int) -> ReplayedJournal:
+        """Replay only the journal's lines before this one, which is damaged, and isn't the first.
+
+        What the node promised or accepted later is not in it: no node may go on from it.
+        """
+        journal = b"".join(each + b"\n" for each in self._journal.split(b"\n")[: line - 1])
+        with self._damage_worded(JOURNAL):
+            return replay(self.checkpoint, None, self.checkpoint.state(), journal)
+
     def _snapshot(self) -> tuple[CheckpointLine, SyncedLine | None, bytes]:
         """Read a checkpoint, and the journal that was beside the checkpoint."""
         data = self._read(CHECKPOINT)
@@ -106,10 +119,14 @@ class NodeFiles:
         return checkpoint, synced, journal
 
     def _require_own(self, cluster: str, founders: Mapping[NodeId, MemberId]) -> None:
+        path = self.path / CHECKPOINT
         with self._damage_worded(CHECKPOINT):
-            require_own(self.checkpoint, cluster, self.node, self.checkpoint.member)
+            try:
+                require_own(self.checkpoint, cluster, self.node, self.checkpoint.member)
+            except ForeignLine as error:
+                raise ForeignFiles(path, error.line, str(error)) from error
         if Membership(self.checkpoint.members).founders != founders:
-            raise self._damaged(CHECKPOINT, 1, "it names other nodes than cluster.json")
+            raise ForeignFiles(path, 1, "it names other nodes than cluster.json")
 
     def _read(self, name: str) -> bytes:
         try:
@@ -133,6 +150,24 @@ class NodeFiles:
 
     def _damaged(self, name: str, line: int, what: str) -> Damage:
         return Damage(self.path / name, line, what)
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Read all lines of a chain file beside which no checkpoint says how long it is.
+
+    Every line there is a decided block, also if the checkpoint after it was never finished. Raises
+    `Damage`.
+    """
+    slot = 1
+    try:
+        with open_regular(path) as file:
+            while line := file.readline(_LINE_BYTES_MAX):
+                if not line.endswith(b"\n"):
+                    raise Damage(path, slot, "it has no end")
+                yield line[:-1]
+                slot += 1
+    except OSError as error:
+        raise Damage(path, slot, f"it can't be read: {error.strerror}") from error
 
 
 def read_line(line: bytes, ledger: Ledger) -> AppliedBlock:
