@@ -53,6 +53,9 @@ ENTRIES = {
     "replace": CommandEntry(
         "benmo.admin.replace", "main", "Replace a node whose disk or machine is lost."
     ),
+    "rescue": CommandEntry(
+        "benmo.admin.rescue", "main", "Go on in a new cluster when most disks are lost."
+    ),
     "simulate": CommandEntry(
         "benmo.sim.command", "simulate", "Break all that may break, on simulated machines."
     ),

@@ -88,7 +88,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The content of `cluster.json`: the cluster's id, its nodes and its settings.
 
-    nodes      the founders, with which the cluster began: this never changes
+    nodes      the founders, with which the chain began: this never changes
     addresses  every node's address as far as this directory knows; at first those of the founders
     """
 

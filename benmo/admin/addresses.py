@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import count as numbers
 
@@ -34,8 +35,25 @@ def addresses(nodes: int, port: int, hosts: str | None = None) -> tuple[NodeAddr
         return _on_this_machine(count, port)
     if nodes not in (count, 5):
         raise click.UsageError(f"--nodes says {nodes}, but --hosts names {count}")
-    _require_reachable([host for host, _ in places])
-    found = tuple(NodeAddress(node, *place) for node, place in zip(numbers(1), places))
+    return _apart(NodeAddress(node, *place) for node, place in zip(numbers(1), places))
+
+
+def addresses_elsewhere(before: Sequence[NodeAddress], hosts: str) -> tuple[NodeAddress, ...]:
+    """The new address of each node, on the hosts that `--hosts` names, in the same order.
+
+    Where it names no port, a node's is as before. Raises `click.UsageError` as `addresses`.
+    """
+    names = hosts.split(",")
+    if len(names) != len(before):
+        raise click.UsageError(f"--hosts: a host for each of {len(before)} nodes, not {len(names)}")
+    pairs = zip(before, names, strict=True)
+    return _apart(NodeAddress(old.node, *_place(name, old.port)) for old, name in pairs)
+
+
+def _apart(found: Iterable[NodeAddress]) -> tuple[NodeAddress, ...]:
+    """These addresses. Raises `click.UsageError` if they can't be those of one cluster."""
+    found = tuple(found)
+    _require_reachable([address.host for address in found])
     try:
         require_apart(found)
     except ValueError as error:

@@ -123,28 +123,38 @@ def _ask(state: StateDirectory, loss: str, yes: bool) -> None:
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
     low, high = cluster.settings.election_delay_s
-    where_each = [str(address) for address in cluster.nodes]
-    ends = " … ".join(dict.fromkeys((where_each[0], where_each[-1])))
     click.echo(
-        f"{state.path}: a cluster of {count(len(where_each), 'node')} at {ends}.\n"
+        f"{state.path}: {described(cluster)}.\n"
         f"Each has {cluster.settings.balance}; tenure {cluster.settings.tenure}, "
         f"election delay {low:g}–{high:g} s."
     )
+    explain_start(state, cluster)
+
+
+def described(cluster: Cluster) -> str:
+    """A cluster in a few words: how many nodes it has, and where."""
+    where_each = [str(address) for address in cluster.addresses]
+    ends = " … ".join(dict.fromkeys((where_each[0], where_each[-1])))
+    return f"a cluster of {count(len(where_each), 'node')} at {ends}"
+
+
+def explain_start(state: StateDirectory, cluster: Cluster) -> None:
+    """Say what to start where, of a cluster that has just been made."""
     if openness(state.path):
         click.echo(openness(state.path))
-    if any(address.host != LOCALHOST for address in cluster.nodes):
+    if any(address.host != LOCALHOST for address in cluster.addresses):
         click.echo(
             f"Each machine gets cluster.json and its own node's directory, from {state.path}.\n"
             f"ca/ stays here: see docs/machines.md."
         )
     else:
-        _explain_start(state, cluster)
+        _explain_start_here(state, cluster)
 
 
-def _explain_start(state: StateDirectory, cluster: Cluster) -> None:
+def _explain_start_here(state: StateDirectory, cluster: Cluster) -> None:
     where = "" if state.path == Path("state") else f" --state-dir {state.path}"
     click.echo("Start each node in a terminal of its own:")
     if Path(sys.prefix).name == ".venv":
         click.echo("    source .venv/bin/activate")
-    for address in cluster.nodes:
+    for address in cluster.addresses:
         click.echo(f"    python -m benmo.node {address.node}{where}")

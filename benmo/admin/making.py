@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -43,7 +43,12 @@ from benmo.storage.node_storage import CHECKPOINT, NodeStorage
 def new_cluster(nodes: tuple[NodeAddress, ...], settings: ClusterSettings) -> Cluster:
     """A new cluster of these nodes, with an id that no other cluster has, and new members."""
     founders = tuple(Founder(each.node, each.host, each.port, new_member()) for each in nodes)
-    return Cluster(uuid.uuid4().hex, founders, settings)
+    return Cluster(new_cluster_id(), founders, settings)
+
+
+def new_cluster_id() -> str:
+    """Draw the id of a cluster, whose certificates no other cluster takes."""
+    return uuid.uuid4().hex
 
 
 def new_member() -> MemberId:
@@ -67,11 +72,18 @@ def no_node_running(directories: Iterable[Path]) -> Iterator[None]:
         yield
 
 
-def make_anew(state: StateDirectory, cluster: Cluster, old: Iterable[Path] = ()) -> None:
+def make_anew(
+    state: StateDirectory,
+    cluster: Cluster,
+    old: Iterable[Path] = (),
+    write_members: Callable[[StateDirectory, Cluster, Authority], None] | None = None,
+) -> None:
     """Write the state of a new cluster in the place of the `old` paths (see `Remains`).
 
-    The caller must have made sure that no node runs here: see `no_node_running`. A directory that
-    is there keeps its mode. Raises `Failure` if another program makes a cluster here; `OSError`.
+    `write_members` writes the nodes' directories, by default those of the founders, with an empty
+    chain. The caller must have made sure that no node runs here: see `no_node_running`. A directory
+    that is there keeps its mode. Raises `Failure` if another program makes a cluster here;
+    `OSError`.
     """
     _make_directory(state.path)
     with alone_in(state.path):
@@ -80,7 +92,7 @@ def make_anew(state: StateDirectory, cluster: Cluster, old: Iterable[Path] = ())
             old = ()
         else:
             _remove_replaced(state)
-        _make_beside(state, cluster)
+        _make_beside(state, cluster, write_members or _write_founders)
         _replace(state, old)
         _remove_replaced(state)
 
@@ -131,27 +143,39 @@ def _remove_replaced(state: StateDirectory) -> None:
         shutil.rmtree(state.wiped.path)
 
 
-def _make_beside(state: StateDirectory, cluster: Cluster) -> None:
+def _make_beside(
+    state: StateDirectory,
+    cluster: Cluster,
+    write_members: Callable[[StateDirectory, Cluster, Authority], None],
+) -> None:
     """Make the new state whole, in a directory of its own; if that fails, leave none of it."""
     if state.begun.path.exists():
         shutil.rmtree(state.begun.path)
     try:
-        _write(state.begun, cluster)
+        _write(state.begun, cluster, write_members)
     except BaseException:
         shutil.rmtree(state.begun.path, ignore_errors=True)
         raise
 
 
-def _write(state: StateDirectory, cluster: Cluster) -> None:
+def _write(
+    state: StateDirectory,
+    cluster: Cluster,
+    write_members: Callable[[StateDirectory, Cluster, Authority], None],
+) -> None:
     authority = Authority.make(cluster.cluster)
     for directory in (state.path, state.authority):
         directory.mkdir(mode=0o700)
     authority.write(state.authority)
     RealDisk(state.authority).sync_directory()
+    write_members(state, cluster, authority)
+    write_cluster(state, cluster)
+
+
+def _write_founders(state: StateDirectory, cluster: Cluster, authority: Authority) -> None:
     for founder in cluster.nodes:
         path = state.node(founder.node)
         write_member(path, cluster, authority, founder.node, founder.member, founder.host)
-    write_cluster(state, cluster)
 
 
 def write_member(
@@ -161,6 +185,15 @@ def write_member(
 
     Nothing may make a directory for a member that had one before.
     """
+    disk, _ = begin_member(path, cluster, authority, node, member, host)
+    disk.sync_directory()
+    disk.close()
+
+
+def begin_member(
+    path: Path, cluster: Cluster, authority: Authority, node: NodeId, member: MemberId, host: str
+) -> tuple[RealDisk, NodeStorage]:
+    """As `write_member`; but the directory isn't durable yet, and its chain may be written to."""
     tls = path / TLS
     for directory in (path, tls):
         directory.mkdir(mode=0o700)
@@ -168,9 +201,7 @@ def write_member(
     RealDisk(tls).sync_directory()
     disk = RealDisk(path)
     founded = founded_ledger(cluster)
-    NodeStorage.create(disk, cluster.cluster, node, member, founded)
-    disk.sync_directory()
-    disk.close()
+    return disk, NodeStorage.create(disk, cluster.cluster, node, member, founded)
 
 
 def _replace(state: StateDirectory, old: Iterable[Path]) -> None:
