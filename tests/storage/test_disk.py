@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Submitted
 from benmo.engine.surroundings import Limits
-from benmo.errors import StateError
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Accept, Message, Prepare
@@ -26,8 +23,6 @@ from tests.support.engine_cluster import CLUSTER
 from tests.support.numbered_nodes import opened
 from tests.support.replicas import received
 from tests.support.written_storage import NODE, Writer, every_kind_of_line, of_state
-
-DEADLINE_S = 60
 
 
 @pytest.fixture
@@ -288,70 +283,3 @@ def test_a_failed_checkpoint_is_not_the_end_of_what_was_synced(
 
 def failing_call(*_arguments: object) -> None:
     raise OSError(errno.EIO, "failed")
-
-
-# One process per directory.
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from benmo.storage.lock import DirectoryLock
-from benmo.errors import StateError
-try:
-    lock = DirectoryLock(Path(sys.argv[1]))
-except StateError as error:
-    print(error, flush=True)
-    sys.exit(1)
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def hold(path: Path) -> "subprocess.Popen[str]":
-    """Another process that takes the lock until its standard input ends."""
-    return subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    with hold(tmp_path) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "held\n"
-            yield process
-        finally:
-            process.kill()
-
-
-def test_a_second_process_is_told_who_has_the_directory(
-    tmp_path: Path, holder: "subprocess.Popen[str]"
-) -> None:
-    for _ in range(2):
-        with pytest.raises(StateError) as caught:
-            DirectoryLock(tmp_path)
-        expected = f"{tmp_path} is in use by process {holder.pid}: one process a node"
-        assert str(caught.value) == expected
-
-
-def test_a_killed_process_leaves_no_lock(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
-    holder.kill()
-    holder.wait(DEADLINE_S)
-    lock = DirectoryLock(tmp_path)
-    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
-    lock.release()
-
-
-def test_a_released_lock_can_be_taken_by_another_process(tmp_path: Path) -> None:
-    lock = DirectoryLock(tmp_path)
-    answer, _ = hold(tmp_path).communicate("", DEADLINE_S)
-    assert f"process {os.getpid()}" in answer
-    lock.release()
-    answer, _ = hold(tmp_path).communicate("", DEADLINE_S)
-    assert answer == "held\n"
-    DirectoryLock(tmp_path).release()
