@@ -118,6 +118,10 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         """The first member of a founding node. Raises `KeyError` if the node isn't one."""
         return {founder.node: founder.member for founder in self.nodes}[node]
 
+    def opening_balance(self, node: NodeId) -> int:
+        """What was on a node's account at first; nothing, if the node was added later."""
+        return self.settings.balance if node in self.founders.nodes else 0
+
     @property
     def founders(self) -> Membership:
         """The members that vote for slot 1."""

@@ -266,7 +266,7 @@ def export(
     is written.
     """
     state = StateDirectory(state_dir)
-    cluster = state.load() if node_id is None else state.load_with(node_id)
+    cluster = state.load()
     write = partial(_write, FORMS[output_format], cluster, output)
     if _is_elsewhere(state, cluster, node_id):
         with RemoteChain(state, cluster, node_id) as chain:
@@ -276,6 +276,7 @@ def export(
         files = highest(state, cluster)
     else:
         if not state.node(node_id).is_dir():
+            state.load_with(node_id)  # says which nodes there are
             raise StateError(
                 f"{state.path} holds neither files of node {node_id} nor a certificate to ask it "
                 f"with: there is nothing to export"

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from benmo.admin.node_reading import NodeReading, read_from
-from benmo.cluster import StateDirectory
+from benmo.cluster import StateDirectory, no_such_node
 from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
 from benmo.commands.fitting import terminal_columns
 from benmo.commands.times import shown_time
@@ -116,10 +116,10 @@ class _Page:
 
 
 async def _read(state: StateDirectory, node: NodeId | None, wanted: _Wanted) -> _Page:
-    cluster = state.load_with(wanted.account)
+    cluster = state.load()
     reading = await read_from(state, cluster, node)
     try:
-        return await _page(reading, cluster.settings.balance, wanted)
+        return await _page(reading, cluster.opening_balance(wanted.account), wanted)
     except ProtocolError as error:
         raise Failure(f"node {reading.node} contradicts itself: {error}") from error
     finally:
@@ -130,8 +130,11 @@ async def _page(reading: NodeReading, opening: int, wanted: _Wanted) -> _Page:
     height = reading.height if wanted.height is None else wanted.height
     if height > reading.height:
         raise Failure(f"node {reading.node} is at height {reading.height}: there is no {height}")
+    nodes = await reading.nodes()
+    if wanted.account not in nodes:
+        raise no_such_node(wanted.account, nodes)
     above = backwards(reading.blocks, reading.height, height + 1)
-    balance = (await balances_before(above, reading.balances))[wanted.account]
+    balance = (await balances_before(above, reading.balances)).get(wanted.account, 0)
     if wanted.is_oldest_first:
         transfers = from_oldest(reading.blocks, wanted.account, height, opening)
     else:

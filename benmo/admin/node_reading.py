@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.control.connection import NodeConnection, NodeGone, NotReached
+from benmo.control.member_requests import MembersRead, ReadMembers
 from benmo.control.places import NodePlaces, connect_at, find_node
 from benmo.control.requests import (
     AnsweredRequest,
@@ -46,6 +47,12 @@ class NodeReading:
         number = self._connection.next_number()
         request = ReadBlocks(number, first, last, 0.0)
         return await answer_of(self._connection, request, BlocksRead)
+
+    async def nodes(self) -> frozenset[NodeId]:
+        """All nodes that the cluster has or had. Raises `Failure`."""
+        request = ReadMembers(self._connection.next_number())
+        answer = await answer_of(self._connection, request, MembersRead)
+        return frozenset(each.node for each in answer.members)
 
 
 async def answer_of(

@@ -267,14 +267,14 @@ class AsyncClient:
         if limit < 1:
             raise ValueError(f"a page has at least one transfer, not {limit}")
         now = await self.balances(timeout_s=timeout_s)
-        if node not in now.by_node:
+        if node not in now.by_node and node not in await self._reads.nodes(timeout_s):
             raise ValueError(f"there is no node {node}")
         fetch = partial(self._reads.decided_blocks, timeout_s=timeout_s)
         if oldest_first:
-            opening = self._state.load().settings.balance
+            opening = self._state.load().opening_balance(node)
             transfers = from_oldest(fetch, node, now.height, opening, after)
         else:
-            transfers = from_newest(fetch, node, now.height, now[node], after)
+            transfers = from_newest(fetch, node, now.height, now.by_node.get(node, 0), after)
         try:
             return await page_of(transfers, limit)
         except ProtocolError as error:

@@ -8,6 +8,7 @@ from benmo.client import convert
 from benmo.client.errors import Inconsistent
 from benmo.client.readers import Readers
 from benmo.client.values import Status
+from benmo.control.member_requests import MembersRead, ReadMembers
 from benmo.control.requests import (
     BalancesRead,
     BlocksRead,
@@ -48,6 +49,11 @@ class MonotonicReads:
         read = expect(answer, BalancesRead)
         self._see(read.height)
         return read
+
+    async def nodes(self, timeout_s: float) -> frozenset[int]:
+        """All nodes that the cluster has or had."""
+        answer = await self._readers.ask(lambda number, _share: ReadMembers(number), timeout_s)
+        return frozenset(each.node for each in expect(answer, MembersRead).members)
 
     async def status(self, timeout_s: float) -> Status:
         status = await self._status(timeout_s)

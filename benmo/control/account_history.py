@@ -14,12 +14,13 @@ from benmo.control.chain_reads import Fetch, backwards, forwards
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import INTEGER_MAX, AppliedBlock, Outcome
 from benmo.ledger.transfers import Run
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import ChangeKind, NodeId
 
 Place = tuple[int, int]
 """A transfer's slot, and its position in the block, from 0."""
 
 _END = (INTEGER_MAX, 0)
+_CONTRADICTION = "the blocks can't have led to the balances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +138,29 @@ async def balances_before(
     """
     before = dict(balances)
     async for applied in blocks:
-        for debit, credit, amount in _moved(applied):
-            before[debit] = before.get(debit, 0) + amount
-            before[credit] = before.get(credit, 0) - amount
-    if before.keys() != balances.keys() or min(before.values()) < 0:
-        raise ProtocolError("the blocks can't have led to the balances")
+        try:
+            _undo(applied, before)
+        except KeyError:
+            raise ProtocolError(_CONTRADICTION) from None
+    if min(before.values()) < 0:
+        raise ProtocolError(_CONTRADICTION)
     return before
+
+
+def _undo(applied: AppliedBlock, balances: dict[NodeId, int]) -> None:
+    """Turn the balances after a block into those before it.
+
+    Raises `KeyError` if one is of an account that there can't have been, and `ProtocolError` if an
+    account that the block opened wasn't empty.
+    """
+    change = None if applied.is_change_void else applied.block.change
+    if change is not None and change.kind is ChangeKind.REMOVE:
+        balances[change.node] = 0
+    elif change is not None and change.kind is ChangeKind.ADD and balances.pop(change.node):
+        raise ProtocolError(_CONTRADICTION)
+    for debit, credit, amount in _moved(applied):
+        balances[debit] += amount
+        balances[credit] -= amount
 
 
 def _moved(applied: AppliedBlock) -> Iterator[tuple[NodeId, NodeId, int]]:

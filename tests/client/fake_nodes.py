@@ -132,7 +132,8 @@ def a_chain(blocks: int) -> ListChain:
 
 def reads_of(chain: ListChain) -> list[BlockRead]:
     return [
-        BlockRead(applied.block.data, applied.refused, applied.skipped) for applied in chain.blocks
+        BlockRead(applied.block.data, applied.refused, applied.skipped, applied.is_change_void)
+        for applied in chain.blocks
     ]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from benmo.client import AccountTransfer, AsyncClient, Inconsistent
+from benmo.commands.node_status import MemberStatus
+from benmo.control.member_requests import MembersRead, ReadMembers
 from benmo.control.requests import (
     AnsweredRequest,
     BalancesRead,
@@ -22,6 +24,7 @@ from benmo.control.requests import (
 )
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
+from benmo.paxos.types import Change, ChangeKind
 from tests.client.fake_nodes import FakeNode, Script, reads_of, serve_blocks
 from tests.support.idle_clock import run_on_idle_clock
 from tests.support.keyed_chains import NODES, ListChain
@@ -53,7 +56,7 @@ def _drawn_run(dice: Random, chain: ListChain, debit: int) -> Run:
 
 def replayed(chain: ListChain, account: int) -> list[AccountTransfer]:
     """The account's transfers, the oldest first, told one by one from the opening balance on."""
-    balance, told = 100, list[AccountTransfer]()
+    balance, told = 100 if account in NODES else 0, list[AccountTransfer]()
     for applied in chain.blocks:
         for position, (transfer, outcome) in enumerate(applied.outcomes()):
             ends = (transfer.debit_node, transfer.credit_node)
@@ -88,9 +91,59 @@ def serving(chain: ListChain, reads: list[BlockRead] | None = None) -> Script:
         if isinstance(request, ReadBalances):
             balances = tuple(chain.ledger.balances.items())
             return BalancesRead(request.number, balances, chain.height)
+        if isinstance(request, ReadMembers):
+            return MembersRead(request.number, "", chain.height, _members(chain), True)
         return blocks(request)
 
     return script
+
+
+def _members(chain: ListChain) -> tuple[MemberStatus, ...]:
+    return tuple(
+        MemberStatus(each.node, each.id, each.ordinal, each.since, each.until, each.host, each.port)
+        for each in chain.ledger.membership.all
+    )
+
+
+def chain_of_a_node_that_comes_and_goes() -> ListChain:
+    """Node 4 is added, paid, emptied and removed, and comes again; changes without effect, too."""
+    chain = ListChain()
+    members = [f"{number:032x}" for number in (44, 45)]
+    added = [Change(ChangeKind.ADD, 4, "", member, "h", 1) for member in members]
+    removed = Change(ChangeKind.REMOVE, 4, members[0])
+    chain.decide(Run(1, 1, (2, 4), (30, 5)), change=added[0])
+    chain.decide(Run(1, 3, (4,), (20,)), change=added[1])
+    chain.decide(Run(4, 1, (3, 2), (5, 1)), change=removed)
+    chain.decide(Run(4, 3, (1,), (14,)), change=removed)
+    chain.decide(Run(2, 1, (3, 4), (7, 1)), change=removed)
+    chain.decide(change=added[1])
+    chain.decide(Run(3, 1, (4,), (2,)))
+    voids = [each.is_change_void for each in chain.blocks]
+    assert voids == [False, True, True, False, True, False, False]
+    return chain
+
+
+def test_balances_and_pages_reach_back_over_nodes_that_were_added_and_removed(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    chain = chain_of_a_node_that_comes_and_goes()
+    for end in (5, 7):  # while node 4 has no account, and when it has one again
+        shorter, ledger = ListChain(), Ledger(dict.fromkeys(NODES, 100))
+        for applied in chain.blocks[:end]:
+            shorter.decide(*applied.block.runs, change=applied.block.change)
+        node.script, node.asks_max = serving(shorter), 100_000
+        for height in range(end + 1):
+            read = with_client(tmp_path, partial(AsyncClient.balances, height=height))
+            assert read.by_node == ledger.balances
+            if height < end:
+                ledger.apply(chain.blocks[height].block)
+        for account in (*NODES, 4):
+            told = replayed(shorter, account)
+            for oldest in (False, True):
+                found = with_client(
+                    tmp_path, partial(all_pages, account=account, limit=2, oldest=oldest)
+                )
+                assert found == (told if oldest else told[::-1])
 
 
 def with_client(tmp_path: Path, test: Callable[[AsyncClient], Awaitable[object]]) -> Any:

@@ -13,7 +13,7 @@ from benmo.ledger.payment_keys import MemoryKeyIndex
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.membership import numbered_member
 from benmo.paxos.messages import Blocks, Message
-from benmo.paxos.types import Ballot, NodeId, Settings, Tenure
+from benmo.paxos.types import Ballot, Change, NodeId, Settings, Tenure
 from benmo.sim.disk import MemoryDisk
 from tests.support.engine_cluster import CLUSTER
 from tests.support.numbered_nodes import created, opened
@@ -42,9 +42,9 @@ class ListChain:
     def head(self) -> str:
         return self.ledger.head
 
-    def decide(self, *runs: Run) -> AppliedBlock:
+    def decide(self, *runs: Run, change: Change | None = None) -> AppliedBlock:
         slot, head = self.height + 1, self.ledger.head
-        block = encode_block(slot, Ballot(1, 1), head, self._time, runs)
+        block = encode_block(slot, Ballot(1, 1), head, self._time, runs, change)
         self.blocks.append(self.ledger.apply(block))
         return self.blocks[-1]
 

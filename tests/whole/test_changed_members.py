@@ -174,6 +174,7 @@ def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluste
     require_added(cluster, 5)
     up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
     assert [each["node"] for each in up] == [1, 2, 3, 4, 5]
+    before = run(*CHANGE, "history", "1", "--format", "json", *cluster.state_option).values[0]
     for node in (5, 4):
         assert cluster.attach(1, f"moneyTransfer 2,1,{node}", "wait 120").status == 0
         refused = change(cluster, "remove", str(node))
@@ -183,8 +184,20 @@ def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluste
         assert done.status == 0, done
         assert change(cluster, "remove", str(node)).out == done.out
         assert cluster.ended(node) == RETIRED
+        require_account(cluster, node)
+    back = ("--height", str(before["height"]), "--format", "json")
+    assert run(*CHANGE, "history", "1", *back, *cluster.state_option).values == [before]
     up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
     assert [each["node"] for each in up] == [1, 2, 3]
+
+
+def require_account(cluster: RealCluster, node: int) -> None:
+    """See the account of a node that was added and removed: it began with nothing."""
+    for order, balances in (("--oldest-first",), [2, 0]), ((), [0, 2]):
+        shown = run(
+            *CHANGE, "history", str(node), *order, "--format", "json", *cluster.state_option
+        )
+        assert [each["balance"] for each in shown.values[0]["transfers"]] == balances
 
 
 def require_added(cluster: RealCluster, node: int) -> None:
