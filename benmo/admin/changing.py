@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ host_option = click.option("--host", metavar="H", help="The host at which the no
 port_option = click.option(
     "--port", metavar="P", type=click.IntRange(1, 65535), help="The port at which it listens."
 )
+T = TypeVar("T")
+
 node_argument = click.argument("node", metavar="N", type=click.IntRange(min=1))
 
 
@@ -31,11 +34,8 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
 
     The work gets the desk, and what the nodes say before anything is changed.
     """
-    state = StateDirectory(state_dir)
     try:
-        desk = Desk(state)
-        with alone_in(state.path, "changing the cluster"), desk:
-            click.echo(asyncio.run(_work(desk, work)))
+        click.echo(at_desk(StateDirectory(state_dir), work))
     except Failure as error:
         die(error)
     except OSError as error:
@@ -45,7 +45,17 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
         sys.exit(Status.UNKNOWN)
 
 
-async def _work(desk: Desk, work: Callable[[Desk, Survey], Awaitable[str]]) -> str:
+def at_desk(state: StateDirectory, work: Callable[[Desk, Survey], Awaitable[T]]) -> T:
+    """Do the work at the desk in a state directory; what it returns.
+
+    Raises `Failure`, `OSError`, and what the work raises.
+    """
+    desk = Desk(state)
+    with alone_in(state.path, "changing the cluster"), desk:
+        return asyncio.run(_work(desk, work))
+
+
+async def _work(desk: Desk, work: Callable[[Desk, Survey], Awaitable[T]]) -> T:
     return await work(desk, await desk.survey())
 
 

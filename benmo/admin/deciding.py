@@ -59,16 +59,17 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-async def decide(desk: Desk, survey: Survey, change: Change) -> Survey:
+async def decide(desk: Desk, survey: Survey, change: Change, has_bar: bool = True) -> Survey:
     """Have a change decided, and wait until a majority of the new members know that; their answers.
 
     Waits as long as it takes. Raises `Failure` if the change would have no effect, or, before
-    anybody was asked, as `require_quorum`.
+    anybody was asked, as `require_quorum`. With `has_bar`, a bar on standard error shows how far
+    it is.
     """
     if not survey.is_in_force(change):
         require_quorum(survey, change)
     needed = quorum(survey.voters)
-    with Waiting(f"node {change.node}: {change.kind}") as bar:
+    with Waiting(f"node {change.node}: {change.kind}", has_bar) as bar:
         turn = 0
         while not survey.is_in_force(change):
             nodes = sorted(survey.up)

@@ -57,8 +57,9 @@ class Progress:
 class Waiting:
     """Shows what a wait that takes over a second waits for. A context, as `Progress`."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, is_wanted: bool = True) -> None:
         self._what = what
+        self._is_wanted = is_wanted and sys.stderr.isatty()
         self._began_s = time.monotonic()
         self._bar: RichProgress | None = None
 
@@ -72,7 +73,7 @@ class Waiting:
     def show(self, reason: str, done: int, total: int) -> None:
         """Show how much is done, and what the rest waits for, perhaps nothing."""
         if self._bar is None:
-            if not sys.stderr.isatty() or time.monotonic() - self._began_s < _SHOWN_AFTER_S:
+            if not self._is_wanted or time.monotonic() - self._began_s < _SHOWN_AFTER_S:
                 return
             self._bar = _bar()
             self._bar.start()

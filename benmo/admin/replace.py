@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -41,29 +42,70 @@ def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Pa
     the same again.
     """
 
+    wishes = Wishes(host, port, is_up_too=yes)
+
     async def work(desk: Desk, survey: Survey) -> str:
-        new = NewMember(desk.state, desk.cluster, node)
-        begun = None if new.begun is None else survey.find(new.begun)
-        if begun is not None and begun.until is not None:
-            new.drop()  # others have replaced it since
-            begun = None
-        if begun is None:
-            old = survey.voter(node)
-            if not yes:
-                _require_down(new, survey)
-                if new.unused == old.member:
-                    return _how_to_start_unused(desk, survey, old)
-            return await _replaced(desk, survey, new, old, host, port)
-        (old,) = (
-            each
-            for each in survey.members
-            if each.node == node and each.ordinal == begun.ordinal - 1
-        )
-        change = Change(ChangeKind.REPLACE, node, old.member, begun.member, begun.host, begun.port)
-        survey = await decide(desk, survey, change)
-        return _finish(desk, survey, new, old, _queued(survey, new))
+        done = await replace_node(desk, survey, node, wishes)
+        text = f"{done.text}.\n{how_to_start(desk, done.address)}"
+        return f"{text}\n{done.warning}" if done.warning else text
 
     change_cluster(state_dir, work)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a node is to be replaced.
+
+    host, port  where the new member listens; None for where the old one did
+    is_up_too   whether a node that is up and votes is replaced, too
+    has_bar     whether a bar on standard error shows how far it is
+    """
+
+    host: str | None = None
+    port: int | None = None
+    is_up_too: bool = False
+    has_bar: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A node whose new member is decided, and whose directory is in its place, to be started.
+
+    address  where it is to listen
+    since    the first slot in which it votes
+    text     what was done, without a full stop
+    warning  what to heed when it is started; may be empty
+    """
+
+    address: NodeAddress
+    since: int
+    text: str
+    warning: str = ""
+
+
+async def replace_node(desk: Desk, survey: Survey, node: NodeId, wishes: Wishes) -> Replaced:
+    """Have a new member decided in the place of a node's own, and make its directory at the desk.
+
+    Goes on with what a run before has begun. Raises `Failure` if that can't be or isn't wished for.
+    """
+    new = NewMember(desk.state, desk.cluster, node)
+    begun = None if new.begun is None else survey.find(new.begun)
+    if begun is not None and begun.until is not None:
+        new.drop()  # others have replaced it since
+        begun = None
+    if begun is None:
+        old = survey.voter(node)
+        if not wishes.is_up_too:
+            _require_down(new, survey)
+            if new.unused == old.member:
+                return _unused(desk, survey, old)
+        return await _replaced(desk, survey, new, old, wishes)
+    (old,) = (
+        each for each in survey.members if each.node == node and each.ordinal == begun.ordinal - 1
+    )
+    change = Change(ChangeKind.REPLACE, node, old.member, begun.member, begun.host, begun.port)
+    survey = await decide(desk, survey, change, wishes.has_bar)
+    return _finish(desk, survey, new, old, _queued(survey, new))
 
 
 def _require_down(new: NewMember, survey: Survey) -> None:
@@ -78,39 +120,35 @@ def _require_down(new: NewMember, survey: Survey) -> None:
         )
 
 
-def _how_to_start_unused(desk: Desk, survey: Survey, old: MemberStatus) -> str:
+def _unused(desk: Desk, survey: Survey, old: MemberStatus) -> Replaced:
     """Say that the directory that is here will do, as it does if a run before was interrupted."""
     keep_addresses(desk, survey)
-    address = NodeAddress(old.node, old.host, old.port)
-    return (
+    return Replaced(
+        NodeAddress(old.node, old.host, old.port),
+        old.since,
         f"node {old.node}'s member {old.member[:8]} votes since slot {old.since}, and "
-        f"{desk.state.node(old.node)} has never run here. {how_to_start(desk, address)}\n"
-        f"If it has run on another machine and is lost there, don't: --yes replaces it"
+        f"{desk.state.node(old.node)} has never run here",
+        "If it has run on another machine and is lost there, don't: --yes replaces it",
     )
 
 
 async def _replaced(
-    desk: Desk,
-    survey: Survey,
-    new: NewMember,
-    old: MemberStatus,
-    host: str | None,
-    port: int | None,
-) -> str:
+    desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, wishes: Wishes
+) -> Replaced:
     """Have a new member decided in the place of the old one, and put its directory there."""
     node = old.node
     default = NodeAddress(node, old.host, old.port)
-    address = chosen_address(survey, node, host, port, default)
+    address = chosen_address(survey, node, wishes.host, wishes.port, default)
     require_quorum(survey, Change(ChangeKind.REPLACE, node, old.member))
     member = new.begin(desk.authority, address.host)
     change = Change(ChangeKind.REPLACE, node, old.member, member, address.host, address.port)
     queued = _queued(survey, new)
-    survey = await decide(desk, survey, change)
+    survey = await decide(desk, survey, change, wishes.has_bar)
     return _finish(desk, survey, new, old, queued)
 
 
-def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queued: int) -> str:
-    """Put the new directory in its place, and say what to start where, and what is lost."""
+def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queued: int) -> Replaced:
+    """Put the new directory in its place, and say what is lost."""
     node = old.node
     now = survey.voter(node)
     retired = new.put_in_place(old.member)
@@ -122,7 +160,7 @@ def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queue
     if retired is not None:
         text += f".\nThe old directory is {retired}; nothing needs it any more"
     text += f".\n{_lost(node, _decided(survey, node) + 1, queued)}"
-    return f"{text}.\n{how_to_start(desk, NodeAddress(node, now.host, now.port))}"
+    return Replaced(NodeAddress(node, now.host, now.port), now.since, text)
 
 
 def _decided(survey: Survey, node: NodeId) -> int:
