@@ -16,12 +16,15 @@ from benmo.errors import NotUnderstood
 from benmo.repl.completion import CommandCompleter
 
 _STATES = {
-    "nodes": ("running", "paused", "down"),
+    "nodes": ("running", "paused", "down", "lost"),
+    "whole": ("running", "paused", "down"),
+    "gone": ("down", "lost"),
     "any": ("running", "paused", "down"),
     "running": ("running", "paused"),
     "paused": ("paused",),
 }
-"""The states of the nodes to offer, by `DemoCommand.offers`; with `all`, but for "nodes"."""
+"""The states of the nodes to offer, by `DemoCommand.offers`."""
+_WITH_ALL = ("any", "running", "paused")
 
 
 class DemoCompleter(Completer):
@@ -86,5 +89,5 @@ class DemoCompleter(Completer):
         for node in fleet.nodes:
             if fleet.state_of(node) in wanted:
                 yield str(node), fleet.state_of(node)
-        if wanted and offers != "nodes":
+        if offers in _WITH_ALL:
             yield EVERY_NODE, "all of these nodes"

@@ -17,6 +17,7 @@ from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, sta
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.links import Group, Links, Pair
+from benmo.demo.lost_disks import LostDisks
 from benmo.demo.node_threads import at_once
 from benmo.errors import Failure, Refused
 from benmo.network.link import Link
@@ -30,6 +31,9 @@ _LINKS_S = 0.7
 _EXIT_S = 10.0
 _CLEAN_END_S = 1.0
 _POLL_S = 0.03
+
+REMEDIES = {"paused": "continue", "down": "restart", "lost": "replace"}
+"""The command that brings a node back, by the node's state."""
 
 OnNotice = Callable[[NodeId, Notice, float], None]
 OnEnd = Callable[[NodeId, str], None]
@@ -62,6 +66,7 @@ class Fleet:
         self.cluster = cluster
         self.nodes = cluster.ids
         self.links = Links(cluster.ids)
+        self.disks = LostDisks(state)
         self.hurried: Counter[NodeId] = Counter()
         """How often each node was asked to campaign at once."""
         self._state = StateDirectory(state.path.absolute())
@@ -83,9 +88,9 @@ class Fleet:
         return self.is_running(node) and self._processes[node].is_paused
 
     def state_of(self, node: NodeId) -> str:
-        """A node's state: `running`, `paused` or `down`."""
+        """A node's state: `running`, `paused`, `down`, or `lost` if its disk is."""
         if not self.is_running(node):
-            return "down"
+            return "lost" if self.disks.is_lost(node) else "down"
         return "paused" if self.is_paused(node) else "running"
 
     def process_id(self, node: NodeId) -> int:
@@ -105,6 +110,8 @@ class Fleet:
         """Why a node can't be commanded; empty if it can."""
         if self.is_paused(node):
             return f"node {node} is paused"
+        if self.state_of(node) == "lost":
+            return f"node {node} has lost its disk"
         return "" if self.is_running(node) else f"node {node} is not running"
 
     def commander(self, node: NodeId) -> AttachedNode | None:
@@ -117,8 +124,7 @@ class Fleet:
         """Have a node carry out a line. Raises `NodeGone`, and `Refused` if it can't be asked."""
         why = self.why_silent(node)
         if why:
-            remedy = f"continue {node}" if self.is_paused(node) else f"restart {node}"
-            raise Refused(f"{why}: {remedy}")
+            raise Refused(f"{why}: {REMEDIES[self.state_of(node)]} {node}")
         return self._attached[node].run(line, output_format)
 
     def value(self, node: NodeId, line: str) -> object:

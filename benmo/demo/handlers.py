@@ -30,7 +30,7 @@ _AMBUSH_S = 30.0
 
 
 def use(stage: Stage, text: str) -> Answer:
-    stage.selected = _one(stage, text)
+    stage.selected = one_node(stage, text)
     return Answer(Status.DONE, None, "")
 
 
@@ -109,8 +109,14 @@ def resume(stage: Stage, text: str) -> Answer:
 
 def restart(stage: Stage, text: str) -> Answer:
     nodes = _some(stage, text)
-    stage.fleet.restart(nodes)
-    return _done("restarted", nodes, "up again, with what was on disk")
+    lost = [node for node in nodes if stage.fleet.state_of(node) == "lost"]
+    kept_down = stage.fleet.disks.keep_down(lost) if lost else ""
+    whole = [node for node in nodes if node not in lost]
+    if lost and not (whole and _means_all(text)):
+        raise Refused(kept_down)
+    stage.fleet.restart(whole)
+    answer = _done("restarted", whole, "up again, with what was on disk")
+    return replace(answer, text="\n".join(filter(None, [answer.text, kept_down])))
 
 
 def partition(stage: Stage, text: str) -> Answer:
@@ -275,10 +281,17 @@ def _said_by_all(stage: Stage, values: Mapping[NodeId, object]) -> dict[NodeId, 
 def _said_by(stage: Stage, node: NodeId, value: object) -> Said:
     if isinstance(value, dict) and "role" in value:
         return msgspec.convert(value, NodeStatus)
-    return Absent("paused", "paused", is_down=False) if stage.fleet.is_paused(node) else DOWN
+    match stage.fleet.state_of(node):
+        case "paused":
+            return Absent("paused", "paused", is_down=False)
+        case "lost":
+            return Absent("lost", "its disk is lost")
+        case _:
+            return DOWN
 
 
-def _one(stage: Stage, text: str) -> NodeId:
+def one_node(stage: Stage, text: str) -> NodeId:
+    """The one node that is named. Raises `Misused`, `NotUnderstood` and `Refused`."""
     words = split_arguments(text)
     if len(words) != 1:
         raise Misused("it takes one node")

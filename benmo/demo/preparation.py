@@ -136,8 +136,8 @@ def _new(wishes: ClusterWishes) -> Cluster:
 
 def _kept(state: StateDirectory, wishes: ClusterWishes) -> Cluster:
     cluster = state.load()
-    for node in cluster.ids:
-        state.load_node(node)
+    if not any(state.node(node).is_dir() for node in cluster.ids):
+        state.load_node(cluster.ids[0])  # which says what is missing
     _require_same(state, "nodes", wishes.nodes, len(cluster.ids))
     _require_same(state, "balance", wishes.balance, cluster.settings.balance)
     settings = msgspec.structs.replace(

@@ -68,9 +68,13 @@ class Session:
 
     def _start(self) -> None:
         fleet = self._stage.fleet
-        failed = fleet.start(fleet.nodes)
-        if len(failed) == len(fleet.nodes):
-            raise CannotStart(failed[fleet.nodes[0]])
+        lost = [node for node in fleet.nodes if fleet.disks.is_lost(node)]
+        whole = [node for node in fleet.nodes if node not in lost]
+        failed = fleet.start(whole)
+        if len(failed) == len(whole):
+            raise CannotStart(failed[whole[0]])
+        if lost:
+            print(f"benmo: {fleet.disks.keep_down(lost)}", file=sys.stderr)
         for reason in failed.values():
             print(f"benmo: {reason}", file=sys.stderr)
         fleet.until_quorum()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import split_arguments
 from benmo.commands.table import COMMANDS, Command, help_answer, match
+from benmo.demo import disk_handlers
 from benmo.demo import handlers as actions
 from benmo.demo.phrases import LEGEND
 from benmo.demo.stage import Stage
@@ -65,7 +66,7 @@ def _exit(_stage: Stage, text: str) -> Answer:
 
 
 DEMO_COMMANDS = (
-    DemoCommand("tour", "[stop]", "a guided walk of four minutes", tour, offers="stop"),
+    DemoCommand("tour", "[stop]", "a guided walk of five minutes", tour, offers="stop"),
     DemoCommand("ls", "", "the nodes, at a glance", actions.list_nodes),
     DemoCommand("use", "N", "what is typed without a number is for node N", actions.use, "nodes"),
     DemoCommand("all", "COMMAND", "every node answers, in one table", actions.ask_all, "commands"),
@@ -74,6 +75,10 @@ DEMO_COMMANDS = (
     DemoCommand("continue", "N…|all", "wake paused nodes", actions.resume, "paused"),
     DemoCommand(
         "restart", "N…|all", "start nodes; what runs is killed first", actions.restart, "any"
+    ),
+    DemoCommand("lose", "N", "kill a node and wipe its disk", disk_handlers.lose, "whole"),
+    DemoCommand(
+        "replace", "N", "a new member takes a lost node's place", disk_handlers.replace, "gone"
     ),
     DemoCommand(
         "partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"

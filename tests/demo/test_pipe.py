@@ -180,6 +180,33 @@ def test_all_in_a_table_has_a_row_a_node(here: Place) -> None:
     assert [line[1] for line in lines[7:12]] == ["yes"] * 5
 
 
+def test_a_lost_disk_stays_lost_until_a_new_member_takes_its_place(here: Place) -> None:
+    before = answers(here.pipe("1> moneyTransfer 1,1,3", "1> wait 60", "lose 3"))
+    assert before[-1] == {"lost": [3]}
+    assert not (here.state / "node-3").exists()
+    again = here.pipe("all printBalance", "restart 3")
+    assert again.status == 1
+    assert "benmo: node 3 is kept down" in again.err and "replace 3 puts" in again.err
+    assert again.values[0]["nodes"]["3"]["reason"] == "node 3 has lost its disk"
+    assert again.values[0]["nodes"]["2"]["height"] > 0
+    ended = here.pipe("partition 1 2 | 3 4 5", "replace 3", options=("--keep-going", *QUICK))
+    assert "the links are cut (1 2 | 3 4 5), and 3 that reach" in ended.values[1]["reason"]
+    ended = here.pipe("replace 3", "3> moneyTransfer 1,3,1", "3> wait 60", "3> printMembers")
+    assert ended.status == 0, ended
+    assert ended.values[0] == {"replaced": [3]}
+    old, new = (each for each in ended.values[-1] if each["node"] == 3)
+    assert old["until"] == new["since"] - 1 and new["until"] is None
+
+
+def test_a_node_that_was_killed_is_replaced_and_one_that_runs_is_not(here: Place) -> None:
+    ended = here.pipe("replace 2", "stop 4", "replace 4", options=("--keep-going", *QUICK))
+    assert ended.values[0]["reason"] == "node 2 is running: lose 2 or kill 2 first"
+    assert ended.values[2]["reason"] == "node 4 is paused: lose 4 or kill 4 first"
+    said = answers(here.pipe("kill 2", "replace 2", "2> wait 60", "all printBalance"))
+    assert said[1] == {"replaced": [2]}
+    assert len(list(here.state.glob("node-2.retired-*"))) == 1
+
+
 def test_a_nodes_refusal_ends_the_script_with_its_status(here: Place) -> None:
     ended = here.pipe("1> printBalance  # what comes here is a comment", "", "2> pay 10,1,2", "ls")
     assert ended.status == 2

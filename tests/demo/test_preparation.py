@@ -106,11 +106,14 @@ def test_nodes_without_their_cluster_file_are_wiped_on_request_only(here: Place)
     assert prepare(state, wishes(here, fresh=True), no_offer).is_new
 
 
-def test_a_node_whose_directory_is_gone_is_named(here: Place) -> None:
+def test_nodes_whose_directories_are_gone_are_done_without_unless_all_are(here: Place) -> None:
     state = StateDirectory(here.state)
-    prepare(state, wishes(here), no_offer)
-    state.node(2).rename(here.state / "elsewhere")
-    with pytest.raises(Failure, match="node-2 is missing"):
+    first = prepare(state, wishes(here), no_offer)
+    for node in (2, 3):
+        state.node(node).rename(here.state / f"elsewhere-{node}")
+        assert prepare(state, ClusterWishes(), no_offer).cluster == first.cluster
+    state.node(1).rename(here.state / "elsewhere-1")
+    with pytest.raises(Failure, match="node-1 is missing"):
         prepare(state, ClusterWishes(), no_offer)
 
 

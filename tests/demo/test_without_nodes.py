@@ -22,7 +22,10 @@ from benmo.demo.tour.scene import Scene
 def demo(tmp_path: Path) -> DemoRunner:
     """Give a demo of five nodes, none of which was started."""
     cluster = new_cluster(addresses(5, 9001), ClusterSettings())
-    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
+    state = StateDirectory(tmp_path)
+    for node in cluster.ids:
+        state.node(node).mkdir()
+    fleet = Fleet(state, cluster, lambda *_: None, lambda *_: None)
     return DemoRunner(Stage(fleet, selected=1))
 
 
@@ -46,6 +49,10 @@ def demo(tmp_path: Path) -> DemoRunner:
         ("ambush 1", 2, "ambush A B"),
         ("ambush 1 1", 2, "ambush A B"),
         ("ambush 1 3", 1, "node 1 is not running; node 3 is not running"),
+        ("lose", 2, "lose N"),
+        ("lose 2 3", 2, "it takes one node"),
+        ("replace", 2, "replace N"),
+        ("replace 2", 1, "0 of 5 nodes answer, and 3 that reach one another must decide"),
         ("2> kill 3", 2, "without 2: kill N"),
         ("all", 2, "all COMMAND"),
         ("all nonsense", 2, "there is no command 'nonsense'"),
@@ -78,6 +85,31 @@ def test_when_no_node_can_be_asked_the_answer_to_all_is_unknown(demo: DemoRunner
 def test_another_node_is_selected(demo: DemoRunner, line: str) -> None:
     assert demo.run(line, "table").output == ""
     assert "node 3 is not running" in demo.run("printQueue", "table").output
+
+
+def test_a_node_whose_disk_is_lost_is_shown_so_and_kept_down(
+    demo: DemoRunner, tmp_path: Path
+) -> None:
+    assert demo.run("lose 3", "table").output == (
+        "node 3 is killed and its disk is wiped: what it promised and accepted is gone"
+    )
+    assert not StateDirectory(tmp_path).node(3).exists()
+    refused = demo.run("restart 3", "table")
+    assert refused.status is Status.REFUSED
+    assert refused.output.startswith("node 3 is kept down: without the disk, it has forgotten")
+    assert refused.output.endswith("replace 3 puts a new member in its place")
+    assert demo.run("3> printQueue", "table").output == "node 3 has lost its disk: replace 3"
+    assert demo.run("lose 3", "table").output == "node 3 has lost its disk already: replace 3"
+    (shown,) = (row for row in json.loads(demo.run("ls", "json").output) if row["node"] == 3)
+    assert (shown["up"], shown["reason"]) == (False, "its disk is lost")
+    assert "lost" in demo.run("ls", "table").output
+
+
+def test_the_loss_of_a_majority_of_disks_is_told_as_the_end(demo: DemoRunner) -> None:
+    demo.run("lose 3", "table")
+    assert "no majority" not in demo.run("lose 4", "table").output
+    assert "3 of 5 disks are lost: no majority is left" in demo.run("lose 5", "table").output
+    assert "replace, once for each of 3 4 5" in demo.run("restart 3 4 5", "table").output
 
 
 def test_links_of_nodes_that_do_not_run_are_not_said_to_be_whole(demo: DemoRunner) -> None:

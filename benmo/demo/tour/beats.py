@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benmo.demo.phrases import listed
+from benmo.demo.phrases import has_or_have, listed
 from benmo.demo.tour.cast import Cast
 from benmo.demo.tour.explanations import (
     all_alike,
@@ -12,7 +12,10 @@ from benmo.demo.tour.explanations import (
     explain_duel,
     explain_half_way,
     explain_healing,
+    explain_lost_disk,
+    explain_replacement,
     explain_taking_over,
+    explain_why_kept_down,
     how_many_are_left,
     last_decided,
 )
@@ -32,7 +35,8 @@ def walk(parts: Cast, tenure: Tenure) -> list[Beat]:
     The leader that dies half-way is left out in tenure `stable`: there a leader, often the witness,
     stands ready to propose what the payer has queued.
     """
-    scenes = [_agreement, _crash, _lost_majority, _recovery, _partition, _taking_over, _duel]
+    scenes = [_agreement, _crash, _lost_majority, _recovery, _partition]
+    scenes += [_taking_over, _lost_disk, _duel]
     if tenure is Tenure.STABLE:
         scenes.remove(_taking_over)
     return [
@@ -200,9 +204,66 @@ def _taking_over(parts: Cast, number: str) -> list[Beat]:
         Beat(
             f"And node {dead}? It has its block on disk, and doesn't know what became of it.",
             f"restart {dead}",
-            lambda scene: scene.are_level(scene.everyone, scene.top_before - 1),
+            lambda scene: _are_level_again(scene, scene.everyone),
             lambda scene: [all_alike(scene)],
             needs=parts.heirs,
+        ),
+    ]
+
+
+def _lost_disk(parts: Cast, number: str) -> list[Beat]:
+    lost = parts.payee
+    left = tuple(node for node in parts.everyone if node != lost)
+    return [
+        Beat(
+            f"{number}: a lost disk. First a payment that only a bare majority shall know of, "
+            f"{many(parts.circle)}.",
+            f"partition {listed(parts.circle)} | {listed(parts.outside)}",
+            lambda scene: _is_alone(scene, parts),
+            lambda _: [],
+            needs=parts.everyone,
+        ),
+        Beat(
+            f"Node {parts.payer} pays node {lost}.",
+            _pay(parts.payer, lost),
+            lambda scene: (
+                scene.queue(parts.payer) == 0 and scene.are_level(parts.circle, scene.top_before)
+            ),
+            lambda scene: [
+                f"{last_decided(scene)} {many(parts.outside).capitalize()} "
+                f"{has_or_have(parts.outside)} not heard of it."
+            ],
+            needs=parts.circle,
+        ),
+        Beat(
+            f"Now node {lost} is killed, and its disk is wiped.",
+            f"lose {lost}",
+            lambda scene: (
+                scene.fleet.state_of(lost) == "lost" and not scene.reaches(parts.payer, (lost,))
+            ),
+            lambda scene: explain_lost_disk(scene, parts),
+            needs=parts.circle,
+        ),
+        Beat(
+            "Why may it not just start again, empty, and fetch what it lacks?",
+            f"restart {lost}",
+            lambda scene: scene.was_kept_down(lost),
+            lambda scene: explain_why_kept_down(scene, parts),
+        ),
+        Beat(
+            f"So node {lost} stays down. Mend the links: {many(left)} go on without it.",
+            "heal",
+            lambda scene: scene.fleet.links.is_whole and _are_level_again(scene, left),
+            lambda _: [],
+            needs=left,
+        ),
+        Beat(
+            f"Now let them decide, as they decide on payments, that an empty disk with a new "
+            f"identity takes node {lost}'s place.",
+            f"replace {lost}",
+            lambda scene: scene.are_level(scene.everyone, scene.top_before),
+            lambda scene: explain_replacement(scene, lost),
+            needs=left,
         ),
     ]
 
@@ -267,10 +328,14 @@ def _is_taken_over(scene: Scene, heirs: Sequence[NodeId]) -> bool:
     """Whether the heirs are level, on whole links, and none holds an undecided block."""
     return (
         scene.fleet.links.is_whole
-        and scene.are_level(heirs, scene.top_before - 1)
+        and _are_level_again(scene, heirs)
         and not any(map(scene.has_undecided, heirs))
         and all(map(scene.has_quorum, heirs))
     )
+
+
+def _are_level_again(scene: Scene, nodes: Sequence[NodeId]) -> bool:
+    return scene.are_level(nodes, scene.top_before - 1)
 
 
 def _is_fought_out(scene: Scene, parts: Cast) -> bool:

@@ -9,7 +9,7 @@ from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 
 NODES_MIN = 3
-MONEY = 12
+MONEY = 13
 """The money that the payer needs: for the tour's transfers, and to repeat some of them."""
 
 

@@ -6,7 +6,7 @@ from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import Misused
 from benmo.demo.board import Board
 from benmo.demo.node_threads import at_once
-from benmo.demo.phrases import is_or_are
+from benmo.demo.phrases import has_or_have, is_or_are
 from benmo.demo.stage import Stage
 from benmo.demo.tour.beats import walk
 from benmo.demo.tour.cast import cast
@@ -48,7 +48,7 @@ def _opening(stage: Stage) -> str:
         else ""
     )
     return (
-        "A walk of about four minutes. Type each command that it names, or press Enter on the "
+        "A walk of about five minutes. Type each command that it names, or press Enter on the "
         "empty line to have it typed. All other commands work, too; tour stop ends the tour."
         f"{slow}"
     )
@@ -57,6 +57,9 @@ def _opening(stage: Stage) -> str:
 def _bring_everything_back(stage: Stage) -> str:
     """Start and wake all nodes, mend all links; returns in words what there was to do."""
     fleet = stage.fleet
+    lost = [node for node in fleet.nodes if fleet.state_of(node) == "lost"]
+    if lost:
+        raise Refused(f"{many(lost)} {has_or_have(lost)} lost the disk: replace {lost[0]} first")
     paused = [node for node in fleet.nodes if fleet.is_paused(node)]
     fleet.resume(paused)
     down = [node for node in fleet.nodes if not fleet.is_running(node)]

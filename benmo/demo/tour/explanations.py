@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benmo.demo.tour.cast import Cast
 from benmo.demo.tour.scene import DecidedSlot, Scene, TakenOver
 from benmo.paxos.types import NodeId
 from benmo.wording import joined, many, why_given_up
@@ -71,6 +72,58 @@ def _was_it_decided(scene: Scene, seen: TakenOver) -> str:
                 f"disks; the rule kept the block all the same."
             )
     return last_decided(scene)
+
+
+def explain_lost_disk(scene: Scene, parts: Cast) -> list[str]:
+    """What went with the payee's disk, and which disks still hold the block decided last."""
+    slot = scene.height(parts.payer)
+    left = [node for node in parts.circle if node != parts.payee and scene.height(node) == slot]
+    return [
+        f"Gone with the disk of node {parts.payee}: the ballots that it promised, and its vote for "
+        f"slot {slot}. The block is still on {_disks(len(left))}, of {many(left)}; what was "
+        f"decided stays decided, as long as nobody forgets a vote and votes again."
+    ]
+
+
+def explain_why_kept_down(scene: Scene, parts: Cast) -> list[str]:
+    """How a decided block could be undone if a node voted after it has lost its disk."""
+    lost, slot = parts.payee, scene.height(parts.payer)
+    unaware = [node for node in parts.outside if scene.height(node) < slot]
+    danger = (
+        "A later majority with an empty node in it may know nothing of a block that was decided "
+        "with its help, and decide another one in that slot."
+    )
+    if len(unaware) + 1 >= parts.quorum:
+        danger = (
+            f"An empty node {lost} would promise anybody anything. With {many(unaware)}, which "
+            f"never heard of slot {slot}, it would be a majority of {parts.nodes}: they would find "
+            f"nothing accepted for slot {slot}, and decide another block there. What node "
+            f"{parts.payer} was told is decided would be undone, and there would be two chains."
+        )
+    return [
+        danger,
+        f"Nor is it enough that node {lost} asks the others first: what it promised and accepted "
+        f"while a leader was slow or cut off, its own disk alone knew.",
+    ]
+
+
+def explain_replacement(scene: Scene, lost: NodeId) -> list[str]:
+    """In which slot the nodes took a new member for a lost one, and why that is safe."""
+    found = scene.replacement(lost)
+    if found is None:
+        return [all_alike(scene)]
+    slot, change = found
+    return [
+        f"Slot {slot} holds the change. From slot {slot + 1} on, node {lost}'s member "
+        f"{change.member[:8]} votes, and the old one, {change.replaces[:8]}, doesn't, whatever "
+        f"comes back of it. The new member owes no promise for the slots before: those are "
+        f"decided, by nodes that forgot nothing, and whoever counts its vote knows them.",
+        f"Its money was never on its disk alone: it is in the chain. {all_alike(scene)}",
+    ]
+
+
+def _disks(count: int) -> str:
+    return f"{count} disk{'s' if count != 1 else ''}"
 
 
 def explain_duel(scene: Scene) -> list[str]:

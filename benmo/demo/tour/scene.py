@@ -20,7 +20,7 @@ from benmo.paxos.notices import (
     ProposalAccepted,
     ProposalMade,
 )
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, Change, ChangeKind, NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Scene:
         self._heights: dict[NodeId, int] = {}
         self._heights_before: dict[NodeId, int] = {}
         self._hurried_before: Counter[NodeId] = Counter()
+        self._kept_down_before: Counter[NodeId] = Counter()
 
     # Watching.
 
@@ -74,6 +75,7 @@ class Scene:
         self.look()
         self._heights_before = dict(self._heights)
         self._hurried_before = self.fleet.hurried.copy()
+        self._kept_down_before = self.fleet.disks.kept_down.copy()
 
     def tell(self, node: NodeId, notice: Notice) -> None:
         """Take a node's notice; called in another thread."""
@@ -127,6 +129,10 @@ class Scene:
     def was_hurried(self, node: NodeId) -> bool:
         """Whether a node was asked since the mark to campaign at once."""
         return self.fleet.hurried[node] > self._hurried_before[node]
+
+    def was_kept_down(self, node: NodeId) -> bool:
+        """Whether a node was to be started since the mark, and was not, for its disk is lost."""
+        return self.fleet.disks.kept_down[node] > self._kept_down_before[node]
 
     def has_undecided(self, node: NodeId) -> bool:
         """Whether a node has accepted a block that it doesn't know to be decided."""
@@ -231,6 +237,15 @@ class Scene:
     def given_up(self) -> list[BallotGivenUp]:
         """The ballots that nodes gave up since the mark, and why."""
         return [notice for _, notice in self._since_mark() if isinstance(notice, BallotGivenUp)]
+
+    def replacement(self, node: NodeId) -> tuple[int, Change] | None:
+        """The change that gave a node a new member since the mark, and its slot; None if none."""
+        for _, notice in self._since_mark():
+            if isinstance(notice, SlotDecided) and notice.change is not None:
+                change = notice.change
+                if (change.kind, change.node) == (ChangeKind.REPLACE, node):
+                    return notice.slot, change
+        return None
 
     def count(self, kind: NoticeKind) -> int:
         return sum(notice.kind is kind for _, notice in self._since_mark())

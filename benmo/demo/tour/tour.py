@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from benmo.demo.fleet import Fleet
+from benmo.demo.fleet import REMEDIES, Fleet
 from benmo.demo.phrases import listed
 from benmo.demo.tour.scene import Scene
 from benmo.notices import Notice
@@ -152,8 +152,7 @@ class Tour:
         if missing != self._missing:
             self._missing, self._missed_at, self._remedy = missing, now, ""
         elif missing and not self._remedy and now > self._missed_at + _MISSED_AFTER_S:
-            word = "continue" if all(map(fleet.is_paused, missing)) else "restart"
-            self._remedy = f"{word} {listed(missing)}"
+            self._remedy = _remedy(fleet, missing)
             said = f"The tour can't go on without {many(missing)}. Type: {self._remedy}"
             self._say([said], beat)
 
@@ -165,3 +164,13 @@ class Tour:
             f"tour begins the tour anew, tour stop ends it."
         )
         self._say([hint], beat)
+
+
+def _remedy(fleet: Fleet, missing: Sequence[NodeId]) -> str:
+    """The next command that brings nodes back: all that are down or paused, or one that is lost."""
+    states = {fleet.state_of(node) for node in missing}
+    if states == {"lost"}:
+        return f"replace {missing[0]}"
+    some = [node for node in missing if fleet.state_of(node) != "lost"]
+    word = REMEDIES["paused" if states == {"paused"} else "down"]
+    return f"{word} {listed(some)}"

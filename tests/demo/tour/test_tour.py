@@ -24,7 +24,7 @@ class Happenings:
         self.said: list[tuple[str, ...]] = []
         self.is_shown = True
         self.silent: dict[int, str] = {}
-        """Nodes that are down or paused, and which of both."""
+        """Nodes that are down, paused or lost, and which of these."""
         self._unseen: list[Callable[[], None]] = []
 
     def beat(self, name: str) -> Beat:
@@ -58,7 +58,7 @@ def tour(happenings: Happenings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     cluster = new_cluster(addresses(3, 9001), ClusterSettings())
     fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None)
     monkeypatch.setattr(fleet, "why_silent", lambda node: happenings.silent.get(node, ""))
-    monkeypatch.setattr(fleet, "is_paused", lambda node: happenings.silent.get(node) == "paused")
+    monkeypatch.setattr(fleet, "state_of", lambda node: happenings.silent.get(node, "running"))
     beats = [happenings.beat("one"), happenings.beat("two")]
     made = Tour(fleet, "A walk.", beats, happenings)
     yield made
@@ -118,6 +118,8 @@ def test_what_came_to_nothing_is_suggested_again(
         ({1: "down"}, "restart 1", "node 1"),
         ({1: "down", 3: "paused", 2: "down"}, "restart 1 3", "nodes 1 and 3"),
         ({3: "paused"}, "continue 3", "node 3"),
+        ({1: "lost", 3: "down"}, "restart 3", "nodes 1 and 3"),
+        ({1: "lost", 3: "lost"}, "replace 1", "nodes 1 and 3"),
     ],
 )
 def test_it_says_without_whom_it_can_not_go_on(
