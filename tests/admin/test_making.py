@@ -20,7 +20,7 @@ from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo.preparation import ClusterWishes, prepare
 from benmo.errors import Failure
 from benmo.network.ports import free_ports
-from tests.admin.test_ownership import Seen, fill, made, seen
+from tests.admin.ways_to_make import Seen, fill, made, seen
 from tests.support.verified_state import require_sound
 
 _STEPS = ("rename", "mkdir", "rmdir", "unlink", "open")

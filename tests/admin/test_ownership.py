@@ -4,123 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from benmo.admin import remains
-from benmo.admin.addresses import addresses
-from benmo.admin.making import make_anew, new_cluster
-from benmo.admin.remains import Remains, openness
-from benmo.cluster import ClusterSettings, StateDirectory
+from benmo.admin.remains import Remains
+from benmo.cluster import StateDirectory
 from benmo.errors import Failure
-from benmo.network.ports import free_ports
-from benmo.paxos.step import PromiseRecord
-from benmo.paxos.types import Ballot
-from benmo.storage.disk import RealDisk
-from tests.support.numbered_nodes import opened
-from tests.support.processes import BENMO, ROOT, Finished, run
-from tests.support.terminals import Terminal
-
-Seen = dict[str, tuple[object, ...]]
-
-# Root may do what it likes, unless it gave that up: capabilities 1, 2 and 3.
-WITHOUT_PRIVILEGE = (
-    sys.executable,
-    "-c",
-    "import ctypes, os, sys\n"
-    "for capability in (1, 2, 3): ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])",
-)
-
-
-def seen(path: Path) -> Seen:
-    """All that can be told of a file, or of a directory and what is in it."""
-    found: Seen = {}
-    for each in (path, *path.rglob("*")) if path.is_dir() and not path.is_symlink() else (path,):
-        stat = each.lstat()
-        content: object = None
-        if each.is_symlink():
-            content = os.readlink(each)
-        elif each.is_file():
-            content = each.read_bytes()
-        found[str(each)] = (
-            content,
-            stat.st_mode,
-            stat.st_uid,
-            stat.st_gid,
-            stat.st_mtime_ns,
-            stat.st_ino,
-            stat.st_nlink if each.is_file() else None,
-        )
-    return found
-
-
-def fill(path: Path) -> None:
-    """Put other people's things into a directory, with names and modes like these have."""
-    path.mkdir(exist_ok=True)
-    (path / "elsewhere").mkdir()
-    for name, text, mode in (
-        ("notes.txt", "mine", 0o604),
-        ("node-red/flows.json", "[]", 0o644),
-        ("node-03/data", "3", 0o640),
-        ("node-x", "x", 0o600),
-        ("elsewhere/file", "precious", 0o444),
-        ("old.node-1/journal.jsonl", "{}", 0o666),
-        ("cluster.json.bak", "{}", 0o600),
-        (".hidden", "", 0o400),
-    ):
-        file = path / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-        file.chmod(mode)
-        os.utime(file, ns=(10**18, 10**18))
-    (path / "node-red").chmod(0o751)
-    (path / "link").symlink_to("elsewhere")
-    os.link(path / "notes.txt", path / "node-red" / "hard")
-    path.chmod(0o775)
-
-
-def made(path: Path, used: bool = False) -> StateDirectory:
-    """A cluster of three nodes; if used, one has promised something."""
-    state = StateDirectory(path)
-    make_anew(state, new_cluster(addresses(3, 9001), ClusterSettings()))
-    if used:
-        disk = RealDisk(state.node(1))
-        storage, _ = opened(disk, state.load().cluster, 1)
-        storage.append((PromiseRecord(Ballot(3, 2)),))
-        storage.sync()
-        disk.close()
-    return state
-
-
-def initialize(path: Path, *options: str) -> Finished:
-    return run(*BENMO, "initialize", "--nodes=3", "--state-dir", str(path), *options)
-
-
-def demo(path: Path, *options: str) -> Finished:
-    port = f"--port={free_ports(3)}"
-    command = (*BENMO, "demo", "--nodes=3", port, "--state-dir", str(path), "-e", "ls")
-    return run(*command, *options)
-
-
-WAYS: list[Callable[[Path], Finished]] = [
-    initialize,
-    lambda path: initialize(path, "--yes"),
+from tests.admin.ways_to_make import (
+    WAYS,
+    WITHOUT_PRIVILEGE,
     demo,
-    lambda path: demo(path, "--fresh"),
-]
-every_way = pytest.mark.parametrize("way", WAYS, ids=["initialize", "--yes", "demo", "--fresh"])
-
-
-def require_refused(finished: Finished, *parts: str) -> None:
-    assert (finished.status, finished.out) == (1, ""), finished
-    assert finished.err.count("\n") == 1, finished.err
-    for part in (*parts, "--state-dir"):
-        assert part in finished.err, finished.err
+    every_way,
+    fill,
+    initialize,
+    made,
+    require_refused,
+    seen,
+)
+from tests.support.processes import BENMO, Finished, run
+from tests.support.terminals import Terminal
 
 
 @every_way
@@ -324,68 +229,3 @@ def test_what_this_user_can_not_remove_is_named_before_anything_is_touched(
     assert finished.status == 1
     assert f"{state.path / name} can't be changed by this user" in finished.err
     assert seen(tmp_path) == before
-
-
-def test_the_state_directory_of_a_clone_is_an_empty_one(tmp_path: Path) -> None:
-    """The first command of the README, in a clean clone."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "state"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    path = tmp_path / "state"
-    path.mkdir()
-    for name in tracked or ["state/.gitkeep"]:
-        (tmp_path / name).touch()
-    finished = initialize(path)
-    assert (finished.status, finished.err) == (0, "")
-    assert all((tmp_path / name).exists() for name in tracked)
-    assert Remains.of(StateDirectory(path)).loss == ""
-
-
-@pytest.mark.parametrize(
-    ("mode", "said"),
-    [
-        (0o700, ""),
-        (0o750, ""),
-        (0o711, ""),
-        (0o777, "chmod go-w"),
-        (0o1777, ""),
-    ],
-)
-def test_a_directory_that_was_there_keeps_its_mode_and_its_secrets(
-    tmp_path: Path, mode: int, said: str
-) -> None:
-    path = tmp_path / "state"
-    path.mkdir()
-    path.chmod(mode)
-    finished = initialize(path)
-    assert (finished.status, finished.err) == (0, "")
-    assert path.stat().st_mode & 0o7777 == mode
-    assert (said in finished.out) if said else ("Others" not in finished.out)
-    assert openness(path) in finished.out
-    for each in path.rglob("*"):
-        assert each.stat().st_mode & 0o077 == 0, each
-
-
-def test_a_new_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
-    made(tmp_path / "deep" / "state")
-    assert (tmp_path / "deep" / "state").stat().st_mode & 0o7777 == 0o700
-
-
-@pytest.mark.parametrize("where", ["file/state", "dangling"])
-def test_no_directory_is_told_in_one_line(tmp_path: Path, where: str) -> None:
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "dangling").symlink_to("nowhere")
-    before = seen(tmp_path)
-    for way in WAYS:
-        finished = way(tmp_path / where)
-        assert finished.status == 1
-        assert finished.err.count("\n") == 1, finished.err
-    assert seen(tmp_path) == before
-
-
-def test_through_a_link_the_directory_is_used_that_it_means(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir(mode=0o755)
-    (tmp_path / "state").symlink_to("real")
-    assert initialize(tmp_path / "state").status == 0
-    assert (tmp_path / "state").is_symlink()
-    assert len(StateDirectory(tmp_path / "real").load().nodes) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf
 
 import pytest
@@ -10,65 +9,18 @@ import pytest
 from benmo.paxos.leader import Leader, Phase
 from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.messages import Accept, Accepted, Decide, Prepare, Promise
-from benmo.paxos.notices import BlockReported, ProposalMade
 from benmo.paxos.step import Step
 from benmo.paxos.types import Ballot, NodeId, Proposal, Tenure
+from tests.paxos.leaders import MINE, preparing, promised, propose, proposing, vote
 from tests.support.replicas import (
     SIZES,
     TENURES,
     FakeApplication,
-    at_height,
     block,
     proposal,
     receivers,
     settings,
 )
-
-MINE = Ballot(5, 1)
-
-
-def preparing(
-    size: int = 3, tenure: Tenure = Tenure.BLOCK, queue: tuple[str, ...] = ("own",)
-) -> Leader:
-    """Node 1's leader, which has just asked for promises for ballot (5, 1)."""
-    leader = Leader(settings(1, tenure), FakeApplication(*queue, size=size))
-    leader.campaign(MINE, 0.0, Step())
-    return leader
-
-
-def promised(
-    *promises: tuple[NodeId, int, Proposal | None],
-    tenure: Tenure = Tenure.BLOCK,
-    queue: tuple[str, ...] = ("own",),
-) -> Leader:
-    """A leader of five nodes that heard these promises: sender, height, accepted."""
-    leader = preparing(5, tenure, queue)
-    for sender, height, accepted in promises:
-        leader.on_promise(numbered_member(sender), Promise(MINE, height, accepted), 0.0, Step())
-    return leader
-
-
-def propose(leader: Leader, height: int = 0) -> Step:
-    step = Step()
-    leader.propose(height, at_height(height).head, 0.0, step)
-    return step
-
-
-def proposing(size: int = 3, tenure: Tenure = Tenure.BLOCK) -> Leader:
-    """A leader that has just proposed its own block for slot 1."""
-    leader = preparing(size, tenure)
-    for node in range(1, numbered(range(1, size + 1)).quorum + 1):
-        leader.on_promise(numbered_member(node), Promise(MINE, 0, None), 0.0, Step())
-    propose(leader)
-    return leader
-
-
-def vote(leader: Leader, *senders: NodeId, slot: int = 1, ballot: Ballot = MINE) -> Step:
-    step = Step()
-    for sender in senders:
-        leader.on_accepted(sender, numbered_member(sender), Accepted(ballot, slot), 0.0, step)
-    return step
-
 
 # Phase 1.
 
@@ -328,41 +280,3 @@ def test_a_broken_invariant_is_noticed(
 def test_a_sound_leader_passes_the_check() -> None:
     proposing().check(0, MINE)
     Leader(settings(), FakeApplication()).check(7, Ballot(9, 2))
-
-
-# What people are told of the choice.
-
-
-def told(step: Step) -> list[object]:
-    return list(step.notices)
-
-
-def test_of_a_new_block_it_is_told_that_no_promise_reported_one() -> None:
-    leader = promised((1, 2, None), (2, 1, proposal(4, 4, 2, "old")), (3, 2, None))
-    assert told(propose(leader, 2)) == [ProposalMade(3, MINE)]
-
-
-def test_of_a_block_that_is_taken_over_it_is_told_whose_it_is_and_which_nodes_reported_it() -> None:
-    leader = promised((1, 2, None), (2, 2, X), (3, 2, X))
-    assert told(propose(leader, 2)) == [
-        BlockReported(3, X.ballot, X.block.ballot, (2, 3)),
-        ProposalMade(3, MINE, X.block.ballot),
-    ]
-
-
-def test_of_several_reported_blocks_all_are_told_and_that_the_highest_ballot_wins() -> None:
-    other = Proposal(Y.ballot, replace(block(3, "y"), ballot=Y.ballot))
-    leader = promised((1, 2, other), (2, 2, X), (3, 2, X))
-    assert told(propose(leader, 2)) == [
-        BlockReported(3, X.ballot, X.block.ballot, (2, 3)),
-        BlockReported(3, Y.ballot, Y.ballot, (1,)),
-        ProposalMade(3, MINE, Y.ballot, is_choice=True),
-    ]
-
-
-def test_the_same_block_reported_in_two_ballots_is_no_choice_between_blocks() -> None:
-    again = Proposal(Ballot(4, 5), X.block)
-    leader = promised((1, 2, again), (2, 2, X), (3, 2, None))
-    step = propose(leader, 2)
-    assert told(step)[-1] == ProposalMade(3, MINE, X.block.ballot)
-    assert len(told(step)) == 3

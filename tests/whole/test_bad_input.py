@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import (
     BENMO,
-    INITIALIZE,
     NODE,
     ROOT,
-    Finished,
     environment,
     eventually,
     run,
 )
 from tests.support.real_cluster import RealCluster
-from tests.support.terminals import Terminal
+from tests.whole.refusals import (
+    content,
+    damage,
+    initialize,
+    require_one_line,
+    require_usage,
+    run_node,
+)
 
 # Root may read and write whatever it likes, unless it gave that right up before.
 WITHOUT_PRIVILEGE = (
@@ -33,56 +36,6 @@ WITHOUT_PRIVILEGE = (
     "for capability in (1, 2): ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)\n"
     "os.execv(sys.argv[1], sys.argv[1:])",
 )
-
-
-@pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    """Give three stopped nodes with a block in their chain and journals that hold lines."""
-    with RealCluster(tmp_path_factory.mktemp("used"), 3) as cluster:
-        cluster.start()
-        made = cluster.attach(1, "moneyTransfer 10,1,2", "wait 60")
-        assert made.status == 0, made
-        cluster.kill(*cluster.nodes)
-        yield cluster
-
-
-@pytest.fixture
-def state(used: RealCluster, tmp_path: Path) -> Path:
-    """Give a copy of those nodes' state, to be damaged."""
-    return Path(shutil.copytree(used.state, tmp_path / "state"))
-
-
-def content(state: Path) -> dict[Path, bytes]:
-    """Every file's bytes, but for the lock's, which names who last had it."""
-    files = (path for path in state.rglob("*") if path.is_file() and path.name != "lock")
-    return {path: path.read_bytes() for path in files}
-
-
-def require_one_line(finished: Finished, *parts: str) -> None:
-    """Check for one line on standard error that says all that, and nothing on standard output."""
-    assert finished.status > 0, finished
-    assert finished.out == "", finished
-    assert finished.err.count("\n") == 1 and finished.err.endswith("\n"), finished.err
-    for part in parts:
-        assert part in finished.err, finished.err
-
-
-def require_usage(finished: Finished, *parts: str) -> None:
-    """Check for a misused option's few lines: usage, a hint, an empty line, the error."""
-    assert finished.status == 2, finished
-    assert finished.out == ""
-    lines = finished.err.splitlines()
-    assert len(lines) <= 4 and lines[-1].startswith("Error: "), finished.err
-    for part in parts:
-        assert part in lines[-1], finished.err
-
-
-def run_node(state: Path, *command: str, node: str = "1") -> Finished:
-    return run(*(command or NODE), node, "--state-dir", str(state), typed="printBalance\n")
-
-
-def initialize(state: Path, *options: str) -> Finished:
-    return run(*INITIALIZE, "--state-dir", str(state), *options)
 
 
 # Which node?
@@ -116,29 +69,6 @@ def test_missing_state_is_answered_with_the_way_to_make_some(
     wanted = tmp_path / "state"
     require_one_line(run_node(wanted, *program), str(wanted), "scripts/initialize.py")
     assert not wanted.exists()
-
-
-def damage(state: Path, how: str, name: str) -> None:
-    """Damage a file, or node 1's directory, in one of the ways of the table below."""
-    path = state / name
-    match how:
-        case "remove" if path.is_dir():
-            shutil.rmtree(path)
-        case "remove":
-            path.unlink()
-        case "replace by node 2's" if path.is_dir():
-            shutil.rmtree(path)
-            shutil.copytree(state / "node-2", path)
-        case "replace by node 2's":
-            shutil.copy(state / name.replace("node-1", "node-2"), path)
-        case "halve":
-            os.truncate(path, path.stat().st_size // 2)
-        case "alter a byte":
-            data = bytearray(path.read_bytes())
-            data[len(data) // 3] ^= 1
-            path.write_bytes(data)
-        case text:
-            path.write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -260,80 +190,6 @@ def test_a_second_process_for_a_node_is_refused(tmp_path: Path) -> None:
         cluster.signal(1, signal.SIGTERM)
         assert cluster.ended(1) == 0
         assert run_node(cluster.state).status == 0
-
-
-# Making a cluster.
-
-
-@pytest.mark.parametrize(
-    ("options", "parts"),
-    [
-        (("--nodes", "4"), ("odd number of nodes, not 4",)),
-        (("--nodes", "0"), ("--nodes", "0")),
-        (("--nodes", "-1"), ("--nodes", "-1")),
-        (("--nodes", "101"), ("--nodes", "101")),
-        (("--hosts", "a,b"), ("odd number of nodes, not 2",)),
-        (("--hosts", "a,b..c,d"), ("'b..c' is no host's name",)),
-        (("--nodes", "3", "--hosts", "a"), ("--nodes says 3", "--hosts names 1")),
-        (("--election-delay", "soon"), ("--election-delay", "20-60", "soon")),
-        (("--election-delay", "60-20"), ("--election-delay", "60-20")),
-        (("--election-delay", "1-2-3"), ("--election-delay", "1-2-3")),
-        (("--port", "0"), ("--port", "0")),
-        (("--port", "65536"), ("--port", "65536")),
-        (("--port", "65533"), ("5 ports from 65533",)),
-        (("--balance", "-5"), ("--balance", "-5")),
-        (("--log-limit", "0"), ("--log-limit",)),
-        (("--tenure", "forever"), ("--tenure", "forever")),
-        (("--colour", "blue"), ("--colour",)),
-        (("extra",), ("extra",)),
-    ],
-)
-def test_a_setting_without_sense_makes_no_cluster(
-    tmp_path: Path, options: tuple[str, ...], parts: tuple[str, ...]
-) -> None:
-    wanted = tmp_path / "state"
-    require_usage(initialize(wanted, *options), *parts)
-    assert not wanted.exists()
-
-
-def test_blocks_are_not_wiped_without_a_word(state: Path) -> None:
-    before = content(state)
-    finished = initialize(state, "--nodes=3")
-    require_one_line(finished, str(state), "a chain of 1 block", "--yes")
-    assert content(state) == before
-    assert initialize(state, "--nodes=3", "--yes").status == 0
-    assert content(state) != before
-
-
-@pytest.mark.parametrize(("answer", "wiped"), [("n", False), ("y", True), ("\x03", False)])
-def test_on_a_terminal_it_asks_before_it_wipes(state: Path, answer: str, wiped: bool) -> None:
-    before = content(state)
-    terminal = Terminal(*INITIALIZE, "--nodes=3", "--state-dir", str(state))
-    try:
-        terminal.wait_for("a chain of 1 block")
-        terminal.wait_for("Wipe it? [y/N]:")
-        terminal.type(answer if answer == "\x03" else answer + "\r")
-        assert (terminal.wait_exit() == 0) is wiped
-        assert (content(state) != before) is wiped
-    finally:
-        terminal.close()
-
-
-def test_damaged_state_is_not_wiped_without_a_word_either(state: Path) -> None:
-    damage(state, "{", "cluster.json")
-    before = content(state)
-    require_one_line(initialize(state, "--nodes=3"), "cluster.json is damaged", "--yes")
-    assert content(state) == before
-
-
-def test_a_running_nodes_state_is_not_wiped_even_with_yes(tmp_path: Path) -> None:
-    with RealCluster(tmp_path, 3) as cluster:
-        cluster.start(2)
-        assert cluster.ask(2, "printBalance")["height"] == 0, "it has written what a start writes"
-        before = content(cluster.state)
-        finished = initialize(cluster.state, "--nodes=3", "--yes")
-        require_one_line(finished, "node-2 is in use by process ", "stop the nodes first")
-        assert content(cluster.state) == before
 
 
 # Which Python?
