@@ -67,7 +67,12 @@ class NodeProcess:
 
     @property
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        return self.status is None
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, or minus the signal that ended the process; None while it runs."""
+        return self._process.poll()
 
     @property
     def last_words(self) -> str:
@@ -77,7 +82,7 @@ class NodeProcess:
     @property
     def how_it_ended(self) -> str:
         """The process's exit status or signal, and its last line: words to end a sentence with."""
-        status = self._process.returncode
+        status = self.status
         how = f"with status {status}"
         if status is not None and status < 0:
             how = f"by {signal.Signals(-status).name}"

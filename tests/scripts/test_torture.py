@@ -39,3 +39,10 @@ def test_no_money_is_lost_or_doubled_by_lost_disks_under_load() -> None:
     )
     assert "each once in 5 equal chains" in out
     assert "confirmed reads, none of them old" in out
+
+
+@pytest.mark.timeout(720)
+def test_no_money_is_lost_or_doubled_by_added_and_removed_nodes_under_load() -> None:
+    out = _run("resizing.py", "--times", "1", "--rate", "200", "--seconds", "600", "--seed", "1")
+    assert "each once in 5 equal chains" in out
+    assert "confirmed reads, none of them old" in out

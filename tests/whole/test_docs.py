@@ -51,7 +51,7 @@ SHORT_BENCH = Change(
     " --seconds 0.1 --runs 1 --transfers 100000",
     "else it takes minutes; tests/whole/test_bench",
 )
-FEW_LOSSES = Change(
+FEW_CHANGES = Change(
     r"--times \d+", "--times 1 --rate 100", "more of them are in tests/scripts/test_torture.py"
 )
 FEW_KILLS = Change(r"--kills \d+", "--kills 2", "more of them are in tests/scripts/test_torture.py")
@@ -80,7 +80,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo explore", Reader.stops_early, (FEW_STATES,)),
     Way(r"python3 scripts/planted_table\.py", Reader.prints_first_row),
     Way(r"python3 scripts/torture\.py --kills .*", Reader.prints, (FEW_KILLS,)),
-    Way(r"python3 scripts/replacements\.py --times .*", Reader.prints, (FEW_LOSSES,)),
+    Way(r"python3 scripts/(replacements|resizing)\.py --times .*", Reader.prints, (FEW_CHANGES,)),
 )
 
 LINES = {line.text: line for line in reversed(shown_lines()) if line.document != MACHINES}
