@@ -178,22 +178,48 @@ async def connect(
     tls, member = _credentials(state, cluster.cluster, node)
     context = client_context(tls)
     address = address or cluster.address(node)
-    loop = asyncio.get_running_loop()
+    connection = NodeConnection(node, cluster.cluster)
     try:
-        async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
-            transport, connection = await loop.create_connection(
-                lambda: NodeConnection(node, cluster.cluster),
-                address.host,
-                address.port,
-                ssl=context,
-                server_hostname="",
-            )
+        transport = await _open(connection, address, context)
     except ConnectionRefusedError as error:
         option = "" if state.path == Path("state") else f" --state-dir {state.path}"
         raise NotReached(
             f"node {node} is not running at {address}: "
             f"start it with python -m benmo.node {node}{option}"
         ) from error
+    try:
+        identity = _require_node(transport, connection, address)
+        if member is not None and member != identity:
+            raise WrongNode(
+                f"what runs at {address} is member {identity.member[:8]} of node {node}, but "
+                f"{tls} holds the key of member {member.member[:8]}"
+            )
+    except WrongNode:
+        transport.abort()
+        raise
+    return connection
+
+
+async def _open(
+    connection: NodeConnection, address: NodeAddress, context: ssl.SSLContext
+) -> asyncio.Transport:
+    """Connect to an address, up to the end of the handshake.
+
+    Raises `ConnectionRefusedError` if nothing listens there, `NotReached`, or `WrongNode`.
+    """
+    node = connection.node
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(2 * HANDSHAKE_TIMEOUT_S):
+            transport, _ = await loop.create_connection(
+                lambda: connection,
+                address.host,
+                address.port,
+                ssl=context,
+                server_hostname="",
+            )
+    except ConnectionRefusedError:
+        raise
     except TimeoutError as error:
         raise NotReached(f"node {node} at {address} does not answer") from error
     except UnicodeError as error:
@@ -207,18 +233,18 @@ async def connect(
             if trouble
             else f"node {node} at {address} can't be reached: {error}"
         ) from error
+    return transport
+
+
+def _require_node(
+    transport: asyncio.Transport, connection: NodeConnection, address: NodeAddress
+) -> NodeIdentity:
+    """The identity of the node at the other end. Raises `WrongNode` if that is no such node."""
+    node = connection.node
     try:
         identity = peer_identity(transport.get_extra_info("peercert"))
     except ProtocolError as error:
-        transport.abort()
         raise WrongNode(f"{address} is not node {node} of this cluster: {error}") from error
-    if not is_node(identity, cluster.cluster, node):
-        transport.abort()
+    if not is_node(identity, connection.cluster, node):
         raise WrongNode(f"{address} is not node {node} of this cluster, but {identity}")
-    if member is not None and member != identity:
-        transport.abort()
-        raise WrongNode(
-            f"what runs at {address} is member {identity.member[:8]} of node {node}, but "
-            f"{tls} holds the key of member {member.member[:8]}"
-        )
-    return connection
+    return identity
