@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
@@ -46,6 +47,7 @@ from benmo.paxos.messages import Message
 from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
+from benmo.storage.journal import NodeState
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import JOURNAL
@@ -95,47 +97,16 @@ class Service:
         self._directory_lock = DirectoryLock(state.node(node))
         self._meter = meter
         self._disk = (RealDisk if meter is None else meter.disk)(state.node(node), ahead=(JOURNAL,))
-        storage, recovered = open_node(state, self.cluster, node, self._disk)
-        now = clock()
+        self._storage, recovered = open_node(state, self.cluster, node, self._disk)
+        self._now = clock()
         self._thread = ListenerThread()
         self._watchers: set[Watcher] = set()
-        self._transport = PeerLinks(
-            self.cluster,
-            recovered.ledger.membership,
-            NodeIdentity(self.cluster.cluster, node, storage.member),
-            state.tls(node),
-            on_message=self._received,
-            may_take=lambda: not self._turns.is_slow,
-            on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
-            on_retired=self._on_retired,
-            on_notice=lambda notice: self._notify(notice, now()),
-            on_read=lambda: self._turns.happened(None),
-            control=lambda right: control(self, right),
-        )
         self._membership = recovered.ledger.membership
         """The membership that the links follow."""
-        self._storage = storage
+        self._transport = self._make_links(state.tls(node), control)
         self._key_index = SqliteKeyIndex(state.keys(node), node)
-        self._engine = Engine(
-            self.cluster.protocol_settings(node, storage.member),
-            Limits(queue_limit=self.cluster.settings.queue_max),
-            recovered,
-            storage,
-            self._transport,
-            Random(),
-            now(),
-            self._key_index,
-        )
-        self._turns = Turns(
-            self._engine,
-            self._thread.loop,
-            now,
-            self._publish,
-            self.fail,
-            self._thread.in_thread_of_its_own,
-            DiskPace(lambda notice: self._notify(notice, now())),
-        )
-        self._turns.on_slow_turn = self._on_slow_turn
+        self._engine = self._make_engine(recovered)
+        self._turns = self._make_turns()
         self._leaving = Leaving(node, self._thread.loop, self._engine, self._turns, self.fail)
         self._confirmed_reads = ConfirmedReads(
             lambda ticket: self._turns.happened(ReadRequested(ticket))
@@ -143,19 +114,61 @@ class Service:
         self._heights = HeightWaits(lambda: self._engine.ledger.height)
         self.submissions = Submissions(node, self._turns.happened)
         self.changes = ChangeRequests(self._turns.happened)
-        self.view = View(
+        self.view = self._make_view()
+        if meter is not None:
+            meter.begin(self.view)
+
+    def _make_links(self, tls: Path, control: Callable[[Service, Right], FrameReader]) -> PeerLinks:
+        return PeerLinks(
+            self.cluster,
+            self._membership,
+            NodeIdentity(self.cluster.cluster, self.node, self._storage.member),
+            tls,
+            on_message=self._received,
+            may_take=lambda: not self._turns.is_slow,
+            on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
+            on_retired=self._on_retired,
+            on_notice=self._notify_now,
+            on_read=lambda: self._turns.happened(None),
+            control=lambda right: control(self, right),
+        )
+
+    def _make_engine(self, recovered: NodeState) -> Engine:
+        return Engine(
+            self.cluster.protocol_settings(self.node, self._storage.member),
+            Limits(queue_limit=self.cluster.settings.queue_max),
+            recovered,
+            self._storage,
+            self._transport,
+            Random(),
+            self._now(),
+            self._key_index,
+        )
+
+    def _make_turns(self) -> Turns:
+        turns = Turns(
+            self._engine,
+            self._thread.loop,
+            self._now,
+            self._publish,
+            self.fail,
+            self._thread.in_thread_of_its_own,
+            DiskPace(self._notify_now),
+        )
+        turns.on_slow_turn = self._on_slow_turn
+        return turns
+
+    def _make_view(self) -> View:
+        return View(
             self.cluster,
             self._engine,
             self._transport,
-            storage,
+            self._storage,
             self._turns,
             self._confirmed_reads,
             self._heights,
-            now,
+            self._now,
         )
-        if meter is not None:
-            meter.begin(self.view)
-        self._now = now
 
     @property
     def address(self) -> NodeAddress:
@@ -312,6 +325,9 @@ class Service:
             for applied in report.applied:
                 for told in decision_notices(applied, self.node):
                     self._notify(told, began_at)
+
+    def _notify_now(self, notice: Notice) -> None:
+        self._notify(notice, self._now())
 
     def _notify(self, notice: Notice, at: float) -> None:
         if notice.kind is NoticeKind.WARNING:
