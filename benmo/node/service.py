@@ -6,7 +6,6 @@ This module has what the node can be made to do; `benmo.node.view` has what it c
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import time
@@ -38,24 +37,21 @@ from benmo.node.height_waits import HeightWaits
 from benmo.node.leaving import Leaving
 from benmo.node.listener_thread import ListenerThread
 from benmo.node.meter import Meter
+from benmo.node.notice_feed import NoticeFeed
 from benmo.node.opening import open_node
 from benmo.node.submissions import Submissions
 from benmo.node.turns import Turns
 from benmo.node.view import View
-from benmo.notices import Notice, Watcher
+from benmo.notices import Watcher
 from benmo.paxos.messages import Message
-from benmo.paxos.notices import NoticeKind
 from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import NodeState
 from benmo.storage.key_index import SqliteKeyIndex
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import JOURNAL
-from benmo.wording import sentence
 
 T = TypeVar("T")
-_LOG = logging.getLogger("benmo")
-_LOG.addHandler(logging.NullHandler())  # else warnings would come on standard error, too
 _SNAPSHOT_EVERY_S = 0.25
 _STOP_S = 10.0
 
@@ -100,7 +96,7 @@ class Service:
         self._storage, recovered = open_node(state, self.cluster, node, self._disk)
         self._now = clock()
         self._thread = ListenerThread()
-        self._watchers: set[Watcher] = set()
+        self._notices = NoticeFeed(self._now)
         self._membership = recovered.ledger.membership
         """The membership that the links follow."""
         self._transport = self._make_links(state.tls(node), control)
@@ -128,7 +124,7 @@ class Service:
             may_take=lambda: not self._turns.is_slow,
             on_link=lambda peer, up: self._turns.happened(LinkChanged(peer, up)),
             on_retired=self._on_retired,
-            on_notice=self._notify_now,
+            on_notice=self._notices.notify_now,
             on_read=lambda: self._turns.happened(None),
             control=lambda right: control(self, right),
         )
@@ -153,7 +149,7 @@ class Service:
             self._publish,
             self.fail,
             self._thread.in_thread_of_its_own,
-            DiskPace(self._notify_now),
+            DiskPace(self._notices.notify_now),
         )
         turns.on_slow_turn = self._on_slow_turn
         return turns
@@ -241,8 +237,7 @@ class Service:
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with every notice from now on, until the returned function is called."""
-        self._watchers.add(watcher)
-        return lambda: self._watchers.discard(watcher)
+        return self._notices.watch(watcher)
 
     def fail(self, error: BaseException) -> None:
         """Stop taking part at once, and answer nothing more: memory may hold what the disk lacks.
@@ -320,20 +315,11 @@ class Service:
         if report.applied:
             self._heights.grown()
         for notice in report.notices:
-            self._notify(notice, began_at)
-        if self._watchers:
+            self._notices.notify(notice, began_at)
+        if self._notices.watchers:
             for applied in report.applied:
                 for told in decision_notices(applied, self.node):
-                    self._notify(told, began_at)
-
-    def _notify_now(self, notice: Notice) -> None:
-        self._notify(notice, self._now())
-
-    def _notify(self, notice: Notice, at: float) -> None:
-        if notice.kind is NoticeKind.WARNING:
-            _LOG.warning("%s", sentence(notice))
-        for watcher in list(self._watchers):
-            watcher(notice, at)
+                    self._notices.notify(told, began_at)
 
     def _update_snapshot(self) -> None:
         if self._turns.is_on:
