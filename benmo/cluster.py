@@ -302,7 +302,7 @@ class StateDirectory:
             raise StateError(
                 f"{self.node(node)} is missing: node {node} has no state here. A node never "
                 f"starts from nothing: it could break a promise. If its disk is lost, "
-                f"benmo replace {node} gives it a new directory: see docs/operating.md"
+                f"benmo replace {node} gives it a new member and directory: see docs/operating.md"
             )
         return cluster
 

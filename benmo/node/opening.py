@@ -13,7 +13,7 @@ from benmo.network.certificates import (
     require_node,
 )
 from benmo.paxos.types import NodeId
-from benmo.storage.damage import ForeignFile
+from benmo.storage.damage import ForeignFile, replacing
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
@@ -34,15 +34,32 @@ def open_node(
         raise
     membership = recovered.ledger.membership
     if membership.founders != cluster.founders.ids:
-        raise StateError(f"{state.cluster_file} names other nodes than {disk.path}")
-    require_member(state.tls(node), NodeIdentity(cluster.cluster, node, storage.member))
+        raise StateError(
+            f"{state.cluster_file} names other nodes than {disk.path}: put back the file that "
+            f"belongs here, which is alike at all nodes"
+        )
+    _require_certificate(state, NodeIdentity(cluster.cluster, node, storage.member))
     return storage, recovered
+
+
+def _require_certificate(state: StateDirectory, own: NodeIdentity) -> None:
+    """Raises `StateError` unless the certificate is the member's own and can be used."""
+    tls = state.tls(own.node)
+    try:
+        require_member(tls, own)
+    except WrongCertificate as error:
+        raise StateError(
+            f"{error}. Put back any copy of {tls}: it holds no promises. If there is none, "
+            f"{replacing(own.node)}"
+        ) from error
 
 
 def _require_cluster_file(
     state: StateDirectory, cluster: Cluster, node: NodeId, error: ForeignFile
 ) -> None:
-    """Raises `StateError` if a foreign file and the certificate name the same cluster."""
+    """Raises `StateError` if a foreign file and the certificate name another cluster than here."""
+    if error.cluster == cluster.cluster:
+        return
     with suppress(WrongCertificate):
         require_node(state.tls(node), error.cluster, node)
         raise StateError(

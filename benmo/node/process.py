@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -30,6 +31,7 @@ from benmo.options import format_option, keep_going_option, state_dir_option
 from benmo.program import discard_output
 from benmo.repl.batch import run_lines, standard_input
 from benmo.startup import OutputLost
+from benmo.storage.damage import replacing
 from benmo.storage.disk import remedy
 from benmo.waiting import SignalReceived, on_signals
 
@@ -223,7 +225,8 @@ class _Process:
 
     def _what_failed(self, error: OSError) -> str:
         what = f"{error.filename or self._state.node(self._node)}: {error.strerror or error}"
-        return ". ".join(filter(None, (what, remedy(error))))
+        lost = f"If it never is, {replacing(self._node)}" if error.errno == errno.EIO else ""
+        return ". ".join(filter(None, (what, remedy(error), lost)))
 
     def _catch_signals(self, headless: bool) -> None:
         def leave(number: int, _frame: FrameType | None) -> None:

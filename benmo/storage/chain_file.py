@@ -13,7 +13,8 @@ import msgspec
 
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
-from benmo.storage.damage import REMEDY, damaged_line
+from benmo.paxos.types import NodeId
+from benmo.storage.damage import damaged_file, damaged_line
 from benmo.storage.disk import Disk
 from benmo.storage.lines import DamagedLine, block_of, raw_of, seal, unseal
 
@@ -48,14 +49,16 @@ def decode_chain_line(line: bytes, slot: int) -> AppliedBlock:
 class ChainFile:
     """The chain in the first `length` bytes of a file: slots 1 to `height`. The rest is ignored.
 
-    Raises `StateError`, with the file and line, if a line that is read isn't what was written.
+    Raises `StateError`, with the file and line, if a line that is read isn't what was written; it
+    says what brings `node`, whose file this is, back.
     """
 
-    def __init__(self, disk: Disk, name: str, length: int, height: int) -> None:
+    def __init__(self, disk: Disk, name: str, length: int, height: int, node: NodeId) -> None:
         self.length = length
         self.height = height
         self._disk = disk
         self._name = name
+        self._node = node
         self._offsets: dict[int, int] = {1: 0}
 
     def require_end(self, head: str) -> None:
@@ -67,13 +70,11 @@ class ChainFile:
         path = self._disk.path / self._name
         missing = self.length - size
         if missing > 0:
-            raise StateError(f"{path} is damaged: {missing} bytes are missing. {REMEDY}")
+            raise damaged_file(path, f"{missing} bytes are missing", self._node)
         if self.height > 0:
             last = self.read(self.height, 1)[0].block
             if last.hash != head:
-                raise StateError(
-                    f"{path} is damaged: its last block isn't the checkpoint's. {REMEDY}"
-                )
+                raise damaged_file(path, "its last block isn't the checkpoint's", self._node)
         if size > self.length:
             self._disk.truncate(self._name, self.length)
 
@@ -176,4 +177,4 @@ class ChainFile:
         return int(match[1])
 
     def _damaged(self, slot: int, what: str) -> StateError:
-        return damaged_line(self._disk.path / self._name, slot, what)
+        return damaged_line(self._disk.path / self._name, slot, what, self._node)

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
@@ -35,7 +34,7 @@ from benmo.storage.checkpoint import (
     SyncedLine,
     decode_checkpoint,
 )
-from benmo.storage.damage import REMEDY, damage_worded
+from benmo.storage.damage import damage_worded, missing_file
 from benmo.storage.disk import Disk
 from benmo.storage.journal import JournalRecord, NodeState, OpenLine, encode_record
 from benmo.storage.lines import checksum, seal
@@ -108,7 +107,7 @@ class NodeStorage:
         that had some before: that one could forget what it promised.
         """
         assert founded.height == 0
-        storage = cls(disk, cluster, node, member, 0, ChainFile(disk, CHAIN, 0, 0))
+        storage = cls(disk, cluster, node, member, 0, ChainFile(disk, CHAIN, 0, 0, node))
         disk.append(CHAIN, b"")
         storage.checkpoint(Durable(), founded, Run(node, 1, (), ()))
         return storage
@@ -126,11 +125,11 @@ class NodeStorage:
         disk.sync_directory()  # the names that this start builds on must outlast a power cut
         for name in (CHECKPOINT, JOURNAL, CHAIN):
             if not disk.exists(name):
-                raise StateError(f"{disk.path / name} is missing. {REMEDY}")
-        with damage_worded(disk.path / CHECKPOINT):
+                raise missing_file(disk.path / name, node)
+        with damage_worded(disk.path / CHECKPOINT, node):
             checkpoint, synced = decode_checkpoint(disk.read(CHECKPOINT))
             require_own(checkpoint, cluster, node, member or checkpoint.member)
-        chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height)
+        chain = ChainFile(disk, CHAIN, checkpoint.chain_bytes, checkpoint.height, node)
         own = checkpoint.member
         storage = cls(disk, cluster, node, own, checkpoint.generation, chain)
         chain.require_end(checkpoint.head)
@@ -277,11 +276,11 @@ class NodeStorage:
 
     def _replay(self, checkpoint: CheckpointLine, synced: SyncedLine | None) -> NodeState:
         """Apply the journal to the checkpoint's state, and cut off a torn last line."""
-        with damage_worded(self._disk.path / CHECKPOINT):
+        with damage_worded(self._disk.path / CHECKPOINT, self._node):
             state = checkpoint.state()
             state.require_next()
         journal = self._disk.read(JOURNAL)
-        with damage_worded(self._disk.path / JOURNAL):
+        with damage_worded(self._disk.path / JOURNAL, self._node):
             replayed = replay(checkpoint, synced, state, journal)
         if replayed.is_stale:
             self._start_journal()

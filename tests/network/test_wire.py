@@ -122,9 +122,9 @@ def test_a_block_is_stored_and_sent_on_in_its_own_bytes_or_refused(
 
 def through_the_chain_file(block: Block) -> Block:
     disk = MemoryDisk()
-    file = ChainFile(disk, "chain", 0, 0)
+    file = ChainFile(disk, "chain", 0, 0, 1)
     file.append([AppliedBlock(block)])
-    (read,) = ChainFile(disk, "chain", file.length, 1).read(1, 1)
+    (read,) = ChainFile(disk, "chain", file.length, 1, 1).read(1, 1)
     assert disk.read("chain").count(block.data) == 1
     return read.block
 

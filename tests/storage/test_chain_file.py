@@ -78,7 +78,7 @@ def mixed(count: int) -> tuple[int, ...]:
 
 def written(sizes: tuple[int, ...]) -> tuple[CountingDisk, ChainFile]:
     disk = CountingDisk()
-    file = ChainFile(disk, NAME, 0, 0)
+    file = ChainFile(disk, NAME, 0, 0, 1)
     file.append(chain_of(sizes))
     file.sync()
     return disk, file
@@ -86,7 +86,7 @@ def written(sizes: tuple[int, ...]) -> tuple[CountingDisk, ChainFile]:
 
 def reopened(disk: MemoryDisk, file: ChainFile) -> ChainFile:
     """The same file without anything remembered."""
-    return ChainFile(disk, NAME, file.length, file.height)
+    return ChainFile(disk, NAME, file.length, file.height, 1)
 
 
 SIZES = {
@@ -162,7 +162,7 @@ def test_what_is_appended_later_is_read_too() -> None:
     sizes = mixed(300)
     chain = list(chain_of(sizes))
     disk = MemoryDisk()
-    file = ChainFile(disk, NAME, 0, 0)
+    file = ChainFile(disk, NAME, 0, 0, 1)
     for slot in range(1, 301):
         file.append([chain[slot - 1]])
         assert (file.height, file.length) == (slot, disk.size(NAME))
@@ -190,7 +190,7 @@ def test_what_follows_the_length_is_no_part_of_the_chain(tail: bytes) -> None:
 
 def test_a_whole_line_that_follows_the_length_is_not_read() -> None:
     disk, file = written(tiny(2))
-    short = ChainFile(disk, NAME, file.length // 2, 1)
+    short = ChainFile(disk, NAME, file.length // 2, 1, 1)
     assert short.read(1, 1 << 20) == list(chain_of(tiny(1)))
     with pytest.raises(AssertionError):
         short.read(2, 1)
@@ -202,7 +202,7 @@ def test_a_line_that_says_another_slot_is_damage(slot: int) -> None:
     lines = disk.read(NAME).splitlines(keepends=True)
     disk.overwrite(NAME, b"".join([*lines[: slot - 1], lines[slot - 2], *lines[slot:]]))
     with pytest.raises(StateError, match=f"{disk.path / NAME}, line {slot}, is damaged"):
-        ChainFile(disk, NAME, disk.size(NAME), file.height).read(slot, 1)
+        ChainFile(disk, NAME, disk.size(NAME), file.height, 1).read(slot, 1)
 
 
 # Through the storage.

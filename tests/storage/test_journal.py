@@ -8,7 +8,7 @@ from benmo.paxos.membership import numbered_member
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot, Proposal
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.damage import FOREIGN_REMEDY, REMEDY
+from benmo.storage.damage import damage_remedy, foreign_remedy
 from benmo.storage.journal import JournalRecord, OpenLine, QueueRecord
 from benmo.storage.lines import checksum, seal
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
@@ -79,7 +79,10 @@ def test_a_journal_without_its_first_line_is_refused() -> None:
     data = disk.read(JOURNAL)
     for length in range(data.index(b"\n") + 1):
         text = refusal(damaged(disk, JOURNAL, data[:length]))
-        assert text.startswith(f"{disk.path / JOURNAL}, line 1, is damaged") and REMEDY in text
+        assert (
+            text.startswith(f"{disk.path / JOURNAL}, line 1, is damaged")
+            and damage_remedy(NODE) in text
+        )
 
 
 def test_after_a_torn_end_appending_goes_on_correctly() -> None:
@@ -118,7 +121,7 @@ def test_a_node_without_one_of_its_files_does_not_start(name: str) -> None:
     every_kind_of_line(disk)
     disk.remove(name)
     text = refusal(disk)
-    assert text.startswith(f"{disk.path / name} is missing") and REMEDY in text
+    assert text.startswith(f"{disk.path / name} is missing") and damage_remedy(NODE) in text
 
 
 @pytest.mark.parametrize("name", [JOURNAL, CHECKPOINT])
@@ -130,7 +133,7 @@ def test_a_file_of_another_node_or_cluster_is_refused(name: str, cluster: str, n
     text = refusal(damaged(disk, name, other.read(name)))
     assert text.startswith(f"{disk.path / name} ")
     assert "another cluster, dddddddd" in text if node == NODE else "node 2's, not node 1's" in text
-    assert FOREIGN_REMEDY in text
+    assert foreign_remedy(NODE) in text
 
 
 @pytest.mark.parametrize("generation", [-1, 3, 4, 100])
@@ -141,7 +144,7 @@ def test_a_journal_of_a_generation_that_does_not_fit_is_refused(generation: int)
     bad = damaged(disk, JOURNAL, seal(OpenLine(CLUSTER, NODE, numbered_member(NODE), generation)))
     append_lines(bad, PromiseRecord(Ballot(9, 1)))
     text = refusal(bad)
-    assert text.startswith(f"{disk.path / JOURNAL}, line 1, ") and REMEDY in text
+    assert text.startswith(f"{disk.path / JOURNAL}, line 1, ") and damage_remedy(NODE) in text
     assert f"generation {generation}" in text
 
 
@@ -241,7 +244,7 @@ def test_a_history_that_cannot_be_is_refused(
     if not is_last:
         append_lines(disk, PromiseRecord(Ballot(9, 3)))
     text = refusal(disk)
-    assert text == f"{disk.path / JOURNAL}, line 5, is damaged: {what}. {REMEDY}"
+    assert text == f"{disk.path / JOURNAL}, line 5, is damaged: {what}. {damage_remedy(NODE)}"
 
 
 def test_a_decision_without_anything_accepted_is_refused() -> None:

@@ -13,7 +13,7 @@ from benmo.errors import StateError
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.damage import REMEDY
+from benmo.storage.damage import damage_remedy
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.engine_cluster import CLUSTER
 from tests.support.numbered_nodes import created, opened
@@ -46,7 +46,7 @@ def test_no_flipped_byte_of_a_journal_is_served(mask: int) -> None:
         line = data.count(b"\n", 0, position) + 1
         text = refusal(damaged(disk, JOURNAL, flipped(data, position, mask)))
         assert text.startswith(f"{disk.path / JOURNAL}, line {line}, is damaged"), position
-        assert REMEDY in text
+        assert damage_remedy(NODE) in text
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -57,7 +57,7 @@ def test_no_flipped_byte_of_a_checkpoint_is_served(mask: int) -> None:
     for position in range(len(data)):
         text = refusal(damaged(disk, CHECKPOINT, flipped(data, position, mask)))
         assert text.startswith(f"{disk.path / CHECKPOINT}, line 1, is damaged"), position
-        assert REMEDY in text
+        assert damage_remedy(NODE) in text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_damage_of_the_chain_names_its_line_and_the_remedy(slot: int) -> None:
     bad = damaged(disk, CHAIN, flipped(disk.read(CHAIN), position, 1))
     with pytest.raises(StateError, match=f"chain.jsonl, line {slot}, is damaged") as caught:
         opened(bad, CLUSTER, NODE)[0].read(slot, 1)
-    assert REMEDY in str(caught.value)
+    assert damage_remedy(NODE) in str(caught.value)
 
 
 # Lines in a wrong place.

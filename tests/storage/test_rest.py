@@ -11,7 +11,7 @@ from benmo.paxos.membership import numbered
 from benmo.paxos.step import PromiseRecord
 from benmo.paxos.types import Ballot
 from benmo.sim.disk import MemoryDisk
-from benmo.storage.damage import REMEDY
+from benmo.storage.damage import damage_remedy
 from benmo.storage.journal import SECTOR_BYTES
 from benmo.storage.node_files import Damage, NodeFiles
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL, NodeStorage
@@ -73,7 +73,7 @@ def test_a_journal_cut_anywhere_since_a_rest_is_found_by_both_readers(tmp_path: 
         is_whole = data[length : length + 1] == b"\n"
         line = data.count(b"\n", 0, length) + 1 + (is_whole and length > data.index(b"\n"))
         assert refusal(cut).startswith(f"{disk.path / JOURNAL}, line {line}, is damaged: it ")
-        assert REMEDY in refusal(cut)
+        assert damage_remedy(NODE) in refusal(cut)
         assert report(cut, tmp_path).startswith(f"{tmp_path / JOURNAL}:{line}: it ")
 
 

@@ -33,7 +33,7 @@ from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.parts import Parts, Sent, after_crash, create, recovered
 from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
 from benmo.sim.violation import Finding, Violation
-from benmo.storage.damage import REMEDY
+from benmo.storage.damage import damage_remedy
 from benmo.storage.node_storage import JOURNAL
 
 _READ_BYTES = 1 << 20
@@ -89,7 +89,7 @@ class Moment:
             peers = (node for node in bounds.all_nodes if node != actor.node)
             parts.engine.turn([LinkChanged(peer, True) for peer in peers], 0.0)
         except (AssertionError, StateError) as error:
-            reason, _, _ = str(error).partition(f". {REMEDY}")
+            reason, _, _ = str(error).partition(f". {damage_remedy(actor.node)}")
             sentence = f"node {actor.label} can't start: {reason}"
             raise Violation(Finding("program", sentence, node=actor.node)) from error
         assert not parts.outbox.sent, "a node that has just started knows of nobody to write to"
