@@ -35,7 +35,7 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
     The work gets the desk, and what the nodes say before anything is changed.
     """
     try:
-        click.echo(at_desk(StateDirectory(state_dir), work))
+        said = at_desk(StateDirectory(state_dir), work)
     except Failure as error:
         die(error)
     except OSError as error:
@@ -43,6 +43,7 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
     except KeyboardInterrupt:
         click.echo("benmo: not known to be decided: type the same again to go on", err=True)
         sys.exit(Status.UNKNOWN)
+    click.echo(said)
 
 
 def at_desk(state: StateDirectory, work: Callable[[Desk, Survey], Awaitable[T]]) -> T:

@@ -11,6 +11,7 @@ new ones, whose authority is another.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -72,18 +73,23 @@ def main(sources: tuple[Path, ...], accept_loss: bool, hosts: str | None, state_
     try:
         _require_apart(state, sources)
         with surviving_chain(sources) as found:
-            _rescue(state, found, accept_loss, hosts)
+            said, cluster = _rescue(state, found, accept_loss, hosts)
     except Failure as error:
         die(error)
     except OSError as error:
         die(f"{error.filename or state_dir}: {error.strerror}")
+    click.echo(said)
+    if cluster is None:
+        die("nothing is changed: --accept-loss begins the new cluster")
+    _explain(state, cluster)
 
 
 def _require_apart(state: StateDirectory, sources: Iterable[Path]) -> None:
     """Raises `Failure` if one of the directories is, or is inside, the other."""
-    new = state.path.resolve()
-    for source in map(Path.resolve, sources):
-        if new.is_relative_to(source) or source.is_relative_to(new):
+    new = Path(os.path.realpath(state.path))
+    for source in sources:
+        old = Path(os.path.realpath(source))
+        if new.is_relative_to(old) or old.is_relative_to(new):
             raise Failure(
                 f"{state.path} and {source}: the new cluster needs a directory apart from what is "
                 f"left of the old one: choose another --state-dir"
@@ -92,37 +98,36 @@ def _require_apart(state: StateDirectory, sources: Iterable[Path]) -> None:
 
 def _rescue(
     state: StateDirectory, found: SurvivingChain, accept_loss: bool, hosts: str | None
-) -> None:
+) -> tuple[str, Cluster | None]:
+    """Begin the new cluster; what to say, and the cluster, None if the loss isn't accepted."""
     remains = Remains.of(state)
     if remains.paths and not state.is_unfinished:
-        _explain_again(state, found)
-        return
+        again = _begun_before(state, found)
+        return f"{state.path} holds the rescued cluster already: {described(again)}.", again
     with Progress("reading", found.chain_bytes) as progress:
         for _ in found.blocks(progress.advance):
             pass
     require_lost(found)
     cluster = _new_cluster(found, hosts)
-    click.echo(report(found))
+    text, first = report(found), found.ledger.height + 1
     if not accept_loss:
-        where = f"in {state.path}, {described(cluster)}"
-        raise Failure(f"nothing is changed. With --accept-loss, this begins a new cluster: {where}")
+        where = f"{state.path}, {described(cluster)}"
+        return f"{text}\nThe new cluster would be {where}, and go on from slot {first} on.", None
     make_anew(state, cluster, remains.paths, partial(_write_members, found=found))
-    first = found.ledger.height + 1
-    click.echo(
+    last = first + len(cluster.addresses) - 1
+    done = (
         f"{state.path}: {described(cluster)}, which goes on from slot {first} on. Its first blocks "
-        f"({first} to {first + len(cluster.addresses) - 1}) put new members in the places of the "
-        f"old ones."
+        f"({first} to {last}) put new members in the places of the old ones."
     )
-    _explain(state, cluster)
+    return f"{text}\n{done}", cluster
 
 
-def _explain_again(state: StateDirectory, found: SurvivingChain) -> None:
-    """Say what to start, if this cluster was rescued here before. Raises `Failure` if not."""
+def _begun_before(state: StateDirectory, found: SurvivingChain) -> Cluster:
+    """The cluster in the state, if it was rescued from what is found. Raises `Failure` if not."""
     cluster = state.load()
     if cluster.cluster == found.cluster.cluster or cluster.nodes != found.cluster.nodes:
         raise Failure(f"{state.path} holds another cluster: choose another --state-dir")
-    click.echo(f"{state.path} holds the rescued cluster already: {described(cluster)}.")
-    _explain(state, cluster)
+    return cluster
 
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:

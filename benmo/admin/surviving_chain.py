@@ -192,6 +192,11 @@ def _members_in(source: Path) -> tuple[StateDirectory, list[Path]]:
         paths = [path for path in paths if not path.name.startswith(".") and holds_state(path)]
     elif source.is_dir() and holds_state(source):
         state, paths = StateDirectory(source.resolve().parent), [source]
+        if not state.cluster_file.exists():
+            raise Failure(
+                f"{state.cluster_file} is missing: put it beside {source}, from another machine of "
+                f"the cluster or from a client's directory"
+            )
     else:
         paths = []
     if not paths:

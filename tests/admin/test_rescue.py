@@ -103,7 +103,7 @@ def test_without_the_loss_accepted_it_says_what_is_lost_and_changes_nothing(
     before = content(old.path)
     said = rescue(new, old.path)
     assert said.exit_code == 1
-    *report, end = said.output.splitlines()
+    *report, would, end = said.output.splitlines()
     assert report == [
         f"The longest whole chain is that of {old.node(1)}: height 4, head {BLOCKS[3].hash[:12]}.",
         "Not here, or damaged: nodes 2 and 3. What only these disks had, nobody can know:",
@@ -114,10 +114,11 @@ def test_without_the_loss_accepted_it_says_what_is_lost_and_changes_nothing(
         "Waited to be decided here, and is void: 1-3 to 1-4.",
         "Whoever pays again under the same key pays once.",
     ]
-    assert end == (
-        f"benmo: nothing is changed. With --accept-loss, this begins a new cluster: in {new.path}, "
-        f"a cluster of 3 nodes at 127.0.0.1:9001 … 127.0.0.1:9003"
+    assert would == (
+        f"The new cluster would be {new.path}, a cluster of 3 nodes at 127.0.0.1:9001 … "
+        f"127.0.0.1:9003, and go on from slot 5 on."
     )
+    assert end == "benmo: nothing is changed: --accept-loss begins the new cluster"
     assert not new.path.exists()
     assert content(old.path) == before
 
@@ -275,6 +276,17 @@ def test_a_source_that_holds_no_node_is_refused(new: StateDirectory, tmp_path: P
         assert said.startswith(f"benmo: {source} holds no node's files: --from names a node's")
 
 
+def test_a_node_s_directory_needs_the_cluster_s_file_beside_it(
+    old: StateDirectory, new: StateDirectory
+) -> None:
+    data = old.cluster_file.read_bytes()
+    old.cluster_file.unlink()
+    said = refusal(new, old.node(1))
+    assert said.startswith(f"benmo: {old.cluster_file} is missing: put it beside {old.node(1)}")
+    old.cluster_file.write_bytes(data)
+    accept(new, old.node(1))
+
+
 def test_the_new_cluster_is_made_neither_in_nor_around_what_is_left(
     old: StateDirectory, new: StateDirectory, tmp_path: Path
 ) -> None:
@@ -317,6 +329,17 @@ def test_hosts_are_those_of_the_nodes_in_their_order(
     _, state = opened(new, 1)
     voters = state.ledger.membership.voters.values()
     assert [(voter.host, voter.port) for voter in voters] == [("a", 9001), ("b", 7), ("c", 9003)]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/state", "circle/state"])
+def test_a_place_where_nothing_can_be_made_is_named(
+    name: str, old: StateDirectory, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "circle").symlink_to("circle")
+    said = rescue(StateDirectory(tmp_path / name), old.path, options=("--accept-loss",)).output
+    assert said.startswith("benmo: ") and said.count("\n") == 1, said
+    assert str(tmp_path / name) in said
 
 
 _KILLED_AT = """

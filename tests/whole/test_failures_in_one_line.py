@@ -26,6 +26,10 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "verify": (*BENMO, "verify"),
     "export": (*BENMO, "export", "--format", "csv", "--state-dir"),
     "client-certificate": (*BENMO, "client-certificate", "shop", "--state-dir"),
+    "add": (*BENMO, "add", "--state-dir"),
+    "move": (*BENMO, "move", "1", "--port", "10000", "--state-dir"),
+    "remove": (*BENMO, "remove", "1", "--state-dir"),
+    "replace": (*BENMO, "replace", "1", "--state-dir"),
 }
 ANSWERING: dict[str, tuple[str, ...]] = {
     "attach": (*BENMO, "attach", "1", "-e", "printBalance", "--state-dir"),
@@ -34,6 +38,8 @@ ANSWERING: dict[str, tuple[str, ...]] = {
     "export": (*BENMO, "export", "--format", "csv", "--state-dir"),
     "client-certificate": (*BENMO, "client-certificate", "shop", "--state-dir"),
     "initialize": (*BENMO, "initialize", "--yes", "--nodes", "1", "--port", "10000", "--state-dir"),
+    "replace": (*BENMO, "replace", "3", "--state-dir"),
+    "rescue": (*BENMO, "rescue", "--accept-loss", "--state-dir"),
 }
 HELP = {
     "benmo": BENMO,
@@ -105,8 +111,9 @@ def test_a_place_where_nothing_can_be(
 
 @pytest.mark.parametrize("program", ANSWERING)
 def test_an_answer_to_a_full_disk(program: str, cluster: RealCluster, tmp_path: Path) -> None:
-    state = tmp_path / "state" if program == "initialize" else cluster.state
-    ended = full(*ANSWERING[program], str(state))
+    state = tmp_path / "state" if program in ("initialize", "rescue") else cluster.state
+    source = ("--from", str(cluster.node_directory(3))) if program == "rescue" else ()
+    ended = full(*ANSWERING[program], str(state), *source)
     assert (ended.returncode, ended.stderr) == (3, FULL)
 
 
