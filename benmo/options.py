@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -53,3 +53,23 @@ def die(reason: Failure | str) -> NoReturn:
     """End this program with exit status 1, and with the reason as a line on standard error."""
     click.echo(f"benmo: {reason}", err=True)
     sys.exit(Status.REFUSED)
+
+
+class Number(click.IntRange):
+    """A whole number within limits, for options and arguments; `what` says what it is one of."""
+
+    def __init__(
+        self, min: int | None = None, max: int | None = None, what: str = "a whole number"
+    ) -> None:
+        super().__init__(min, max)
+        self._wanted = what + ("" if min is None else f" from {min}")
+        self._wanted += "" if max is None else f" to {max}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{str(value)!r} is not {self._wanted}", param, ctx)
+
+
+NODE = Number(1, what="the number of a node, a whole number")

@@ -48,6 +48,19 @@ def test_each_command_of_the_table_can_be_called(name: str) -> None:
     assert ENTRIES[name].meaning in CliRunner().invoke(main, ["--help"]).output
 
 
+@pytest.mark.parametrize("name", ENTRIES)
+def test_what_is_no_number_is_told_what_is_wanted(name: str) -> None:
+    """click's own words are "'three' is not a valid integer range"."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.IntParamType):
+            with pytest.raises(click.BadParameter, match=r"'three' is not .*a whole number"):
+                parameter.type_cast_value(
+                    click.Context(command), ["three"] if parameter.multiple else "three"
+                )
+
+
 def test_an_unknown_command_is_named() -> None:
     ended = CliRunner().invoke(main, ["fly"])
     assert ended.exit_code == 2

@@ -17,16 +17,16 @@ from benmo.admin.making import alone_in, write_cluster
 from benmo.cluster import NodeAddress, StateDirectory, require_apart
 from benmo.commands.answers import Status
 from benmo.errors import Failure
-from benmo.options import die
+from benmo.options import NODE, Number, die
 from benmo.paxos.types import NodeId
 
 host_option = click.option("--host", metavar="H", help="The host at which the node listens.")
 port_option = click.option(
-    "--port", metavar="P", type=click.IntRange(1, 65535), help="The port at which it listens."
+    "--port", metavar="P", type=Number(1, 65535), help="The port at which it listens."
 )
 T = TypeVar("T")
 
-node_argument = click.argument("node", metavar="N", type=click.IntRange(min=1))
+node_argument = click.argument("node", metavar="N", type=NODE)
 
 
 def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str]]) -> None:

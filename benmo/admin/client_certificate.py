@@ -14,7 +14,7 @@ from benmo.admin.authority import Authority
 from benmo.cluster import StateDirectory, write_private
 from benmo.errors import Failure
 from benmo.network.certificates import CLIENT_NAME
-from benmo.options import die, state_dir_option
+from benmo.options import NODE, die, state_dir_option
 from benmo.storage.disk import RealDisk
 
 
@@ -25,7 +25,7 @@ from benmo.storage.disk import RealDisk
     "--node",
     "node_id",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=NODE,
     help="The client may pay with node N's money alone. [default: with any node's]",
 )
 @click.option(

@@ -31,7 +31,7 @@ from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
-from benmo.options import state_dir_option, write_utf_8
+from benmo.options import NODE, state_dir_option, write_utf_8
 from benmo.paxos.types import ChangeKind, NodeId
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
@@ -243,7 +243,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 @click.option(
     "--node",
     "node_id",
-    type=click.IntRange(min=1),
+    type=NODE,
     help="The node whose chain is read.  [default: the one with the longest]",
 )
 @state_dir_option

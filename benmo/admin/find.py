@@ -15,7 +15,7 @@ from benmo.commands.fitting import terminal_columns
 from benmo.control.places import find_node
 from benmo.control.requests import Find, Found, FoundTransfer
 from benmo.ledger.visible_text import KEY_CHARACTERS_MAX, escaped, why_not_shown
-from benmo.options import format_option, state_dir_option
+from benmo.options import NODE, format_option, state_dir_option
 from benmo.paxos.types import NodeId
 
 
@@ -32,7 +32,7 @@ def _key(_context: click.Context, _argument: click.Parameter, text: str) -> str:
     "--node",
     "node_id",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=NODE,
     required=True,
     help="The node that pays: each has keys of its own.",
 )

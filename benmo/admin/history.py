@@ -26,7 +26,7 @@ from benmo.control.account_history import (
 from benmo.control.chain_reads import backwards
 from benmo.errors import Failure, ProtocolError
 from benmo.ledger.visible_text import escaped
-from benmo.options import format_option, state_dir_option
+from benmo.options import NODE, Number, format_option, state_dir_option
 from benmo.paxos.types import NodeId
 
 _HEADERS = (
@@ -45,10 +45,10 @@ def _place(_context: click.Context, _option: click.Parameter, text: str | None) 
 
 
 @click.command()
-@click.argument("account", metavar="N", type=click.IntRange(min=1))
+@click.argument("account", metavar="N", type=NODE)
 @click.option(
     "--limit",
-    type=click.IntRange(1, 100_000),
+    type=Number(1, 100_000),
     default=100,
     show_default=True,
     help="How many transfers at most.",
@@ -62,14 +62,14 @@ def _place(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.option("--oldest-first", is_flag=True, help="Begin with the first transfer.")
 @click.option(
     "--height",
-    type=click.IntRange(min=0),
+    type=Number(min=0),
     help="The history and the balance at this height.  [default: now]",
 )
 @click.option(
     "--node",
     "node_id",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=NODE,
     help="The node to ask.  [default: of those that answer, the one with the longest chain]",
 )
 @format_option

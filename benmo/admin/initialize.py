@@ -14,28 +14,28 @@ from benmo.admin.making import make_anew, new_cluster, no_node_running
 from benmo.admin.remains import Remains, count, openness
 from benmo.cluster import BALANCE_MAX, QUEUE_LIMIT, Cluster, ClusterSettings, StateDirectory
 from benmo.errors import Failure
-from benmo.options import die, state_dir_option
+from benmo.options import Number, die, state_dir_option
 from benmo.paxos.types import NODES_MAX, Tenure
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--nodes",
-    type=click.IntRange(1, NODES_MAX),
+    type=Number(1, NODES_MAX),
     default=5,
     show_default=True,
     help="How many nodes; an odd number.",
 )
 @click.option(
     "--balance",
-    type=click.IntRange(0, BALANCE_MAX),
+    type=Number(0, BALANCE_MAX),
     default=100,
     show_default=True,
     help="What each node has at first.",
 )
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535),
+    type=Number(1, 65535),
     default=9001,
     show_default=True,
     help="The first node's port; the others' follow it, where all are on one host.",
@@ -61,7 +61,7 @@ from benmo.paxos.types import NODES_MAX, Tenure
 )
 @click.option(
     "--log-limit",
-    type=click.IntRange(1, 10**9),
+    type=Number(1, 10**9),
     help="How many transfers may wait at a node.  "
     f"[default: {ClusterSettings().log_limit} to type one more, {QUEUE_LIMIT} for programs]",
 )

@@ -27,6 +27,7 @@ from benmo.bench.table import show
 from benmo.client import ClientError
 from benmo.errors import Failure
 from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX
+from benmo.options import Number
 from benmo.paxos.types import NodeId
 from benmo.typed_json import to_json
 
@@ -180,7 +181,7 @@ class _Bench:
 @click.option(
     "--batch",
     "batches",
-    type=click.IntRange(1, BLOCK_TRANSFERS_MAX),
+    type=Number(1, BLOCK_TRANSFERS_MAX),
     multiple=True,
     default=BATCHES,
     show_default=True,
@@ -188,10 +189,10 @@ class _Bench:
 )
 @click.option(
     "--clients",
-    type=click.IntRange(1, 10_000),
+    type=Number(1, 10_000),
     help="Requests under way at a time. [default: 8, with small batches 32, single ones 256]",
 )
-@click.option("--nodes", type=click.IntRange(3, 99), default=5, show_default=True)
+@click.option("--nodes", type=Number(3, 99), default=5, show_default=True)
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1),
@@ -201,14 +202,14 @@ class _Bench:
 )
 @click.option(
     "--runs",
-    type=click.IntRange(1),
+    type=Number(1),
     default=3,
     show_default=True,
     help="How many runs of each load; the median counts.",
 )
 @click.option(
     "--transfers",
-    type=click.IntRange(100_000),
+    type=Number(100_000),
     default=10_000_000,
     show_default=True,
     help="How long the chain is that `--measure chain` makes.",

@@ -20,7 +20,7 @@ from benmo.commands.answers import Status
 from benmo.demo.phrases import LEGEND
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart
-from benmo.options import format_option, keep_going_option, state_dir_option
+from benmo.options import Number, format_option, keep_going_option, state_dir_option
 from benmo.paxos.types import NODES_MAX, Tenure
 from benmo.repl.batch import standard_input
 from benmo.waiting import SignalReceived, on_signals
@@ -33,12 +33,12 @@ _UNWIND_S = 5.0
 @click.option("--fresh", is_flag=True, help="Wipe the state and start anew, without asking.")
 @click.option(
     "--nodes",
-    type=click.IntRange(1, NODES_MAX),
+    type=Number(1, NODES_MAX),
     help=f"How many nodes a new cluster has; an odd number.  [default: {NODES}]",
 )
 @click.option(
     "--balance",
-    type=click.IntRange(0, BALANCE_MAX),
+    type=Number(0, BALANCE_MAX),
     help=f"What each node of a new cluster has at first.  [default: {BALANCE}]",
 )
 @click.option(
@@ -55,7 +55,7 @@ _UNWIND_S = 5.0
 )
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535),
+    type=Number(1, 65535),
     help="The first node's port, which the others' follow; also changes an existing cluster.  "
     f"[default: {PORT} for a new one]",
 )

@@ -27,7 +27,7 @@ from benmo.node.control_server import ControlServer
 from benmo.node.headless import begin_log, run_headless
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
-from benmo.options import format_option, keep_going_option, state_dir_option
+from benmo.options import NODE, Number, format_option, keep_going_option, state_dir_option
 from benmo.program import discard_output
 from benmo.repl.batch import run_lines, standard_input
 from benmo.startup import OutputLost
@@ -56,7 +56,7 @@ _LINKS_S = 1.0
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@click.argument("node_id", metavar="N", type=NODE)
 @state_dir_option
 @click.option("--headless", is_flag=True, help="No prompt and no commands: run until a signal.")
 @keep_going_option
@@ -65,14 +65,14 @@ _LINKS_S = 1.0
     "--metrics",
     "metrics_port",
     metavar="PORT",
-    type=click.IntRange(1, 65535),
+    type=Number(1, 65535),
     help="Show metrics to Prometheus at this port of 127.0.0.1; needs the extra benmo[metrics].",
 )
 @click.option(
     "--sever",
     "severed",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=NODE,
     multiple=True,
     help="Begin with the link to node N severed; may be given several times.",
 )

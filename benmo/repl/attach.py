@@ -13,7 +13,7 @@ from benmo.commands.table import is_wait
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone, NotReached
 from benmo.control.places import find_node
-from benmo.options import format_option, keep_going_option, state_dir_option
+from benmo.options import NODE, format_option, keep_going_option, state_dir_option
 from benmo.repl.batch import cleaned, run_lines, standard_input
 
 
@@ -28,7 +28,7 @@ class _NodeThatIsDown:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("node_id", metavar="N", type=click.IntRange(min=1))
+@click.argument("node_id", metavar="N", type=NODE)
 @click.option(
     "-e",
     "commands",

@@ -17,6 +17,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benmo.commands.fitting import fitted, terminal_columns
+from benmo.options import Number
 from benmo.paxos.types import Tenure
 from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.plan import CALM
@@ -46,13 +47,9 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(min=0), help="Run this seed; with --seeds, the first.")
-@click.option(
-    "--seeds", type=click.IntRange(min=1), help="Run this many seeds; 100, to the fork 300."
-)
-@click.option(
-    "--nodes", type=click.IntRange(3, NODES_MAX), help="5 by default; to the fork, 3 and then 5."
-)
+@click.option("--seed", type=Number(min=0), help="Run this seed; with --seeds, the first.")
+@click.option("--seeds", type=Number(min=1), help="Run this many seeds; 100, to the fork 300.")
+@click.option("--nodes", type=Number(3, NODES_MAX), help="5 by default; to the fork, 3 and then 5.")
 @click.option(
     "--tenure",
     type=click.Choice([tenure.value for tenure in Tenure]),
@@ -78,7 +75,7 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option("--list-planted", is_flag=True, help="Name the mistakes that can be planted.")
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
-@click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True)
+@click.option("--jobs", type=Number(min=1), default=os.cpu_count() or 1, show_default=True)
 @click.option(
     "--only", type=_Numbers(), help="Keep only these of the plan's happenings: 3,7-9 or none."
 )

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import click
 
+from benmo.options import Number
 from benmo.paxos.types import ChangeKind, Tenure
 from benmo.sim.explore.bounds import Bounds
 from benmo.sim.explore.path import lines_of, steps_of
@@ -23,27 +24,27 @@ _REFRESH_PER_SECOND = 4
 
 
 @click.command()
-@click.option("--nodes", default=3, show_default=True, type=click.IntRange(3, 7))
+@click.option("--nodes", default=3, show_default=True, type=Number(3, 7))
 @click.option(
     "--leaders",
     default=2,
     show_default=True,
-    type=click.IntRange(1, 7),
+    type=Number(1, 7),
     help="How many of the nodes campaign.",
 )
-@click.option("--slots", default=2, show_default=True, type=click.IntRange(1, 8))
+@click.option("--slots", default=2, show_default=True, type=Number(1, 8))
 @click.option(
     "--crashes",
     default=1,
     show_default=True,
-    type=click.IntRange(0, 9),
+    type=Number(0, 9),
     help="How often nodes crash and restart, all together.",
 )
 @click.option(
     "--campaigns",
     default=1,
     show_default=True,
-    type=click.IntRange(1, 9),
+    type=Number(1, 9),
     help="How often each of the leaders campaigns.",
 )
 @click.option(
@@ -62,7 +63,7 @@ _REFRESH_PER_SECOND = 4
     "--changes",
     default=0,
     show_default=True,
-    type=click.IntRange(0, 2),
+    type=Number(0, 2),
     help="How many changes of the members may be asked for.",
 )
 @click.option(
@@ -74,11 +75,11 @@ _REFRESH_PER_SECOND = 4
 )
 @click.option(
     "--changed",
-    type=click.IntRange(1, 7),
+    type=Number(1, 7),
     show_default="the last leader",
     help="The node that is replaced.",
 )
-@click.option("--states-max", type=click.IntRange(1), help="Stop after this many states.")
+@click.option("--states-max", type=Number(1), help="Stop after this many states.")
 @click.option(
     "--plant",
     type=click.Choice(list(PLANTED)),
