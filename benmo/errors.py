@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from benmo.paxos.types import NodeId, ProtocolError
+from benmo.paxos.types import MemberId, NodeId, ProtocolError
 
 __all__ = [
     "CannotStart",
@@ -37,16 +37,38 @@ class StateError(Failure):
 class Retired(Failure):
     """A node's member was replaced or removed by the chain: its directory takes no part any more.
 
-    slot  whose block retired it
-    by    the peer that says so; None if this node's own chain does
+    slot       whose block retired it
+    by         the peer that says so; None if this node's own chain does
+    successor  the member that took its place, empty if the node was removed; None if not known
     """
 
-    def __init__(self, node: NodeId, slot: int, by: NodeId | None = None) -> None:
+    def __init__(
+        self,
+        node: NodeId,
+        slot: int,
+        by: NodeId | None = None,
+        successor: MemberId | None = None,
+    ) -> None:
         said = "" if by is None else f", as node {by} says"
+        what, next_step = _fate(node, successor)
         super().__init__(
-            f"node {node}'s member was replaced or removed in slot {slot}{said}: "
-            f"this directory takes no part any more"
+            f"{what} in slot {slot}{said}: this directory takes no part any more. {next_step}"
         )
+
+
+def _fate(node: NodeId, successor: MemberId | None) -> tuple[str, str]:
+    """Say what became of a retired member, and what is left to do."""
+    if successor is None:
+        return (
+            f"node {node}'s member was replaced or removed",
+            "Nothing to do if that was meant: printMembers at another node shows who votes now",
+        )
+    if not successor:
+        return f"node {node} was removed", "Nothing to do: benmo add makes a new node, if need be"
+    return (
+        f"node {node}'s member was replaced",
+        f"Nothing to do: node {node} has a new member, {successor[:8]}",
+    )
 
 
 class CannotStart(Failure):

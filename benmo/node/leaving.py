@@ -53,6 +53,7 @@ class Leaving:
         if slot is None or not self._turns.is_on:
             return
         if self._engine.may_leave(self._told_by):
-            self._failed(Retired(self._node, slot))
+            successor = self._engine.membership.successor(self._engine.settings.member)
+            self._failed(Retired(self._node, slot, successor=successor or ""))
         else:
             self.look_soon()

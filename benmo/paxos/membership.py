@@ -105,6 +105,13 @@ class Membership:
         """Whether the chain has replaced or removed this member."""
         return member in self._by_id and member not in self._voting
 
+    def successor(self, member: MemberId) -> MemberId | None:
+        """The member that took a retired one's place; None if its node was removed then."""
+        retired = self._by_id[member]
+        assert retired.until is not None
+        place = (retired.node, retired.until + 1)
+        return next((each.id for each in self.all if (each.node, each.since) == place), None)
+
     def has_quorum(self, members: Collection[MemberId]) -> bool:
         """Whether these members, some of which may have no vote, hold a majority of the votes."""
         return len(self._voting.intersection(members)) >= self.quorum

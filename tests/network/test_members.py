@@ -171,6 +171,7 @@ def test_a_node_that_is_behind_is_told_to_leave(tmp_path: Path) -> None:
             assert process.stderr is not None
             said = process.stderr.read()
         assert "node 1's member was replaced or removed in slot 57, as node 2 says" in said
+        assert "printMembers at another node shows who votes now" in said
 
 
 def test_a_node_is_dialled_where_the_chain_says_and_where_cluster_json_does_in_turn(

@@ -61,6 +61,15 @@ def test_a_replaced_member_votes_no_more_and_its_successor_does() -> None:
     assert again.voters[3].ordinal == 2
 
 
+def test_a_retired_members_successor_is_the_one_of_the_next_slot() -> None:
+    twice = FOUNDERS.after(REPLACED, 57).after(
+        Change(ChangeKind.REPLACE, 3, NEW, OTHER, "h", 1), 60
+    )
+    assert (twice.successor(THREE), twice.successor(NEW)) == (NEW, OTHER)
+    back = FOUNDERS.after(REMOVED, 57).after(Change(ChangeKind.ADD, 3, "", NEW, "h", 1), 58)
+    assert back.successor(THREE) is None
+
+
 def test_an_even_number_of_nodes_needs_more_votes() -> None:
     six = FOUNDERS.after(ADDED, 8)
     assert (six.nodes, six.quorum) == ((1, 2, 3, 4, 5, 6), 4)
