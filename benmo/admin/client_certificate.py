@@ -68,7 +68,7 @@ def make_client(
     cluster = state.load() if node is None else state.load_with(node)
     _require_new(client.path)
     authority = Authority.load(cluster.cluster, state.authority)
-    parent = client.path.resolve().parent
+    parent = Path(os.path.realpath(client.path)).parent
     with ExitStack() as undone:
         begun = StateDirectory(Path(tempfile.mkdtemp(prefix=".client-", dir=parent)))
         undone.callback(shutil.rmtree, begun.path)

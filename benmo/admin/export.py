@@ -221,7 +221,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
         with open(path, "w", encoding="utf-8", newline="") as file:
             yield file
         return
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     new = target.with_name(f"{target.name}.new")
     try:
         with open(new, "w", encoding="utf-8", newline="") as file:

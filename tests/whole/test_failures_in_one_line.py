@@ -109,6 +109,17 @@ def test_a_place_where_nothing_can_be(
     assert str(path) in ended.err
 
 
+@pytest.mark.parametrize("place", [too_long, below_a_file, in_a_circle])
+@pytest.mark.parametrize("words", ["export --format csv -o", "client-certificate shop --output"])
+def test_a_place_where_nothing_can_be_written(
+    words: str, place: Callable[[Path], Path], cluster: RealCluster, tmp_path: Path
+) -> None:
+    path = place(tmp_path)
+    ended = run(*BENMO, *words.split(), str(path), *cluster.state_option)
+    assert (ended.status, ended.out) == (1, ""), ended
+    assert ended.err.startswith(f"benmo: {path} can't be ") and ended.err.count("\n") == 1, ended
+
+
 @pytest.mark.parametrize("program", ANSWERING)
 def test_an_answer_to_a_full_disk(program: str, cluster: RealCluster, tmp_path: Path) -> None:
     state = tmp_path / "state" if program in ("initialize", "rescue") else cluster.state
