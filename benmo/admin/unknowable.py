@@ -28,7 +28,7 @@ def require_lost(found: SurvivingChain) -> None:
 
 def report(found: SurvivingChain) -> str:
     """What was found, and what is lost and what nobody can know, a line each."""
-    return "\n".join((*_found(found), *_unknowable(found), *_waiting(found)))
+    return "\n".join((*_found(found), *_unknowable(found), *_accepted(found), *_waiting(found)))
 
 
 def _whole(found: SurvivingChain) -> list[Survivor]:
@@ -57,11 +57,23 @@ def _found(found: SurvivingChain) -> Iterator[str]:
 def _unknowable(found: SurvivingChain) -> Iterator[str]:
     height = found.ledger.height
     whole = {survivor.node for survivor in _whole(found)}
-    lost = [node for node in found.ledger.membership.nodes if node not in whole]
+    membership = found.ledger.membership
+    lost = [node for node in membership.nodes if node not in whole]
     whose = f"node{'s' if len(lost) > 1 else ''} {_listed(lost)}"
     yield f"Not here, or damaged: {whose}. What only these disks had, nobody can know:"
     yield f"- blocks that were decided, and shown as decided, after slot {height};"
     yield "- payments that waited in their queues to be decided."
+    missing = membership.quorum - len(whole)
+    directories = "directory is" if missing == 1 else "directories are"
+    yield (
+        f"Don't go on if {missing} more whole {directories} anywhere, running or not: then a "
+        f"majority can start, and nothing is lost."
+    )
+
+
+def _accepted(found: SurvivingChain) -> Iterator[str]:
+    """What is only accepted for the next slot, by a minority: perhaps it was decided."""
+    height = found.ledger.height
     accepted: dict[str, tuple[Block, list[str]]] = {}
     for survivor in found.survivors:
         proposal = None if survivor.state is None else survivor.state.accepted

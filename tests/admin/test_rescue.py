@@ -109,6 +109,8 @@ def test_without_the_loss_accepted_it_says_what_is_lost_and_changes_nothing(
         "Not here, or damaged: nodes 2 and 3. What only these disks had, nobody can know:",
         "- blocks that were decided, and shown as decided, after slot 4;",
         "- payments that waited in their queues to be decided.",
+        "Don't go on if 1 more whole directory is anywhere, running or not: then a majority can "
+        "start, and nothing is lost.",
         f"Accepted for slot 5, by {old.node(1)}, and perhaps decided: 1-3, 2-3. The new cluster "
         f"goes on without it.",
         "Waited to be decided here, and is void: 1-3 to 1-4.",
