@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from benmo.commands.answers import FORMATS, Status
+from benmo.commands.fitting import print_error
 from benmo.errors import Failure
 
 state_dir_option = click.option(
@@ -51,7 +52,7 @@ keep_going_option = click.option(
 
 def die(reason: Failure | str) -> NoReturn:
     """End this program with exit status 1, and with the reason as a line on standard error."""
-    click.echo(f"benmo: {reason}", err=True)
+    print_error(f"benmo: {reason}")
     sys.exit(Status.REFUSED)
 
 

@@ -6,6 +6,7 @@ reader's, but a bug, passes it: Python then shows where.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -39,7 +40,9 @@ def exit_status(work: Callable[[], object]) -> int:
         status = _status_of(work)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        _say(shown.getvalue().rstrip("\n"))
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         status = _interrupted(error)
@@ -98,9 +101,11 @@ def _not_written(error: OutputLost) -> int:
     return _NOT_WRITTEN
 
 
-def _say(line: str) -> None:
+def _say(text: str) -> None:
+    from benmo.commands.fitting import print_error  # noqa: PLC0415 - only an error needs it
+
     with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print_error(text)
 
 
 def discard_output() -> None:

@@ -24,7 +24,6 @@ MAY_IMPORT = {
     "typed_json": set[str](),
     "waiting": set[str](),
     "errors": {"paxos"},
-    "program": {"startup", "errors"},
     "ledger": {"paxos", "errors"},
     "notices": {"paxos", "ledger"},
     "wording": {"paxos", "notices"},
@@ -33,6 +32,7 @@ MAY_IMPORT = {
     "engine": {"paxos", "errors", "ledger", "storage"},
     "network": {"paxos", "errors", "ledger", "notices", "cluster", "regular_files"},
     "commands": PROTOCOL | {"ledger", "network"},
+    "program": {"startup", "errors", "commands"},
     "control": MONEY | {"cluster", "network", "commands", "waiting"},
     "options": {"errors", "commands"},
     "child_node": {"paxos", "startup"},
@@ -52,6 +52,7 @@ PARTLY = {
     ("storage", "paxos"): {"types", "step", "membership"},
     ("commands", "network"): {"link", "rights"},
     ("commands", "paxos"): {"types"},
+    ("program", "commands"): {"fitting"},
     ("sim", "network"): {"wire"},
     ("sim", "commands"): {"answers", "fitting"},
 }

@@ -16,6 +16,7 @@ from benmo.admin.desk import Desk, Survey
 from benmo.admin.making import alone_in, write_cluster
 from benmo.cluster import NodeAddress, StateDirectory, require_apart
 from benmo.commands.answers import Status
+from benmo.commands.fitting import fitted, print_error, terminal_columns
 from benmo.errors import Failure
 from benmo.options import NODE, Number, die
 from benmo.paxos.types import NodeId
@@ -41,9 +42,9 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
     except OSError as error:
         die(f"{error.filename or state_dir}: {error.strerror}")
     except KeyboardInterrupt:
-        click.echo("benmo: not known to be decided: type the same again to go on", err=True)
+        print_error("benmo: not known to be decided: type the same again to go on")
         sys.exit(Status.UNKNOWN)
-    click.echo(said)
+    click.echo(fitted(said, terminal_columns()))
 
 
 def at_desk(state: StateDirectory, work: Callable[[Desk, Survey], Awaitable[T]]) -> T:

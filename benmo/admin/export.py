@@ -24,6 +24,7 @@ from benmo.admin.founding import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory
+from benmo.commands.fitting import print_error
 from benmo.commands.spreadsheets import as_cell
 from benmo.commands.times import utc
 from benmo.errors import StateError
@@ -197,7 +198,7 @@ def highest(state: StateDirectory, cluster: Cluster) -> NodeFiles:
             )
         )
     for damage in damages:
-        click.echo(f"benmo: not used: {damage}", err=True)
+        print_error(f"benmo: not used: {damage}")
     return max(found, key=lambda pair: pair[0])[1]
 
 

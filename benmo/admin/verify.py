@@ -23,7 +23,7 @@ from benmo.admin.founding import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Answer, Cell, Status, Table, fitting_format
-from benmo.commands.fitting import terminal_columns
+from benmo.commands.fitting import print_error, terminal_columns
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.options import format_option
@@ -306,5 +306,5 @@ def verify(directory: Path, output_format: str, same_directory: Path | None) -> 
     answer = verified(StateDirectory(same_directory or directory))
     click.echo(answer.rendered(fitting_format(output_format, terminal_columns())).output)
     if output_format == "tsv" and answer.text:
-        click.echo(answer.text, err=True)
+        print_error(answer.text)
     sys.exit(answer.status)

@@ -35,6 +35,11 @@ def terminal_columns(stream: TextIO | None = None) -> int | None:
     return max(COLUMNS_MIN, shutil.get_terminal_size().columns)
 
 
+def print_error(text: str) -> None:
+    """Write lines to standard error; if that is a terminal, they are fitted into it."""
+    print(fitted(text, terminal_columns(sys.stderr)), file=sys.stderr, flush=True)
+
+
 def fitted(text: str, columns: int | None, indent: str = "") -> str:
     """Break each line of `text` that is longer than `columns` between words.
 

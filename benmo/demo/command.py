@@ -17,6 +17,7 @@ from benmo.admin.initialize import seconds_range
 from benmo.admin.remains import openness
 from benmo.cluster import BALANCE_MAX, Cluster, ClusterSettings, StateDirectory
 from benmo.commands.answers import Status
+from benmo.commands.fitting import print_error
 from benmo.demo.phrases import LEGEND
 from benmo.demo.preparation import BALANCE, NODES, PORT, ClusterWishes, Prepared, prepare
 from benmo.errors import CannotStart
@@ -115,7 +116,7 @@ def _run(
     has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
     prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)
     if prepared.is_new and openness(state.path):
-        click.echo(openness(state.path), err=True)
+        print_error(openness(state.path))
     from benmo.demo.session import Session  # noqa: PLC0415 - takes a while to load
 
     with Session(state, prepared.cluster, output_format, has_prompt) as session:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterable
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
-from benmo.commands.fitting import fitted, terminal_columns
+from benmo.commands.fitting import fitted, print_error, terminal_columns
 from benmo.demo.board import Board, Style
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
@@ -74,9 +73,9 @@ class Session:
         if len(failed) == len(whole):
             raise CannotStart(failed[whole[0]])
         if lost:
-            print(f"benmo: {fleet.disks.keep_down(lost)}", file=sys.stderr)
+            print_error(f"benmo: {fleet.disks.keep_down(lost)}")
         for reason in failed.values():
-            print(f"benmo: {reason}", file=sys.stderr)
+            print_error(f"benmo: {reason}")
         fleet.until_quorum()
 
     def _end(self) -> None:
@@ -106,4 +105,4 @@ class Session:
         if self._stage.board is not None:
             self._stage.board.tell(node, ProcessEnded(how), time.time())
         else:
-            print(f"benmo: node {node} {how}", file=sys.stderr)
+            print_error(f"benmo: node {node} {how}")

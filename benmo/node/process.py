@@ -20,6 +20,7 @@ import click
 
 from benmo.cluster import StateDirectory
 from benmo.commands.answers import Status
+from benmo.commands.fitting import print_error
 from benmo.control.connection import NodeGone
 from benmo.errors import CannotStart, Retired, StateError
 from benmo.network.listener import raise_descriptor_limit
@@ -184,7 +185,7 @@ class _Process:
 
                 return run_prompt(own, self._format, self._state.history(self._node))
             if _is_null(sys.stdin.fileno()):
-                click.echo(f"benmo: {_NO_INPUT}", err=True)
+                print_error(f"benmo: {_NO_INPUT}")
             own.wait_for_quorum(_LINKS_S)
             return run_lines(own, self._lines(), self._format, keeps_going)
         except (NodeGone, KeyboardInterrupt):
@@ -210,7 +211,7 @@ class _Process:
         error = self._failure
         assert error is not None
         if isinstance(error, Retired):
-            click.echo(f"benmo: {error}", err=True)
+            print_error(f"benmo: {error}")
             return RETIRED
         what = f"node {self._node} stopped, since it can't keep its promises: "
         if isinstance(error, OSError):
@@ -220,7 +221,7 @@ class _Process:
         else:
             traceback.print_exception(error)
             what += f"a check of its own failed: {error!r}"
-        click.echo(f"benmo: {what}", err=True)
+        print_error(f"benmo: {what}")
         return FAILED
 
     def _what_failed(self, error: OSError) -> str:

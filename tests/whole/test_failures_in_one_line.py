@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.processes import BENMO, INITIALIZE, NODE, ROOT, environment, run
 from tests.support.real_cluster import RealCluster
+from tests.support.terminals import Terminal
 
 DEMO = (sys.executable, str(ROOT / "scripts" / "demo.py"))
 PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -60,6 +61,28 @@ fcntl.flock = flock
 from benmo.cli import main
 main(prog_name="benmo")
 """
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*NODE, "1", "--state-dir", "nowhere"),
+        (*BENMO, "replace", "3", "--state-dir", "nowhere"),
+        (*BENMO, "attach", "three"),
+    ],
+    ids=str,
+)
+def test_an_error_on_a_terminal_is_broken_between_words(command: tuple[str, ...]) -> None:
+    """A terminal by itself breaks a line within a word."""
+    whole = run(*command)
+    shown = Terminal(*command, columns=47, cwd=ROOT)
+    try:
+        assert shown.wait_exit() == whole.status
+        lines = shown.raw.decode().splitlines()
+        assert len(lines) > whole.err.count("\n")
+        assert " ".join(lines).split() == whole.err.split()
+    finally:
+        shown.close()
 
 
 def too_long(directory: Path) -> Path:
