@@ -322,7 +322,7 @@ def require_apart(nodes: Iterable[NodeAddress]) -> None:
             raise ValueError(f"{address.host!r}, of node {address.node}, is no host's name")
         other = at.setdefault((address.host.lower(), address.port), address.node)
         if other != address.node:
-            raise ValueError(f"nodes {other} and {address.node} have one address, {address}")
+            raise ValueError(f"nodes {other} and {address.node} have the same address, {address}")
 
 
 def how_to_initialize() -> str:

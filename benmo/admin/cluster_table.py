@@ -10,6 +10,7 @@ import msgspec
 from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.commands.node_status import NodeStatus, link_signs
 from benmo.paxos.types import Ballot, NodeId
+from benmo.wording import many
 
 HEADERS = ("node", "up", "role", "ballot", "height", "head", "queue", "links")
 _HEAD_DIGITS = 12
@@ -32,7 +33,7 @@ class Absent:
 
 DOWN = Absent()
 SILENT = Absent("no answer", "no answer")
-UNKNOWN = Absent("no certificate here", "no certificate here", None)
+UNKNOWN = Absent("?", "no certificate here", None)
 
 Said = NodeStatus | Absent
 """The status that a node reports, or why it reports none."""
@@ -60,10 +61,13 @@ def cluster_table(
 
 
 def _why_not_asked(said: Mapping[NodeId, Said]) -> Iterator[str]:
-    """A line for each node whose certificate is here and can't be used."""
+    """A line for each reason for which nodes can't be asked from here."""
+    nodes: dict[str, list[NodeId]] = {}
     for node, status in said.items():
-        if isinstance(status, Absent) and status.is_down is None and status != UNKNOWN:
-            yield f"node {node} {status.word}: {status.reason}"
+        if isinstance(status, Absent) and status.is_down is None:
+            nodes.setdefault(status.reason, []).append(node)
+    for reason, some in nodes.items():
+        yield f"{many(some)} can't be asked: {reason}"
 
 
 def _has_quorum(said: Sequence[Said]) -> bool:

@@ -107,10 +107,10 @@ async def _ask(state: StateDirectory, address: NodeAddress) -> _NodeAnswer:
     except NotReached as error:
         return _NodeAnswer(Absent(reason=str(error)))
     except Failure as error:
-        return _NodeAnswer(Absent("can't be asked", str(error), None))
+        return _NodeAnswer(Absent("?", str(error), None))
     except OSError as error:
         where = error.filename or state.tls(node)
-        return _NodeAnswer(Absent("can't be asked", f"{where}: {error.strerror}", None))
+        return _NodeAnswer(Absent("?", f"{where}: {error.strerror}", None))
     assert isinstance(status, Ran)
     said = status_in(status.status, status.output) or SILENT
     return _NodeAnswer(said, members if isinstance(members, MembersRead) else None)

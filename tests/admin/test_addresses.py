@@ -58,10 +58,10 @@ def test_brackets_are_no_part_of_an_address() -> None:
         ("a:0", "a port is 1 to 65535"),
         ("a:65536", "a port is 1 to 65535"),
         (":9001", "':9001' is no host's name"),
-        ("a,b,A", "nodes 1 and 3 have one address, A:7; HOST:PORT gives each its own port"),
-        ("a:8,b,a:8", "nodes 1 and 3 have one address, a:8"),
-        ("2001:db8::1,[2001:DB8:0::1],b", "nodes 1 and 2 have one address, [2001:db8::1]:7"),
-        ("bücher,BÜCHER,x", "nodes 1 and 2 have one address"),
+        ("a,b,A", "nodes 1 and 3 have the same address, A:7; HOST:PORT gives each its own port"),
+        ("a:8,b,a:8", "nodes 1 and 3 have the same address, a:8"),
+        ("2001:db8::1,[2001:DB8:0::1],b", "nodes 1 and 2 have the same address, [2001:db8::1]:7"),
+        ("bücher,BÜCHER,x", "nodes 1 and 2 have the same address"),
         ("0.0.0.0", "'0.0.0.0' is no host's name: write the address at which the other nodes"),
         ("::", "the address at which the other nodes"),
         ("255.255.255.255", "the address at which the other nodes"),
@@ -97,14 +97,17 @@ def test_a_wrong_host_wipes_nothing(tmp_path: Path) -> None:
     before = StateDirectory(tmp_path / "state").load()
     refused = run(*command, "--hosts", "a,b,a")
     assert refused.status == 2
-    assert "nodes 1 and 3 have one address" in refused.err
+    assert "nodes 1 and 3 have the same address" in refused.err
     assert StateDirectory(tmp_path / "state").load() == before
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"host": "127.0.0.1", "port": 9001}, "nodes 1 and 2 have one address, 127.0.0.1:9001"),
+        (
+            {"host": "127.0.0.1", "port": 9001},
+            "nodes 1 and 2 have the same address, 127.0.0.1:9001",
+        ),
         ({"host": ""}, "'', of node 2, is no host's name"),
         ({"host": "[::1]"}, r"'[::1]', of node 2, is no host's name"),
         ({"host": "http://a"}, "'http://a', of node 2, is no host's name"),

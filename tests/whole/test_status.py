@@ -220,17 +220,21 @@ def test_a_quorum_is_up_if_a_node_reaches_it_and_as_many_can_be_up(
         ([said(), said(), DOWN], "2 of 3 nodes answer: a quorum is up"),
         (
             [said(), UNKNOWN, UNKNOWN],
-            "1 of 3 nodes answer: node 1 reaches a quorum; 2 of them can't be asked from here",
+            "1 of 3 nodes answer: node 1 reaches a quorum; 2 of them can't be asked from here\n"
+            "nodes 2 and 3 can't be asked: no certificate here",
         ),
         (
             [said(quorum=False), UNKNOWN, UNKNOWN],
             "1 of 3 nodes answer: what answers reaches no quorum; "
-            "2 of them can't be asked from here",
+            "2 of them can't be asked from here\n"
+            "nodes 2 and 3 can't be asked: no certificate here",
         ),
         (
-            [UNKNOWN, UNKNOWN, UNKNOWN],
+            [UNKNOWN, Absent("?", "x.pem: damaged", None), UNKNOWN],
             "0 of 3 nodes answer: nothing is known of them here; "
-            "3 of them can't be asked from here",
+            "3 of them can't be asked from here\n"
+            "nodes 1 and 3 can't be asked: no certificate here\n"
+            "node 2 can't be asked: x.pem: damaged",
         ),
         (
             [said(quorum=False), said(), said()],
