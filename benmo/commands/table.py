@@ -215,7 +215,7 @@ COMMANDS = (
         "[SECONDS]",
         f"until the queue is empty; {WAIT_S:g} s by default",
         waits=True,
-        right=Right.PAY,
+        right=Right.READ,
     ),
     Command("help", "[COMMAND]", "what the commands mean", right=Right.READ),
     Command("exit", "", "leave; at a node's own prompt, stop the node", right=Right.READ),

@@ -35,10 +35,11 @@ LINES = {
         "printQueue",
         "printStatus",
         "printMembers",
+        "wait",
         "help",
         "exit",  # ends the attached prompt, and not the node
     },
-    Right.PAY: {"moneyTransfer", "wait"},
+    Right.PAY: {"moneyTransfer"},
     Right.COMMAND: {"severLink", "restoreLink", "delayLink", "crashNode"},
 }
 

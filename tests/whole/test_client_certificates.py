@@ -90,7 +90,7 @@ LINES = {
     "help": "help",
     "exit": "exit",
 }
-CHANGES = ("moneyTransfer", "severLink", "restoreLink", "delayLink", "crashNode", "wait")
+CHANGES = ("moneyTransfer", "severLink", "restoreLink", "delayLink", "crashNode")
 FOR_NODES_ALONE = ("severLink", "restoreLink", "delayLink", "crashNode")
 MAY_ONLY_READ = '{"outcome":"refused","reason":"this certificate may only read at node 2"}'
 
