@@ -222,7 +222,7 @@ def ambush(stage: Stage, text: str) -> Answer:
     within_s = _AMBUSH_S + 2 * stage.fleet.cluster.settings.election_delay_s[1]
     if not stage.fleet.ambush(leader, witness, prepare, within_s):
         raise Refused(f"node {witness} has accepted nothing from node {leader} in {within_s:g} s")
-    how = f"node {leader} is killed, as node {witness} had accepted its block"
+    how = f"node {witness} accepted its block, and at that moment node {leader} was killed"
     return Answer(Status.DONE, {"killed": [leader]}, "\n".join(filter(None, [said, how])))
 
 

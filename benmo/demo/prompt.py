@@ -22,7 +22,7 @@ from benmo.demo.addresses import EVERYONE, read_line
 from benmo.demo.completion import DemoCompleter
 from benmo.demo.execute import DemoRunner
 from benmo.demo.stage import Stage
-from benmo.demo.table import command_meant
+from benmo.demo.table import DemoCommand, command_meant
 from benmo.demo.toolbar import bottom_text
 from benmo.errors import NotUnderstood
 from benmo.repl.line_prompt import LinePrompt
@@ -59,7 +59,8 @@ class DemoPrompt:
         board = self._stage.board
         with self._tour_held(line):
             rendered = self._demo.run(line, fitting_format(self._format, terminal_columns()))
-            if rendered.output and board is not None and _is_wait(line):
+            meaning = _meaning(line)
+            if rendered.output and board is not None and meaning is not None and meaning.waits:
                 board.reply(rendered.output)
                 # The board prints to the same stream: through another, an answer could overtake it.
                 self._prompt.output = sys.stdout
@@ -75,8 +76,9 @@ class DemoPrompt:
 
         Except during `wait`, which may take long.
         """
-        tour = self._stage.tour
-        return nullcontext() if tour is None or _is_wait(line) else tour.held()
+        tour, meaning = self._stage.tour, _meaning(line)
+        is_wait = isinstance(meaning, Command) and meaning.waits
+        return nullcontext() if tour is None or is_wait else tour.held()
 
     def _suggestion(self) -> str:
         return "" if self._stage.tour is None else self._stage.tour.suggestion
@@ -104,16 +106,16 @@ class DemoPrompt:
         return self._suggestion() != "" and not self._prompt.session.default_buffer.text
 
 
-def _is_wait(line: str) -> bool:
-    """Whether a line is `wait`, for one node or for all: notices may come before its answer."""
+def _meaning(line: str) -> DemoCommand | Command | None:
+    """The command of a line, for `all` that which all are given; None if it isn't understood."""
     try:
         name, rest = split_line(read_line(line).text)
         meaning = command_meant(name)
         if meaning.name == EVERYONE:
             meaning = command_meant(split_line(rest)[0])
     except NotUnderstood:
-        return False
-    return isinstance(meaning, Command) and meaning.waits
+        return None
+    return meaning
 
 
 def _question(line: str) -> str:

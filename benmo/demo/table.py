@@ -20,7 +20,8 @@ class DemoCommand:
     """A command of the demo's: what it is called, takes and means, and what carries it out.
 
     `handler` is called with the stage and the text of the arguments. `offers` says what each
-    argument may be completed with: see `benmo.demo.completion`.
+    argument may be completed with: see `benmo.demo.completion`. One that `waits` answers when the
+    nodes have done something, so that their notices of it come before the answer.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DemoCommand:
     meaning: str
     handler: Callable[[Stage, str], Answer]
     offers: str = ""
+    waits: bool = False
 
     @property
     def usage(self) -> str:
@@ -78,7 +80,12 @@ DEMO_COMMANDS = (
     ),
     DemoCommand("lose", "N", "kill a node and wipe its disk", disk_handlers.lose, "whole"),
     DemoCommand(
-        "replace", "N", "a new member takes a lost node's place", disk_handlers.replace, "gone"
+        "replace",
+        "N",
+        "a new member takes a lost node's place",
+        disk_handlers.replace,
+        "gone",
+        waits=True,
     ),
     DemoCommand(
         "partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"
@@ -96,6 +103,7 @@ DEMO_COMMANDS = (
         "kill A, as leader, once B accepts its block",
         actions.ambush,
         "running",
+        waits=True,
     ),
     DemoCommand("quiet", "", "show no notices", actions.quiet),
     DemoCommand("loud", "", "show notices again", actions.loud),
