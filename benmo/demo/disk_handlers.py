@@ -21,21 +21,23 @@ def lose(stage: Stage, text: str) -> Answer:
     node = one_node(stage, text)
     if stage.fleet.state_of(node) == "lost":
         raise Refused(f"node {node} has lost its disk already: replace {node}")
-    if stage.fleet.is_running(node):
+    is_running = stage.fleet.is_running(node)
+    if is_running:
         stage.fleet.kill([node])
     stage.fleet.disks.lose(node)
-    return Answer(Status.DONE, {"lost": [node]}, _what_is_lost(stage, node))
+    return Answer(Status.DONE, {"lost": [node]}, _what_is_lost(stage, node, is_running))
 
 
-def _what_is_lost(stage: Stage, node: NodeId) -> str:
+def _what_is_lost(stage: Stage, node: NodeId, was_running: bool) -> str:
     nodes = stage.fleet.nodes
     lost = sum(stage.fleet.state_of(each) == "lost" for each in nodes)
-    said = f"node {node} is killed and its disk is wiped: what it promised and accepted is gone"
+    how = f"node {node} is killed and its" if was_running else f"node {node}'s"
+    said = f"{how} disk is wiped: what it promised and accepted is gone"
     if len(nodes) - lost > len(nodes) // 2:
         return said
     return (
         f"{said}.\n{lost} of {len(nodes)} disks are lost: no majority is left to decide anything, "
-        f"not even who takes their places. The demo begins anew with --fresh"
+        f"not even who takes their places. benmo rescue goes on in a new cluster; --fresh begins anew"
     )
 
 

@@ -41,8 +41,9 @@ class LostDisks:
         if len(nodes) > 1:
             remedy = f"replace, once for each of {listed(nodes)}, puts new members in their places"
         return (
-            f"{many(nodes)} {is_or_are(nodes)} kept down: without the disk, "
-            f"{'it' if len(nodes) == 1 else 'they'} {has_or_have(nodes)} forgotten what "
+            f"{many(nodes)} {is_or_are(nodes)} kept down: without "
+            f"{'its disk, it' if len(nodes) == 1 else 'their disks, they'} {has_or_have(nodes)} "
+            f"forgotten what "
             f"{'it' if len(nodes) == 1 else 'they'} promised and accepted, and could undo a "
             f"decision. {remedy}"
         )

@@ -91,12 +91,12 @@ def test_a_node_whose_disk_is_lost_is_shown_so_and_kept_down(
     demo: DemoRunner, tmp_path: Path
 ) -> None:
     assert demo.run("lose 3", "table").output == (
-        "node 3 is killed and its disk is wiped: what it promised and accepted is gone"
+        "node 3's disk is wiped: what it promised and accepted is gone"
     )
     assert not StateDirectory(tmp_path).node(3).exists()
     refused = demo.run("restart 3", "table")
     assert refused.status is Status.REFUSED
-    assert refused.output.startswith("node 3 is kept down: without the disk, it has forgotten")
+    assert refused.output.startswith("node 3 is kept down: without its disk, it has forgotten")
     assert refused.output.endswith("replace 3 puts a new member in its place")
     assert demo.run("3> printQueue", "table").output == "node 3 has lost its disk: replace 3"
     assert demo.run("lose 3", "table").output == "node 3 has lost its disk already: replace 3"
