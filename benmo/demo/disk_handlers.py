@@ -37,7 +37,8 @@ def _what_is_lost(stage: Stage, node: NodeId, was_running: bool) -> str:
         return said
     return (
         f"{said}.\n{lost} of {len(nodes)} disks are lost: no majority is left to decide anything, "
-        f"not even who takes their places. benmo rescue goes on in a new cluster; --fresh begins anew"
+        f"not even who takes their places. benmo rescue goes on in a new cluster; --fresh begins "
+        f"anew"
     )
 
 

@@ -10,7 +10,7 @@ from benmo.admin.changing import at_desk
 from benmo.admin.desk import Desk, Survey
 from benmo.admin.replace import Replaced, Wishes, replace_node
 from benmo.cluster import StateDirectory
-from benmo.demo.phrases import has_or_have, is_or_are, listed
+from benmo.demo.phrases import is_or_are, listed
 from benmo.errors import Failure
 from benmo.paxos.types import NodeId
 from benmo.wording import many
@@ -37,15 +37,14 @@ class LostDisks:
     def keep_down(self, nodes: Sequence[NodeId]) -> str:
         """Say why these nodes, whose disks are lost, don't just start again, and what to do."""
         self.kept_down.update(nodes)
+        theirs, they = "its disk", "it has"
         remedy = f"replace {nodes[0]} puts a new member in its place"
         if len(nodes) > 1:
+            theirs, they = "their disks", "they have"
             remedy = f"replace, once for each of {listed(nodes)}, puts new members in their places"
         return (
-            f"{many(nodes)} {is_or_are(nodes)} kept down: without "
-            f"{'its disk, it' if len(nodes) == 1 else 'their disks, they'} {has_or_have(nodes)} "
-            f"forgotten what "
-            f"{'it' if len(nodes) == 1 else 'they'} promised and accepted, and could undo a "
-            f"decision. {remedy}"
+            f"{many(nodes)} {is_or_are(nodes)} kept down: without {theirs}, {they} forgotten "
+            f"promises and votes, and could undo a decision. {remedy}"
         )
 
     def replace(self, node: NodeId) -> Replaced:
