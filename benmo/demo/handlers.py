@@ -19,9 +19,9 @@ from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
-from benmo.demo.slow_links import what_slow_links_mean
 from benmo.demo.stage import Stage
 from benmo.errors import NotUnderstood, Refused
+from benmo.network.slow_links import what_slow_links_mean
 from benmo.paxos.types import NodeId
 from benmo.wording import many
 

@@ -56,8 +56,8 @@ async def delay_link(service: Service, arguments: Sequence[str]) -> Answer:
         raise Refused(f"a delay is from 0 to {DELAY_MS_MAX} milliseconds, not {delay_ms}")
     service.delay(peer, delay_ms / 1000)
     how = f"{delay_ms} ms late" if delay_ms else "without delay"
-    text = f"this node sends to node {peer} {how}"
-    return Answer(Status.DONE, {"node": peer, "delay_ms": delay_ms}, text)
+    said = [f"this node sends to node {peer} {how}", *service.view.what_delays_mean()]
+    return Answer(Status.DONE, {"node": peer, "delay_ms": delay_ms}, "\n".join(said))
 
 
 def _require_peer(service: Service, node: NodeId) -> None:

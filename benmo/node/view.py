@@ -26,6 +26,7 @@ from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Run
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerLinks
+from benmo.network.slow_links import what_slow_links_mean
 from benmo.node.confirmed_reads import ConfirmedReads
 from benmo.node.disk_pace import REPORT_S
 from benmo.node.height_waits import HeightWaits
@@ -65,6 +66,12 @@ class View:
         self._heights = heights
         self._now = now
         self._frozen: NodeSnapshot | None = None
+
+    def what_delays_mean(self) -> list[str]:
+        """What the delays of what this node sends mean for it: sentences, perhaps none."""
+        delays_ms = {peer: round(1000 * self._transport.delay_s(peer)) for peer in self.peers}
+        engine = self._engine
+        return what_slow_links_mean(engine.settings, engine.membership, delays_ms, False)
 
     def freeze(self, is_frozen: bool) -> None:
         """Show the state as it is now, and nothing newer but decisions, as long as this lasts."""

@@ -112,6 +112,21 @@ def test_what_was_under_way_to_a_peer_that_is_cut_off_or_gone_is_lost(
     assert agreed(cluster) == ["1-1"]
 
 
+def test_a_delay_says_what_it_means_for_a_round_and_for_the_others(idle: RealCluster) -> None:
+    gone = "for the first 60 s nothing arrives, so this node seems to be gone"
+    lines = ("delayLink 2 60000", "delayLink 3 60000", "delayLink 2 0", "delayLink 3 0")
+    assert idle.attach(1, *lines, form="table").out.splitlines() == [
+        "this node sends to node 2 60000 ms late",
+        gone,
+        "this node sends to node 3 60000 ms late",
+        "answers take 60 s, and a round 40 s at most: nothing is decided over such links",
+        gone,
+        "this node sends to node 2 without delay",
+        gone,
+        "this node sends to node 3 without delay",
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "status", "text"),
     [

@@ -10,11 +10,18 @@ from benmo.paxos.types import NodeId, Settings
 
 
 def what_slow_links_mean(
-    settings: Settings, membership: Membership, delays_ms: Mapping[NodeId, int]
+    settings: Settings,
+    membership: Membership,
+    delays_ms: Mapping[NodeId, int],
+    is_both_ways: bool = True,
 ) -> list[str]:
-    """What the delays of a node's links, by peer, mean for the node: sentences, perhaps none."""
+    """What the delays of a node's links, by peer, mean for the node: sentences, perhaps none.
+
+    Unless `is_both_ways`, only what the node sends is late, and not what it is sent.
+    """
     said = []
-    answer_s = _answer_s(membership, settings.node, delays_ms)
+    ways = 2 if is_both_ways else 1
+    answer_s = ways * _delay_s(membership, settings.node, delays_ms)
     if answer_s >= limit_max_s(settings):
         said.append(
             f"answers take {answer_s:g} s, and a round {limit_max_s(settings):g} s at most: "
@@ -27,11 +34,12 @@ def what_slow_links_mean(
         )
     longest_s = max(delays_ms.values(), default=0) / 1000
     if longest_s > settings.silence_s:
-        said.append(f"for the first {longest_s:g} s nothing arrives, so nodes seem to be gone")
+        gone = "nodes seem" if is_both_ways else "this node seems"
+        said.append(f"for the first {longest_s:g} s nothing arrives, so {gone} to be gone")
     return said
 
 
-def _answer_s(membership: Membership, node: NodeId, delays_ms: Mapping[NodeId, int]) -> float:
-    """How long it takes until a quorum has answered: the fastest of the peers suffice."""
-    round_trips_s = sorted(2 * delays_ms.get(peer, 0) / 1000 for peer in membership.peers(node))
-    return max(round_trips_s[: membership.quorum - 1], default=0.0)
+def _delay_s(membership: Membership, node: NodeId, delays_ms: Mapping[NodeId, int]) -> float:
+    """The delay within which a node reaches a quorum: the fastest of its peers suffice."""
+    each_s = sorted(delays_ms.get(peer, 0) / 1000 for peer in membership.peers(node))
+    return max(each_s[: membership.quorum - 1], default=0.0)

@@ -1,10 +1,10 @@
-"""`slow` says what the delay means, where the time limit of a round is shorter than an answer."""
+"""`slow` and `delayLink` say what a delay means that is longer than a round's time limit."""
 
 from __future__ import annotations
 
 import pytest
 
-from benmo.demo.slow_links import what_slow_links_mean
+from benmo.network.slow_links import what_slow_links_mean
 from benmo.paxos.membership import numbered, numbered_member
 from benmo.paxos.types import Settings
 
@@ -41,3 +41,12 @@ def test_it_is_told_what_slow_links_mean_for_a_node(
     delays_ms: dict[int, int], said: list[str]
 ) -> None:
     assert what_slow_links_mean(SETTINGS, numbered(range(1, 6)), delays_ms) == said
+
+
+def test_where_only_what_a_node_sends_is_late_an_answer_takes_half_as_long() -> None:
+    delays_ms = dict.fromkeys((2, 3, 4, 5), 4000)
+    assert what_slow_links_mean(SETTINGS, numbered(range(1, 6)), delays_ms, False) == [
+        "answers take 4 s, and a round 2 s at first: "
+        "ballots are given up until a node has seen how long answers take",
+        "for the first 4 s nothing arrives, so this node seems to be gone",
+    ]
