@@ -23,7 +23,7 @@ class CommandEntry(NamedTuple):
 
 
 ENTRIES = {
-    "add": CommandEntry("benmo.admin.add", "add", "Add a node to a running cluster."),
+    "add": CommandEntry("benmo.admin.add", "main", "Add a node to a running cluster."),
     "attach": CommandEntry("benmo.repl.attach", "attach", "Command a running node from here."),
     "bench": CommandEntry("benmo.bench.command", "bench", "Measure a temporary cluster."),
     "client-certificate": CommandEntry(
@@ -49,7 +49,7 @@ ENTRIES = {
     ),
     "move": CommandEntry("benmo.admin.move", "main", "Let a node go to another address."),
     "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
-    "remove": CommandEntry("benmo.admin.add", "remove", "Remove a node whose account is empty."),
+    "remove": CommandEntry("benmo.admin.remove", "main", "Remove a node whose account is empty."),
     "replace": CommandEntry(
         "benmo.admin.replace", "main", "Replace a node whose disk or machine is lost."
     ),

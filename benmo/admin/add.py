@@ -1,4 +1,4 @@
-"""`benmo add` and `benmo remove`: more nodes, or fewer."""
+"""`benmo add`: one node more."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 import click
 
 from benmo.admin.changing import (
+    address_options,
+    asked_elsewhere,
+    begun_member,
     change_cluster,
     chosen_address,
-    host_option,
     how_to_start,
     keep_addresses,
-    node_argument,
-    port_option,
     worth_of,
 )
 from benmo.admin.deciding import decide, require_quorum
 from benmo.admin.desk import Desk, Survey
-from benmo.admin.new_member import NewMember
+from benmo.admin.new_member import NewMember, StillRuns
 from benmo.cluster import NodeAddress
 from benmo.commands.node_status import MemberStatus
 from benmo.errors import Failure
+from benmo.network.ports import is_taken
 from benmo.options import state_dir_option
 from benmo.paxos.types import NODES_MAX, Change, ChangeKind, NodeId
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@host_option
-@port_option
+@address_options
 @click.option("--yes", is_flag=True, help="Add a node though the last one hasn't run yet.")
 @state_dir_option
-def add(host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
+def main(host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
     """Add a node, with the first number that is free, and nothing on its account.
 
     The running nodes decide that; a majority of the new number must be up before it starts. This
@@ -42,13 +42,12 @@ def add(host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
     async def work(desk: Desk, survey: Survey) -> str:
         unused = None if yes else _unused(desk, survey)
         if unused is not None:
-            return _how_to_start_unused(desk, survey, unused)
+            now = NodeAddress(unused.node, unused.host, unused.port)
+            elsewhere = asked_elsewhere(desk, now, host, port)
+            return f"{_how_to_start_unused(desk, survey, unused)}{elsewhere}"
         node = _next_node(desk, survey)
         new = NewMember(desk.state, desk.cluster, node)
-        begun = None if new.begun is None else survey.find(new.begun)
-        if begun is not None and begun.until is not None:
-            new.drop()
-            begun = None
+        begun = begun_member(new, survey)
         if begun is None:
             default = _default_address(survey, node, host)
             address = chosen_address(survey, node, host, port, default)
@@ -58,15 +57,26 @@ def add(host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
             address, member = NodeAddress(node, begun.host, begun.port), begun.member
         change = Change(ChangeKind.ADD, node, "", member, address.host, address.port)
         survey = await decide(desk, survey, change)
-        now = survey.voter(node)
-        new.put_in_place(_last_member(survey, node, now.ordinal - 1))
         keep_addresses(desk, survey)
-        return (
-            f"decided in slot {now.since - 1}: node {node} votes from slot {now.since} on"
-            f"{worth_of(survey)}.\n{how_to_start(desk, NodeAddress(node, now.host, now.port))}"
-        )
+        voter = survey.voter(node)
+        elsewhere = asked_elsewhere(desk, NodeAddress(node, voter.host, voter.port), host, port)
+        return f"{_finish(desk, survey, new)}{elsewhere}"
 
     change_cluster(state_dir, work)
+
+
+def _finish(desk: Desk, survey: Survey, new: NewMember) -> str:
+    """Put the new directory in its place, and say what to start where."""
+    now = survey.voter(new.node)
+    decided = (
+        f"decided in slot {now.since - 1}: node {now.node} votes from slot {now.since} on"
+        f"{worth_of(survey)}"
+    )
+    try:
+        new.put_in_place(_last_member(survey, now.node, now.ordinal - 1))
+    except StillRuns as error:
+        raise StillRuns(error.directory, decided) from error
+    return f"{decided}.\n{how_to_start(desk, NodeAddress(now.node, now.host, now.port))}"
 
 
 def _next_node(desk: Desk, survey: Survey) -> NodeId:
@@ -100,39 +110,19 @@ def _how_to_start_unused(desk: Desk, survey: Survey, unused: MemberStatus) -> st
 def _default_address(survey: Survey, node: NodeId, host: str | None) -> NodeAddress:
     """The host of the first node, unless another is given; and the first port that is free there.
 
-    On a host without a node that is the first node's port.
+    On a host without a node that is the first node's port, or one above it. Raises `Failure` if no
+    port is free.
     """
     voters = list(survey.voters.values())
     host = host or voters[0].host
-    ports = {voter.port for voter in voters if voter.host == host}
-    return NodeAddress(node, host, max(ports) + 1 if ports else voters[0].port)
+    used = [voter.port for voter in voters if voter.host == host]
+    first = max(used) + 1 if used else voters[0].port
+    port = next((each for each in range(first, 65_536) if not is_taken(host, each)), None)
+    if port is None:
+        raise Failure(f"no port from {first} on is free at {host}: --port says which to use")
+    return NodeAddress(node, host, port)
 
 
 def _last_member(survey: Survey, node: NodeId, ordinal: int) -> str:
     """The id of the member that the node had before; empty if it had none."""
     return next((m.member for m in survey.members if (m.node, m.ordinal) == (node, ordinal)), "")
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@node_argument
-@state_dir_option
-def remove(node: int, state_dir: Path) -> None:
-    """Remove node N, whose account must be empty.
-
-    The running nodes decide that; a majority of them must be up, and one of those that stay. After
-    an interruption, type the same again.
-    """
-
-    async def work(desk: Desk, survey: Survey) -> str:
-        past = [each for each in survey.members if each.node == node]
-        is_removed = bool(past) and past[-1].until is not None
-        member = past[-1] if is_removed else survey.voter(node)
-        survey = await decide(desk, survey, Change(ChangeKind.REMOVE, node, member.member))
-        retired = NewMember(desk.state, desk.cluster, node).retire(member.member)
-        keep_addresses(desk, survey)
-        removed = survey.find(member.member)
-        slot = "" if removed is None else f" in slot {removed.until}"
-        where = "" if retired is None else f".\nIts directory is {retired}"
-        return f"decided{slot}: node {node} is removed{worth_of(survey)}{where}"
-
-    change_cluster(state_dir, work)

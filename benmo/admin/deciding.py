@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from benmo.admin.desk import Desk, Survey
+from benmo.admin.desk import TOO_FEW_UP, Desk, Survey
 from benmo.admin.progress import Waiting
 from benmo.control.connection import NodeGone, NotReached
 from benmo.errors import Failure
@@ -34,7 +34,7 @@ def require_quorum(survey: Survey, change: Change) -> None:
     if change.kind is not ChangeKind.REPLACE and len(up) < quorum(before):
         raise Failure(
             f"{len(up)} of {len(before)} nodes {_are(len(up))} up; {quorum(before)} must be, "
-            f"for a change to be decided"
+            f"for a change to be decided. {TOO_FEW_UP}"
         )
     after, still_up = before - {change.node}, up - {change.node}
     if survey.is_up(change.node, change.member):
@@ -50,9 +50,12 @@ def _too_few(change: Change, up: int, before: int, after: int, needed: int) -> s
     if change.kind is ChangeKind.ADD:
         return (
             f"{up} of {before} nodes {_are(up)} up; with node {change.node} there are {after}, "
-            f"and {needed} must be up even before it starts"
+            f"and {needed} must be up even before it starts. {TOO_FEW_UP}"
         )
-    return f"{up} of {before} nodes {_are(up)} up besides node {change.node}; {needed} must be"
+    return (
+        f"{up} of {before} nodes {_are(up)} up besides node {change.node}; {needed} must be. "
+        f"{TOO_FEW_UP}"
+    )
 
 
 def _are(count: int) -> str:

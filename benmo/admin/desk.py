@@ -15,18 +15,23 @@ from msgspec.structs import replace
 
 from benmo.admin.authority import Authority
 from benmo.admin.making import write_cluster
+from benmo.admin.node_reading import answer_of
 from benmo.cluster import StateDirectory
 from benmo.commands.node_status import MemberStatus
 from benmo.control.connection import NodeGone
 from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange
 from benmo.control.places import NodePlaces, ask_members, connect_at
-from benmo.control.requests import Hurry, NotDone
+from benmo.control.requests import BalancesRead, Hurry, NotDone, ReadBalances
 from benmo.errors import Failure
 from benmo.ledger.blocks import change_body
 from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
 
 ANSWER_S = 5.0
 """How many seconds a node may take to say who the members are."""
+
+
+TOO_FEW_UP = "Start the others first; docs/operating.md says what to do about lost disks"
+"""What to do where too few nodes are up for a change."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +139,24 @@ class Desk:
         if not survey.answers:
             raise Failure(
                 f"no node answers at {', '.join(map(str, self.cluster.addresses))}: "
-                f"a majority of the nodes must be up"
+                f"a majority of the nodes must be up. {TOO_FEW_UP}"
             )
         return survey
+
+    async def balance(self, survey: Survey, node: NodeId) -> int:
+        """What is on a node's account, as a node with the longest chain says; 0 without one.
+
+        Raises `Failure` if that node doesn't answer.
+        """
+        asked = max(survey.answers, key=lambda each: survey.answers[each].height)
+        places = self._places.of(asked)
+        connection = await connect_at(self._reader, asked, places, ANSWER_S)
+        try:
+            request = ReadBalances(connection.next_number(), False, 0, ANSWER_S)
+            read = await answer_of(connection, request, BalancesRead, ANSWER_S)
+        finally:
+            connection.abort()
+        return dict(read.balances).get(node, 0)
 
     async def ask(self, survey: Survey, node: NodeId, change: Change, wait_s: float) -> str:
         """Have a node propose a change, and wait `wait_s` seconds; why it isn't decided, or "".

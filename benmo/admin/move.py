@@ -8,24 +8,23 @@ import click
 
 from benmo.admin.addresses import is_loopback
 from benmo.admin.changing import (
+    address_options,
     change_cluster,
     chosen_address,
-    host_option,
     keep_addresses,
     node_argument,
-    port_option,
 )
 from benmo.admin.deciding import decide
 from benmo.admin.desk import Desk, Survey
 from benmo.cluster import NodeAddress
+from benmo.commands.node_status import MemberStatus
 from benmo.options import state_dir_option
 from benmo.paxos.types import Change, ChangeKind
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @node_argument
-@host_option
-@port_option
+@address_options
 @state_dir_option
 def main(node: int, host: str | None, port: int | None, state_dir: Path) -> None:
     """Move node N, which keeps its directory, to another address.
@@ -41,21 +40,31 @@ def main(node: int, host: str | None, port: int | None, state_dir: Path) -> None
         voter = survey.voter(node)
         old = NodeAddress(node, voter.host, voter.port)
         new = chosen_address(survey, node, host, port, old)
-        if new != old:
-            change = Change(
-                ChangeKind.MOVE,
-                node,
-                voter.member,
-                voter.member,
-                new.host,
-                new.port,
-                voter.moved_in,
-            )
-            survey = await decide(desk, survey, change)
+        if new == old:
+            keep_addresses(desk, survey)
+            return _nothing_to_do(desk, voter, old)
+        change = Change(
+            ChangeKind.MOVE,
+            node,
+            voter.member,
+            voter.member,
+            new.host,
+            new.port,
+            voter.moved_in,
+        )
+        survey = await decide(desk, survey, change)
         keep_addresses(desk, survey)
         return f"decided: node {node} is expected at {new}.\n{_how_to_go_on(desk, new)}"
 
     change_cluster(state_dir, work)
+
+
+def _nothing_to_do(desk: Desk, voter: MemberStatus, address: NodeAddress) -> str:
+    said = f"nothing to do: node {voter.node} is expected at {address} already"
+    if not voter.moved_in:
+        return said
+    since = f"{said}, since slot {voter.moved_in}. If it runs elsewhere:"
+    return f"{since}\n{_how_to_go_on(desk, address)}"
 
 
 def _how_to_go_on(desk: Desk, new: NodeAddress) -> str:

@@ -31,6 +31,21 @@ _END_S = 30.0
 """How long the retired member's process, if it runs here, may take to end."""
 
 
+class StillRuns(Failure):
+    """A change is decided, but the retired member's process runs on, so its directory stays.
+
+    `decided` are the lines that say what is decided, without a full stop.
+    """
+
+    def __init__(self, directory: Path, decided: str = "") -> None:
+        self.directory = directory
+        said = f"{decided}.\n" if decided else ""
+        super().__init__(
+            f"{said}A process still runs in {directory}: stop it, then type the same again, "
+            f"which ends the work"
+        )
+
+
 class NewMember:
     """The directory of a node's next member, begun in `state`, perhaps by an earlier run."""
 
@@ -81,7 +96,7 @@ class NewMember:
     def put_in_place(self, old: MemberId) -> Path | None:
         """Move the old directory away and the new one into its place; where the old one is now.
 
-        `old` is the member that was replaced. Raises `Failure` if its process doesn't end.
+        `old` is the member that was replaced. Raises `StillRuns` if its process doesn't end.
         """
         retired = self.retire(old)
         self._state.new_node(self.node).rename(self._state.node(self.node))
@@ -89,7 +104,10 @@ class NewMember:
         return retired
 
     def retire(self, old: MemberId) -> Path | None:
-        """Move the directory of a member that has no vote away; where it is, None if not here."""
+        """Move the directory of a member that has no vote away; where it is, None if not here.
+
+        Raises `StillRuns` if its process doesn't end.
+        """
         path = self.directory
         retired = self._state.retired_node(self.node, old or "unknown")
         if path.exists():
@@ -113,7 +131,7 @@ class NewMember:
         end = time.monotonic() + _END_S
         while _is_running(path):
             if time.monotonic() > end:
-                raise Failure(f"a process still runs in {path}: stop it, then repeat this")
+                raise StillRuns(path)
             time.sleep(0.1)
 
     def _member_in(self, path: Path) -> MemberId:

@@ -8,17 +8,18 @@ from pathlib import Path
 import click
 
 from benmo.admin.changing import (
+    address_options,
+    asked_elsewhere,
+    begun_member,
     change_cluster,
     chosen_address,
-    host_option,
     how_to_start,
     keep_addresses,
     node_argument,
-    port_option,
 )
 from benmo.admin.deciding import decide, require_quorum
 from benmo.admin.desk import Desk, Survey
-from benmo.admin.new_member import NewMember
+from benmo.admin.new_member import NewMember, StillRuns
 from benmo.admin.remains import count
 from benmo.cluster import NodeAddress
 from benmo.commands.node_status import MemberStatus
@@ -29,8 +30,7 @@ from benmo.paxos.types import Change, ChangeKind, NodeId
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @node_argument
-@host_option
-@port_option
+@address_options
 @click.option("--yes", is_flag=True, help="Replace a node that is up, too.")
 @state_dir_option
 def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Path) -> None:
@@ -47,7 +47,8 @@ def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Pa
     async def work(desk: Desk, survey: Survey) -> str:
         done = await replace_node(desk, survey, node, wishes)
         text = f"{done.text}.\n{how_to_start(desk, done.address)}"
-        return f"{text}\n{done.warning}" if done.warning else text
+        warning = f"\n{done.warning}" if done.warning else ""
+        return f"{text}{warning}{asked_elsewhere(desk, done.address, host, port)}"
 
     change_cluster(state_dir, work)
 
@@ -86,13 +87,11 @@ class Replaced:
 async def replace_node(desk: Desk, survey: Survey, node: NodeId, wishes: Wishes) -> Replaced:
     """Have a new member decided in the place of a node's own, and make its directory at the desk.
 
-    Goes on with what a run before has begun. Raises `Failure` if that can't be or isn't wished for.
+    Goes on with what a run before has begun. Raises `Failure` if that can't be or isn't wished for;
+    `StillRuns` if it is decided, but the old directory's process runs on.
     """
     new = NewMember(desk.state, desk.cluster, node)
-    begun = None if new.begun is None else survey.find(new.begun)
-    if begun is not None and begun.until is not None:
-        new.drop()  # others have replaced it since
-        begun = None
+    begun = begun_member(new, survey)
     if begun is None:
         old = survey.voter(node)
         if not wishes.is_up_too:
@@ -151,16 +150,19 @@ def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queue
     """Put the new directory in its place, and say what is lost."""
     node = old.node
     now = survey.voter(node)
-    retired = new.put_in_place(old.member)
     keep_addresses(desk, survey)
-    text = (
+    decided = (
         f"decided in slot {now.since - 1}: node {node}'s member {now.member[:8]} votes from slot "
         f"{now.since} on, in the place of {old.member[:8]}"
     )
+    lost = _lost(node, _decided(survey, node) + 1, queued)
+    try:
+        retired = new.put_in_place(old.member)
+    except StillRuns as error:
+        raise StillRuns(error.directory, f"{decided}.\n{lost}") from error
     if retired is not None:
-        text += f".\nThe old directory is {retired}; nothing needs it any more"
-    text += f".\n{_lost(node, _decided(survey, node) + 1, queued)}"
-    return Replaced(NodeAddress(node, now.host, now.port), now.since, text)
+        decided += f".\nThe old directory is {retired}; nothing needs it any more"
+    return Replaced(NodeAddress(node, now.host, now.port), now.since, f"{decided}.\n{lost}")
 
 
 def _decided(survey: Survey, node: NodeId) -> int:

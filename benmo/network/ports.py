@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -31,6 +32,18 @@ def holder_of(port: int) -> str:
             if not sockets.isdisjoint(_open_files(process)):
                 return f". Process {process.name} holds it: {_command_of(process)[:100]}"
     return "" if not sockets else ". A process of another user holds it"
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether a process listens at an address of this machine; False at another machine's."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+    return False
 
 
 def _command_of(process: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from benmo.admin.deciding import require_quorum
-from benmo.admin.desk import Survey
+from benmo.admin.desk import TOO_FEW_UP, Survey
 from benmo.commands.node_status import MemberStatus
 from benmo.control.member_requests import MembersRead
 from benmo.errors import Failure
@@ -72,7 +72,7 @@ def test_a_change_needs_a_majority_before_and_after(
         return
     with pytest.raises(Failure) as refused:
         require_quorum(survey, change(kind, node))
-    assert str(refused.value) == reason
+    assert str(refused.value) == f"{reason}. {TOO_FEW_UP}"
 
 
 def test_a_new_member_that_is_up_already_counts_after_the_change() -> None:

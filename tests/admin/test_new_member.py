@@ -10,10 +10,9 @@ from benmo.admin import new_member as module
 from benmo.admin.addresses import addresses
 from benmo.admin.authority import Authority
 from benmo.admin.making import make_anew, new_cluster
-from benmo.admin.new_member import NewMember
+from benmo.admin.new_member import NewMember, StillRuns
 from benmo.admin.remains import Remains
 from benmo.cluster import ClusterSettings, StateDirectory
-from benmo.errors import Failure
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import CHECKPOINT, NodeStorage
@@ -98,7 +97,7 @@ def test_a_directory_that_runs_is_not_moved(
     monkeypatch.setattr(module, "_END_S", 0.0)
     begin(state)
     lock = DirectoryLock(state.node(3))
-    with pytest.raises(Failure, match=r"a process still runs in .*node-3: stop it, then repeat"):
+    with pytest.raises(StillRuns, match=r"A process still runs in .*node-3: stop it, then type"):
         member_of(state).put_in_place(state.load().founder(3))
     assert names(state) == ["node-3", "node-3.new"]
     lock.release()

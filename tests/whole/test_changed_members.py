@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +17,7 @@ from benmo.client import Client
 from benmo.cluster import StateDirectory
 from benmo.network.certificates import require_node
 from benmo.node.process import RETIRED
-from tests.support.processes import DEADLINE_S, Finished, run
+from tests.support.processes import BENMO, DEADLINE_S, Finished, run
 from tests.support.real_cluster import RealCluster
 from tests.support.written_state import content
 
@@ -25,6 +28,10 @@ from benmo.cli import main
 from benmo.control import places
 desk.ANSWER_S = status.ANSWER_S = places.ANSWER_S = 60.0
 main(prog_name="benmo")
+"""
+_IMPATIENT = """
+from benmo.admin import new_member
+new_member._END_S = 0.0
 """
 CHANGE = (sys.executable, "-c", _UNHURRIED)
 """`benmo`, which waits longer than a busy machine makes a node take."""
@@ -178,17 +185,77 @@ def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluste
     for node in (5, 4):
         assert cluster.attach(1, f"moneyTransfer 2,1,{node}", "wait 120").status == 0
         refused = change(cluster, "remove", str(node))
-        assert (refused.status, refused.err) == (1, f"benmo: node {node} has 2 on its account\n")
-        assert cluster.attach(node, f"moneyTransfer 2,{node},1", "wait 120").status == 0
+        way = re.fullmatch(
+            rf"benmo: node {node} has 2 on its account\. Pay that to another node first: "
+            rf"benmo (attach {node} .* -e '.*' -e 'wait 60')\n",
+            refused.err,
+        )
+        assert refused.status == 1 and way is not None, refused
+        assert run(*BENMO, *shlex.split(way[1])).status == 0
         done = change(cluster, "remove", str(node))
         assert done.status == 0, done
-        assert change(cluster, "remove", str(node)).out == done.out
         assert cluster.ended(node) == RETIRED
+        slot = members(cluster, node)[-1]["until"]
+        first, *rest = done.out.splitlines()
+        assert first.startswith(f"decided in slot {slot}: node {node} is removed")
+        again = change(cluster, "remove", str(node))
+        first_again, *rest_again = again.out.splitlines()
+        assert first_again.startswith(f"nothing to do: node {node} was removed in slot {slot}")
+        assert (again.status, rest_again) == (0, rest)
         require_account(cluster, node)
     back = ("--height", str(before["height"]), "--format", "json")
     assert run(*CHANGE, "history", "1", *back, *cluster.state_option).values == [before]
     up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
     assert [each["node"] for each in up] == [1, 2, 3]
+
+
+def test_what_is_decided_is_done_though_the_old_process_runs_on(
+    cluster: RealCluster,
+) -> None:
+    cluster.signal(3, signal.SIGSTOP)
+    try:
+        program = (sys.executable, "-c", _IMPATIENT + _UNHURRIED)
+        done = run(*program, "replace", "3", "--yes", *cluster.state_option)
+        assert done.status == 0, done
+        first, *_, last = done.out.splitlines()
+        assert first.startswith("decided in slot")
+        assert last.startswith(f"A process still runs in {cluster.node_directory(3)}: stop it")
+        assert "Start it" not in done.out
+    finally:
+        cluster.signal(3, signal.SIGCONT)
+    cluster.kill(3)
+    again = change(cluster, "replace", "3")
+    assert again.status == 0, again
+    assert f"python -m benmo.node 3 --state-dir {cluster.state}" in again.out
+    require_voter(cluster, 3)
+
+
+def test_an_address_that_is_taken_is_refused_and_one_that_was_decided_is_said(
+    cluster: RealCluster,
+) -> None:
+    with socket.create_server(("127.0.0.1", cluster.port + 3)) as other:
+        port = other.getsockname()[1]
+        before = members(cluster, 3)
+        for words in (("move", "3"), ("add",)):
+            refused = change(cluster, *words, "--port", str(port))
+            assert refused.status == 1
+            assert refused.err.startswith(f"benmo: 127.0.0.1:{port} is in use: choose another")
+        assert members(cluster, 3) == before
+        done = change(cluster, "add")
+        assert f"node 4 votes from slot {members(cluster, 4)[-1]['since']} on" in done.out
+    assert members(cluster, 4)[-1]["port"] == port + 1
+    again = change(cluster, "add", "--port", str(port))
+    assert f"It was made for 127.0.0.1:{port + 1}, not for 127.0.0.1:{port}" in again.out
+    assert f"benmo move 4 --host 127.0.0.1 --port {port} --state-dir" in again.out
+    assert change(cluster, "remove", "4").status == 0
+    height = cluster.ask(1, "printStatus")["height"]
+    at = members(cluster, 3)[-1]
+    idle = change(cluster, "move", "3", "--port", str(at["port"]))
+    assert (idle.status, idle.out.splitlines()[0]) == (
+        0,
+        f"nothing to do: node 3 is expected at 127.0.0.1:{at['port']} already",
+    )
+    assert cluster.ask(1, "printStatus")["height"] == height
 
 
 def require_account(cluster: RealCluster, node: int) -> None:
@@ -279,10 +346,13 @@ def test_a_change_that_would_cost_the_quorum_is_refused_with_the_count(
     before = content(cluster.state / "ca"), sorted(cluster.state.iterdir())
     cluster.kill(2, 3)
     refused = change(cluster, "replace", "2")
-    assert refused.err == "benmo: 1 of 3 nodes is up besides node 2; 2 must be\n"
+    count = "benmo: 1 of 3 nodes is up besides node 2; 2 must be. Start the others first; "
+    assert refused.err == f"{count}docs/operating.md says what to do about lost disks\n"
     for words in (("add",), ("remove", "2"), ("move", "2", "--port", str(cluster.port + 3))):
         refused = change(cluster, *words)
-        assert refused.err == ("benmo: 1 of 3 nodes is up; 2 must be, for a change to be decided\n")
+        assert refused.err.startswith(
+            "benmo: 1 of 3 nodes is up; 2 must be, for a change to be decided. Start"
+        )
         assert refused.status == 1
     assert before == (content(cluster.state / "ca"), sorted(cluster.state.iterdir()))
     cluster.kill(1)
