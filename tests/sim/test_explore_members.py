@@ -15,7 +15,8 @@ from benmo.sim.explore.bounds import Bounds
 from benmo.sim.explore.node import Moment
 from benmo.sim.explore.path import lines_of, steps_of
 from benmo.sim.explore.search import Search
-from benmo.sim.explore.system import System
+from benmo.sim.explore.system import Local, System
+from benmo.sim.planted import plant
 
 ONE_CHANGE = Bounds(leaders=1, campaigns=2, crashes=0, changes=1, changed=3, tenure=Tenure.BLOCK)
 
@@ -44,12 +45,22 @@ def test_nothing_is_wrong_with_a_change_and_the_new_members_decide_the_next_slot
     assert after == {True, False}, "slot 2 is decided with and without the change in slot 1"
 
 
-def test_an_old_member_goes_on_beside_the_new_one_until_it_learns_of_the_change() -> None:
-    system = System(replace(ONE_CHANGE, campaigns=1))
-    Search(system).run()
-    found = {(local.moment.actor.label, local.is_ended) for local in system.locals}
-    assert {("3", False), ("3", True), ("3b", False)} <= found
-    assert ("3b", True) not in found
+def test_an_old_member_goes_on_beside_the_new_one_and_promises_what_does_not_count() -> None:
+    system = System(ONE_CHANGE)
+    Search(system).run(states_max=5_000)
+    retired = [each for each in system.locals if each.moment.parts.engine.retired_in == 1]
+    assert {each.moment.actor.label for each in retired} == {"3"}
+    promised = {
+        (promised_in(local), promised_in(system.locals[transition.target]))
+        for local in retired
+        for transitions in local.transitions.values()
+        for transition in transitions
+    }
+    assert (Ballot(1, 1), Ballot(2, 1)) in promised
+
+
+def promised_in(local: Local) -> Ballot:
+    return local.moment.replica.acceptor.promised
 
 
 def test_a_change_that_was_decided_is_asked_for_in_vain() -> None:
@@ -99,3 +110,15 @@ def test_a_read_that_goes_by_the_answers_of_old_members_is_found(
     found = Search(System(ONE_CHANGE)).run().counterexample
     assert found is not None
     assert found.violation == "node 2 takes height 1 for confirmed, and slot 2 is decided"
+
+
+@pytest.mark.parametrize(
+    "mistake", ["quorum-checked-before-catching-up", "retired-promise-counted"]
+)
+def test_a_promise_that_a_retired_member_gives_forks_the_chain_if_it_counts(mistake: str) -> None:
+    bounds = Bounds(crashes=0, changes=1, tenure=Tenure.BLOCK)
+    with plant(mistake, without_assertions=True):
+        result = Search(System(bounds)).run()
+    assert result.counterexample is not None
+    assert result.counterexample.violation == "quorums have accepted different blocks for slot 2"
+    assert result.depth == 16

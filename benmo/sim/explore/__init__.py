@@ -6,6 +6,6 @@ May import what `benmo.sim` may, and of it `disk.py`, `trace.py`, `violation.py`
 Begin with `search.py`, the search and its theory. `bounds.py` says what is
 explored; `system.py` are the tables that make it fast;
 `node.py` is one node as a pure function; `parts.py` the production parts within bounds;
-`snapshot.py` copies and identities of live objects; `path.py` the way to a violation as lines;
-`command.py` is `benmo explore`.
+`reductions.py` what no later event can tell apart; `snapshot.py` copies and identities of live
+objects; `path.py` the way to a violation as lines; `command.py` is `benmo explore`.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import NamedTuple
@@ -53,6 +53,8 @@ class Bounds:
     changes: int = 0
     kind: ChangeKind = ChangeKind.REPLACE
     changed: NodeId = 2
+    reduces: bool = True
+    """Whether a state may stand for others, as `benmo.sim.explore.search` says; tests compare."""
 
     @cached_property
     def ids(self) -> tuple[NodeId, ...]:
@@ -92,6 +94,10 @@ class Bounds:
     def all_nodes(self) -> tuple[NodeId, ...]:
         """The nodes, and those that may be added."""
         return tuple(sorted({actor.node for actor in self.actors}))
+
+    @cached_property
+    def without_crashes(self) -> Bounds:
+        return replace(self, crashes=0)
 
     @property
     def forwards(self) -> bool:

@@ -55,7 +55,7 @@ _REFRESH_PER_SECOND = 4
 )
 @click.option(
     "--forwarding/--no-forwarding",
-    default=True,
+    default=False,
     show_default=True,
     help="Whether nodes forward their queues to a stable leader.",
 )
@@ -110,7 +110,7 @@ def explore(
 
     The production code runs on disks in memory; messages are lost, doubled, delayed and reordered
     at will. Changes of the members are asked for at any time, at any node that may lead; a new
-    member has an empty disk, and the old one goes on until it learns of the change.
+    member has an empty disk, and the old one goes on.
 
     If anything is wrong, a shortest way to it is shown, and the exit status is 1. It is 3 if the
     search stopped before its end.

@@ -20,18 +20,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from typing import Any
 
 from benmo.engine.events import ChangeRequested, Event, LinkChanged, ReadRequested, Received
 from benmo.errors import ProtocolError, StateError
 from benmo.ledger.blocks import Block as LedgerBlock
-from benmo.paxos.leader import Phase
 from benmo.paxos.messages import Accepted, Blocks, Confirm, Confirmed, Message, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, Change
 from benmo.sim.disk import MemoryDisk
 from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.parts import Parts, Sent, after_crash, create, recovered
-from benmo.sim.explore.snapshot import LATER_S, ROUND_S, identity
+from benmo.sim.explore.reductions import identity_of, may_lose_answers
+from benmo.sim.explore.snapshot import LATER_S, ROUND_S
 from benmo.sim.violation import Finding, Violation
 from benmo.storage.damage import damage_remedy
 from benmo.storage.node_storage import JOURNAL
@@ -70,8 +71,8 @@ class Moment:
         """The hashes of the decided blocks."""
         self.campaigns = campaigns
         """The number of campaigns that this node has left."""
-        self._parts = parts
-        self._now = now
+        self.parts = parts
+        self.now = now
 
     @classmethod
     def first(cls, bounds: Bounds, actor: Actor) -> Moment:
@@ -99,28 +100,24 @@ class Moment:
     @property
     def replica(self) -> Replica:
         """The replica, to look at and not to change."""
-        return self._parts.engine.replica
+        return self.parts.engine.replica
 
     def block(self, slot: int) -> LedgerBlock:
         """Read a decided block."""
-        return self._parts.copy(self._now).storage.read(slot, 1)[0].block
+        return self.parts.copy(self.now).storage.read(slot, 1)[0].block
 
     @property
     def askable(self) -> tuple[Change, ...]:
         """The changes that somebody may ask this actor for, and that would wait for a proposal."""
         if not self.bounds.planned or len(self.chain) + 1 >= self.bounds.slots:
             return ()
-        engine = self._parts.engine
+        engine = self.parts.engine
         is_void, known = engine.ledger.why_change_void, engine.queue.change
         return tuple(each for each in self.bounds.planned if each != known and not is_void(each))
 
     @property
-    def is_ended(self) -> bool:
-        """Whether the process has ended: this member knows that it was replaced or removed."""
-        return self._parts.engine.retired_in is not None
-
-    @property
-    def _may_propose(self) -> bool:
+    def may_propose(self) -> bool:
+        """Whether this node may still propose something, or forward it."""
         if len(self.chain) >= self.bounds.slots:
             return False
         return self.bounds.forwards or self.campaigns > 0 or self.replica.leader.is_active
@@ -131,12 +128,31 @@ class Moment:
         That is the same as losing all further answers. The event left the moment `before`.
         """
         has_given_up = before.replica.leader.is_active and not self.replica.leader.is_active
-        if not has_given_up or self.campaigns or self.bounds.forwards:
+        bounds = self.bounds
+        if not (bounds.reduces and has_given_up) or self.campaigns or bounds.forwards:
             return False
-        parts = before._parts.copy(before._now)
+        if not may_lose_answers(before.replica, bounds.tenure, bool(bounds.changes)):
+            return False
+        parts = before.parts.copy(before.now)
         parts.engine.replica.leader.resign()
-        followed = Moment(before.bounds, before.actor, parts, before.chain, 0, before._now)
-        return followed.identity == self.identity
+        followed = Moment(before.bounds, before.actor, parts, before.chain, 0, before.now)
+        return followed.calm.identity == self.calm.identity
+
+    @property
+    def calm(self) -> Moment:
+        """The same moment where nobody crashes any more, so that the disk doesn't matter."""
+        if not (self.bounds.crashes and self.bounds.reduces):
+            return self
+        calm = self.bounds.without_crashes
+        return Moment(calm, self.actor, self.parts, self.chain, self.campaigns, self.now)
+
+    @property
+    def settled_height(self) -> int:
+        """The height below which this node won't go, whatever crashes come."""
+        if not self.bounds.crashes:
+            return len(self.chain)
+        heights = [0 if isinstance(each, str) else each[0].height for each in self.durable[:2]]
+        return min(heights)
 
     def has_proposed(self, change: Change, before: Moment) -> bool:
         """Whether the last event, which left the moment `before`, has made this node propose it."""
@@ -172,7 +188,7 @@ class Moment:
 
         Return the height that the node takes for confirmed, if it does by then.
         """
-        parts = self._parts.copy(self._now)
+        parts = self.parts.copy(self.now)
         report = parts.engine.turn([ReadRequested(0)], 0.0)
         confirmations = report.confirmations
         (number,) = {each.number for _, each in parts.outbox.sent if isinstance(each, Confirm)}
@@ -195,53 +211,14 @@ class Moment:
 
     @cached_property
     def identity(self) -> tuple[object, ...]:
-        """Equal for two moments that no later event can tell apart.
-
-        Left out is what has no effect here:
-
-        - what `Reachability` and the learner's request remember: they decide whom this node asks
-          for blocks, and when, with a `Behind`. Each `Behind` can be delivered at any time.
-        - the election's times: the exploration decides when a node campaigns.
-        - a leader's time limit: its phase says whether it is set.
-        - the highest round heard of, if no campaign is left to outbid it.
-        - what the disk would lose, if nobody crashes.
-        - all that a leader knows, and the change that it was asked for, once it can't propose.
-        - how long a quorum takes to answer, and in which order it did.
-        """
-        parts, replica = self._parts, self.replica
-        known = {
-            id(parts.storage): self._durable if self.bounds.crashes else None,
-            id(parts.outbox): None,
-            id(replica.reachability): None,
-            id(replica.leader.round_limit): None,
-            id(replica.election): (self.may_campaign, self._forwards_to),
-        }
-        but = {"deadline", "round_deadline", "_asked", "_asked_at", "_patience_ms"}
-        if not self.campaigns:
-            but.add("_highest_round")
-        if replica.leader.phase in (Phase.IDLE, Phase.LEAD):
-            but |= {"_accepted_by", "_counted_for", "proposed_own"}
-        if not self._may_propose:
-            known[id(replica.leader)] = None
-            but |= {"change", "_sent_change"}
-        return (
-            self.actor,
-            self.chain,
-            self.campaigns,
-            identity(parts.engine, self._now, known, but),
-        )
+        """Equal for two moments that no later event can tell apart."""
+        return identity_of(self)
 
     @cached_property
-    def _durable(self) -> tuple[object, ...]:
+    def durable(self) -> tuple[Any, ...]:
         """The storage, known by what is recovered from it after either kind of crash."""
-        found = tuple(recovered(disk, self.actor) for disk in after_crash(self._parts.disk))
-        return (*found, self._parts.storage.needs_sync)
-
-    @property
-    def _forwards_to(self) -> Ballot | None:
-        """The leader to which this node's queue goes, if there is anything to forward."""
-        has_some = self.bounds.forwards and len(self._parts.engine.queue.own)
-        return self.replica.election.leader if has_some else None
+        found = tuple(recovered(disk, self.actor) for disk in after_crash(self.parts.disk))
+        return (*found, self.parts.storage.needs_sync)
 
     def receive(self, sender: Actor, message: Message, asked: Change | None = None) -> EventResult:
         """Let a message arrive, perhaps right after somebody has asked for a change.
@@ -265,10 +242,10 @@ class Moment:
 
     def crash(self) -> tuple[Moment | Violation, ...]:
         """Crash the node by a kill, and by a power cut; return what comes back, if it can."""
-        return self._restarts(self._parts.disk, self.campaigns, ())
+        return self._restarts(self.parts.disk, self.campaigns, ())
 
     def _turn(self, events: list[Event], now: float, campaigns: int) -> EventResult:
-        parts = self._parts.copy(self._now)
+        parts = self.parts.copy(self.now)
         try:
             report = parts.engine.turn(events, now)
         except (AssertionError, ProtocolError, StateError) as error:
@@ -279,8 +256,8 @@ class Moment:
             raise Violation(Finding("program", fault, node=self.actor.node))
         chain = self.chain + tuple(applied.block.hash for applied in report.applied)
         after = Moment(self.bounds, self.actor, parts, chain, campaigns, now)
-        if parts.written == self._parts.written:
-            after.__dict__["_durable"] = self._durable
+        if parts.written == self.parts.written:
+            after.__dict__["durable"] = self.durable
         return EventResult(after, tuple(parts.outbox.sent), self._crashed(parts, campaigns))
 
     def _crashed(self, parts: Parts, campaigns: int) -> tuple[tuple[Moment | Violation, Sent], ...]:

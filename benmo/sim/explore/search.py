@@ -19,7 +19,8 @@ to a violation is a shortest one. In no state may there be:
 - a failed assertion of the production code, or a fault that it finds with a peer.
 
 A few states stand for many. The first two reductions are sound whatever the code does; the others
-rest on what is said of the code here and in `Moment.identity`:
+rest on what is said of the code here and in `reductions.py`; the tests compare them with a search
+that does without, and asks for changes at any time:
 
 Covered states.
     Messages are never taken away. So of two states with the same nodes and as many crashes left,
@@ -33,13 +34,17 @@ Replies at once.
     A node that answers a message without a change in itself (with a `Nack`, with blocks) can
     always do so at once: the state afterwards covers the one before.
 
-Members that know that they were replaced.
-    Their processes end. Whatever happens after that could also happen without the message from
-    which the member learned of it: so such a state is checked, but not explored.
+Messages without a further effect.
+    What can't change its receiver any more, neither now nor later, is taken away: so states differ
+    only in messages that matter. `is_spent` says which; what does change the receiver is kept.
+
+Crashes that are over, and crashes that lose nothing.
+    What a disk would lose tells two states apart only as long as a crash is left. A crash that
+    leaves the node as it was is none.
 
 Leaderships that can't be tried again.
-    A node without a campaign left that only gives up could as well lose all further answers: that
-    is not explored, either.
+    A node without a campaign left that only gives up, or crashes, could as well lose all further
+    answers, unless it would go on by itself as its chain grows: see `may_lose_answers`.
 
 Changes of the members are asked for right before they are proposed or forwarded.
     Earlier, that changes nothing but what waits in a node's memory. A change that was decided is
@@ -61,6 +66,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from benmo.paxos.types import NodeId
 from benmo.sim.explore.checks import Checks
 from benmo.sim.explore.system import Cause, Local, System, Transition
 
@@ -120,6 +126,10 @@ class Search:
         self._system = system
         self._shifts = tuple(index * STATE_BITS for index in range(len(system.bounds.actors)))
         self._crashes_shift = len(self._shifts) * STATE_BITS
+        shifts: dict[NodeId, list[int]] = {}
+        for actor, shift in zip(system.bounds.actors, self._shifts, strict=True):
+            shifts.setdefault(actor.node, []).append(shift)
+        self._shifts_of_nodes = list(shifts.values())
         self._fullest: dict[int, list[int]] = {}
         """By `Place.nodes`: the sets of messages of the states there, none a part of another."""
         self._parents: dict[Place, Place | None] = {}
@@ -174,7 +184,23 @@ class Search:
         shift = self._shifts[move.actor_index]
         flip = (self.state(place, move.actor_index) ^ move.transition.target) << shift
         nodes = (place.nodes ^ flip) - (move.transition.crashes << self._crashes_shift)
-        return Place(nodes, place.messages | move.transition.sent)
+        if move.transition.crashes and not nodes >> self._crashes_shift:
+            nodes = self._calm(nodes)
+        return self._without_spent(nodes, place.messages | move.transition.sent)
+
+    def _calm(self, nodes: int) -> int:
+        """The nodes' states where nobody crashes any more."""
+        return sum(self._system.calm(nodes >> shift & _STATE) << shift for shift in self._shifts)
+
+    def _without_spent(self, nodes: int, messages: int) -> Place:
+        """Take away the messages that are spent at each member of their receiver."""
+        learn, spent = self._system.learn, 0
+        for shifts in self._shifts_of_nodes:
+            at_all = -1
+            for shift in shifts:
+                at_all &= learn(nodes >> shift & _STATE, messages).spent
+            spent |= at_all
+        return Place(nodes, messages & ~spent)
 
     def state(self, place: Place, index: int) -> int:
         """Return the number of an actor's state."""
@@ -204,8 +230,7 @@ class Search:
             if self._is_new(following):
                 self._parents[following] = place
                 self._check(following)
-                if not any(local.is_ended for local in self._all(following)):
-                    yield following
+                yield following
 
     def _changes(self, place: Place) -> Iterator[Move]:
         crashes_left = place.nodes >> self._crashes_shift

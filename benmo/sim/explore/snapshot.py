@@ -67,7 +67,9 @@ def identity(value: object, now: float, known: dict[int, Any], but: Container[st
     return (
         kind,
         *(
-            frozenset(each.items()) if name == "promises" else identity(each, now, known, but)
+            frozenset(each.items())
+            if name == "promises" and id(each) not in known
+            else identity(each, now, known, but)
             for name, each in _attributes(value)
             if name not in but
         ),

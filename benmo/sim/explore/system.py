@@ -19,6 +19,7 @@ from benmo.sim.checkers.history import Voters
 from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.node import EventResult, Moment
 from benmo.sim.explore.parts import Sent
+from benmo.sim.explore.reductions import is_spent
 from benmo.sim.violation import Violation
 
 
@@ -70,17 +71,19 @@ class Local:
     """A state of a node and, as far as they are known, its answers to messages.
 
     `known` are the messages that were tried. `replies` has those that leave the node as it is and
-    make it send something, `transitions` those that change it; all others do nothing. Keys are
-    bits.
+    make it send something, `transitions` those that change it; all others do nothing, and the
+    `spent` ones never will again. Keys are bits. `calm` is the number of the same state where
+    nobody crashes any more.
     """
 
     moment: Moment
     chain: int
     vote: int
     confirmed_height: int
-    is_ended: bool
     spontaneous: tuple[tuple[Cause, Transition], ...] | None = None
     known: int = 0
+    spent: int = 0
+    calm: int | None = None
     replies: dict[int, int] = field(default_factory=dict)
     transitions: dict[int, tuple[Transition, ...]] = field(default_factory=dict)
 
@@ -139,16 +142,32 @@ class System:
             return self._tried(state, moment.campaign)
         if cause is Cause.TIME_OUT and moment.may_time_out:
             return self._tried(state, moment.time_out)
-        if cause is Cause.CRASH and self.bounds.crashes:
-            return sorted({self._filed(state, after, (), 1) for after in moment.crash()})
+        if cause is Cause.CRASH and moment.bounds.crashes:
+            crashed = {self._filed(state, after, (), 1) for after in moment.crash()}
+            return sorted(each for each in crashed if not self._loses_nothing(state, each))
         return ()
+
+    def calm(self, state: int) -> int:
+        """Return the number of the same state where nobody crashes any more."""
+        local = self.locals[state]
+        if local.calm is None:
+            local.calm = self._local(local.moment.calm)
+        return local.calm
+
+    def _loses_nothing(self, state: int, crash: Transition) -> bool:
+        """Whether a crash leaves a node as it was, or as one that gets no further answers."""
+        if crash.violation or not self.bounds.reduces:
+            return False
+        before, after = self.locals[state].moment, self.locals[crash.target].moment
+        return self.calm(state) == self.calm(crash.target) or after.has_only_given_up(before)
 
     def _asked(self, state: int) -> Iterator[Transition]:
         """Ask for changes. What only waits for a proposal then is asked for right before that."""
         moment = self.locals[state].moment
         for change in moment.askable:
             transitions = self._tried(state, partial(moment.ask_for, change), change)
-            if transitions[0].sent or transitions[0].violation:
+            is_seen = transitions[0].sent or transitions[0].violation
+            if is_seen or not self.bounds.reduces:
                 yield from transitions
 
     def _asked_before(self, state: int, envelope: Envelope) -> Iterator[Transition]:
@@ -177,6 +196,8 @@ class System:
         changes += tuple(self._asked_before(state, envelope))
         if changes:
             local.transitions[bit] = changes
+        elif self.bounds.reduces and is_spent(local.moment, envelope.message):
+            local.spent |= bit
 
     def _tried(
         self, state: int, event: Callable[[], EventResult], asked: Change | None = None
@@ -206,7 +227,7 @@ class System:
         number = self._states.get(moment.identity)
         if number is None:
             height = moment.confirmed_height
-            local = Local(moment, self._chain(moment), self._vote(moment), height, moment.is_ended)
+            local = Local(moment, self._chain(moment), self._vote(moment), height)
             number = self._states[moment.identity] = len(self.locals)
             self.locals.append(local)
         return number
