@@ -6,19 +6,44 @@ All of this rests on what is said here of the code. The tests compare it with a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from benmo.paxos.leader import Leader, Phase
 from benmo.paxos.messages import Accepted, Blocks, Decide, Forward, Message, Nack, Promise
 from benmo.paxos.replica import Replica
 from benmo.paxos.types import Ballot, MemberId, Tenure
+from benmo.sim.explore.bounds import Actor, Bounds
+from benmo.sim.explore.parts import Parts
 from benmo.sim.explore.snapshot import identity
 
-if TYPE_CHECKING:
-    from benmo.sim.explore.node import Moment
+
+class KnownMoment(Protocol):
+    """What is looked at here of a node between two events."""
+
+    bounds: Bounds
+    actor: Actor
+    chain: tuple[str, ...]
+    campaigns: int
+    parts: Parts
+    now: float
+
+    @property
+    def replica(self) -> Replica: ...
+
+    @property
+    def durable(self) -> object: ...
+
+    @property
+    def settled_height(self) -> int: ...
+
+    @property
+    def may_campaign(self) -> bool: ...
+
+    @property
+    def may_propose(self) -> bool: ...
 
 
-def identity_of(moment: Moment) -> tuple[object, ...]:
+def identity_of(moment: KnownMoment) -> tuple[object, ...]:
     """Compute what is equal for two moments that no later event can tell apart.
 
     Left out is what the exploration itself decides:
@@ -51,7 +76,7 @@ def identity_of(moment: Moment) -> tuple[object, ...]:
     return (moment.actor, moment.chain, moment.campaigns, whole)
 
 
-def _leave_out(moment: Moment, known: dict[int, Any], but: set[str]) -> None:
+def _leave_out(moment: KnownMoment, known: dict[int, Any], but: set[str]) -> None:
     leader = moment.replica.leader
     known[id(leader.promises)] = known_promises(leader, len(moment.chain))
     if not moment.campaigns:
@@ -63,13 +88,13 @@ def _leave_out(moment: Moment, known: dict[int, Any], but: set[str]) -> None:
         but |= {"change", "_sent_change"}
 
 
-def _forwards_to(moment: Moment) -> Ballot | None:
+def _forwards_to(moment: KnownMoment) -> Ballot | None:
     """The leader to which this node's queue goes, if there is anything to forward."""
     has_some = moment.bounds.forwards and len(moment.parts.engine.queue.own)
     return moment.replica.election.leader if has_some else None
 
 
-def is_spent(moment: Moment, message: Message) -> bool:
+def is_spent(moment: KnownMoment, message: Message) -> bool:
     """Whether a message to this node can't change it any more, neither now nor later.
 
     Answers for a leader are spent when it has given their ballot up, or needs no more of their kind
@@ -97,12 +122,12 @@ def is_spent(moment: Moment, message: Message) -> bool:
             return False
 
 
-def _is_over(leader: Leader, ballot: Ballot, moment: Moment, is_open: bool) -> bool:
+def _is_over(leader: Leader, ballot: Ballot, moment: KnownMoment, is_open: bool) -> bool:
     promised = moment.replica.acceptor.promised
     return ballot < promised or (ballot == promised and not (is_open and ballot == leader.ballot))
 
 
-def _is_missed(moment: Moment, slot: int, ballot: Ballot) -> bool:
+def _is_missed(moment: KnownMoment, slot: int, ballot: Ballot) -> bool:
     """Whether this node didn't accept in the ballot of a decision, and won't any more."""
     acceptor = moment.replica.acceptor
     accepted = acceptor.accepted
