@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from math import inf
 from random import Random
 from typing import assert_never
 
@@ -158,10 +159,11 @@ class Engine:
         """Whether this member is retired, and a quorum of those that vote now knows that.
 
         `told_by` are the nodes that have said so; others are known by their heights. Until then
-        this process goes on: it may be the only one that has the block with the change.
+        this process goes on: it may be the only one that has the block with the change. Where the
+        chain isn't that far, those count of which it says that they vote.
         """
-        slot = self.retired_in
-        return slot is not None and self.replica.reachability.has_quorum_at(slot, told_by)
+        slot, reachability = self.retired_in, self.replica.reachability
+        return reachability.has_quorum_at(inf if slot is None else slot, told_by)
 
     def may_decide(self, message: Accepted, votes: int) -> bool:
         """Whether `votes` more accept votes, `message` among them, may decide the proposal."""

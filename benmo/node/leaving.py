@@ -33,15 +33,16 @@ class Leaving:
         self._told_by = set[NodeId]()  # that this member is retired
 
     def on_told(self, slot: int, by: NodeId) -> None:
-        """End if a peer's chain is ahead, and has retired this member; else note what it says.
+        """Note that a peer's chain has retired this member; end if a quorum says so.
 
         Raises `ProtocolError` if this chain says otherwise.
         """
-        if slot > self._engine.ledger.height:
-            self._failed(Retired(self._node, slot, by))
-        elif self._engine.retired_in is None:
+        is_ahead = slot > self._engine.ledger.height
+        if not is_ahead and self._engine.retired_in is None:
             raise ProtocolError(f"it says that slot {slot} has retired this node, which isn't so")
         self._told_by.add(by)
+        if is_ahead and self._engine.may_leave(self._told_by):
+            self._failed(Retired(self._node, slot, by))
 
     def look_soon(self) -> None:
         """Look in a moment, when what tells others of the retirement has left."""

@@ -95,7 +95,7 @@ class Reachability:
         """The height that the peer reported last, 0 at first."""
         return self._heights.get(peer) or 0
 
-    def has_quorum_at(self, height: int, also: Collection[NodeId]) -> bool:
+    def has_quorum_at(self, height: float, also: Collection[NodeId]) -> bool:
         """Whether a quorum, this node left out, has reported this height or more, or is in `also`.
 
         Nodes that don't vote now count for nothing.

@@ -219,12 +219,11 @@ class World:
     def _retire(self, machine: Machine) -> None:
         """End the process of a member that was replaced or removed, once a quorum knows that."""
         if machine.engine is not None and machine.engine.may_leave(machine.told_by):
-            self._end_retired(machine, f"is retired in slot {machine.engine.retired_in}, and ends")
-
-    def _end_retired(self, machine: Machine, why: str) -> None:
-        self.counts["retired members that ended"] += 1
-        machine.is_out = True
-        self.die(machine, False, why)
+            slot = machine.engine.retired_in
+            how = "is retired" if slot is None else f"is retired in slot {slot}"
+            self.counts["retired members that ended"] += 1
+            machine.is_out = True
+            self.die(machine, False, f"{how}, and ends")
 
     def _show(self, machine: Machine, turn: Turn) -> None:
         """Show a turn's answers; the turn goes on afterwards."""
@@ -289,20 +288,14 @@ class World:
         self.happen(machine, Received(sender, message, from_machine.member))
 
     def _told_retired(self, machine: Machine, life: int, by: Machine) -> None:
-        """Let a member's process hear from a node that knows so that it is retired.
-
-        If its own chain isn't that far, it ends at once.
-        """
+        """Let a member's process hear from a node that knows so that it is retired."""
         if life != machine.life or machine.engine is None or by.engine is None:
             return
         known = by.engine.membership.find(machine.member)
         if known is None or known.until is None or not self.network.passes(by.node, machine.node):
             return
         machine.told_by.add(by.node)
-        if known.until > machine.engine.ledger.height:
-            self._end_retired(machine, f"is told that slot {known.until} has retired it, and ends")
-        else:
-            self._retire(machine)
+        self._retire(machine)
 
     def happen(self, machine: Machine, event: Event) -> None:
         """Put an event into a node's inbox; the node turns to it soon."""

@@ -83,7 +83,7 @@ def test_an_old_member_comes_back_and_ends_once_it_knows() -> None:
     small.wait(60.0)
     assert old not in small.world.roster.living(2)
     assert old.is_out
-    assert small.has_line("node 2 is told that slot 1 has retired it, and ends")
+    assert small.has_line("node 2 is retired, and ends")
 
 
 def test_an_old_member_that_goes_on_has_no_vote() -> None:
