@@ -119,7 +119,7 @@ class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return {founder.node: founder.member for founder in self.nodes}[node]
 
     def opening_balance(self, node: NodeId) -> int:
-        """What was on a node's account at first; nothing, if the node was added later."""
+        """The balance with which a node's account began: 0 if the node was added later."""
         return self.settings.balance if node in self.founders.nodes else 0
 
     @property
@@ -175,17 +175,17 @@ class StateDirectory:
 
     @property
     def begun(self) -> StateDirectory:
-        """Where a new cluster's state is made, until it is whole."""
+        """The directory in which a new cluster's state is made, until it is whole."""
         return StateDirectory(self.path / ".benmo-new")
 
     @property
     def replaced(self) -> StateDirectory:
-        """Where the state of an old cluster goes, to be wiped."""
+        """The directory to which the state of an old cluster goes, to be wiped."""
         return StateDirectory(self.path / ".benmo-old")
 
     @property
     def wiped(self) -> StateDirectory:
-        """Where the state of an old cluster is removed, once a new one is in its place."""
+        """The directory in which an old cluster's state is removed, once a new one replaced it."""
         return StateDirectory(self.path / ".benmo-wiped")
 
     @property
@@ -201,11 +201,11 @@ class StateDirectory:
         return self.path / f"node-{node}.new"
 
     def unfinished_node(self, node: NodeId) -> Path:
-        """Where that directory is made, until it is whole."""
+        """The place at which a new member's directory is made, until it is whole."""
         return self.path / f".node-{node}.new"
 
     def retired_node(self, node: NodeId, member: MemberId) -> Path:
-        """Where the directory of a member goes that was replaced or removed."""
+        """The place to which the directory of a member goes that was replaced or removed."""
         return self.path / f"node-{node}.retired-{member[:8]}"
 
     def other_member_directories(self) -> list[Path]:
@@ -214,7 +214,7 @@ class StateDirectory:
 
     @property
     def desk(self) -> Path:
-        """Where the desk keeps certificates while it asks the nodes about a change."""
+        """The directory of the certificates with which the desk asks the nodes about a change."""
         return self.path / ".benmo-desk"
 
     def tls(self, node: NodeId) -> Path:
@@ -222,11 +222,11 @@ class StateDirectory:
 
     @property
     def client_tls(self) -> Path:
-        """Where a client's key and certificates are, if this is a client's directory."""
+        """The directory of a client's key and certificates, if this is a client's directory."""
         return self.path / TLS
 
     def credentials(self, node: NodeId) -> Path | None:
-        """Where the key and certificates are to command a node with; None if there are none.
+        """The directory of the key and certificates to command a node with; None if there is none.
 
         The node's own come first, then a client's.
         """
@@ -263,7 +263,7 @@ class StateDirectory:
         return directory.exists() and any(path != self.tls(node) for path in directory.iterdir())
 
     def node_directories(self) -> list[Path]:
-        """What is named like a node's directory, in the order of the nodes' ids."""
+        """All that is named like a node's directory, in the order of the nodes' ids."""
         named = (path for path in self.path.glob("node-*") if _NODE_NAME.fullmatch(path.name))
         return sorted(named, key=lambda path: int(path.name.removeprefix("node-")))
 

@@ -31,7 +31,7 @@ ANSWER_S = 5.0
 
 
 TOO_FEW_UP = "Start the others first; docs/operating.md says what to do about lost disks"
-"""What to do where too few nodes are up for a change."""
+"""The advice where too few nodes are up for a change."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Desk:
         return survey
 
     async def balance(self, survey: Survey, node: NodeId) -> int:
-        """What is on a node's account, as a node with the longest chain says; 0 without one.
+        """The balance of a node, as a node with the longest chain says; 0 if it has no account.
 
         Raises `Failure` if that node doesn't answer.
         """

@@ -75,7 +75,7 @@ async def ask_all(state: StateDirectory, cluster: Cluster) -> dict[NodeId, Said]
 
 
 def _said_by(told: Sequence[_NodeAnswer], member: MemberId) -> Said:
-    """What a member says, of what was found at all addresses of its node, its own one first."""
+    """The status that a member reports, at whichever of its node's addresses it answers."""
     own = (each.said for each in told if each.members and each.members.member == member)
     absent = (each.said for each in told if each.members is None)
     return next(own, None) or next(absent, DOWN)

@@ -58,7 +58,7 @@ class AccountTransfer:
 
     @property
     def change(self) -> int:
-        """What the transfer has added to the balance; below 0 if it took from it."""
+        """The amount that the transfer has added to the balance; below 0 if it took from it."""
         if self.outcome != "applied":
             return 0
         return self.amount if self.direction == "in" else -self.amount
@@ -164,7 +164,7 @@ def _undo(applied: AppliedBlock, balances: dict[NodeId, int]) -> None:
 
 
 def _moved(applied: AppliedBlock) -> Iterator[tuple[NodeId, NodeId, int]]:
-    """What a block has moved: from a node, to a node, how much; sums where all was applied."""
+    """The money that a block moved: from a node, to a node, how much; sums where all applied."""
     if not applied.refused and not applied.skipped:
         for run in applied.block.runs:
             for credit, amount in run.received().items():
@@ -198,7 +198,7 @@ class _AccountBlock:
         return found
 
     def change(self, position: int, run: Run, index: int) -> int:
-        """What a transfer has added to the balance; below 0 if it took from it."""
+        """The amount that a transfer has added to the balance; below 0 if it took from it."""
         if position in self._refused or position in self._skipped:
             return 0
         return -run.amount[index] if run.debit == self._node else run.amount[index]

@@ -46,7 +46,7 @@ class NotReached(Failure):
 
 
 class WrongNode(NotReached):
-    """What answers at the node's address is not that node: trying again won't help."""
+    """Another than the node answers at its address: trying again won't help."""
 
 
 class NodeConnection(FrameReader):
@@ -148,7 +148,7 @@ def payload_of(request: AnsweredRequest) -> bytes:
 def _credentials(
     state: StateDirectory, cluster: str, node: NodeId
 ) -> tuple[Path, NodeIdentity | None]:
-    """Where the certificate is to command the node with, and the member whose it is, if any's.
+    """The directory of the certificate to command the node with, and the member that it names.
 
     Raises `StateError` if it won't do.
     """

@@ -1,4 +1,4 @@
-"""What all requests to a running node and their answers have in common."""
+"""The base of all requests to a running node, and of their answers."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class PeerLinks:
             self._link_to(node).dial_at(self._addresses(node))
 
     def _addresses(self, node: NodeId) -> tuple[NodeAddress, ...]:
-        """Where a node may listen: where the chain says, or said once, and `cluster.json` does."""
+        """The addresses of a node: the chain's, those before it moved, and `cluster.json`'s."""
         voter = self._membership.voters.get(node)
         told: list[tuple[str, int]] = []
         if voter is not None and voter.host:

@@ -1,4 +1,4 @@
-"""What the holder of a certificate may ask a node for."""
+"""Rights: what the holder of a certificate may ask a node for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benmo.paxos.types import NodeId
 
 
 class Right(IntEnum):
-    """What a request needs, or a certificate gives; each right includes those above it here."""
+    """A right that a request needs, or a certificate gives; each includes those above it here."""
 
     READ = 1
     """To see what the node knows. Every certificate of the cluster gives it."""
