@@ -50,6 +50,15 @@ class _File:
     """The number of bytes at the beginning that are as they were at the last sync."""
     holes: list[tuple[int, int]] = field(default_factory=list)
     """The places of bytes that a failed sync left unwritten: no later sync writes them."""
+    begun: int = 0
+    """The length at the last append that came when all before it was synced."""
+    settled: int = 0
+    """The number of bytes that were synced before others came, which are synced by now, too."""
+
+    def append(self, data: bytes) -> None:
+        if self.unchanged == len(self.data) and not self.holes:
+            self.begun = self.unchanged
+        self.data += data
 
     def sync(self) -> None:
         durable = bytes(self.data)
@@ -57,6 +66,7 @@ class _File:
             durable = durable[:start] + bytes(max(0, len(durable[start:end]))) + durable[end:]
         self.durable = durable
         self.unchanged = len(durable)
+        self.settled = self.begun
 
     def fail_to_sync(self) -> None:
         self.holes.append((self.unchanged, len(self.data)))
@@ -66,6 +76,7 @@ class _File:
         """Cut the file; bytes that are written there later are new to the kernel, and no hole."""
         del self.data[size:]
         self.unchanged = min(self.unchanged, size)
+        self.begun = self.settled = min(self.settled, size)
         self.holes = [(start, min(end, size)) for start, end in self.holes if start < size]
 
     def kept(self, random: Random | None) -> bytes:
@@ -178,6 +189,10 @@ class MemoryDisk:
                 file.unchanged += nuls
             file.data += bytes(nuls)
 
+    def settled(self, name: str) -> int:
+        """The number of bytes of a file that were synced before others came, synced by now, too."""
+        return self._files[name].settled
+
     def wipe(self) -> None:
         """Lose every file, durably."""
         self._files.clear()
@@ -230,7 +245,7 @@ class MemoryDisk:
         if file is None:
             file = self._files[name] = _File()
             self._names.append(dict(self._files))
-        file.data += data
+        file.append(data)
 
 
 def _allow(_operation: str, _name: str) -> None:

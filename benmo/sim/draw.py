@@ -21,6 +21,7 @@ from benmo.sim.happenings import (
     Crash,
     Cut,
     DamageDisk,
+    DamageKind,
     FailDisk,
     FillDisk,
     Happening,
@@ -163,6 +164,7 @@ _KINDS: dict[str, tuple[float, float]] = {
     "fail": (16.0, 0.3),
     "fill": (5.0, 0.15),
     "damage": (6.0, 0.3),
+    "spoil": (6.0, 0.2),
 }
 
 
@@ -181,6 +183,7 @@ def _happenings(
         "fail": partial(_fail, ids),
         "fill": partial(_fill, ids),
         "damage": partial(_damage, fragile),
+        "spoil": partial(_spoil, fragile),
     }
     happenings: list[Happening] = draw_requests(seed, ids, faults_s)
     changes = draw_changes(seed, ids, faults_s)
@@ -296,4 +299,12 @@ def _fill(ids: tuple[NodeId, ...], dice: Dice, at: float) -> FillDisk:
 
 
 def _damage(fragile: list[NodeId], dice: Dice, at: float) -> DamageDisk:
-    return DamageDisk(at, dice.pick(fragile), dice.chance(0.3), dice.share(), dice.chance(0.7))
+    node = dice.pick(fragile)
+    kind = DamageKind.LOSS if dice.chance(0.3) else DamageKind.BIT
+    return DamageDisk(at, node, kind, dice.share(), dice.chance(0.7))
+
+
+def _spoil(fragile: list[NodeId], dice: Dice, at: float) -> DamageDisk:
+    """Draw a damage of more than a bit, at a node that is mostly killed: that finds it soon."""
+    node, kind = dice.pick(fragile), dice.pick([DamageKind.SECTOR, DamageKind.CUT])
+    return DamageDisk(at, node, kind, dice.share(), dice.chance(0.9))

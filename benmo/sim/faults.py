@@ -17,6 +17,7 @@ from benmo.sim.happenings import (
     Crash,
     Cut,
     DamageDisk,
+    DamageKind,
     FailDisk,
     FillDisk,
     Happening,
@@ -33,7 +34,10 @@ from benmo.sim.machine import Fuse, Machine
 from benmo.sim.operators import change_members, may_lose
 from benmo.sim.users import ask, pay
 from benmo.sim.world import World
-from benmo.storage.node_storage import CHAIN
+from benmo.storage.checkpoint import decode_checkpoint
+from benmo.storage.journal import SECTOR_BYTES
+from benmo.storage.lines import DamagedLine
+from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 
 
 def happen(world: World, number: int, happening: Happening) -> None:
@@ -227,20 +231,62 @@ def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
     if not may_lose(world, machine):
         return
     machine.is_damaged = True
-    if damage.is_loss:
-        world.die(machine, True, "loses power and its disk")
-        machine.disk.wipe()
-    else:
-        _flip_a_bit(machine, damage.where)
+    match damage.kind:
+        case DamageKind.LOSS:
+            world.die(machine, True, "loses power and its disk")
+            machine.disk.wipe()
+        case DamageKind.BIT:
+            _flip_a_bit(machine, damage.where)
+        case DamageKind.SECTOR:
+            _blank_a_sector(machine, damage.where)
+        case DamageKind.CUT:
+            _cut_short(machine, damage.where)
+        case _:
+            assert_never(damage.kind)
     if damage.is_death and machine.engine is not None:
         world.die(machine, False, "is killed")
     world.after(1.0, world.start, machine)
 
 
-def _flip_a_bit(machine: Machine, where: float) -> None:
+def _file_at(machine: Machine, where: float) -> tuple[str, float]:
+    """The file at this part of all files, and which part of that file is meant."""
     names = machine.disk.names()
     name = names[int(where * len(names))]
-    bits = 8 * machine.disk.size(name)
     machine.is_damage_in_chain |= name == CHAIN
+    return name, where * len(names) % 1.0
+
+
+def _flip_a_bit(machine: Machine, where: float) -> None:
+    name, place = _file_at(machine, where)
+    bits = 8 * machine.disk.size(name)
     if bits:
-        machine.disk.flip_bit(name, int(where * len(names) % 1.0 * bits))
+        machine.disk.flip_bit(name, int(place * bits))
+
+
+def _blank_a_sector(machine: Machine, where: float) -> None:
+    """Blank a sector; of the journal, one that is known to have been whole, by what follows it."""
+    name, place = _file_at(machine, where)
+    disk = machine.disk
+    sectors = (disk.settled(name) if name == JOURNAL else disk.size(name)) // SECTOR_BYTES
+    if sectors:
+        start = int(place * sectors) * SECTOR_BYTES
+        data = bytearray(disk.read(name))
+        data[start : start + SECTOR_BYTES] = bytes(SECTOR_BYTES)
+        disk.overwrite(name, bytes(data))
+
+
+def _cut_short(machine: Machine, where: float) -> None:
+    """Cut a file; the journal, within what the node has noted as durable: it can't tell more."""
+    name, place = _file_at(machine, where)
+    length = _noted_bytes(machine) if name == JOURNAL else machine.disk.size(name)
+    if length:
+        machine.disk.overwrite(name, machine.disk.read(name)[: int(place * length)])
+
+
+def _noted_bytes(machine: Machine) -> int:
+    """How much of its journal a node has noted as durable."""
+    try:
+        _, synced = decode_checkpoint(machine.disk.read(CHECKPOINT))
+    except DamagedLine:  # an earlier damage
+        return 0
+    return 0 if synced is None else synced.length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from benmo.paxos.types import ChangeKind, NodeId
 
@@ -211,23 +212,31 @@ class FillDisk:
         return f"node {self.node}'s disk is full for {self.for_s:.3f} s"
 
 
+class DamageKind(StrEnum):
+    """What is wrong with a disk, in words that follow `its disk`."""
+
+    BIT = "turns a bit over"
+    SECTOR = "reads a sector as NULs"
+    CUT = "cuts a file short"
+    LOSS = "is replaced by an empty one"
+
+
 @dataclass(frozen=True, slots=True)
 class DamageDisk:
-    """A bit of one file of a node turns over, or with `is_loss` all its files are gone.
+    """One file of a node is not as it was written, or all its files are gone.
 
-    `where`, from 0 to 1, says which file and which bit of it. With `is_death`, the process is
+    `where`, from 0 to 1, says which file, and which place in it. With `is_death`, the process is
     killed right after.
     """
 
     at: float
     node: NodeId
-    is_loss: bool
+    kind: DamageKind
     where: float
     is_death: bool
 
     def __str__(self) -> str:
-        what = "is replaced by an empty one" if self.is_loss else "turns a bit over"
-        return f"node {self.node}'s disk {what}{', and it is killed' if self.is_death else ''}"
+        return f"node {self.node}'s disk {self.kind}{', and it is killed' if self.is_death else ''}"
 
 
 @dataclass(frozen=True, slots=True)

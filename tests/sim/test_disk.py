@@ -80,6 +80,21 @@ def test_a_power_cut_keeps_what_was_synced_and_without_chance_nothing_else() -> 
     assert disk_with_a_file(OLD, b"new line\n").after_power_cut().read("file") == OLD
 
 
+def test_bytes_are_settled_once_what_came_after_their_sync_is_synced_too() -> None:
+    disk = disk_with_a_file(OLD)
+    assert disk.settled("file") == 0
+    disk.append("file", b"a")
+    disk.append("file", b"b")
+    assert disk.settled("file") == 0
+    disk.sync("file")
+    assert disk.settled("file") == len(OLD)
+    disk.append("file", b"c")
+    assert disk.settled("file") == len(OLD)
+    disk.truncate("file", 1)
+    assert disk.settled("file") == 1
+    assert disk.after_power_cut().settled("file") == 0, "what came after may be gone"
+
+
 def test_a_power_cut_leaves_any_prefix_perhaps_with_holes_in_it() -> None:
     tail = b"a\nnew\n"
     left = {

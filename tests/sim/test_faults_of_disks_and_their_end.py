@@ -10,6 +10,7 @@ from benmo.sim.calm import calm, survivors_of
 from benmo.sim.happenings import (
     SENDER,
     DamageDisk,
+    DamageKind,
     FailDisk,
     FillDisk,
     Happening,
@@ -18,6 +19,7 @@ from benmo.sim.happenings import (
     Rogue,
     Sever,
 )
+from benmo.storage.node_storage import JOURNAL
 from tests.sim.test_faults import BALLOT, Small, a_crash, a_cut
 
 # Disks.
@@ -59,7 +61,7 @@ def test_a_node_that_finds_a_bit_turned_over_stops_for_good(where: float) -> Non
     small.wait(2.0)
     small.happen(a_crash(2, down_s=1.0))
     small.wait(2.0)
-    small.happen(DamageDisk(0.0, 2, False, where, False))
+    small.happen(DamageDisk(0.0, 2, DamageKind.BIT, where, False))
     assert small.is_alive(2), "it doesn't look at its files while it runs"
     small.happen(a_crash(2, down_s=1.0))
     small.wait(60.0)
@@ -68,9 +70,49 @@ def test_a_node_that_finds_a_bit_turned_over_stops_for_good(where: float) -> Non
     assert small.world.counts["damage found"] == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (DamageKind.CUT, 0.1),
+        (DamageKind.CUT, 0.5),
+        (DamageKind.CUT, 0.75),
+        (DamageKind.SECTOR, 0.5),
+        (DamageKind.SECTOR, 0.75),
+    ],
+)
+def test_a_node_that_finds_a_file_spoiled_stops_for_good(kind: DamageKind, where: float) -> None:
+    small = Small()
+    for _ in range(2):
+        for _ in range(4):
+            small.pay(1, 2)
+            small.wait(2.0)
+        small.happen(a_crash(2, down_s=1.0))
+        small.wait(2.0)
+    for _ in range(4):
+        small.pay(1, 2)
+        small.wait(4.0)
+    small.happen(DamageDisk(0.0, 2, kind, where, True))
+    assert not small.is_alive(2)
+    assert small.has_line(f"node 2's disk {kind}, and it is killed")
+    small.wait(60.0)
+    assert not small.is_alive(2)
+    assert small.world.counts["damage found"] == 1
+
+
+@pytest.mark.parametrize("kind", [DamageKind.SECTOR, DamageKind.CUT])
+def test_a_journal_is_not_spoiled_where_no_node_can_tell(kind: DamageKind) -> None:
+    small = Small()
+    small.pay(1, 2)
+    small.wait(0.5)
+    disk = small.machines[2].disk
+    before = disk.read(JOURNAL)
+    small.happen(DamageDisk(0.0, 2, kind, 0.9, False))
+    assert disk.read(JOURNAL) == before, "the node hasn't rested yet, nor filled a sector"
+
+
 def test_a_node_that_loses_its_disk_stops_for_good() -> None:
     small = Small()
-    small.happen(DamageDisk(0.0, 2, True, 0.0, False))
+    small.happen(DamageDisk(0.0, 2, DamageKind.LOSS, 0.0, False))
     assert not small.is_alive(2)
     small.wait(60.0)
     assert small.machines[2].disk.names() == []
@@ -140,7 +182,7 @@ def test_those_who_are_left_behind_are_cut_off_or_down_for_good() -> None:
 def test_whoever_isnt_lost_takes_the_place_of_a_survivor_that_is() -> None:
     small = Small(survivors=(1, 2))
     assert survivors_of(small.world) == tuple(small.of(1, 2))
-    small.happen(DamageDisk(0.0, 2, True, 0.0, False))
+    small.happen(DamageDisk(0.0, 2, DamageKind.LOSS, 0.0, False))
     assert survivors_of(small.world) == tuple(small.of(1, 3))
     calm(small.world)
     small.pay(1, 3)

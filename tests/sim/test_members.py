@@ -11,7 +11,7 @@ from benmo.paxos.types import ChangeKind, NodeId, Tenure
 from benmo.sim import draw, draw_members
 from benmo.sim.calm import calm, survivors_of
 from benmo.sim.draw import draw_plan
-from benmo.sim.happenings import ChangeMembers, DamageDisk
+from benmo.sim.happenings import ChangeMembers, DamageDisk, DamageKind
 from benmo.sim.machine import Machine
 from benmo.sim.operators import lose, may_lose
 from benmo.sim.run import run
@@ -153,7 +153,7 @@ def test_no_more_disks_are_lost_than_a_majority_can_bear() -> None:
     assert may_lose(small.world, one)
     lose(small.world, one)
     assert not may_lose(small.world, two)
-    small.happen(DamageDisk(0.0, 2, True, 0.0, False))
+    small.happen(DamageDisk(0.0, 2, DamageKind.LOSS, 0.0, False))
     assert small.is_alive(2) and not two.is_damaged
     small.happen(a_change(ChangeKind.REPLACE, 1))
     small.wait(10.0)
