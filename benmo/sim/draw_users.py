@@ -59,7 +59,8 @@ def draw_requests(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[H
     if not dice.chance(_SHARE):
         return happenings
     if dice.chance(0.8):
-        happenings += _keyed(Dice(seed, "keys"), ids, faults_s)
+        orders = _keyed(Dice(seed, "keys"), ids, faults_s)
+        happenings += [*orders, *_lengthened(Dice(seed, "lengthened"), orders, faults_s)]
     if dice.chance(0.8):
         questions = Dice(seed, "questions")
         times = _times(questions, _QUESTIONS_PER_MINUTE, faults_s)
@@ -84,6 +85,25 @@ def _keyed(dice: Dice, ids: tuple[NodeId, ...], faults_s: float) -> list[UserPay
         for _ in range(dice.whole(0, 4)):
             wait_s = dice.pick([0.0, dice.small(0.0, 1.0), dice.small(0.0, 30.0)])
             found.append(_again(ids, dice, replace(order, at=min(at + wait_s, faults_s))))
+    return found
+
+
+def _lengthened(dice: Dice, orders: list[UserPays], faults_s: float) -> list[UserPays]:
+    """Draw requests that are new but for their last payments, which repeat an earlier order."""
+    found: list[UserPays] = []
+    for number in range(int(len(orders) * dice.between(0.0, 0.3))):
+        order, new = dice.pick(orders), dice.whole(1, 4)
+        is_keyed, wait_s = dice.chance(0.5), dice.between(0.0, faults_s / 2)
+        keys = [f"new-{number}-{place}" if is_keyed else "" for place in range(new)]
+        found.append(
+            replace(
+                order,
+                at=min(order.at + wait_s, faults_s),
+                payments=(*((order.payments[0][0], 1),) * new, *order.payments),
+                memos=(*("",) * new, *order.memos),
+                keys=(*keys, *order.keys),
+            )
+        )
     return found
 
 

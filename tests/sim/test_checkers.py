@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from benmo.engine.events import Admission, Report, Submitted
+from benmo.errors import Reason
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Payments, Run
@@ -255,6 +256,31 @@ def test_refusals_looks_at_every_answer_and_outcome() -> None:
     checker.on_decided(machine, replace(_applied(a_run(3, 1, (1, 5)))[0], refused=(0,)))
     with fires("1-1 .* was queued and then refused"):
         checker.on_decided(machine, replace(ONE, refused=(0,)))
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "without_need"),
+    [
+        (Reason.TOO_MANY, 11, 10),
+        (Reason.QUEUE_FULL, 7, 6),  # the queue holds 3 of at most 10, and 1 was decided
+        (Reason.NOT_COVERED, 78, 77),  # of 100, 13 are spent, and 10 moved in this turn
+    ],
+)
+def test_refusals_wants_a_true_reason(code: Reason, asked: int, without_need: int) -> None:
+    machine = new_machines()[1]
+    assert machine.engine is not None
+    checker, queue = Refusals(FACTS, (machine,)), machine.engine.queue
+    queue.add(Payments.of((2, 1), (2, 1), (2, 1)))
+
+    def refused(count: int) -> Turn:
+        payments = [(2, count)] if code is Reason.NOT_COVERED else [(2, 1)] * count
+        events = (Submitted(1, Payments.of(*payments)),)
+        report = Report(applied=[ONE], admissions=[Admission(1, None, "no", code=code)])
+        return Turn(events, report)
+
+    checker.on_turn(machine, refused(asked))
+    with fires("refusals: node 1 refuses .* without need: no"):
+        checker.on_turn(machine, refused(without_need))
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benmo.engine.events import Admission, ReadRequested, Report, Submitted
+from benmo.errors import Reason
 from benmo.ledger.blocks import AppliedBlock, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_keys import KnownPayment
@@ -132,6 +133,21 @@ def test_keys_lets_what_is_partly_new_be_queued_or_refused() -> None:
     waiting.turn(_answered(both, rest, KnownPayment(PAID)))
     with fires("node 1 forgot that 'b' stands for 1-2 "):
         waiting.turn(_answered(both, both.without({0}).numbered(1, 3), KnownPayment(PAID)))
+
+
+def test_keys_wants_what_is_known_not_to_count_as_too_much() -> None:
+    waiting = _Waiting()
+
+    def refused(new: int) -> Turn:
+        """The known payment and some new ones are refused as too many."""
+        keys = ("a", *(f"new {place}" for place in range(new)))
+        asked = Payments((2,) * (new + 1), (10,) * (new + 1), ("rent", *("",) * new), keys)
+        answer = Admission(7, None, "too much", code=Reason.TOO_MANY)
+        return Turn((Submitted(7, asked),), Report(admissions=[answer]))
+
+    waiting.turn(refused(FACTS.log_limit + 1))
+    with fires("keys: node 1 refuses 10 new payments: too much"):
+        waiting.turn(refused(FACTS.log_limit))
 
 
 @pytest.mark.parametrize(

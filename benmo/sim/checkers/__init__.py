@@ -13,7 +13,7 @@ May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begi
 | durable answers | a block shown as decided is on the disks of a quorum at that moment |
 | exactly once | what was ordered is paid at most once; what was refused, never |
 | keys | under one key, a node pays once; a retry is answered with what became of it |
-| refusals | every order is answered; what is queued is never refused |
+| refusals | every order is answered; none is refused without need, none that is queued at all |
 | money | the sum is constant, no balance is below zero, all nodes reckon alike |
 | order | each node's transfers are decided in their order, without a gap |
 | hash chain | a block's hash is that of its bytes, which name the block before |

@@ -74,7 +74,7 @@ class KeyedPayments(Checker):
     def _check(self, machine: Machine, turn: Turn, asked: Payments, admission: Admission) -> None:
         wanted = list(asked.numbered(machine.node, 1).transfers())
         if admission.run is None:
-            self._require_refusable(machine, wanted, admission.reason)
+            self._require_refusable(machine, wanted, admission)
             return
         for position, transfer in enumerate(wanted):
             known = admission.known.get(position)
@@ -85,12 +85,15 @@ class KeyedPayments(Checker):
                 is_new = admission.run.first <= used.number < admission.run.end
                 self.require(is_new, f"node {machine.label} forgot that {_key(used)}")
 
-    def _require_refusable(self, machine: Machine, wanted: list[Transfer], reason: str) -> None:
-        """Require that a request isn't refused if all of it was queued before."""
-        same = [self._is_retry(machine, transfer) for transfer in wanted]
-        self.require(
-            not all(same), f"node {machine.label} refuses to know {_key(wanted[0])}: {reason}"
-        )
+    def _require_refusable(
+        self, machine: Machine, wanted: list[Transfer], admission: Admission
+    ) -> None:
+        """Require that what was queued before isn't refused, nor taken for too much."""
+        new = [transfer for transfer in wanted if not self._is_retry(machine, transfer)]
+        who, reason = f"node {machine.label}", admission.reason
+        self.require(bool(new), f"{who} refuses to know {_key(wanted[0])}: {reason}")
+        is_too_much = len(new) > self.facts.log_limit or admission.code is not Reason.TOO_MANY
+        self.require(is_too_much, f"{who} refuses {len(new)} new payments: {reason}")
 
     def _is_retry(self, machine: Machine, transfer: Transfer) -> bool:
         used = self._used(machine, transfer.key)

@@ -2,12 +2,15 @@
 
 A node queues a transfer only if its balance covers that and all that waits before it; so the
 transfers in a block are applied, or skipped as doubled. Only one to a node that was removed
-meanwhile is refused.
+meanwhile is refused. And a node refuses no request for lack of room or money that it has.
 """
 
 from __future__ import annotations
 
+from benmo.engine.events import Admission
+from benmo.errors import Reason
 from benmo.ledger.blocks import AppliedBlock, Outcome
+from benmo.ledger.transfers import Payments
 from benmo.sim.checkers.checker import Checker
 from benmo.sim.machine import Machine, Turn, submitted
 
@@ -33,7 +36,7 @@ class Refusals(Checker):
         payments = {event.ticket: event.payments for event in submitted(turn.events)}
         for admission in turn.report.admissions:
             if admission.run is None:
-                self.require(bool(admission.reason), f"node {machine.label} refuses without reason")
+                self._require_refusable(machine, turn, payments[admission.ticket], admission)
                 continue
             asked = payments[admission.ticket].without(admission.known)
             self.require(
@@ -41,3 +44,35 @@ class Refusals(Checker):
                 == asked.numbered(machine.node, admission.run.first, admission.run.member),
                 f"node {machine.label} queued something else than it was told to",
             )
+
+    def _require_refusable(
+        self, machine: Machine, turn: Turn, asked: Payments, admission: Admission
+    ) -> None:
+        """Require a reason, and that it is true as far as the turn's end shows that."""
+        self.require(bool(admission.reason), f"node {machine.label} refuses without reason")
+        changed = any(applied.block.change is not None for applied in turn.report.applied)
+        if any(asked.key) or changed:  # what is known by its key isn't new
+            return
+        waited = len(machine.queue) + sum(len(applied.block) for applied in turn.report.applied)
+        is_true = {
+            Reason.TOO_MANY: len(asked) > self.facts.log_limit,
+            Reason.QUEUE_FULL: len(asked) + waited > self.facts.log_limit,
+            Reason.NOT_COVERED: sum(map(abs, asked.amount)) > _surely_available(machine, turn),
+        }
+        self.require(
+            is_true.get(admission.code, True),
+            f"node {machine.label} refuses {len(asked)} payments without need: {admission.reason}",
+        )
+
+
+def _surely_available(machine: Machine, turn: Turn) -> int:
+    """The money that a node could spend all through a turn: it got none of that in the turn."""
+    assert machine.engine is not None
+    node = machine.node
+    got = sum(
+        transfer.amount
+        for applied in turn.report.applied
+        for transfer, outcome in applied.outcomes()
+        if node in (transfer.credit_node, transfer.debit_node) and outcome is not Outcome.SKIPPED
+    )
+    return machine.engine.queue.available - got
