@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from benmo.paxos.types import ChangeKind, NodeId
-from benmo.sim.machine import Machine
+from benmo.sim.machine import Machine, height_of
 from benmo.sim.operators import ahead, changes_under_way
-from benmo.sim.roster import height_of
 from benmo.sim.world import World
 
 _ALONE = -1

@@ -15,6 +15,7 @@ from random import Random
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, ReadRequested, Report, Submitted
 from benmo.engine.surroundings import Limits
+from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
@@ -271,6 +272,15 @@ class Machine:
 
     def _count(self, what: str) -> None:
         self.fault_counts[what] = self.fault_counts.get(what, 0) + 1
+
+
+def height_of(machine: Machine, disk: MemoryDisk) -> int:
+    """Read how high a chain is on a disk of a machine; 0 if it is damaged."""
+    try:
+        _, state = NodeStorage.open(disk.copy(), CLUSTER, machine.node, machine.member)
+    except StateError:
+        return 0
+    return state.ledger.height
 
 
 def submitted(events: Iterable[Event]) -> list[Submitted]:

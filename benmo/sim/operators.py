@@ -16,9 +16,8 @@ from benmo.engine.events import ChangeRequested
 from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
 from benmo.sim.checkers.history import Voters
 from benmo.sim.happenings import ChangeMembers, UserPays
-from benmo.sim.machine import Machine
+from benmo.sim.machine import Machine, height_of
 from benmo.sim.member_names import change_text, numbered_successor
-from benmo.sim.roster import height_of
 from benmo.sim.users import pay, ticket
 from benmo.sim.world import World
 

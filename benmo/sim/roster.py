@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from benmo.errors import StateError
 from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.dice import Dice
-from benmo.sim.disk import MemoryDisk
-from benmo.sim.machine import CLUSTER, Machine
+from benmo.sim.machine import Machine
 from benmo.sim.member_names import numbered_successor
-from benmo.storage.node_storage import NodeStorage
 
 _NEWEST_SHARE = 0.7
 """The share of what is meant for a node's number that reaches its newest machine, of several."""
@@ -66,12 +63,3 @@ class Roster:
         known = latest if engine is None or is_new else engine.membership.ids
         named = [machine for machine in living if machine.member == known.get(node)]
         return (named or living or self._of_node[node])[-1]
-
-
-def height_of(machine: Machine, disk: MemoryDisk) -> int:
-    """Read how high a chain is on a disk of a machine; 0 if it is damaged."""
-    try:
-        _, state = NodeStorage.open(disk.copy(), CLUSTER, machine.node, machine.member)
-    except StateError:
-        return 0
-    return state.ledger.height

@@ -219,6 +219,7 @@ class World:
     def _retire(self, machine: Machine) -> None:
         """End the process of a member that was replaced or removed, once a quorum knows that."""
         if machine.engine is not None and machine.engine.may_leave(machine.told_by):
+            self.watchers.on_left(machine)
             slot = machine.engine.retired_in
             how = "is retired" if slot is None else f"is retired in slot {slot}"
             self.counts["retired members that ended"] += 1

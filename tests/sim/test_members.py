@@ -16,6 +16,7 @@ from benmo.sim.machine import Machine
 from benmo.sim.operators import lose, may_lose
 from benmo.sim.run import run
 from benmo.sim.trace import Trace
+from benmo.sim.violation import Violation
 from tests.sim.test_faults import Small
 
 
@@ -217,3 +218,26 @@ def test_changes_have_a_chance_of_their_own(monkeypatch: pytest.MonkeyPatch) -> 
         trace = Trace(whole=True)
         run(draw_plan(seed, 5, Tenure.STABLE), trace)
         assert trace.hash == known
+
+
+def test_a_retired_member_leaves_once_a_majority_has_the_block_that_retires_it() -> None:
+    small = Small()
+    small.pay(1, 2)
+    small.wait(2.0)
+    early = {node: machine.disk.copy() for node, machine in small.machines.items()}
+    small.world._retire = lambda machine: None  # type: ignore[method-assign]
+    small.happen(a_change(ChangeKind.REPLACE, 3, is_killed=False))
+    small.wait(10.0)
+    assert voters(small) == ["1", "2", "3b"]
+    old = named(small, "3")
+    assert old.engine is not None and old.engine.retired_in == 2
+    on_left = small.world.watchers.on_left
+    one, two, _ = small.of(1, 2, 3)
+    one.disk = early[1]
+    on_left(old)
+    two.disk = early[2]
+    sentence = "node 3, which slot 2 retires, ends while 1 of 3 nodes have that slot's block"
+    with pytest.raises(Violation, match=sentence):
+        on_left(old)
+    two.is_damaged = True
+    on_left(old)

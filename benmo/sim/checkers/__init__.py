@@ -6,7 +6,7 @@ May import what `benmo.sim` may, and of it `machine.py` and `violation.py`. Begi
 | --- | --- |
 | agreement | of any two chains, one is a prefix of the other, at every moment |
 | acceptors | the acceptor's rules: promises grow, are kept, and are on disk before they are sent |
-| members | who votes, and whose payments count, is what the chain makes of it, at every node |
+| members | who votes, pays and may leave is what the chain makes of it, at every node |
 | one value | one block per slot and ballot |
 | leaders | the leader's rules: a quorum promised, and what it reported decides the proposal |
 | decisions | a leader counts a quorum's votes; other nodes take for decided what they are told |
@@ -118,6 +118,7 @@ class Watchers:
         self.on_recorded = self._to_all("on_recorded")
         self.on_arrived = self._to_all("on_arrived")
         self.on_sent = self._to_all("on_sent")
+        self.on_left = self._to_all("on_left")
         self.at_end = self._to_all("at_end")
         self._on_start = self._to_all("on_start")
         self._on_decided = self._to_all("on_decided")

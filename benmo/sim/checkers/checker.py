@@ -75,6 +75,9 @@ class Checker:
     def after_turn(self, machine: Machine, turn: Turn) -> None:
         """A turn is over, and all its lines are written."""
 
+    def on_left(self, machine: Machine) -> None:
+        """A retired member is about to end, since it finds that others know enough."""
+
     def at_end(self, survivors: Machines) -> None:
         """The run is over; these machines had no faults for a while."""
 

@@ -11,7 +11,7 @@ from benmo.ledger.transfers import Transfer
 from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.checkers.checker import Checker, Facts, Machines
 from benmo.sim.checkers.history import History
-from benmo.sim.machine import Machine, Turn
+from benmo.sim.machine import Machine, Turn, height_of
 from benmo.sim.member_names import change_text, label_of
 from benmo.storage.journal import JournalRecord, NodeState, QueueRecord
 
@@ -66,6 +66,30 @@ class Members(Checker):
         answered = [answer.ticket for answer in turn.report.change_answers]
         is_answered = asked == answered
         self.require(is_answered, f"node {machine.label} leaves an operator without an answer")
+
+    def on_left(self, machine: Machine) -> None:
+        """Require that a quorum of those that vote now has the block that retires a member.
+
+        It must be on their disks, where no power cut can take it away; a disk that the simulation
+        itself has damaged counts, too.
+        """
+        engine = machine.engine
+        assert engine is not None
+        if engine.retired_in is None:  # its chain doesn't say; those that told it know the slot
+            return
+        slot, voting = engine.retired_in, engine.membership.nodes
+        knowing = {
+            each.node
+            for each in self.machines
+            if each is not machine
+            and each.node in voting
+            and (each.is_damaged or height_of(each, each.disk.after_power_cut()) >= slot)
+        }
+        self.require(
+            len(knowing) > len(voting) // 2,
+            f"node {machine.label}, which slot {slot} retires, ends while {len(knowing)} of "
+            f"{len(voting)} nodes have that slot's block for certain",
+        )
 
     def _require_same(self, machine: Machine) -> None:
         """Require that a node's ledger has the voters to which its chain leads."""
