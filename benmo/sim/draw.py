@@ -18,6 +18,7 @@ from benmo.sim.draw_members import draw_changes
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (
     SENDER,
+    ChangeMembers,
     Crash,
     Cut,
     DamageDisk,
@@ -70,7 +71,30 @@ def draw_plan(seed: int, nodes: int, tenure: Tenure, faults_s: float = FAULTS_S)
         happenings=_happenings(seed, ids, fragile, faults_s),
     )
     plan = _contended(plan) if dice.chance(0.15) else plan
-    return _late(plan) if plan.has_questions and Dice(seed, "late").chance(0.5) else plan
+    plan = _late(plan) if plan.has_questions and Dice(seed, "late").chance(0.5) else plan
+    hush = Dice(seed, "hush")
+    return _hushed(plan, hush) if hush.chance(0.1) else plan
+
+
+def _hushed(plan: Plan, dice: Dice) -> Plan:
+    """Let nobody hear of the last decision before all faults end, nor wait for another one.
+
+    Who decided it is mostly lost afterwards: the others must find it out by themselves.
+    """
+    lost = [node for node in plan.nodes if node not in plan.survivors] or list(plan.nodes)
+    payer = dice.pick(lost)
+    credit = dice.pick([node for node in plan.nodes if node != payer])
+    for_s = dice.between(0.1, 0.2) * plan.faults_s
+    begin_s = plan.faults_s - for_s
+    last = UserPays(begin_s + 0.5 * dice.share() * for_s, payer, ((credit, 1),))
+    hush = Mute(begin_s, ("Decide", "Heartbeat", "Blocks"), 1.0, for_s)
+    earlier = [
+        each
+        for each in plan.happenings
+        if each.at < begin_s - for_s or not isinstance(each, UserPays | ChangeMembers)
+    ]
+    happenings = sorted([*earlier, last, hush], key=lambda each: each.at)
+    return replace(plan, happenings=tuple(happenings))
 
 
 def _late(plan: Plan) -> Plan:

@@ -19,6 +19,7 @@ from tests.sim.test_checkers import (
     FACTS,
     ONE,
     QUIET,
+    TWO,
     a_run,
     an_answer,
     fires,
@@ -132,6 +133,17 @@ def test_liveness_says_what_is_missing(go_wrong: Callable[[Liveness], None], sen
     with pytest.raises(Violation) as caught:
         checker.at_end(of(checker.machines, 1, 2, 3))
     assert str(caught.value) == f"liveness: {sentence}, long after all faults ended: promise 7"
+
+
+def test_liveness_wants_what_was_shown_as_decided_to_be_found_again() -> None:
+    checker = Liveness(FACTS, new_machines().values())
+    checker.on_decided(of(checker.machines, 1)[0], ONE)
+    assert not checker.why_not(of(checker.machines, 1, 2, 3))
+    checker.history.add(ONE)
+    checker.on_decided(of(checker.machines, 1)[0], TWO)
+    sentence = "slot 2, which was shown as decided, is in nobody's chain"
+    assert checker.why_not(of(checker.machines, 1, 2, 3)) == sentence
+    assert checker.why_not(of(checker.machines, 2, 3)) == sentence
 
 
 def test_liveness_forgives_a_node_that_died_before_it_answered() -> None:

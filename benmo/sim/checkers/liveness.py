@@ -26,6 +26,8 @@ class Liveness(Checker):
         self._queued: defaultdict[MemberId, set[str]] = defaultdict(set)
         self._changes: list[Change] = []
         self._unanswered: dict[int, Machine] = {}
+        self._shown = 0
+        """The highest slot that was shown as decided."""
 
     def on_submitted(self, machine: Machine, event: Submitted) -> None:
         self._unanswered[event.ticket] = machine
@@ -44,6 +46,7 @@ class Liveness(Checker):
                 self._queued[machine.member] |= ids
 
     def on_decided(self, machine: Machine, applied: AppliedBlock) -> None:
+        self._shown = applied.block.slot
         voters = self.history.voters[applied.block.slot - 1]
         for transfer, outcome in applied.outcomes():
             if outcome is not Outcome.SKIPPED:
@@ -71,6 +74,8 @@ class Liveness(Checker):
         if len(set(heights.values())) > 1:
             listed = ", ".join(f"{node}: {height}" for node, height in heights.items())
             return f"the chains' heights are {{{listed}}}"
+        if heights and self._shown > max(heights.values()):
+            return f"slot {self._shown}, which was shown as decided, is in nobody's chain"
         lost = sorted(transfer for each in survivors for transfer in self._queued[each.member])
         if lost:
             return f"what was queued is not decided: {' '.join(lost)}"
