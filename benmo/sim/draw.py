@@ -14,7 +14,7 @@ from functools import partial
 
 from benmo.paxos.types import NodeId, Tenure
 from benmo.sim.dice import Dice
-from benmo.sim.draw_members import draw_changes
+from benmo.sim.draw_members import draw_changes, has_changes
 from benmo.sim.draw_users import draw_pay, draw_requests
 from benmo.sim.happenings import (
     SENDER,
@@ -209,13 +209,13 @@ def _happenings(
         "damage": partial(_damage, fragile),
         "spoil": partial(_spoil, fragile),
     }
-    happenings: list[Happening] = draw_requests(seed, ids, faults_s)
     changes = draw_changes(seed, ids, faults_s)
+    happenings: list[Happening] = draw_requests(seed, ids, faults_s, has_long=not has_changes(seed))
     if any(isinstance(each, UserPays) for each in happenings):
         happenings += _crashes(Dice(seed, "crashes with keys"), ids, faults_s)
     for kind, (most, probability) in _KINDS.items():
         dice = Dice(seed, kind)
-        is_there = dice.chance(probability)
+        is_there = dice.chance(probability) and not (kind == "spoil" and has_changes(seed))
         count = int(dice.between(0.1, 1.0) * most * faults_s / 60.0 + 0.5)
         if is_there:
             happenings += [draws[kind](dice, at) for at in dice.times(count, faults_s)]

@@ -25,6 +25,11 @@ _KINDS = (
 )
 
 
+def has_changes(seed: int) -> bool:
+    """Whether the membership is changed in the run of this seed."""
+    return Dice(seed, "members").chance(_SHARE)
+
+
 def draw_changes(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[Happening]:
     """Draw the changes that operators ask for; in most seeds none."""
     dice = Dice(seed, "members")

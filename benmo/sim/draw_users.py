@@ -52,15 +52,22 @@ def _payment(ids: tuple[NodeId, ...], node: NodeId, dice: Dice) -> tuple[NodeId,
     return credit, amount * 10 if dice.chance(0.03) else amount
 
 
-def draw_requests(seed: int, ids: tuple[NodeId, ...], faults_s: float) -> list[Happening]:
-    """Draw payments under keys and their retries, questions and hurries; in most seeds none."""
+def draw_requests(
+    seed: int, ids: tuple[NodeId, ...], faults_s: float, has_long: bool
+) -> list[Happening]:
+    """Draw payments under keys and their retries, questions and hurries; in most seeds none.
+
+    With `has_long`, some of the retries stand behind many new payments.
+    """
     happenings: list[Happening] = []
     dice = Dice(seed, "requests")
     if not dice.chance(_SHARE):
         return happenings
     if dice.chance(0.8):
         orders = _keyed(Dice(seed, "keys"), ids, faults_s)
-        happenings += [*orders, *_lengthened(Dice(seed, "lengthened"), orders, faults_s)]
+        happenings += orders
+        if has_long:
+            happenings += _lengthened(Dice(seed, "lengthened"), orders, faults_s)
     if dice.chance(0.8):
         questions = Dice(seed, "questions")
         times = _times(questions, _QUESTIONS_PER_MINUTE, faults_s)
