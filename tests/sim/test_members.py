@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -241,3 +242,29 @@ def test_a_retired_member_leaves_once_a_majority_has_the_block_that_retires_it()
         on_left(old)
     two.is_damaged = True
     on_left(old)
+
+
+def test_a_member_goes_on_though_one_node_has_told_it_that_it_is_retired() -> None:
+    """That node, which alone has the block, may lose its disk; the others still need the vote."""
+    small = Small()
+    world = small.world
+    small.pay(1, 2)
+    small.wait(3.0)
+    world.network.cut(50, ((1, 2), (2, 1), (3, 2), (2, 3)))
+    world.network.mute(51, ("Decide", "Blocks"), 1.0)
+    small.happen(a_change(ChangeKind.REPLACE, 3, is_killed=False))
+    small.wait(10.0)
+    old = named(small, "3")
+    assert voters(small) == ["1", "2", "3b"]
+    assert old.told_by == {1}
+    assert old.engine is not None
+    world.network.unmute(51)
+    lose(world, named(small, "1"))
+    world.network.heal(50)
+    for one, other in permutations((1, 2, 3), 2):
+        world.link_news.spread_news(one, other)
+    small.pay(2, 1)
+    small.wait(200.0)
+    survivors = [named(small, "2").engine, named(small, "3b").engine]
+    assert [engine and engine.ledger.height for engine in survivors] == [3, 3]
+    assert old.is_out

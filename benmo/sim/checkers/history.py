@@ -105,6 +105,11 @@ class History:
             self._early[slot] = Voters(membership.ids, known)
         return self._early.get(slot, self.latest)
 
+    def last_slot_of(self, member: MemberId) -> int:
+        """The last slot in which a member votes, among those whose voters are known; 0 for none."""
+        known = enumerate(self.voters, 1)
+        return max((slot for slot, voters in known if voters.is_voter(member)), default=0)
+
     def add(self, applied: AppliedBlock) -> None:
         """Take in the next decided block."""
         for transfer, outcome in applied.outcomes():

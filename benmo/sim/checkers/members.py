@@ -75,9 +75,10 @@ class Members(Checker):
         """
         engine = machine.engine
         assert engine is not None
-        if engine.retired_in is None:  # its chain doesn't say; those that told it know the slot
-            return
-        slot, voting = engine.retired_in, engine.membership.nodes
+        voted_in = self.history.last_slot_of(machine.member)
+        is_retired = voted_in < len(self.history.voters)
+        self.require(is_retired, f"node {machine.label} ends, though it votes")
+        slot, voting = engine.retired_in or voted_in, engine.membership.nodes
         knowing = {
             each.node
             for each in self.machines
