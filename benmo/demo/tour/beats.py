@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from benmo.demo.phrases import has_or_have, listed
 from benmo.demo.tour.cast import Cast
+from benmo.demo.tour.effects import (
+    are_gone,
+    are_level_again,
+    is_alone,
+    is_decided,
+    is_fought_out,
+    is_split,
+    is_taken_over,
+    waits_without_quorum,
+)
 from benmo.demo.tour.explanations import (
     all_alike,
     explain_agreement,
@@ -19,7 +27,6 @@ from benmo.demo.tour.explanations import (
     how_many_are_left,
     last_decided,
 )
-from benmo.demo.tour.scene import Scene
 from benmo.demo.tour.tour import Beat
 from benmo.paxos.types import NodeId, Tenure
 from benmo.wording import many
@@ -53,7 +60,7 @@ def _agreement(parts: Cast, number: str) -> list[Beat]:
             f"last word. A block of transfers is decided once {parts.quorum} of {parts.nodes} "
             f"nodes have accepted it. Node {parts.payer} pays 5 to node {parts.payee}.",
             _pay(parts.payer, parts.payee, 5),
-            lambda scene: _is_decided(scene, parts),
+            lambda scene: is_decided(scene, parts),
             explain_agreement,
             needs=parts.everyone,
         )
@@ -65,7 +72,7 @@ def _crash(parts: Cast, number: str) -> list[Beat]:
         Beat(
             f"{number}: a crash. SIGKILL ends a node at once, whatever it is doing.",
             f"kill {parts.victim}",
-            lambda scene: _are_gone(scene, (parts.victim,), scene.answering),
+            lambda scene: are_gone(scene, (parts.victim,), scene.answering),
             lambda scene: [how_many_are_left(scene)],
             needs=parts.survivors,
         ),
@@ -89,14 +96,14 @@ def _lost_majority(parts: Cast, number: str) -> list[Beat]:
             f"{number}: a lost majority. It takes {parts.quorum} of {parts.nodes}: without "
             f"{many(parts.other_victims)} there are fewer.",
             f"kill {listed(parts.other_victims)}",
-            lambda scene: _are_gone(scene, parts.other_victims, parts.minority),
+            lambda scene: are_gone(scene, parts.other_victims, parts.minority),
             lambda _: [],
             needs=parts.minority,
         ),
         Beat(
             "Does it still go on?",
             _pay(parts.payer, parts.friend),
-            lambda scene: _waits_without_quorum(scene, parts.payer),
+            lambda scene: waits_without_quorum(scene, parts.payer),
             lambda scene: [
                 f"Queued, not decided: node {parts.payer} reaches {scene.reached_by(parts.payer)} "
                 f"of {parts.nodes}, and needs {parts.quorum}. The transfer is on its disk, and "
@@ -114,7 +121,7 @@ def _recovery(parts: Cast, number: str) -> list[Beat]:
         Beat(
             f"{number}: recovery. Each node starts from what its own disk says.",
             f"restart {listed(gone)}",
-            lambda scene: _is_decided(scene, parts),
+            lambda scene: is_decided(scene, parts),
             lambda scene: [
                 f"Node {parts.victim} came back at height {scene.height_before(parts.victim)}, and "
                 f"fetched what it had missed. With a majority up, the transfer was decided. "
@@ -131,14 +138,14 @@ def _partition(parts: Cast, number: str) -> list[Beat]:
         Beat(
             f"{number}: a partition. All nodes are up, but the two sides can't hear each other.",
             f"partition {listed(parts.minority)} | {listed(parts.majority)}",
-            lambda scene: _is_split(scene, parts),
+            lambda scene: is_split(scene, parts),
             lambda _: [],
             needs=parts.everyone,
         ),
         Beat(
             f"First the smaller side, {many(parts.minority)}.",
             _pay(parts.payer, parts.friend),
-            lambda scene: _waits_without_quorum(scene, parts.payer),
+            lambda scene: waits_without_quorum(scene, parts.payer),
             lambda scene: [
                 f"Queued: node {parts.payer} reaches {scene.reached_by(parts.payer)} of "
                 f"{parts.nodes}. It can't tell a cut from a crash, and need not."
@@ -160,7 +167,7 @@ def _partition(parts: Cast, number: str) -> list[Beat]:
         Beat(
             "Now mend the links. What will become of the transfer that waits?",
             "heal",
-            lambda scene: _is_decided(scene, parts),
+            lambda scene: is_decided(scene, parts),
             lambda scene: [explain_healing(scene, parts.payer), all_alike(scene)],
             needs=parts.everyone,
         ),
@@ -174,7 +181,7 @@ def _taking_over(parts: Cast, number: str) -> list[Beat]:
             f"{number}: a leader that dies half-way. Let only {many(parts.circle)} hear one "
             f"another: for a majority, the vote of each is needed.",
             f"partition {listed(parts.circle)} | {listed(parts.outside)}",
-            lambda scene: _is_alone(scene, parts),
+            lambda scene: is_alone(scene, parts),
             lambda _: [],
             needs=parts.everyone,
         ),
@@ -189,7 +196,7 @@ def _taking_over(parts: Cast, number: str) -> list[Beat]:
             f"In that moment the leader is to die: node {dead} is killed as soon as node {witness} "
             f"has accepted its block.",
             f"ambush {dead} {witness}",
-            lambda scene: _are_gone(scene, (dead,), ()),
+            lambda scene: are_gone(scene, (dead,), ()),
             lambda scene: explain_half_way(scene, dead),
             needs=parts.circle,
         ),
@@ -197,14 +204,14 @@ def _taking_over(parts: Cast, number: str) -> list[Beat]:
             f"Mend the links: {many(parts.heirs)} are a majority. May the next leader propose "
             f"what it likes for that slot?",
             "heal",
-            lambda scene: _is_taken_over(scene, parts.heirs),
+            lambda scene: is_taken_over(scene, parts.heirs),
             lambda scene: explain_taking_over(scene, dead),
             needs=parts.heirs,
         ),
         Beat(
             f"And node {dead}? It has its block on disk, and doesn't know what became of it.",
             f"restart {dead}",
-            lambda scene: _are_level_again(scene, scene.everyone),
+            lambda scene: are_level_again(scene, scene.everyone),
             lambda scene: [all_alike(scene)],
             needs=parts.heirs,
         ),
@@ -219,7 +226,7 @@ def _lost_disk(parts: Cast, number: str) -> list[Beat]:
             f"{number}: a lost disk. First a payment that only a bare majority shall know of, "
             f"{many(parts.circle)}.",
             f"partition {listed(parts.circle)} | {listed(parts.outside)}",
-            lambda scene: _is_alone(scene, parts),
+            lambda scene: is_alone(scene, parts),
             lambda _: [],
             needs=parts.everyone,
         ),
@@ -253,7 +260,7 @@ def _lost_disk(parts: Cast, number: str) -> list[Beat]:
         Beat(
             f"So node {lost} stays down. Mend the links: {many(left)} go on without it.",
             "heal",
-            lambda scene: scene.fleet.links.is_whole and _are_level_again(scene, left),
+            lambda scene: scene.fleet.links.is_whole and are_level_again(scene, left),
             lambda _: [],
             needs=left,
         ),
@@ -280,7 +287,7 @@ def _duel(parts: Cast, number: str) -> list[Beat]:
             "Two nodes with something to propose may want to lead at the same moment: that is "
             "rare, since election delays are random, but nothing forbids it.",
             f"duel {parts.payer} {parts.payee}",
-            lambda scene: _is_fought_out(scene, parts),
+            lambda scene: is_fought_out(scene, parts),
             explain_duel,
             needs=parts.everyone,
         ),
@@ -294,61 +301,6 @@ def _duel(parts: Cast, number: str) -> list[Beat]:
             ],
         ),
     ]
-
-
-# Whether a command has had its effect.
-
-
-def _is_decided(scene: Scene, parts: Cast) -> bool:
-    """Whether all nodes are level, higher than at the mark, and nothing waits at the payer."""
-    return scene.queue(parts.payer) == 0 and scene.are_level(scene.everyone, scene.top_before)
-
-
-def _are_gone(scene: Scene, gone: Sequence[NodeId], left: Sequence[NodeId]) -> bool:
-    is_down = all(not scene.fleet.is_running(node) for node in gone)
-    return is_down and not any(scene.reaches(node, gone) for node in left)
-
-
-def _waits_without_quorum(scene: Scene, node: NodeId) -> bool:
-    return bool(scene.queue(node)) and scene.has_quorum(node) is False
-
-
-def _is_split(scene: Scene, parts: Cast) -> bool:
-    is_cut = not any(scene.reaches(node, parts.majority) for node in parts.minority)
-    return is_cut and scene.has_quorum(parts.payer) is False and bool(scene.has_quorum(parts.payee))
-
-
-def _is_alone(scene: Scene, parts: Cast) -> bool:
-    """Whether the circle is cut off from the others, and its nodes reach one another."""
-    is_cut = not any(scene.reaches(node, parts.outside) for node in parts.circle)
-    return is_cut and all(scene.has_quorum(node) for node in parts.circle)
-
-
-def _is_taken_over(scene: Scene, heirs: Sequence[NodeId]) -> bool:
-    """Whether the heirs are level, on whole links, and none holds an undecided block."""
-    return (
-        scene.fleet.links.is_whole
-        and _are_level_again(scene, heirs)
-        and not any(map(scene.has_undecided, heirs))
-        and all(map(scene.has_quorum, heirs))
-    )
-
-
-def _are_level_again(scene: Scene, nodes: Sequence[NodeId]) -> bool:
-    return scene.are_level(nodes, scene.top_before - 1)
-
-
-def _is_fought_out(scene: Scene, parts: Cast) -> bool:
-    """Whether both nodes were made to campaign, and what they had queued is decided."""
-    both = (parts.payer, parts.payee)
-    return (
-        all(scene.was_hurried(node) and scene.queue(node) == 0 for node in both)
-        and scene.are_level(scene.everyone, scene.top_before)
-        and all(map(scene.is_done, both))
-    )
-
-
-# Words.
 
 
 def _pay(debit: NodeId, credit: NodeId, amount: int = 1) -> str:
