@@ -27,11 +27,13 @@ class Findings:
             self._trace.fault(self._agenda.now, str(violation.finding))
 
     def failed(self, machine: Machine, error: Exception, watchers: Watchers) -> None:
-        """Take an exception of the product.
+        """Take an exception of the product; raise one of a planted mistake's own code.
 
         It is a later symptom where the node was about to write what breaks a rule. An assertion
         names the rule that it holds.
         """
+        if _is_raised_in(error, "benmo.sim.planted"):
+            raise error
         for record in machine.engine._records if machine.engine is not None else ():
             watchers.on_recorded(machine, record)
         finding = None
@@ -41,6 +43,15 @@ class Findings:
             sentence = f"node {machine.node} fails: {text_of(error)}"
             finding = Finding("program", sentence, node=machine.node)
         self.take(Violation(finding), error)
+
+
+def _is_raised_in(error: Exception, package: str) -> bool:
+    """Whether the code that raised an exception stands in a package."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals["__name__"]).startswith(package)
 
 
 def text_of(error: Exception) -> str:

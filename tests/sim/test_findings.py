@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from benmo.engine.engine import Engine
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.sim.command import simulate
 from benmo.sim.planted import PLANTED, plant
 from benmo.sim.planted.forking import CANNOT_FORK
+from benmo.sim.planted.patch import Patch
 from benmo.sim.run import RunResult, run
 from benmo.sim.seeds import Study
 from benmo.sim.shrink import shrink, size_of
@@ -144,3 +148,27 @@ def test_the_command_says_that_it_found_no_fork() -> None:
 
 def test_only_planted_mistakes_are_said_not_to_fork() -> None:
     assert set(CANNOT_FORK) < set(PLANTED)
+
+
+@pytest.mark.parametrize("mistake", PLANTED)
+def test_a_mistake_can_be_planted_in_the_product_as_it_is(mistake: str) -> None:
+    with plant(mistake):
+        pass
+
+
+def test_a_patch_that_is_called_otherwise_is_none() -> None:
+    """Else the `TypeError` would be found, in every run, whatever the mistake is."""
+
+    def turn(self: Engine, events: object) -> None: ...
+
+    with pytest.raises(AssertionError, match="turn isn't called like that any more"):
+        Patch().set(Engine, "turn", turn)
+
+
+def test_an_error_of_a_planted_mistake_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "def front(self): return self.nothing_of_that_name"
+    code: dict[str, Any] = {"__name__": "benmo.sim.planted.broken"}
+    exec(compile(source, "broken.py", "exec"), code)
+    monkeypatch.setattr(PaymentQueue, "front", code["front"])
+    with pytest.raises(AttributeError, match="nothing_of_that_name"):
+        run(STUDY.plan(0))

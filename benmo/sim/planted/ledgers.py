@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from benmo.engine.engine import Engine
 from benmo.engine.events import Event, Report, Submitted
@@ -12,7 +12,7 @@ from benmo.ledger.ledger import Ledger
 from benmo.ledger.payment_queue import PaymentQueue
 from benmo.ledger.transfers import Payments, Run, Transfer
 from benmo.paxos.notices import BallotGivenUp
-from benmo.paxos.types import PaxosBlock
+from benmo.paxos.types import Ballot, PaxosBlock
 from benmo.sim.planted.patch import Patch
 
 
@@ -58,9 +58,9 @@ def queue_emptied_whole(patch: Patch) -> None:
 def catch_up_keeps_queue(patch: Patch) -> None:
     """Only a block that a node proposed itself takes anything out of its queue."""
 
-    def apply(self: Engine, block: PaxosBlock) -> AppliedBlock:
+    def apply(self: Engine, block: PaxosBlock, decided_in: Ballot) -> AppliedBlock:
         assert isinstance(block, Block)
-        applied = self.ledger.apply(block)
+        applied = self.ledger.apply(block, decided_in)
         self._storage.applied(applied)
         if block.ballot.node == self.settings.node:
             self.queue.on_applied()
@@ -74,8 +74,10 @@ def second_message_lost(patch: Patch) -> None:
     """Of what comes together, only the first is looked at."""
     original = Engine.turn
 
-    def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
-        return original(self, list(events)[:1], now)
+    def turn(
+        self: Engine, events: Iterable[Event], now: float, publish: Callable[[Report], None]
+    ) -> Report:
+        return original(self, list(events)[:1], now, publish)
 
     patch.set(Engine, "turn", turn)
 
@@ -84,13 +86,17 @@ def retry_pays_again(patch: Patch) -> None:
     """A leader that gives up queues its transfers anew, under new numbers."""
     original = Engine.turn
 
-    def turn(self: Engine, events: Iterable[Event], now: float) -> Report:
-        report = original(self, events, now)
+    def turn(
+        self: Engine, events: Iterable[Event], now: float, publish: Callable[[Report], None]
+    ) -> Report:
+        report = original(self, events, now, publish)
         queue = self.queue.own
         if len(queue) and any(isinstance(notice, BallotGivenUp) for notice in report.notices):
             payments = Payments(queue.credit, queue.amount)
             self._submit(Submitted(0, payments), Report())
-            self._storage.sync()
+            self._record_queued()
+            for wait in self._make_durable():
+                wait()
         return report
 
     patch.set(Engine, "turn", turn)

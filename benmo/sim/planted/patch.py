@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import Parameter, isfunction, signature
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +15,14 @@ class Patch:
     _replaced: list[tuple[type | ModuleType, str, Any]] = field(default_factory=list)
 
     def set(self, owner: type | ModuleType, name: str, value: Any) -> None:
-        """Replace an attribute that the class itself, or the module, defines."""
-        self._replaced.append((owner, name, owner.__dict__[name]))
+        """Replace an attribute that the class itself, or the module, defines.
+
+        A function's place is taken by one that is called in the same way: else a mistake would be
+        found by the `TypeError`, whatever the mistake is.
+        """
+        before = owner.__dict__[name]
+        assert _is_called_like(value, before), f"{name} isn't called like that any more"
+        self._replaced.append((owner, name, before))
         setattr(owner, name, value)
 
     def undo(self) -> None:
@@ -23,3 +30,12 @@ class Patch:
         while self._replaced:
             owner, name, value = self._replaced.pop()
             setattr(owner, name, value)
+
+
+def _is_called_like(value: Any, before: Any) -> bool:
+    """Whether one function takes as many arguments as another; True if these aren't functions."""
+    if not (isfunction(value) and isfunction(before)):
+        return True
+    mine, theirs = signature(value).parameters, signature(before).parameters
+    takes_any = any(each.kind is Parameter.VAR_POSITIONAL for each in mine.values())
+    return takes_any or len(mine) == len(theirs)
