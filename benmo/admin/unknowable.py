@@ -8,22 +8,46 @@ from benmo.admin.surviving_chain import SurvivingChain, Survivor
 from benmo.errors import Failure
 from benmo.ledger.blocks import Block
 from benmo.ledger.transfers import Run
+from benmo.paxos.membership import Membership
 from benmo.paxos.types import NodeId
 
 _HEAD_DIGITS = 12
 
 
 def require_lost(found: SurvivingChain) -> None:
-    """Raises `Failure` if a majority of the members' directories is whole: nothing is lost then."""
+    """Raises `Failure` if all is whole that it takes to go on: nothing is lost then."""
+    whole = _whole(found)
     membership = found.ledger.membership
-    whole = {survivor.member: survivor.node for survivor in _whole(found)}
-    if membership.has_quorum([member for member in whole if member is not None]):
-        nodes = _listed(sorted(whole.values()))
+    voting = [survivor for survivor in whole if _votes(survivor, membership)]
+    if not _missing(found, whole):
+        nodes = _listed(sorted({survivor.node for survivor in voting}))
+        others = _paths(survivor for survivor in whole if survivor not in voting)
+        needed = f" together with {others}" if _missing(found, voting) else ""
         raise Failure(
             f"the directories of nodes {nodes} are whole, a majority of {len(membership.nodes)}: "
-            f"start them, and nothing is lost. benmo replace gives the others new members: see "
-            f"docs/operating.md"
+            f"start them{needed}, and nothing is lost. benmo replace gives the others new members: "
+            f"see docs/operating.md"
         )
+
+
+def _missing(found: SurvivingChain, whole: list[Survivor]) -> int:
+    """How many whole directories more it takes to go on with these; 0 if none.
+
+    They decide each slot again that none of them holds, with a majority of those who vote for it: a
+    block behind their chains may hold a change, of which they don't know yet.
+    """
+    members = found.ledger.membership.all
+    height = found.ledger.height
+    known = max((survivor.height for survivor in whole), default=0)
+    begins = {known + 1, *(member.since for member in members)}
+    begins |= {member.until + 1 for member in members if member.until is not None}
+    ids = {survivor.member for survivor in whole}
+    missing = 0
+    for slot in begins:
+        if known < slot <= height + 1:
+            voters = {member.id for member in members if member.votes_for(slot)}
+            missing = max(missing, len(voters) // 2 + 1 - len(voters & ids))
+    return missing
 
 
 def report(found: SurvivingChain) -> str:
@@ -32,13 +56,21 @@ def report(found: SurvivingChain) -> str:
 
 
 def _whole(found: SurvivingChain) -> list[Survivor]:
-    """The undamaged directories of members that vote."""
-    is_voter = found.ledger.membership.is_voter
+    """The undamaged directories of members, past or present."""
+    find = found.ledger.membership.find
     return [
         survivor
         for survivor in found.survivors
-        if survivor.damage is None and survivor.member is not None and is_voter(survivor.member)
+        if survivor.damage is None and survivor.member is not None and find(survivor.member)
     ]
+
+
+def _votes(survivor: Survivor, membership: Membership) -> bool:
+    return survivor.member is not None and membership.is_voter(survivor.member)
+
+
+def _paths(survivors: Iterable[Survivor]) -> str:
+    return " and ".join(str(survivor.path) for survivor in survivors)
 
 
 def _found(found: SurvivingChain) -> Iterator[str]:
@@ -55,15 +87,14 @@ def _found(found: SurvivingChain) -> Iterator[str]:
 
 
 def _unknowable(found: SurvivingChain) -> Iterator[str]:
-    height = found.ledger.height
-    whole = {survivor.node for survivor in _whole(found)}
-    membership = found.ledger.membership
+    height, membership = found.ledger.height, found.ledger.membership
+    whole = {survivor.node for survivor in _whole(found) if _votes(survivor, membership)}
     lost = [node for node in membership.nodes if node not in whole]
-    whose = f"node{'s' if len(lost) > 1 else ''} {_listed(lost)}"
+    whose = f"node{'s' if len(lost) > 1 else ''} {_listed(lost)}" if lost else "retired members"
     yield f"Not here, or damaged: {whose}. What only these disks had, nobody can know:"
     yield f"- blocks that were decided, and shown as decided, after slot {height};"
     yield "- payments that waited in their queues to be decided."
-    missing = membership.quorum - len(whole)
+    missing = _missing(found, _whole(found))
     directories = "directory is" if missing == 1 else "directories are"
     yield (
         f"Don't go on if {missing} more whole {directories} anywhere, running or not: then a "
@@ -93,8 +124,7 @@ def _waiting(found: SurvivingChain) -> Iterator[str]:
     ledger = found.ledger
     queues: dict[NodeId, Run] = {}
     for survivor in found.survivors:
-        is_voter = survivor.member is not None and ledger.membership.is_voter(survivor.member)
-        if survivor.state is not None and is_voter:
+        if survivor.state is not None and _votes(survivor, ledger.membership):
             run = survivor.state.queue.since(ledger.last[survivor.node] + 1)
             if len(run) >= len(queues.get(survivor.node, ())):
                 queues[survivor.node] = run

@@ -43,6 +43,10 @@ class Member:
     moved_in: int = 0
     former: tuple[tuple[str, int], ...] = ()
 
+    def votes_for(self, slot: int) -> bool:
+        """Whether it votes for a slot that isn't above the one after the chain."""
+        return self.since <= slot and (self.until is None or slot <= self.until)
+
     def moved(self, host: str, port: int, slot: int) -> Member:
         """This member at another address, to which the block of this slot moves it."""
         former = ((self.host, self.port), *self.former) if self.host else self.former

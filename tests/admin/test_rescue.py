@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
-from benmo.admin.making import write_cluster
+from benmo.admin.making import write_cluster, write_member
 from benmo.admin.rescue import main
 from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
@@ -21,14 +21,14 @@ from benmo.ledger.blocks import Block, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
 from benmo.paxos.step import AcceptRecord, PromiseRecord
-from benmo.paxos.types import Ballot, Proposal
+from benmo.paxos.types import Ballot, Change, ChangeKind, NodeId, Proposal
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.lock import DirectoryLock
 from benmo.storage.node_storage import NodeStorage
 from tests.support.engine_cluster import CLUSTER
 from tests.support.processes import run
-from tests.support.written_state import chain_of, content, empty_state, write_node
+from tests.support.written_state import authority, chain_of, content, empty_state, write_node
 from tests.support.written_storage import BALANCES
 
 BLOCKS = chain_of(
@@ -239,6 +239,46 @@ def test_where_a_majority_is_whole_nothing_is_lost_and_nothing_is_rescued(
     assert said.startswith("benmo: the directories of nodes 1 and 3 are whole, a majority of 3:")
     flip(old.node(3) / "checkpoint.json", 1)
     accept(new, old.path)
+
+
+def write_replacement(state: StateDirectory, node: NodeId) -> tuple[Block, Path]:
+    """Make the directory of a node's next member; the block that replaces it, and the directory."""
+    cluster, last = state.load(), BLOCKS[-1]
+    old, new = cluster.founder(node), "f" * 32
+    path = state.node(node).with_name("next") / f"node-{node}"
+    path.parent.mkdir()
+    write_member(path, cluster, authority(), node, new, "127.0.0.1")
+    change = Change(ChangeKind.REPLACE, node, old, new, "127.0.0.1", 9000 + node)
+    return encode_block(last.slot + 1, Ballot(9, 1), last.hash, 1.0, (), change), path
+
+
+def test_a_majority_that_never_heard_of_its_own_change_does_not_stand_in_the_way(
+    old: StateDirectory, new: StateDirectory
+) -> None:
+    change, place = write_replacement(old, 3)
+    place.rename(old.node(3))
+    write_node(old, 2, [*BLOCKS, change], checkpoint_height=5)
+    flip(old.node(2) / "journal.jsonl", 1)  # nodes 1 and 3 are whole, and wait for its vote
+    said = rescue(new, old.path)
+    assert "Not here, or damaged: node 2. What only" in said.output
+    assert "Don't go on if 1 more whole directory is anywhere" in said.output
+    accept(new, old.path)
+    _, state = opened(new, 2)
+    assert state.ledger.height == 5 + 3
+
+
+def test_a_retired_member_that_knows_of_the_change_is_named_among_those_to_start(
+    old: StateDirectory, new: StateDirectory
+) -> None:
+    change, place = write_replacement(old, 3)
+    write_node(old, 3, [*BLOCKS, change])
+    old.node(3).rename(old.path / "node-3.retired-00000000")
+    place.rename(old.node(3))
+    said = refusal(new, old.path)
+    assert said.startswith(
+        f"benmo: the directories of nodes 1 and 3 are whole, a majority of 3: start them together "
+        f"with {old.path}/node-3.retired-00000000, and nothing is lost."
+    )
 
 
 def test_a_directory_is_counted_once_however_often_it_is_given(
