@@ -26,6 +26,7 @@ from benmo.admin.addresses import addresses_elsewhere
 from benmo.admin.authority import Authority
 from benmo.admin.initialize import described, explain_start
 from benmo.admin.making import begin_member, make_anew, new_cluster_id, new_member
+from benmo.admin.ownership import holds_state
 from benmo.admin.progress import Progress
 from benmo.admin.remains import Remains
 from benmo.admin.surviving_chain import SurvivingChain, surviving_chain
@@ -38,6 +39,7 @@ from benmo.ledger.transfers import Run
 from benmo.options import die, state_dir_option
 from benmo.paxos.membership import Membership
 from benmo.paxos.types import Ballot, Change, ChangeKind, Durable, MemberId, NodeId
+from benmo.storage.node_files import NodeFiles
 from benmo.storage.node_storage import NodeStorage
 
 _CHECKPOINT_BYTES = 4 << 20
@@ -101,12 +103,12 @@ def _rescue(
 ) -> tuple[str, Cluster | None]:
     """Begin the new cluster; what to say, and the cluster, None if the loss isn't accepted."""
     remains = Remains.of(state)
-    if remains.paths and not state.is_unfinished:
-        again = _begun_before(state, found)
-        return f"{state.path} holds the rescued cluster already: {described(again)}.", again
     with Progress("reading", found.chain_bytes) as progress:
         for _ in found.blocks(progress.advance):
             pass
+    if remains.paths and not state.is_unfinished:
+        again = _begun_before(state, found)
+        return f"{state.path} holds the rescued cluster already: {described(again)}.", again
     require_lost(found)
     cluster = _new_cluster(found, hosts)
     text, first = report(found), found.ledger.height + 1
@@ -127,7 +129,31 @@ def _begun_before(state: StateDirectory, found: SurvivingChain) -> Cluster:
     cluster = state.load()
     if cluster.cluster == found.cluster.cluster or cluster.nodes != found.cluster.nodes:
         raise Failure(f"{state.path} holds another cluster: choose another --state-dir")
+    membership = _known_members(state, cluster)
+    old = next(iter(found.ledger.membership.voters.values()))
+    replaced = None if membership is None else membership.find(old.id)
+    first = found.ledger.height + 1
+    if membership is not None and (replaced is None or replaced.until != first):
+        raise Failure(
+            f"{state.path} holds a cluster that doesn't go on where this chain ends, at height "
+            f"{first - 1}: it was rescued from another one, which may be shorter. Choose another "
+            f"--state-dir"
+        )
     return cluster
+
+
+def _known_members(state: StateDirectory, cluster: Cluster) -> Membership | None:
+    """All members that the nodes' files in the state know of; None if there are no such files.
+
+    Raises `StateError` if one can't be read.
+    """
+    checkpoints = [
+        NodeFiles(path, cluster.cluster, node, cluster.founders.ids).checkpoint
+        for node, path in ((node, state.node(node)) for node in cluster.ids)
+        if holds_state(path)
+    ]
+    highest = max(checkpoints, key=lambda checkpoint: checkpoint.height, default=None)
+    return None if highest is None else Membership(highest.members)
 
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:

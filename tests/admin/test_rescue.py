@@ -348,6 +348,31 @@ def test_given_again_it_says_what_there_is_and_leaves_it(
     assert content(new.path) == before
 
 
+def test_a_longer_chain_that_is_found_later_is_not_taken_for_what_was_rescued(
+    old: StateDirectory, new: StateDirectory, tmp_path: Path
+) -> None:
+    shorter = empty_state(tmp_path / "shorter")
+    write_node(shorter, 2, BLOCKS[:3])
+    accept(new, shorter.path)
+    said = refusal(new, old.path)
+    assert said.startswith(
+        f"benmo: {new.path} holds a cluster that doesn't go on where this chain ends, at height 4:"
+    )
+    for node in BALANCES:  # they were taken to their machines: there is nothing to compare with
+        shutil.rmtree(new.node(node))
+    assert "holds the rescued cluster already" in rescue(new, old.path).output
+
+
+def test_a_rescue_given_again_is_known_though_the_new_cluster_went_on(
+    old: StateDirectory, new: StateDirectory, tmp_path: Path
+) -> None:
+    accept(new, old.path)
+    again = StateDirectory(tmp_path / "again")
+    accept(again, new.node(2))
+    assert f"{again.path} holds the rescued cluster already" in accept(again, old.path)
+    assert f"{again.path} holds the rescued cluster already" in accept(again, new.node(2))
+
+
 def test_a_rescued_cluster_can_be_rescued(
     old: StateDirectory, new: StateDirectory, tmp_path: Path
 ) -> None:
