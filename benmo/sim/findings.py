@@ -8,7 +8,6 @@ from benmo.sim.machine import Machine
 from benmo.sim.trace import Trace
 from benmo.sim.violation import Finding, Violation
 
-
 _BROKEN_PATCH = (AttributeError, NameError, TypeError)
 
 

@@ -33,9 +33,10 @@ class Patch:
 
 
 def _is_called_like(value: Any, before: Any) -> bool:
-    """Whether one function takes as many arguments as another; True if these aren't functions."""
+    """Whether one function can be called as another is; True if these aren't functions."""
     if not (isfunction(value) and isfunction(before)):
         return True
-    mine, theirs = signature(value).parameters, signature(before).parameters
-    takes_any = any(each.kind is Parameter.VAR_POSITIONAL for each in mine.values())
-    return takes_any or len(mine) == len(theirs)
+    mine, theirs = (list(signature(each).parameters.values()) for each in (value, before))
+    takes_any = any(each.kind is Parameter.VAR_POSITIONAL for each in mine)
+    needed = [sum(each.default is Parameter.empty for each in those) for those in (mine, theirs)]
+    return takes_any or (len(mine) == len(theirs) and needed[0] <= needed[1])
