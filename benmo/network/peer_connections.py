@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from benmo.cluster import NodeAddress
 from benmo.errors import ProtocolError
 from benmo.network.certificates import NodeIdentity
 from benmo.network.frames import FrameReader
+from benmo.network.listening import decode_listens
 from benmo.network.retirement import RETIRED_BYTES_MAX, decode_retired, encode_retired
 from benmo.network.wire import decode_message
 from benmo.notices import ConnectionDropped, Notice
@@ -21,6 +23,8 @@ from benmo.paxos.types import MemberId, NodeId
 
 FULL_BYTES = 256 << 10
 """While more bytes wait for a peer to read them, no blocks are read for it."""
+_TURNED_AWAY_S = 1.0
+"""How long a retired member has to close a connection itself."""
 _FLOOD_PAUSE_S = 0.005
 """How long a peer has to wait that sends more messages than are taken at once."""
 
@@ -40,6 +44,9 @@ class ConnectionOwner(Protocol):
 
     def accepted_lost(self, accepted: AcceptedConnection) -> None: ...
 
+    def on_listens(self, address: NodeAddress) -> None:
+        """Take where a peer says that it listens."""
+
 
 class AcceptedConnection(FrameReader):
     """A connection that this node accepted: from a peer, or from a commander of this node."""
@@ -48,6 +55,7 @@ class AcceptedConnection(FrameReader):
         super().__init__()
         self._owner = owner
         self.peer: NodeIdentity | None = None
+        self._is_first = True
         self.commander: FrameReader | None = None
         """The protocol that takes what arrives, if the connection may command this node."""
 
@@ -87,15 +95,23 @@ class AcceptedConnection(FrameReader):
 
     def on_frame(self, payload: bytes) -> None:
         peer = self.peer
-        if peer is not None and self.transport is not None:
-            self._owner.on_message(peer.node, decode_message(payload), peer.member)
+        if peer is None or self.transport is None:
+            return
+        if self._is_first:
+            self._is_first = False
+            address = decode_listens(peer.node, payload)
+            if address is not None:
+                self._owner.on_listens(address)
+                return
+        self._owner.on_message(peer.node, decode_message(payload), peer.member)
 
     def turn_away(self, slot: int) -> None:
         """Tell the member at the other end that it was retired in this slot; hear it no more."""
         self.peer = None
         if self.transport is not None:
             self.transport.write(encode_retired(slot))
-            self.transport.close()
+            # The member closes it once it has read that; what it says before must not reset it.
+            asyncio.get_running_loop().call_later(_TURNED_AWAY_S, self.transport.close)
 
     def on_misbehaviour(self, reason: str) -> None:
         node = None if self.peer is None else self.peer.node

@@ -38,6 +38,7 @@ class Dialler:
     on_retired   takes the slot in which this node's member was retired, and the peer that says so;
                  raises `ProtocolError` if that isn't so
     retired_in   the slot in which a member was retired; None if this node doesn't know that it was
+    listens      the frame that says where this node listens
     """
 
     cluster: str
@@ -47,6 +48,7 @@ class Dialler:
     on_read: Callable[[], None]
     on_retired: Callable[[int, NodeId], None]
     retired_in: Callable[[MemberId], int | None]
+    listens: bytes
 
 
 class PeerLink:
@@ -271,6 +273,7 @@ class PeerLink:
             dialled.is_of(self._member_at(address, transport))
             if not self.sends:
                 return True
+            transport.write(self._dialler.listens)
             has_worked, self.outgoing = True, dialled
             self._may_have_changed()
             lost = await dialled.closed

@@ -24,6 +24,7 @@ from benmo.network.certificates import (
 from benmo.network.frames import FrameReader, frame
 from benmo.network.link import Link
 from benmo.network.listener import Listener, listen
+from benmo.network.listening import encode_listens
 from benmo.network.peer_connections import AcceptedConnection
 from benmo.network.peer_link import Dialler, PeerLink
 from benmo.network.rights import Right
@@ -85,7 +86,9 @@ class PeerLinks:
             on_read,
             on_retired,
             self._retired_in,
+            encode_listens(cluster.address(own.node)),
         )
+        self._listening: dict[NodeId, NodeAddress] = {}
         self._is_dialling = False
         self._turned_away: set[MemberId] = set()
         self._links: dict[NodeId, PeerLink] = {}
@@ -123,13 +126,15 @@ class PeerLinks:
             self._link_to(node).dial_at(self._addresses(node))
 
     def _addresses(self, node: NodeId) -> tuple[NodeAddress, ...]:
-        """The addresses of a node: the chain's, those before it moved, and `cluster.json`'s."""
+        """The addresses of a node: the chain's, former ones, `cluster.json`'s, and what it says."""
         voter = self._membership.voters.get(node)
         told: list[tuple[str, int]] = []
         if voter is not None and voter.host:
             told = [(voter.host, voter.port), *self._cluster.former_places(voter)]
         listed = [(each.host, each.port) for each in self._cluster.addresses if each.node == node]
-        return tuple(NodeAddress(node, *place) for place in dict.fromkeys(told + listed))
+        known = tuple(NodeAddress(node, *place) for place in dict.fromkeys(told + listed))
+        said = self._listening.get(node)
+        return known if said is None or said in known else (*known, said)
 
     def _link_to(self, node: NodeId) -> PeerLink:
         """The link to a node, which is made if there is none yet."""
@@ -282,6 +287,11 @@ class PeerLinks:
         assert accepted.transport is not None
         accepted.commander = self._control(right)
         accepted.commander.connection_made(accepted.transport)
+
+    def on_listens(self, address: NodeAddress) -> None:
+        """Dial a peer where it says that it listens, too: this chain may be behind its move."""
+        self._listening[address.node] = address
+        self._link_to(address.node).dial_at(self._addresses(address.node))
 
     def accepted_lost(self, accepted: AcceptedConnection) -> None:
         """Note that a connection is closed."""

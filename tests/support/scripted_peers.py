@@ -11,6 +11,7 @@ from typing import Any
 from benmo.cluster import StateDirectory
 from benmo.network.certificates import client_context, server_context
 from benmo.network.frames import frame
+from benmo.network.listening import decode_listens
 from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
@@ -100,7 +101,8 @@ class ScriptedPeer:
         with suppress(OSError), connection.makefile("rb") as file:
             while header := file.read(4):
                 payload = file.read(int.from_bytes(header, "big"))
-                self.received.append((number, decode_message(payload)))
+                if decode_listens(0, payload) is None:
+                    self.received.append((number, decode_message(payload)))
         self.lost.add(number)
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +311,28 @@ def test_a_node_that_moved_twice_is_found_where_it_still_is(cluster: RealCluster
     cluster.moved[3] = cluster.port + 2
     cluster.start(3)
     cluster.until_linked()
+
+
+def test_a_node_that_was_away_while_the_others_moved_finds_them(tmp_path: Path) -> None:
+    """Its chain and its `cluster.json` know only where they were; it is needed for a majority."""
+    with RealCluster(tmp_path, 3, tenure="stable") as cluster:
+        cluster.start()
+        cluster.until_linked()
+        file = cluster.state / "cluster.json"
+        before = file.read_bytes()
+        cluster.kill(1)
+        for node, port in ((2, cluster.port + 3), (3, cluster.port + 4)):
+            assert change(cluster, "move", str(node), "--port", str(port)).status == 0
+            cluster.signal(node, signal.SIGTERM)
+            assert cluster.ended(node) == 0
+            cluster.moved[node] = port
+            cluster.start(node)
+            cluster.until_linked(2, 3)
+        file.write_bytes(before)
+        cluster.start(1)
+        cluster.until_linked()
+        cluster.kill(2)
+        require_paying(cluster, 3)
 
 
 def test_a_node_that_was_added_is_found_from_a_machine_that_does_not_know_it(
