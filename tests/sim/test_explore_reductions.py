@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from benmo.paxos.types import ChangeKind, Tenure
+from benmo.paxos.leader import Phase
+from benmo.paxos.messages import Promise
+from benmo.paxos.types import Ballot, ChangeKind, Tenure
 from benmo.sim.explore.bounds import Bounds
+from benmo.sim.explore.reductions import KnownMoment, is_spent
 from benmo.sim.explore.search import Place, Search, SearchResult
 from benmo.sim.explore.system import System
 from benmo.sim.planted import plant
@@ -65,6 +70,17 @@ def test_a_mistake_is_found_as_soon_as_by_the_unreduced_search(
     assert found[0].counterexample is not None
     assert found[1].counterexample is not None
     assert found[0].depth <= found[1].depth
+
+
+@pytest.mark.parametrize("phase", [Phase.PREPARE, Phase.CATCH_UP])
+def test_a_promise_is_kept_that_a_change_may_make_needed(phase: Phase) -> None:
+    """A leader that learns of a change while it catches up waits for more promises again."""
+    ballot = Ballot(1, 1)
+    leader = SimpleNamespace(phase=phase, ballot=ballot, is_active=True)
+    replica = SimpleNamespace(leader=leader, acceptor=SimpleNamespace(promised=ballot))
+    for bounds, is_kept in ((REPLACED, True), (ONE_LEADER, phase is Phase.PREPARE)):
+        moment = SimpleNamespace(bounds=bounds, replica=replica, campaigns=0)
+        assert is_spent(cast(KnownMoment, moment), Promise(ballot, 0, None)) is not is_kept
 
 
 def explored(bounds: Bounds) -> tuple[set[View], SearchResult]:

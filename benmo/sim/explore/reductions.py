@@ -107,7 +107,9 @@ def is_spent(moment: KnownMoment, message: Message) -> bool:
         case Forward():
             return cant_lead
         case Promise(ballot):
-            return cant_lead or _is_over(leader, ballot, moment, leader.phase is Phase.PREPARE)
+            may_wait = leader.phase is Phase.CATCH_UP and bool(moment.bounds.changes)
+            is_open = may_wait or leader.phase is Phase.PREPARE
+            return cant_lead or _is_over(leader, ballot, moment, is_open)
         case Accepted(ballot, slot):
             is_open = leader.is_active and slot > len(moment.chain)
             return cant_lead or _is_over(leader, ballot, moment, is_open)
