@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "storage": {"paxos", "errors", "ledger", "regular_files"},
     "engine": {"paxos", "errors", "ledger", "storage"},
     "network": {"paxos", "errors", "ledger", "notices", "cluster", "regular_files"},
-    "commands": PROTOCOL | {"ledger", "network"},
+    "commands": PROTOCOL | {"ledger", "network", "wording"},
     "program": {"startup", "errors", "commands"},
     "control": MONEY | {"cluster", "network", "commands", "waiting"},
     "options": {"errors", "commands"},

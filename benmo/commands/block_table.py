@@ -1,4 +1,7 @@
-"""Blocks as `printBlockchain` shows them: as JSON, and as a table with a row per transfer."""
+"""Blocks as `printBlockchain` shows them: as JSON, and as a table.
+
+The table has a row per transfer, and one per change of the membership.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from benmo.commands.times import shown_time
 from benmo.ledger.blocks import AppliedBlock, Outcome
 from benmo.ledger.transfers import Transfer
 from benmo.ledger.visible_text import escaped
-from benmo.paxos.types import Ballot, NodeId
+from benmo.paxos.types import Ballot, Change, ChangeKind, MemberId, NodeId
+from benmo.wording import what_changed
 
 _HASH_DIGITS = 12
 _HEADERS = (
@@ -44,6 +48,21 @@ class ShownTransfer(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
 
 
+class ShownChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A block's change of the membership, with the fields of a `Change` and what became of it.
+
+    It is either applied or, where it is void, refused. In JSON, what doesn't apply is left out.
+    """
+
+    kind: ChangeKind
+    node: NodeId
+    outcome: Outcome
+    replaces: MemberId = ""
+    member: MemberId = ""
+    host: str = ""
+    port: int = 0
+
+
 class ShownBlock(msgspec.Struct, frozen=True):
     """A decided block; the hashes are whole.
 
@@ -59,6 +78,7 @@ class ShownBlock(msgspec.Struct, frozen=True):
     transfers: tuple[ShownTransfer, ...]
     decided_in: Ballot | None = None
     time: float | None = None
+    change: ShownChange | None = None
 
 
 def shown(applied: AppliedBlock) -> ShownBlock:
@@ -67,7 +87,8 @@ def shown(applied: AppliedBlock) -> ShownBlock:
     transfers = tuple(_shown(transfer, outcome) for transfer, outcome in applied.outcomes())
     decided_in = None if applied.decided_in == Ballot.ZERO else applied.decided_in
     return ShownBlock(
-        *(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in, block.time)
+        *(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in, block.time),
+        None if block.change is None else _shown_change(block.change, applied.is_change_void),
     )
 
 
@@ -83,6 +104,18 @@ def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
     )
 
 
+def _shown_change(change: Change, is_void: bool) -> ShownChange:
+    return ShownChange(
+        change.kind,
+        change.node,
+        Outcome.REFUSED if is_void else Outcome.APPLIED,
+        change.replaces,
+        change.member,
+        change.host,
+        change.port,
+    )
+
+
 def chain_json(blocks: Sequence[ShownBlock]) -> object:
     """Turn the blocks into plain objects, for JSON: the same at each node that has these blocks.
 
@@ -94,11 +127,13 @@ def chain_json(blocks: Sequence[ShownBlock]) -> object:
 
 def _for_programs(block: dict[str, object]) -> dict[str, object]:
     del block["decided_in"], block["time"]
+    if block["change"] is None:
+        del block["change"]
     return block
 
 
 def chain_table(blocks: Sequence[ShownBlock]) -> Table:
-    """Turn the blocks into a table: a row per transfer, and memos and times if there are any."""
+    """Turn the blocks into a table: a row per transfer or change; memos and times if any."""
     has_memo = any(each.memo for block in blocks for each in block.transfers)
     has_time = any(block.time is not None for block in blocks)
     memo = ("memo",) if has_memo else ()
@@ -112,7 +147,10 @@ def chain_table(blocks: Sequence[ShownBlock]) -> Table:
 
 
 def chain_notes(blocks: Sequence[ShownBlock]) -> str:
-    """What a reader of the table might take wrongly: blocks taken over, and ballots not known."""
+    """What the table has no room for: what changed, who took a block over, what isn't known."""
+    changes = [
+        f"slot {block.slot}: {_change_sentence(block.change)}" for block in blocks if block.change
+    ]
     notes = [
         f"slot {block.slot}: {_taken_over(block.ballot, block.decided_in)}"
         for block in blocks
@@ -122,7 +160,15 @@ def chain_notes(blocks: Sequence[ShownBlock]) -> str:
         notes = [*notes[:_NOTES_MAX], f"… and {len(notes) - _NOTES_MAX} more were taken over"]
     if any(block.decided_in is None for block in blocks):
         notes.append(_UNKNOWN_NOTE)
-    return "\n".join(notes)
+    return "\n".join([*changes, *notes])
+
+
+def _change_sentence(change: ShownChange) -> str:
+    if change.outcome is not Outcome.APPLIED:
+        return f"the change had no effect: {change.kind} node {change.node}"
+    return what_changed(
+        Change(change.kind, change.node, change.replaces, change.member, change.host, change.port)
+    )
 
 
 def _taken_over(proposed_in: Ballot, decided_in: Ballot) -> str:
@@ -150,4 +196,12 @@ def _rows(block: ShownBlock, has_memo: bool, has_time: bool) -> Iterator[tuple[C
             transfer.credit_node,
             str(transfer.outcome),
             *((escaped(transfer.memo),) if has_memo else ()),
+        )
+    if block.change is not None:
+        yield (
+            *of_block,
+            f"{block.change.kind} {block.change.node}",
+            *("", "", ""),
+            str(block.change.outcome),
+            *(("",) if has_memo else ()),
         )

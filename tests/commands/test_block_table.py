@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from benmo.commands.answers import Table
-from benmo.commands.block_table import chain_json, chain_notes, chain_table, shown
+from benmo.commands.block_table import ShownBlock, chain_json, chain_notes, chain_table, shown
 from benmo.commands.times import shown_time
 from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import Run
-from benmo.paxos.types import GENESIS_HASH, Ballot
+from benmo.paxos.membership import numbered_member
+from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind
 from benmo.typed_json import to_json
 
 PROPOSED = Ballot(2, 1)
@@ -101,3 +103,33 @@ def test_a_wrong_clock_is_shown_as_the_nearest_date(time_s: float, text: str) ->
 
 def test_ballots_count_nothing_when_blocks_are_compared() -> None:
     assert applied(PROPOSED) == applied(Ballot.ZERO)
+
+
+MEMBER = "6d34ad30" + 56 * "0"
+REPLACED = Change(ChangeKind.REPLACE, 3, numbered_member(3), MEMBER, "h", 7003)
+
+
+@pytest.mark.parametrize("runs", [(), (Run(1, 1, (2,), (10,)),)])
+def test_a_change_of_the_membership_has_a_row_a_sentence_and_a_field(runs: tuple[Run, ...]) -> None:
+    ledger = Ledger({1: 100, 2: 100, 3: 100})
+    first = encode_block(1, PROPOSED, GENESIS_HASH, 1.5, runs, REPLACED)
+    again = encode_block(2, PROPOSED, first.hash, 1.5, (), REPLACED)
+    chain = [shown(ledger.apply(each, PROPOSED)) for each in (first, again)]
+    table = chain_table(chain)
+    rows = [dict(zip(table.headers, each, strict=True)) for each in table.rows[len(runs) :]]
+    assert [(each["slot"], each["transfer"], each["outcome"]) for each in rows] == [
+        (1, "replace 3", "applied"),
+        (2, "replace 3", "refused"),
+    ]
+    assert chain_notes(chain).splitlines() == [
+        "slot 1: node 3 has a new member, 6d34ad30",
+        "slot 2: the change had no effect: replace node 3",
+    ]
+    change = cast("list[dict[str, dict[str, object]]]", chain_json(chain))[0]["change"]
+    assert (change["kind"], change["node"], change["member"]) == ("replace", 3, MEMBER)
+    assert max(map(len, table.as_text(80).splitlines())) <= 80
+    assert msgspec.convert(msgspec.json.decode(to_json(chain_json(chain))), list[ShownBlock])
+
+
+def test_a_block_without_a_change_has_no_such_field() -> None:
+    assert "change" not in to_json(chain_json([shown(applied(PROPOSED))]))
