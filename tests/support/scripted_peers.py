@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from benmo.cluster import StateDirectory
@@ -16,6 +17,9 @@ from benmo.network.wire import decode_message, encode_message
 from benmo.paxos.messages import Message
 from benmo.paxos.types import NodeId
 from tests.support.processes import DEADLINE_S, eventually
+
+_LOOK_S = 0.05
+"""How long a read waits at a time, before something may be said on its connection."""
 
 
 class ScriptedPeer:
@@ -32,6 +36,8 @@ class ScriptedPeer:
         self._server, self._client = server_context(tls), client_context(tls)
         self._listener = socket.create_server(self._address(node))
         self._connections: list[ssl.SSLSocket] = []
+        self._one_at_a_time = Lock()
+        """OpenSSL's connections can't be read and written at the same time."""
         self._threads = [Thread(target=self._listen, daemon=True)]
         self._threads[0].start()
 
@@ -77,7 +83,7 @@ class ScriptedPeer:
     def say_back(self, data: bytes) -> None:
         """Say something on each connection that is dialled to this peer, where it should listen."""
         for connection in list(self._connections):
-            with suppress(OSError):
+            with suppress(OSError), self._one_at_a_time:
                 if connection.server_side:
                     connection.sendall(data)
 
@@ -98,12 +104,22 @@ class ScriptedPeer:
                 self._threads[-1].start()
 
     def _read(self, connection: ssl.SSLSocket, number: int) -> None:
-        with suppress(OSError), connection.makefile("rb") as file:
-            while header := file.read(4):
-                payload = file.read(int.from_bytes(header, "big"))
-                if decode_listens(0, payload) is None:
-                    self.received.append((number, decode_message(payload)))
+        connection.settimeout(_LOOK_S)
+        unread = b""
+        with suppress(OSError):
+            while data := self._read_some(connection):
+                unread += data
+                while len(unread) >= (end := 4 + int.from_bytes(unread[:4], "big")) > 4:
+                    payload, unread = unread[4:end], unread[end:]
+                    if decode_listens(0, payload) is None:
+                        self.received.append((number, decode_message(payload)))
         self.lost.add(number)
+
+    def _read_some(self, connection: ssl.SSLSocket) -> bytes:
+        while True:
+            with suppress(TimeoutError), self._one_at_a_time:
+                return connection.recv(1 << 16)
+            time.sleep(0)  # whoever wants to say something has the lock now
 
 
 def say(connection: ssl.SSLSocket, *messages: Message) -> None:
