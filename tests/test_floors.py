@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "cluster": PROTOCOL | {"regular_files"},
     "storage": {"paxos", "errors", "ledger", "regular_files"},
     "engine": {"paxos", "errors", "ledger", "storage"},
+    "tape": {"paxos", "errors", "ledger", "storage", "engine", "notices", "wording"},
     "network": {"paxos", "errors", "ledger", "notices", "cluster", "regular_files"},
     "commands": PROTOCOL | {"ledger", "network", "wording"},
     "program": {"startup", "errors", "commands"},
@@ -38,11 +39,12 @@ MAY_IMPORT = {
     "child_node": {"paxos", "startup"},
     "repl": CALLING | {"startup"},
     "client": CALLING,
-    "admin": CALLING | {"storage"},
-    "sim": MONEY | {"storage", "engine", "network", "commands", "options"},
-    "node": CALLING | {"storage", "engine", "repl", "startup", "program"},
+    "admin": CALLING | {"storage", "tape"},
+    "sim": MONEY | {"storage", "engine", "tape", "network", "commands", "options"},
+    "node": CALLING | {"storage", "engine", "tape", "repl", "startup", "program"},
     "demo": CALLING | {"repl", "admin", "child_node", "storage"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
+    "watch": {"errors", "options", "tape"},
     "cli": {"startup", "program"},
 }
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
@@ -54,6 +56,8 @@ PARTLY = {
     ("commands", "paxos"): {"types"},
     ("program", "commands"): {"fitting"},
     ("sim", "network"): {"wire"},
+    ("admin", "tape"): {"records", "merging", "trace_file"},
+    ("watch", "tape"): {"trace_file"},
     ("sim", "commands"): {"answers", "fitting"},
 }
 """The modules that may be imported, for packages of which only some may be."""

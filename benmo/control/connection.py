@@ -21,6 +21,7 @@ from benmo.control.requests import (
     decode_answer,
     encode,
 )
+from benmo.control.tape_requests import Listen, Taped
 from benmo.errors import Failure, ProtocolError, Reason, RefusalText, Refused, StateError
 from benmo.network.certificates import (
     NodeIdentity,
@@ -65,6 +66,7 @@ class NodeConnection(FrameReader):
         self._asked: dict[int, asyncio.Future[ControlAnswer]] = {}
         self._watcher: Watcher | None = None
         self._lost: Callable[[], None] | None = None
+        self._listener: Callable[[Taped], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -103,7 +105,12 @@ class NodeConnection(FrameReader):
         self._watcher, self._lost = watcher, lost
         self.tell(Watch())
 
-    def tell(self, request: Watch | Hurry) -> None:
+    def listen(self, listener: Callable[[Taped], None], lost: Callable[[], None]) -> None:
+        """Call `listener` with the node's records from now on, and `lost` if they end."""
+        self._listener, self._lost = listener, lost
+        self.tell(Listen(self.next_number()))
+
+    def tell(self, request: Watch | Hurry | Listen) -> None:
         """Send a request that has no answer of its own; without a connection, it is lost."""
         self.send(encode(request))
 
@@ -114,6 +121,9 @@ class NodeConnection(FrameReader):
                     self._watcher(told.notice(), at)
             case Shown(snapshot):
                 self.snapshot = snapshot
+            case Taped() as taped:
+                if self._listener is not None:
+                    self._listener(taped)
             case answer:
                 asked = self._asked.get(answer.number)
                 if asked is not None and not asked.done():

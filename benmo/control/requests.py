@@ -15,6 +15,10 @@ several requests may be under way.
       |      Told       every notice from now on
       |      Shown      the snapshot, four times a second
       |<---------------------------------------------|
+      |  Listen                                      |
+      |--------------------------------------------->|
+      |      Taped      records from now on, twenty times a second
+      |<---------------------------------------------|
       |  Hurry          campaign at once             |
       |--------------------------------------------->|
 
@@ -34,6 +38,7 @@ import msgspec
 from benmo.commands.node_status import NodeSnapshot
 from benmo.control.control_message import ControlMessage, Seconds
 from benmo.control.member_requests import ChangeDecided, MembersRead, ProposeChange, ReadMembers
+from benmo.control.tape_requests import Listen, Taped
 from benmo.errors import ProtocolError, Reason
 from benmo.ledger.transfers import Payments
 from benmo.network.rights import Right
@@ -251,7 +256,7 @@ AnsweredRequest = (
 )
 """A request that has an answer of its own, under its number."""
 
-ControlRequest = AnsweredRequest | Watch | Hurry
+ControlRequest = AnsweredRequest | Watch | Hurry | Listen
 ControlAnswer = (
     Ran
     | Told
@@ -263,12 +268,14 @@ ControlAnswer = (
     | UsageRead
     | MembersRead
     | ChangeDecided
+    | Taped
     | NotDone
 )
 
 _RIGHTS: dict[type[ControlRequest], Right] = {
     RunLine: Right.READ,  # what the line needs is in the table of commands
     Watch: Right.READ,
+    Listen: Right.READ,
     Hurry: Right.PAY,
     Pay: Right.PAY,
     Find: Right.READ,

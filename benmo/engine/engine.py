@@ -12,8 +12,8 @@ from math import inf
 from random import Random
 from typing import assert_never
 
+from benmo.engine.admitting import admit
 from benmo.engine.events import (
-    Admission,
     ChangeAnswer,
     ChangeRequested,
     Event,
@@ -24,11 +24,10 @@ from benmo.engine.events import (
     Report,
     Submitted,
 )
-from benmo.engine.surroundings import DiskWait, Limits, Storage, Transport
-from benmo.errors import Refused, reason_of
+from benmo.engine.surroundings import DiskWait, Limits, Storage, Tape, Transport
 from benmo.ledger.blocks import AppliedBlock, Block, encode_block
 from benmo.ledger.payment_keys import KeyIndex, MemoryKeyIndex, PaymentKeys
-from benmo.ledger.payment_queue import NotQueued, PaymentQueue
+from benmo.ledger.payment_queue import PaymentQueue
 from benmo.paxos.membership import Membership
 from benmo.paxos.messages import Accept, Accepted, Blocks, Message
 from benmo.paxos.replica import Replica
@@ -74,6 +73,8 @@ class Engine:
         )
         self.keys = PaymentKeys(settings.node, key_index or MemoryKeyIndex(), storage)
         self.replica = Replica(settings, state.durable, self.queue, random, now)
+        self.tape: Tape | None = None
+        """Records what this engine does, while somebody wants that."""
         self._limits = limits
         self._storage = storage
         self._transport = transport
@@ -140,6 +141,8 @@ class Engine:
             self._send_outbox(inbox)
             self._apply_decided(report)
             self._send_wanted_blocks()
+        if self.tape is not None:
+            self.tape.told(report)
         publish(report)
         yield from self._write_postponed()
         return report
@@ -193,6 +196,8 @@ class Engine:
                 return True
             else:
                 self._apply_decided(report)
+                if self.tape is not None:
+                    self.tape.happens(None, now)
                 self._perform(self.replica.on_timer(now), inbox, report)
 
     def _send_outbox(self, inbox: deque[Event]) -> None:
@@ -211,6 +216,8 @@ class Engine:
 
     def _dispatch(self, event: Event, now: float, inbox: deque[Event], report: Report) -> None:
         """Pass one event to the replica or the queue, and perform the step that it leads to."""
+        if self.tape is not None:
+            self.tape.happens(event, now)
         match event:
             case Received(sender, message, member):
                 try:
@@ -240,25 +247,11 @@ class Engine:
 
     def _submit(self, event: Submitted, report: Report) -> None:
         """Queue payments or refuse them; the replica is told once, after the rest of the inbox."""
-        try:
-            known = self.keys.known(event.payments, new_max=self._limits.queue_limit)
-        except Refused as error:
-            refusal = Admission(event.ticket, None, str(error), code=error.reason)
-            report.admissions.append(refusal)
-            return
-        payments = event.payments.without(known) if known else event.payments
-        run = self.queue.add(payments, event.queue_limit)
-        if isinstance(run, NotQueued):
-            text, code = str(run.reason), reason_of(run.reason)
-            refusal = Admission(event.ticket, None, text, is_final=run.is_final, code=code)
-            report.admissions.append(refusal)
-            return
-        if run.amount:
-            self.keys.queued(run)
+        limit = self._limits.queue_limit
+        admission = admit(event, self.keys, self.queue, limit, self.ledger.height)
+        report.admissions.append(admission)
+        if admission.run is not None and admission.run.amount:
             self._has_queued = True
-        report.admissions.append(
-            Admission(event.ticket, run, known=known, height=self.ledger.height)
-        )
 
     def _tell_queued(self, now: float, inbox: deque[Event], report: Report) -> None:
         """Tell the replica that the queue has grown, if it has."""
@@ -278,6 +271,8 @@ class Engine:
 
     def _record(self, records: Sequence[JournalRecord]) -> None:
         """Keep records until `_make_durable` writes all at once; note if one needs a sync."""
+        if self.tape is not None and records:
+            self.tape.recorded(records)
         for record in records:
             self._records.append(record)
             if not isinstance(record, DecideRecord) or record.block.change is not None:
@@ -287,15 +282,19 @@ class Engine:
         """Append the records to the storage, and sync if they need it."""
         self._storage.append(self._records)
         self._records = []
+        yield from self._sync()
+        self._must_sync = False
+
+    def _sync(self) -> Iterator[DiskWait]:
         if self._storage.needs_sync:
             yield self._storage.sync
-        self._must_sync = False
+            if self.tape is not None:
+                self.tape.durable()
 
     def _write_postponed(self) -> Iterator[DiskWait]:
         """Write the records that could wait until the report was published: decisions."""
         self._storage.write()
-        if self._storage.needs_sync:
-            yield self._storage.sync
+        yield from self._sync()
         is_long = self._storage.journal_bytes > self._limits.journal_bytes_max
         if is_long or self.keys.recent_count > _RECENT_KEYS_MAX:
             yield self.checkpoint
@@ -310,6 +309,8 @@ class Engine:
         """
         self._record_queued()
         self._record(step.records)
+        if self.tape is not None:
+            self.tape.stepped(step)
         for to, message in step.messages:
             is_own = to == self.settings.node
             if is_own and (isinstance(message, Accept) or not self._must_sync):

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from benmo.engine.events import Event, Report
 from benmo.ledger.blocks import AppliedBlock
 from benmo.ledger.ledger import Ledger
 from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Run
 from benmo.paxos.messages import Message
+from benmo.paxos.step import Step
 from benmo.paxos.types import Durable, NodeId
 from benmo.storage.journal import JournalRecord
 
@@ -50,6 +52,25 @@ class Storage(Protocol):
     def read(self, first_slot: int, bytes_max: int) -> list[AppliedBlock]: ...
 
     def checkpoint(self, durable: Durable, ledger: Ledger, queue: Run) -> None: ...
+
+
+class Tape(Protocol):
+    """Is told of all that an engine does, as it does it: see `benmo.tape`."""
+
+    def happens(self, event: Event | None, now: float) -> None:
+        """The engine turns to an event or, with None, to what is due."""
+
+    def recorded(self, records: Sequence[JournalRecord]) -> None:
+        """These records will be durable with the next sync."""
+
+    def stepped(self, step: Step) -> None:
+        """The replica has made this step, whose records were told before."""
+
+    def durable(self) -> None:
+        """All records so far are durable."""
+
+    def told(self, report: Report) -> None:
+        """The turn's results are published now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,30 @@ _FLOOD_PAUSE_S = 0.005
 """How long a peer has to wait that sends more messages than are taken at once."""
 
 
+class LinkTape(Protocol):
+    """Is told of the messages that leave and arrive: see `benmo.tape`.
+
+    A message's `frame` is `dialler:port:number`, the same at both its ends: which node dialled the
+    connection, from which port, and the how-manieth message on it this is.
+    """
+
+    def sent(self, to: NodeId, message: Message, frame: str, late_s: float) -> None:
+        """A message leaves, `late_s` seconds later than it could have."""
+
+    def dropped(self, to: NodeId, message: Message, why: str) -> None:
+        """A message is lost: its link is down, or was severed."""
+
+    def arrived(self, message: Message, frame: str) -> None:
+        """A message came; the engine has yet to turn to it."""
+
+
 class ConnectionOwner(Protocol):
     """Accepts connections: decides who speaks on each, and takes what peers say."""
 
     on_message: Callable[[NodeId, Message, MemberId], None]
     may_take: Callable[[], bool]
     on_notice: Callable[[Notice], None]
+    tape: LinkTape | None
 
     def admit(self, accepted: AcceptedConnection) -> NodeIdentity | None:
         """The peer that speaks on a new connection; None if no peer does, or none that is heard.
@@ -58,6 +76,8 @@ class AcceptedConnection(FrameReader):
         self._is_first = True
         self.commander: FrameReader | None = None
         """The protocol that takes what arrives, if the connection may command this node."""
+        self._messages = 0
+        """How many have arrived."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -103,7 +123,13 @@ class AcceptedConnection(FrameReader):
             if address is not None:
                 self._owner.on_listens(address)
                 return
-        self._owner.on_message(peer.node, decode_message(payload), peer.member)
+        message = decode_message(payload)
+        self._messages += 1
+        tape = self._owner.tape
+        if tape is not None:
+            port = self.transport.get_extra_info("peername")[1]
+            tape.arrived(message, f"{peer.node}:{port}:{self._messages}")
+        self._owner.on_message(peer.node, message, peer.member)
 
     def turn_away(self, slot: int) -> None:
         """Tell the member at the other end that it was retired in this slot; hear it no more."""
@@ -131,6 +157,8 @@ class DialledConnection(asyncio.Protocol):
         self.member: MemberId | None = None
         """The member that answered, once its certificate has been read."""
         self.is_full = False
+        self.messages = 0
+        """How many have left."""
         self._on_read = on_read
         self._on_retired = on_retired
         self._said = b""

@@ -14,8 +14,14 @@ from benmo.cluster import NodeAddress
 from benmo.errors import ProtocolError
 from benmo.network.certificates import is_node, peer_identity, tls_trouble
 from benmo.network.link import HANDSHAKE_TIMEOUT_S, Link
-from benmo.network.peer_connections import FULL_BYTES, AcceptedConnection, DialledConnection
+from benmo.network.peer_connections import (
+    FULL_BYTES,
+    AcceptedConnection,
+    DialledConnection,
+    LinkTape,
+)
 from benmo.notices import Notice, PeerNotDialled, SlowPeerDropped, TwoProcessesSpeak
+from benmo.paxos.messages import Message
 from benmo.paxos.types import MemberId, NodeId
 
 SEND_BYTES_MAX = 24 << 20
@@ -28,7 +34,7 @@ _RIVALS_WITHIN_S = 30.0
 _REPORT_RIVALS_EVERY_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dialler:
     """What all links of a node have in common, and whom they report to.
 
@@ -41,6 +47,7 @@ class Dialler:
     listens      the frame that says where this node listens
     """
 
+    node: NodeId
     cluster: str
     context: ssl.SSLContext
     on_link: Callable[[NodeId, bool], None]
@@ -49,6 +56,8 @@ class Dialler:
     on_retired: Callable[[int, NodeId], None]
     retired_in: Callable[[MemberId], int | None]
     listens: bytes
+    tape: LinkTape | None = None
+    """Records what leaves and what comes, while somebody wants that."""
 
 
 class PeerLink:
@@ -125,12 +134,13 @@ class PeerLink:
 
     # What leaves.
 
-    def send_late(self, outgoing: DialledConnection, data: bytes) -> None:
+    def send_late(self, outgoing: DialledConnection, message: Message, data: bytes) -> None:
         """Send a frame as much later as the link is delayed, if not too much waits already."""
         if self._delayed_bytes <= SEND_BYTES_MAX:
             self._delayed_bytes += len(data)
             loop = asyncio.get_running_loop()
-            loop.call_later(self.delay_s, self._write_late, outgoing, data)
+            late_s = self.delay_s
+            loop.call_later(late_s, self._write_late, outgoing, message, data, late_s)
 
     @property
     def is_full(self) -> bool:
@@ -139,15 +149,26 @@ class PeerLink:
             return True
         return self.outgoing.is_full or self._delayed_bytes > FULL_BYTES
 
-    def _write_late(self, outgoing: DialledConnection, data: bytes) -> None:
+    def _write_late(
+        self, outgoing: DialledConnection, message: Message, data: bytes, late_s: float
+    ) -> None:
         self._delayed_bytes -= len(data)
-        self.write(outgoing, data)
+        self.write(outgoing, message, data, late_s)
 
-    def write(self, outgoing: DialledConnection, data: bytes) -> None:
-        """Write to a connection, if it is still there."""
-        transport = outgoing.transport
+    def write(
+        self, outgoing: DialledConnection, message: Message, data: bytes, late_s: float = 0.0
+    ) -> None:
+        """Write a message's frame to a connection, if it is still there."""
+        transport, tape = outgoing.transport, self._dialler.tape
         if transport is None or transport.is_closing():
+            if tape is not None:
+                tape.dropped(self.node, message, "down")
             return
+        outgoing.messages += 1
+        if tape is not None:  # before the write: it must not be recorded after it has arrived
+            port = transport.get_extra_info("sockname")[1]
+            frame = f"{self._dialler.node}:{port}:{outgoing.messages}"
+            tape.sent(self.node, message, frame, late_s)
         transport.write(data)
         if transport.get_write_buffer_size() > SEND_BYTES_MAX:
             self._dialler.on_notice(SlowPeerDropped(self.node))

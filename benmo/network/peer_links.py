@@ -25,7 +25,7 @@ from benmo.network.frames import FrameReader, frame
 from benmo.network.link import Link
 from benmo.network.listener import Listener, listen
 from benmo.network.listening import encode_listens
-from benmo.network.peer_connections import AcceptedConnection
+from benmo.network.peer_connections import AcceptedConnection, LinkTape
 from benmo.network.peer_link import Dialler, PeerLink
 from benmo.network.rights import Right
 from benmo.network.wire import encode_message
@@ -79,6 +79,7 @@ class PeerLinks:
         self._accepted: set[AcceptedConnection] = set()
         self._encoded: tuple[Message | None, bytes] = (None, b"")
         self._dialler = Dialler(
+            own.node,
             cluster.cluster,
             client_context(tls),
             on_link,
@@ -93,6 +94,15 @@ class PeerLinks:
         self._turned_away: set[MemberId] = set()
         self._links: dict[NodeId, PeerLink] = {}
         self.follow(membership)
+
+    @property
+    def tape(self) -> LinkTape | None:
+        """Records what leaves and what comes, while somebody wants that."""
+        return self._dialler.tape
+
+    @tape.setter
+    def tape(self, tape: LinkTape | None) -> None:
+        self._dialler.tape = tape
 
     async def start(self) -> None:
         """Listen, and begin to dial. Raises `OSError` if the node's address can't be used.
@@ -185,13 +195,16 @@ class PeerLinks:
         link = self._links.get(to)
         outgoing = None if link is None else link.outgoing
         if link is None or outgoing is None or outgoing.transport is None or not link.sends:
+            if self.tape is not None:
+                is_cut = link is not None and not link.sends
+                self.tape.dropped(to, message, "cut" if is_cut else "down")
             return
         if self._encoded[0] is not message:
             self._encoded = (message, frame(encode_message(message)))
         if link.delay_s:
-            link.send_late(outgoing, self._encoded[1])
+            link.send_late(outgoing, message, self._encoded[1])
         else:
-            link.write(outgoing, self._encoded[1])
+            link.write(outgoing, message, self._encoded[1])
 
     def is_full(self, to: NodeId) -> bool:
         """Whether blocks for a peer had better wait: it can't be sent any, or has many to read."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from sys import getsizeof
 from typing import assert_never
 
 from benmo.commands.answers import Status, refusal
@@ -43,24 +43,23 @@ from benmo.control.requests import (
     encode,
     right_for,
 )
-from benmo.errors import NoRoom, NotUnderstood, ProtocolError, Refused, StateError
+from benmo.control.tape_requests import Listen, Taped
+from benmo.errors import NoRoom, ProtocolError, Refused, StateError
 from benmo.ledger.blocks import AppliedBlock, Outcome, decode_change
-from benmo.ledger.transfers import Payments
 from benmo.network.frames import FRAME_BYTES_MAX
 from benmo.network.rights import Right, require_right
 from benmo.node.commander_connection import CommanderConnection, Room
 from benmo.node.decision_waits import PaymentState, do_nothing
 from benmo.node.execute import execute
+from benmo.node.payment_request_checks import bytes_of, require_columns
 from benmo.node.service import Service
 from benmo.node.submissions import PendingPayment
+from benmo.node.tape_feed import BOOT_ID, TapeListener
 from benmo.notices import Notice
 from benmo.paxos.types import Change
 
 _SNAPSHOT_EVERY_S = 0.25
-_PAY_BYTES = 8 << 10
-"""More than a request to pay takes beside its payments: a block may answer all in one turn."""
-_PAYMENT_BYTES = 110
-"""Of a payment, without its texts: its places in four columns, and what the queue adds."""
+_RECORDS_EVERY_S = 0.05
 _OUTPUT_CHARACTERS_MAX = FRAME_BYTES_MAX // 4 - 1000
 """A character takes up to 4 bytes of a frame, and an answer's other fields take some."""
 
@@ -73,11 +72,14 @@ class ControlServer(CommanderConnection):
         self._service = service
         self._paying: set[PendingPayment] = set()
         self._stop_watching: Callable[[], None] | None = None
+        self._listener: TapeListener | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._stop_watching is not None:
             self._stop_watching()
+        if self._listener is not None:
+            self._listener.close()
         for pending in self._paying:
             pending.forget()
         self._paying.clear()
@@ -100,8 +102,10 @@ class ControlServer(CommanderConnection):
                 self._watch()
             case Hurry():
                 self._service.hurry()
+            case Listen(number):
+                self._listen(number)
             case Pay() as request:
-                self._pay(request, self.take_room(payload, _bytes_of(request.payments)))
+                self._pay(request, self.take_room(payload, bytes_of(request.payments)))
             case ProposeChange() as request:
                 self.start(self._change(request, decode_change(request.change)), payload)
             case request:
@@ -121,6 +125,24 @@ class ControlServer(CommanderConnection):
             raise ProtocolError("a second Watch on one connection")
         self._stop_watching = self._service.watch(self._on_notice)
         self.start(self._show_snapshots())
+
+    def _listen(self, number: int) -> None:
+        if self._listener is not None:
+            raise ProtocolError("a second Listen on one connection")
+        try:
+            self._listener = self._service.tape.listen()
+        except Refused as error:
+            self._write(_not_done(number, error))
+            return
+        self.start(self._send_records(number, self._listener))
+
+    async def _send_records(self, number: int, listener: TapeListener) -> None:
+        """Send what is recorded; while the other end reads too slowly, records wait or are lost."""
+        while True:
+            if self.is_read:
+                now, wall = time.monotonic(), time.time()
+                self._write(Taped(number, tuple(listener.take()), BOOT_ID, now, wall))
+            await asyncio.sleep(_RECORDS_EVERY_S)
 
     async def _run(self, request: RunLine) -> None:
         async with AsyncExitStack() as stack:
@@ -192,7 +214,7 @@ class ControlServer(CommanderConnection):
                 self._service.fail(error)
 
         try:
-            _require_columns(request.payments)
+            require_columns(request.payments)
         except Refused as error:
             self._write(_not_done(request.number, error))
             self.free_room(room)
@@ -302,22 +324,3 @@ def _block_read(applied: AppliedBlock) -> BlockRead:
 def _not_done(number: int, error: Refused) -> NotDone:
     is_final = not isinstance(error, NoRoom)
     return NotDone(number, str(error), is_final, error.reason.value)
-
-
-def _bytes_of(payments: Payments) -> int:
-    """About how much memory a request to pay takes until it is decided."""
-    bytes_ = _PAY_BYTES + _PAYMENT_BYTES * len(payments.amount)
-    if payments.memo or payments.key:
-        bytes_ += sum(map(getsizeof, payments.memo)) + sum(map(getsizeof, payments.key))
-    return bytes_
-
-
-def _require_columns(payments: Payments) -> None:
-    """Raise `Refused` for columns of several lengths, or for more than one request may hold."""
-    count = len(payments.amount)
-    memos, keys = len(payments.memo), len(payments.key)
-    if len(payments.credit) != count or memos not in (0, count) or keys not in (0, count):
-        raise NotUnderstood("the columns of the payments are not of one length")
-    too_much = payments.why_too_much()
-    if too_much is not None:
-        raise Refused(too_much)

@@ -40,6 +40,7 @@ from benmo.node.meter import Meter
 from benmo.node.notice_feed import NoticeFeed
 from benmo.node.opening import open_node
 from benmo.node.submissions import Submissions
+from benmo.node.tape_feed import TapeFeed
 from benmo.node.turns import Turns
 from benmo.node.view import View
 from benmo.notices import Watcher
@@ -111,6 +112,7 @@ class Service:
         self.submissions = Submissions(node, self._turns.happened)
         self.changes = ChangeRequests(self._turns.happened)
         self.view = self._make_view()
+        self.tape = TapeFeed(node, self._engine, self._transport, self._storage)
         if meter is not None:
             meter.begin(self.view)
 

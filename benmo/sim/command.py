@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -23,6 +24,7 @@ from benmo.sim.draw import FAULTS_S, NODES_MAX
 from benmo.sim.plan import CALM
 from benmo.sim.planted import PLANTED, sentence
 from benmo.sim.planted.forking import CANNOT_FORK
+from benmo.sim.recording import recorded
 from benmo.sim.run import RunResult, run
 from benmo.sim.seeds import SeedResult, Study, planted, run_seeds
 from benmo.sim.shrink import WEATHER, Cutting, numbers, numbers_of, shrink, size_of
@@ -75,6 +77,12 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option("--list-planted", is_flag=True, help="Name the mistakes that can be planted.")
 @click.option("--trace", type=click.File("w"), metavar="FILE", help="Write one seed's steps.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write one seed's run as `benmo record` writes that of real nodes.",
+)
 @click.option("--jobs", type=Number(min=1), default=os.cpu_count() or 1, show_default=True)
 @click.option(
     "--only", type=_Numbers(), help="Keep only these of the plan's happenings: 3,7-9 or none."
@@ -102,6 +110,7 @@ def simulate(
     to_the_fork: bool,
     list_planted: bool,
     trace: TextIO | None,
+    record: Path | None,
     jobs: int,
     only: tuple[int, ...] | None,
     calm: tuple[str, ...],
@@ -128,10 +137,13 @@ def simulate(
     cutting = Cutting(study.nodes, only or (), frozenset(calm), single, earlier, faults_end)
     is_cut = only is not None or cutting != Cutting(study.nodes, ())
     if seeds is None and seed is not None:
-        sys.exit(_run_one(study, seed, trace, cutting, only is None, is_cut))
-    if trace is not None or is_cut:
+        with recorded(record, study.plan(seed), study.options(study.nodes)) as recording:
+            chosen_trace = Trace(whole=True, file=trace, recording=recording)
+            status = _run_one(study, seed, chosen_trace, cutting, only is None, is_cut)
+        sys.exit(status)
+    if trace is not None or record is not None or is_cut:
         raise click.UsageError(
-            "--trace and what cuts a run down are about one seed: give --seed alone"
+            "--trace, --record and what cuts a run down are about one seed: give --seed alone"
         )
     first = seed or 0
     chosen = range(first, first + (seeds or (_FORK_SEEDS if to_the_fork else _SEEDS)))
@@ -147,13 +159,12 @@ def simulate(
 def _run_one(
     study: Study,
     seed: int,
-    file: TextIO | None,
+    trace: Trace,
     cutting: Cutting,
     keeps_all: bool,
     is_cut: bool,
 ) -> int:
     """Run a seed's plan, or the part of it that a cutting names; return the exit status."""
-    trace = Trace(whole=True, file=file)
     with planted(study.planted, study.to_the_fork):
         plan = study.plan(seed)
         if is_cut:
@@ -164,7 +175,8 @@ def _run_one(
                 raise click.BadParameter(what, param_hint="--only")
             plan = study.cut(seed, cutting)
         result = run(plan, trace, study.to_the_fork)
-        if result.violation is not None and file is None and not is_cut:
+        is_written = trace.file is not None or trace.recording is not None
+        if result.violation is not None and not is_written and not is_cut:
             _show_failure(study, result)
             return 1
     if result.violation is not None:

@@ -26,7 +26,7 @@ class Findings:
             raise violation from cause
         if self.first is None:
             self.first = violation.finding
-            self._trace.fault(self._agenda.now, str(violation.finding))
+            self._trace.violation(self._agenda.now, violation.finding)
 
     def failed(self, machine: Machine, error: Exception, watchers: Watchers) -> None:
         """Take an exception of the product; raise one of a planted mistake that fits it no more.

@@ -44,7 +44,7 @@ def run(plan: Plan, trace: Trace | None = None, to_the_fork: bool = False) -> Ru
     except Violation as error:
         if isinstance(error, Fork) or not to_the_fork:
             violation = error.finding
-            trace.fault(world.now, str(violation))
+            trace.violation(world.now, violation)
     return RunResult(
         plan,
         violation,

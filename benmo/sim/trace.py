@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from benmo.engine.events import Admission, Report
 from benmo.ledger.blocks import AppliedBlock, Block, Outcome
@@ -35,8 +35,12 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.types import Change, Proposal
 from benmo.sim.member_names import change_text
+from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
 from benmo.wording import sentence
+
+if TYPE_CHECKING:
+    from benmo.sim.recording import Recording
 
 LAST_STEPS = 40
 """The number of last steps that a failure shows."""
@@ -128,11 +132,20 @@ _TraceStep = tuple[float, str, str, str, Message | str]
 
 
 class Trace:
-    """Keeps the last steps; with `whole` or a `file`, makes every line and hashes them all."""
+    """Keeps the last steps; with `whole` or a `file`, makes every line and hashes them all.
 
-    def __init__(self, whole: bool = False, file: TextIO | None = None) -> None:
+    `recording`, where there is one, gets the same run as records.
+    """
+
+    def __init__(
+        self,
+        whole: bool = False,
+        file: TextIO | None = None,
+        recording: Recording | None = None,
+    ) -> None:
+        self.recording = recording
         self._is_whole = whole or file is not None
-        self._file = file
+        self.file = file
         self._digest = hashlib.sha256()
         self._last: deque[_TraceStep] = deque(maxlen=LAST_STEPS)
 
@@ -150,7 +163,15 @@ class Trace:
         self._add((now, "=", node, "", text))
 
     def fault(self, now: float, text: str) -> None:
+        if self.recording is not None:
+            self.recording.world(text)
         self._add((now, "!", "", "", text))
+
+    def violation(self, now: float, finding: Finding) -> None:
+        """Add what a checker has found."""
+        self._add((now, "!", "", "", str(finding)))
+        if self.recording is not None:
+            self.recording.violation(finding)
 
     def report(self, now: float, node: str, report: Report) -> None:
         """Add the results of a turn."""
@@ -176,8 +197,8 @@ class Trace:
         if self._is_whole:
             line = _line(step) + "\n"
             self._digest.update(line.encode())
-            if self._file is not None:
-                self._file.write(line)
+            if self.file is not None:
+                self.file.write(line)
 
 
 def _line(step: _TraceStep) -> str:

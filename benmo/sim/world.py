@@ -48,6 +48,8 @@ class World:
         self.plan = plan
         self.trace = trace
         self.agenda = Agenda()
+        if trace.recording is not None:
+            trace.recording.begin(lambda: self.now)
         self.at, self.after = self.agenda.at, self.agenda.after
         self.counts: Counter[str] = Counter()
         self.network = Network(plan.seed, plan.weather)
@@ -114,6 +116,8 @@ class World:
         if machine is not self.roster.of_node(machine.node)[-1]:
             self.counts["old members that came back"] += 1
         self.trace.state(self.now, machine.label, started_text(state))
+        if self.trace.recording is not None:
+            self.trace.recording.started(machine, state)
         self.watchers.on_start(machine, state)
         for peer in self.roster.nodes:
             if peer != machine.node:
@@ -253,21 +257,26 @@ class World:
             spring(self.ambushes, machine, message)
         self.trace.message(self.now, ">", machine.label, str(to), message)
         self.watchers.on_sent(machine, to, message)
+        recording, why_lost, arrivals = self.trace.recording, "", []
         if not self.network.passes(sender, to):
             self.counts["messages cut off"] += 1
-            return
-        if self.network.loses(sender, to, message):
+            why_lost = "cut"
+        elif self.network.loses(sender, to, message):
             self.counts["messages lost"] += 1
-            return
-        arrivals = self.network.arrivals(sender, to, message, self.now)
-        self.counts["messages"] += 1
-        if len(arrivals) != 1:
-            self.counts["messages doubled" if arrivals else "messages lost"] += 1
-        data = self._wire.encode(message)
-        for when in arrivals:
-            self.at(when, self._arrives, machine, to, data)
+            why_lost = "lost"
+        else:
+            arrivals = self.network.arrivals(sender, to, message, self.now)
+            self.counts["messages"] += 1
+            if len(arrivals) != 1:
+                self.counts["messages doubled" if arrivals else "messages lost"] += 1
+            why_lost = "" if arrivals else "lost"
+        frame = "" if recording is None else recording.sent(machine, to, message, why_lost)
+        if arrivals:
+            data = self._wire.encode(message)
+            for when in arrivals:
+                self.at(when, self._arrives, machine, to, data, frame)
 
-    def _arrives(self, from_machine: Machine, to: NodeId, data: bytes) -> None:
+    def _arrives(self, from_machine: Machine, to: NodeId, data: bytes, frame: str) -> None:
         sender = from_machine.node
         latest = self.watchers.history.latest.ids
         is_calm, roster = self.is_calm, self.roster
@@ -284,6 +293,8 @@ class World:
             self.findings.take(Violation(Finding("program", sentence, node=sender)), error)
             return
         self.trace.message(self.now, "<", from_machine.label, machine.label, message)
+        if self.trace.recording is not None:
+            self.trace.recording.arrived(machine, message, frame)
         if machine.engine.membership.is_retired(from_machine.member):
             self.after(NEWS_S, self._told_retired, from_machine, from_machine.life, machine)
         self.happen(machine, Received(sender, message, from_machine.member))

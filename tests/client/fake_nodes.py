@@ -24,6 +24,7 @@ from benmo.control.requests import (
     Watch,
     decode_request,
 )
+from benmo.control.tape_requests import Listen
 from benmo.errors import Failure
 from benmo.ledger.transfers import Run as LedgerRun
 from tests.support.engine_cluster import CLUSTER
@@ -51,7 +52,7 @@ class FakeConnection(NodeConnection):
 
     def send(self, payload: bytes) -> None:
         request = decode_request(payload)
-        assert not isinstance(request, Watch | Hurry), "these have no answer"
+        assert not isinstance(request, Watch | Hurry | Listen), "these have no answer"
         self._fake.asked.append(request)
         assert len(self._fake.asked) <= self._fake.asks_max, "it asks again and again"
         answer = self._fake.script(request)

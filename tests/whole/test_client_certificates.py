@@ -34,6 +34,7 @@ from benmo.control.requests import (
     RunLine,
     Watch,
 )
+from benmo.control.tape_requests import Listen
 from benmo.ledger.blocks import change_body, encode_block
 from benmo.ledger.transfers import Payments, Run
 from benmo.network.certificates import client_context, server_context
@@ -135,7 +136,7 @@ def answers(cluster: RealCluster, client: str, *asked: ControlRequest) -> list[C
         try:
             found = []
             for request in asked:
-                if isinstance(request, Watch | Hurry):
+                if isinstance(request, Watch | Hurry | Listen):
                     connection.tell(request)
                 else:
                     found.append(await connection.ask(request, DEADLINE_S))
@@ -159,14 +160,14 @@ def state_of_two(cluster: RealCluster) -> Any:
 
 
 def test_everything_is_attempted() -> None:
-    assert {*REQUESTS, Watch, Hurry} == set(get_args(ControlRequest))
+    assert {*REQUESTS, Watch, Hurry, Listen} == set(get_args(ControlRequest))
     assert list(LINES) == [command.name for command in COMMANDS]
     assert set(MESSAGES) == set(get_args(Message))
 
 
 def test_a_client_that_reads_reads_and_changes_nothing(cluster: RealCluster) -> None:
     before = state_of_two(cluster)
-    found = answers(cluster, READS, *REQUESTS.values(), Watch(), Hurry(), ReadUsage(7))
+    found = answers(cluster, READS, *REQUESTS.values(), Watch(), Hurry(), Listen(6), ReadUsage(7))
     refused = [answer for answer in found if isinstance(answer, NotDone)]
     why = "this certificate may only read at node 2"
     assert refused == [NotDone(number, why, True, "not allowed") for number in (2, 9)]
@@ -229,7 +230,7 @@ def test_a_client_at_a_nodes_address_is_not_that_node(cluster: RealCluster) -> N
 
 
 def test_a_client_that_pays_pays_and_commands_nothing(cluster: RealCluster) -> None:
-    found = answers(cluster, PAYS, *REQUESTS.values(), Watch(), Hurry(), ReadUsage(7))
+    found = answers(cluster, PAYS, *REQUESTS.values(), Watch(), Hurry(), Listen(6), ReadUsage(7))
     refused = [answer for answer in found if isinstance(answer, NotDone)]
     why = "this certificate may only pay and read at node 2"
     assert refused == [NotDone(9, why, True, "not allowed")]

@@ -1,0 +1,29 @@
+"""What is asked of a running node, and answered, about its tape: see `benmo.tape`."""
+
+from __future__ import annotations
+
+from benmo.control.control_message import ControlMessage
+
+
+class Listen(ControlMessage, frozen=True, tag=True):
+    """Send this node's records from now on: any number of `Taped`, or `NotDone`.
+
+    The first record is the node's state. Of heartbeats, only those are recorded of which something
+    comes.
+    """
+
+    number: int
+
+
+class Taped(ControlMessage, frozen=True, tag=True):
+    """Records, each a JSON object; perhaps none, which says that there were none.
+
+    Their times are those of the monotonic clock of the machine `boot`, which shows `now` as this
+    leaves; `wall` is the same moment in seconds since 1970.
+    """
+
+    number: int
+    records: tuple[bytes, ...]
+    boot: str
+    now: float
+    wall: float

@@ -1,0 +1,331 @@
+"""Makes records of what one node's engine and links do, as they do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+import msgspec
+
+from benmo.engine.engine import Engine
+from benmo.engine.events import (
+    ChangeRequested,
+    Event,
+    Hurried,
+    LinkChanged,
+    ReadRequested,
+    Received,
+    Report,
+    Submitted,
+)
+from benmo.ledger.blocks import AppliedBlock
+from benmo.paxos.leader import Phase
+from benmo.paxos.messages import Heartbeat, Message
+from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord, Step
+from benmo.paxos.types import NodeId
+from benmo.storage.journal import JournalRecord, QueueRecord
+from benmo.tape.facts_of import (
+    block_facts,
+    change_text,
+    held_block,
+    message_facts,
+    payments_facts,
+    transfers_facts,
+)
+from benmo.tape.records import (
+    AcceptedRecord,
+    AnsweredRecord,
+    AnyRecord,
+    AppliedRecord,
+    AskedRecord,
+    DecidedRecord,
+    DroppedRecord,
+    DueRecord,
+    DurableRecord,
+    LeaderRecord,
+    LinkRecord,
+    MisbehavedRecord,
+    NoticedRecord,
+    PromisedRecord,
+    QueuedRecord,
+    ReceivedRecord,
+    RoleRecord,
+    SentRecord,
+    StateRecord,
+    TimerRecord,
+)
+from benmo.wording import sentence
+
+CHAIN_SHOWN = 20
+"""How many blocks a `StateRecord` holds at most."""
+
+_ROLES = {
+    Phase.IDLE: "acceptor",
+    Phase.PREPARE: "candidate",
+    Phase.CATCH_UP: "catching up",
+    Phase.ACCEPT: "proposing",
+    Phase.LEAD: "leader",
+}
+_TIMER_S = 0.001
+"""A countdown that moves by less is the same one."""
+
+Place = tuple[NodeId, int]
+"""A node and the life of its process."""
+
+
+class Recorder:
+    """The tape of one process of a node: an `engine.Tape`, and a `LinkTape` for its links.
+
+    place       the node, and when its process began, as a number that only grows
+    clock       gives the time of a record, in seconds
+    emit        takes each record
+    heartbeats  whether heartbeats are recorded that nothing comes of
+    after       the number of the last record of this process before these
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        engine: Engine,
+        clock: Callable[[], float],
+        emit: Callable[[AnyRecord], None],
+        heartbeats: bool = False,
+        after: int = 0,
+    ) -> None:
+        self._node, self._life = place
+        self._engine = engine
+        self._clock = clock
+        self._emit = emit
+        self._heartbeats = heartbeats
+        self.number = after
+        """The last record's."""
+        self._cause = 0
+        self._pending: Callable[[], None] | None = None
+        """Records the event that the engine has turned to, once something comes of it."""
+        self._now = 0.0
+        """The engine's time, in this turn."""
+        self._causes: dict[tuple[NodeId, int], int] = {}
+        """By receiver and identity, the causes of messages that wait for the disk."""
+        self._decided: dict[int, int] = {}
+        """By slot, the causes of decisions that have yet to be applied."""
+        self._frames: dict[int, str] = {}
+        """By identity, the frames of messages that wait for the engine."""
+        self._role = self._role_now()
+        self._leader = engine.replica.known_leader
+        self._timers: dict[str, float] = {}
+
+    # What an engine tells its tape.
+
+    def happens(self, event: Event | None, now: float) -> None:
+        """Note that the engine turns to an event, or to what is due at `now`, its own time."""
+        self._now = now
+        self._pending = None
+        match event:
+            case Received():
+                self._received(event)
+            case Submitted(ticket, payments):
+                shown = payments_facts(self._node, payments)
+                self._begin(
+                    AskedRecord, what="pay", ticket=ticket, count=len(payments), transfers=shown
+                )
+            case ReadRequested(ticket):
+                self._begin(AskedRecord, what="confirm", ticket=ticket)
+            case ChangeRequested(ticket, change):
+                self._begin(AskedRecord, what="change", ticket=ticket, change=change_text(change))
+            case Hurried():
+                self._begin(AskedRecord, what="hurry")
+            case LinkChanged(peer, is_up):
+                self._begin(LinkRecord, peer=peer, is_up=is_up)
+            case None:
+                self._due(now)
+
+    def recorded(self, records: Sequence[JournalRecord]) -> None:
+        """Note records that the engine will make durable."""
+        for record in records:
+            match record:
+                case PromiseRecord(ballot):
+                    self._put(PromisedRecord, ballot=ballot)
+                case AcceptRecord(proposal):
+                    facts = block_facts(proposal.block)
+                    self._put(AcceptedRecord, ballot=proposal.ballot, block=facts)
+                case DecideRecord(block, ballot):
+                    self._decided[block.slot] = self._cause
+                    self._put(DecidedRecord, ballot=ballot, block=block_facts(block))
+                case QueueRecord(run):
+                    shown = transfers_facts(run)
+                    self._put(QueuedRecord, first=run.first, count=len(run), transfers=shown)
+
+    def stepped(self, step: Step) -> None:
+        """Note what a step of the replica says, and what it leads to once the disk is done."""
+        for notice in step.notices:
+            fields: dict[str, Any] = msgspec.to_builtins(notice)
+            name = type(notice).__name__
+            self._put(NoticedRecord, what=name, fields=fields, text=sentence(notice))
+        self._compare()
+        if self._pending is None:
+            self._causes.update(((to, id(message)), self._cause) for to, message in step.messages)
+        elif any(not isinstance(message, Heartbeat) for _, message in step.messages):
+            self._settle()
+            self._causes.update(((to, id(message)), self._cause) for to, message in step.messages)
+
+    def durable(self) -> None:
+        """Note that all records so far are on the disk."""
+        self._put(DurableRecord, upto=self.number)
+
+    def told(self, report: Report) -> None:
+        """Note the answers and the applied blocks of a turn."""
+        for peer, reason in report.misbehaved:
+            self._put(MisbehavedRecord, peer=peer, reason=reason)
+        for admission in report.admissions:
+            outcome = "refused" if admission.run is None else "queued"
+            if admission.run is not None and not len(admission.run) and admission.known:
+                outcome = "known"
+            ticket, reason = admission.ticket, admission.reason
+            self._put(AnsweredRecord, ticket=ticket, outcome=outcome, reason=reason)
+        for answer in report.change_answers:
+            outcome = "refused" if answer.reason else "queued"
+            self._put(AnsweredRecord, ticket=answer.ticket, outcome=outcome, reason=answer.reason)
+        for confirmation in report.confirmations:
+            ticket, height = confirmation.ticket, confirmation.height
+            self._put(AnsweredRecord, ticket=ticket, outcome="confirmed", height=height)
+        for applied in report.applied:
+            self._applied(applied)
+        self._compare()
+
+    # What links tell their tape.
+
+    def arrived(self, message: Message, frame: str) -> None:
+        """Note by which frame a message came, before the engine turns to it."""
+        self._frames[id(message)] = frame
+
+    def sent(self, to: NodeId, message: Message, frame: str, late_s: float) -> None:
+        """Note that a message leaves in a frame, `late_s` seconds later than it could have."""
+        cause = self._cause_of(to, message)
+        if self._heartbeats or not isinstance(message, Heartbeat):
+            facts, late_ms = message_facts(message), round(1000 * late_s, 1)
+            self._put(SentRecord, cause=cause, to=to, message=facts, frame=frame, late_ms=late_ms)
+
+    def dropped(self, to: NodeId, message: Message, why: str, frame: str = "") -> None:
+        """Note that a message is lost: its link is down or severed, or the network loses it."""
+        cause = self._cause_of(to, message)
+        if self._heartbeats or not isinstance(message, Heartbeat):
+            facts = message_facts(message)
+            self._put(DroppedRecord, cause=cause, to=to, message=facts, why=why, frame=frame)
+
+    # The node as it is.
+
+    def state(self, links: dict[NodeId, bool], chain: Sequence[AppliedBlock]) -> None:
+        """Record all that a reader needs to begin with; `chain` holds the last blocks."""
+        engine, replica = self._engine, self._engine.replica
+        due = replica.election.deadline
+        self._put(
+            StateRecord,
+            role=self._role_now(),
+            ballot=replica.leader.ballot,
+            promised=replica.durable.promised,
+            accepted=held_block(replica.durable.accepted),
+            height=engine.ledger.height,
+            chain=tuple(block_facts(each.block) for each in chain[-CHAIN_SHOWN:]),
+            balances=dict(engine.ledger.balances),
+            queue=len(engine.queue.own),
+            links=links,
+            leader=replica.known_leader,
+            members=engine.membership.nodes,
+            due_s=None if due == inf else due - self._now,
+            member=engine.settings.member,
+        )
+
+    # How records are made.
+
+    def _put(self, kind: type[AnyRecord], cause: int | None = None, **fields: Any) -> None:
+        self._settle()
+        self.number += 1
+        self._emit(
+            kind(
+                node=self._node,
+                life=self._life,
+                number=self.number,
+                time=self._clock(),
+                cause=self._cause if cause is None else cause,
+                **fields,
+            )
+        )
+
+    def _begin(self, kind: type[AnyRecord], cause: int = 0, **fields: Any) -> None:
+        """Record an event, which is the cause of what follows."""
+        self._put(kind, cause=cause, **fields)
+        self._cause = self.number
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending()
+
+    def _received(self, event: Received) -> None:
+        message, sender = event.message, event.sender
+        frame = self._frames.pop(id(message), "")
+        cause = self._cause_of(self._node, message) if sender == self._node else 0
+
+        def begin() -> None:
+            facts = message_facts(message)
+            self._begin(ReceivedRecord, cause=cause, sender=sender, message=facts, frame=frame)
+
+        if isinstance(message, Heartbeat) and not self._heartbeats:
+            self._pending = begin
+        else:
+            begin()
+
+    def _due(self, now: float) -> None:
+        """Note which times are up; nothing if the node goes on with what it was about."""
+        replica = self._engine.replica
+        times = {
+            "election delay": replica.election.deadline,
+            "round": replica.leader.round_deadline,
+            "announcement": replica.leader.announcements.deadline,
+            "votes": replica.leader.thrifty_votes.deadline,
+            "blocks": replica.learner.deadline,
+            "silence": replica.reachability.deadline,
+        }
+        what = tuple(name for name, due in times.items() if due <= now)
+        if what:
+            self._begin(DueRecord, what=what)
+
+    def _cause_of(self, to: NodeId, message: Message) -> int:
+        return self._causes.pop((to, id(message)), self._cause)
+
+    def _applied(self, applied: AppliedBlock) -> None:
+        engine = self._engine
+        self._put(
+            AppliedRecord,
+            cause=self._decided.pop(applied.block.slot, 0),
+            slot=applied.block.slot,
+            balances=dict(engine.ledger.balances),
+            refused=len(applied.refused),
+            skipped=len(applied.skipped),
+            members=() if applied.block.change is None else engine.membership.nodes,
+        )
+
+    def _compare(self) -> None:
+        """Record what has changed in the node's role, its leader and its countdowns."""
+        replica = self._engine.replica
+        role = self._role_now()
+        if role != self._role:
+            was, self._role = self._role, role
+            self._put(RoleRecord, was=was, now=role, ballot=replica.leader.ballot)
+        if replica.known_leader != self._leader:
+            self._leader = replica.known_leader
+            self._put(LeaderRecord, ballot=self._leader)
+        countdowns = {
+            "election": replica.election.deadline,
+            "round": replica.leader.round_deadline,
+        }
+        for what, due in countdowns.items():
+            before = self._timers.get(what, inf)
+            if due != before and not abs(due - before) < _TIMER_S:
+                self._timers[what] = due
+                left = None if due == inf else self._clock() + due - self._now
+                self._put(TimerRecord, what=what, due=left)
+
+    def _role_now(self) -> str:
+        return _ROLES[self._engine.replica.leader.phase]

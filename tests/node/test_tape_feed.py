@@ -1,0 +1,81 @@
+"""A node's records go to those who listen; what they don't take in time is a gap that says so."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from benmo.node.tape_feed import TapeListener
+from benmo.tape.records import AnyRecord, GapRecord, NoteRecord
+from benmo.tape.trace_file import decode_record
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def note(number: int) -> AnyRecord:
+    return NoteRecord(node=3, life=9, number=number, time=1.0, text="")
+
+
+def listener() -> TapeListener:
+    return TapeListener(lambda _each: None)
+
+
+def taken(from_listener: TapeListener) -> list[AnyRecord]:
+    return list(map(decode_record, from_listener.take()))
+
+
+def numbers(records: list[AnyRecord]) -> list[int | tuple[int, int]]:
+    """Each record's number; of a gap, its first and its last."""
+    return [
+        (each.first, each.last) if isinstance(each, GapRecord) else each.number for each in records
+    ]
+
+
+def test_what_is_put_is_taken_once(clock: list[float]) -> None:
+    listening = listener()
+    for number in (1, 2, 3):
+        listening.put(note(number))
+    assert numbers(taken(listening)) == [1, 2, 3]
+    assert taken(listening) == []
+
+
+def test_more_than_the_rate_is_a_gap(clock: list[float]) -> None:
+    listening = listener()
+    for number in range(1, 3001):
+        listening.put(note(number))
+    assert numbers(taken(listening)) == list(range(1, 2001))
+    clock[0] += 0.5
+    listening.put(note(3001))
+    (gap, last) = taken(listening)
+    assert isinstance(gap, GapRecord)
+    assert (gap.node, gap.life, gap.first, gap.last) == (3, 9, 2001, 3000)
+    assert gap.why == "more than 2,000 records a second"
+    assert last.number == 3001
+
+
+def test_the_rate_is_for_each_second(clock: list[float]) -> None:
+    listening = listener()
+    for number in range(1, 10_001):
+        clock[0] += 0.0005
+        listening.put(note(number))
+        if number % 1000 == 0:
+            assert numbers(taken(listening)) == list(range(number - 999, number + 1))
+
+
+def test_a_listener_that_takes_nothing_gets_what_it_has_room_for(clock: list[float]) -> None:
+    listening = listener()
+    for number in range(1, 9001):
+        clock[0] += 0.001
+        listening.put(note(number))
+    assert numbers(taken(listening)) == list(range(1, 8193))
+    listening.put(note(9001))
+    gap, last = taken(listening)
+    assert isinstance(gap, GapRecord)
+    assert (gap.first, gap.last, gap.why) == (8193, 9000, "they were read too late")
+    assert last.number == 9001

@@ -1,0 +1,85 @@
+"""The records of several nodes come in one order, and nobody waits for ever for a silent node."""
+
+from __future__ import annotations
+
+from benmo.tape.merging import HOLD_S, Merger
+from benmo.tape.records import AnyRecord, NoteRecord, TimerRecord
+
+
+def note(node: int, number: int, time: float) -> AnyRecord:
+    return NoteRecord(node=node, life=1, number=number, time=time, text="")
+
+
+def order_of(emitted: list[AnyRecord]) -> list[tuple[int, int]]:
+    return [(each.node, each.number) for each in emitted]
+
+
+def test_records_come_in_the_order_of_their_times() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 100.0, 5000.0)
+    merger.heard(2, [], "boot", 100.0, 5000.0)
+    merger.heard(2, [note(2, 1, 100.02)], "boot", 100.05, 5000.05)
+    assert emitted == []  # node 1 may have an earlier one
+    merger.heard(1, [note(1, 1, 100.01), note(1, 2, 100.03)], "boot", 100.06, 5000.06)
+    assert order_of(emitted) == [(1, 1), (2, 1), (1, 2)]
+    assert [each.time for each in emitted] == [0.01, 0.02, 0.03]
+
+
+def test_records_of_one_node_keep_their_order_at_one_time() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [note(1, number, 7.0) for number in range(1, 9)], "boot", 7.5, 0.0)
+    assert order_of(emitted) == [(1, number) for number in range(1, 9)]
+
+
+def test_a_silent_node_is_waited_for_only_so_long() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.heard(2, [], "boot", 10.0, 0.0)
+    merger.heard(1, [note(1, 1, 10.1)], "boot", 10.2, 0.0)
+    assert emitted == []
+    merger.heard(1, [], "boot", 10.1 + HOLD_S + 0.01, 0.0)
+    assert order_of(emitted) == [(1, 1)]
+
+
+def test_a_lost_node_is_not_waited_for() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.heard(2, [], "boot", 10.0, 0.0)
+    merger.lost(2)
+    merger.heard(1, [note(1, 1, 10.05)], "boot", 10.06, 0.0)
+    assert order_of(emitted) == [(1, 1)]
+
+
+def test_what_waits_comes_at_the_end() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.heard(2, [note(2, 1, 10.1)], "boot", 10.2, 0.0)
+    assert emitted == []
+    merger.close()
+    assert order_of(emitted) == [(2, 1)]
+
+
+def test_another_machine_s_clock_is_brought_in_line_by_the_time_of_day() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "here", 100.0, 5000.0)
+    merger.heard(2, [], "there", 7.0, 5000.0)
+    merger.heard(2, [note(2, 1, 7.1)], "there", 7.2, 5000.2)
+    merger.heard(1, [note(1, 1, 100.05), note(1, 2, 100.15)], "here", 100.2, 5000.2)
+    assert order_of(emitted) == [(1, 1), (2, 1), (1, 2)]
+    assert [each.time for each in emitted] == [0.05, 0.1, 0.15]
+
+
+def test_countdowns_are_shifted_with_their_records() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    timer = TimerRecord(node=1, life=1, number=1, time=101.0, what="election", due=121.0)
+    ended = TimerRecord(node=1, life=1, number=2, time=101.0, what="election", due=None)
+    merger.heard(1, [], "boot", 100.0, 0.0)
+    merger.heard(1, [timer, ended], "boot", 102.0, 0.0)
+    assert [each.due for each in emitted if isinstance(each, TimerRecord)] == [21.0, None]
