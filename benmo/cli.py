@@ -49,6 +49,12 @@ ENTRIES = {
     ),
     "move": CommandEntry("benmo.admin.move", "main", "Let a node go to another address."),
     "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
+    "page": CommandEntry(
+        "benmo.watch.command", "page", "Make a page of a recorded run, in one HTML file."
+    ),
+    "record": CommandEntry(
+        "benmo.admin.record", "record", "Write all that running nodes do into a file."
+    ),
     "remove": CommandEntry("benmo.admin.remove", "main", "Remove a node whose account is empty."),
     "replace": CommandEntry(
         "benmo.admin.replace", "main", "Replace a node whose disk or machine is lost."

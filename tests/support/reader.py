@@ -53,6 +53,11 @@ class Reader:
         """Run it to its end; it shows something."""
         assert self.to_end(line).strip(), f"{line} prints nothing"
 
+    def makes_page(self, line: str) -> None:
+        """Make a page of a run that was recorded before."""
+        self.prints("benmo record --seconds 1")
+        self.prints(line)
+
     def reads_files(self, line: str) -> None:
         """Show something of node 1's files, of which each has something to show."""
         self.decide()

@@ -45,6 +45,7 @@ KINDS = {
 
 ONE_TEST = Change(r"test\.py.*", "test.py -q -n 0 tests/paxos/test_types.py", "else it runs itself")
 FEW_SEEDS = Change(r"--seeds \d+", "--seeds 3", "the others are run by tests/sim")
+SHORT_RECORD = Change(r"--seconds \d+", "--seconds 1", "tests/whole/test_record.py waits for more")
 FEW_STATES = Change(r"$", " --states-max 2000", "the others are explored by tests/sim")
 SHORT_BENCH = Change(
     r"$",
@@ -71,6 +72,8 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo attach [1-5] -e .*", Reader.prints),
     Way(r"benmo (status|verify)", Reader.prints),
     Way(r"benmo export --format (json|csv|hledger)", Reader.prints),
+    Way(r"benmo record --seconds \d+", Reader.prints, (SHORT_RECORD,)),
+    Way(r"benmo page run\.jsonl\.gz", Reader.makes_page),
     Way(r"jq .*", Reader.reads_files),
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),

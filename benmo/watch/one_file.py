@@ -1,0 +1,50 @@
+"""One HTML file that holds the page and a run, and opens without a server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from importlib.resources import files
+
+_PAGE = files("benmo.watch") / "page"
+_STYLE = '<link rel="stylesheet" href="style.css">'
+_MAP = '<script type="importmap"></script>'
+_RUN = '<script type="text/plain" id="run"></script>'
+_START = '<script type="module" src="app.js"></script>'
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
+    "img-src data:; base-uri 'none'; form-action 'none'"
+)
+
+
+def modules() -> dict[str, str]:
+    """Return the page's modules: the source of each by its file name."""
+    found = (each for each in _PAGE.iterdir() if each.name.endswith(".js"))
+    return {each.name: each.read_text(encoding="utf-8") for each in sorted(found, key=str)}
+
+
+def one_file(trace: bytes) -> str:
+    """Make a page that shows a trace, given as JSON Lines, and needs nothing else.
+
+    A browser takes no module from a file beside the page, so each is a `data:` URL; the trace is
+    packed, so nothing that is in it can end the element that holds it.
+    """
+    addresses = {f"benmo/{name}": _data_url(source) for name, source in modules().items()}
+    packed = b64encode(gzip.compress(trace, mtime=0)).decode()
+    page = (_PAGE / "index.html").read_text(encoding="utf-8")
+    style = (_PAGE / "style.css").read_text(encoding="utf-8")
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    for old, new in {
+        _STYLE: f"{policy}\n<style>\n{style}</style>",
+        _MAP: f'<script type="importmap">{json.dumps({"imports": addresses})}</script>',
+        _RUN: _RUN.replace("></", f">{packed}</"),
+        _START: '<script type="module">import "benmo/app.js";</script>',
+    }.items():
+        assert page.count(old) == 1, f"index.html should hold once: {old}"
+        page = page.replace(old, new)
+    return page
+
+
+def _data_url(source: str) -> str:
+    return f"data:text/javascript;base64,{b64encode(source.encode()).decode()}"

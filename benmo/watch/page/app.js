@@ -1,0 +1,255 @@
+/** The page: one trace, one clock, and the views that draw the moment which the clock shows. */
+
+import { addressOf, readAddress } from "benmo/address.js";
+import { ballotsView } from "benmo/ballots.js";
+import { chainsView } from "benmo/chains.js";
+import { Clock } from "benmo/clock.js";
+import { controlsView, listenToKeys } from "benmo/controls.js";
+import { disksView } from "benmo/disks.js";
+import { say, set } from "benmo/dom.js";
+import { embedded, takeFiles } from "benmo/file.js";
+import { step } from "benmo/fold.js";
+import { byId, describe, legend, listenToFrame, listenToTabs, showPanels } from "benmo/frame.js";
+import { checkHeader, checkRecord, TraceError } from "benmo/records.js";
+import { ringView } from "benmo/ring.js";
+import { chipsView, safetyView } from "benmo/safety.js";
+import { spaceView } from "benmo/space.js";
+import { Trace } from "benmo/trace.js";
+import { whyView } from "benmo/whyline.js";
+
+const BEGINNING_MAX = 60;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** All that the viewer has chosen, but for the time, which is the clock's. */
+const chosen = {
+  picked: -1,
+  slot: 0,
+  view: "ballots",
+  isLens: false,
+  isLensHeld: false,
+  isProjector: false,
+};
+let clock = null;
+let views = [];
+let whyLine = null;
+let cached = null;
+let isDue = false;
+let shownAt = 0;
+
+/** The state of the clock's count: one step from the last one, or a seek. */
+function stateNow(trace, count) {
+  const isNear =
+    cached !== null &&
+    cached.trace === trace &&
+    count >= cached.state.count &&
+    count - cached.state.count < 256;
+  let state = isNear ? cached.state : trace.state(count);
+  while (state.count < count) state = step(state, trace.records[state.count], state.count);
+  cached = { trace, state };
+  return state;
+}
+
+function momentNow() {
+  const { trace, count, layer } = clock;
+  const fraction = STILL.matches ? 0.5 : clock.fraction;
+  const state = stateNow(trace, count);
+  const next = trace.records[count]?.t ?? state.t;
+  const time = clock.isPlaying ? state.t + (next - state.t) * Math.min(1, fraction) : state.t;
+  const { picked, slot } = chosen;
+  return {
+    trace,
+    count,
+    layer,
+    fraction,
+    state,
+    time,
+    picked,
+    slot,
+    isLens: chosen.isLens || chosen.isLensHeld,
+    behind: clock.isLive ? trace.head.t - state.t : 0,
+  };
+}
+
+function frame(now) {
+  isDue = false;
+  if (clock.isPlaying) {
+    clock.pass(Math.min(0.1, (now - shownAt) / 1000));
+    if (!clock.isPlaying) writeAddress();
+  }
+  shownAt = now;
+  const moment = momentNow();
+  for (const view of views) view(moment);
+  set(byId("page"), { "data-count": moment.count, "data-length": moment.trace.length });
+  if (clock.isPlaying) redraw();
+}
+
+function redraw() {
+  if (isDue || clock === null) return;
+  isDue = true;
+  requestAnimationFrame(frame);
+}
+
+/** What follows whatever the viewer does. */
+function changed() {
+  shownAt = performance.now();
+  writeAddress();
+  redraw();
+}
+
+function writeAddress() {
+  if (clock === null || clock.isPlaying) return;
+  const at = chosen.picked >= 0 ? chosen.picked : clock.count - 1;
+  history.replaceState(null, "", addressOf(clock.trace.records[at], chosen.view, chosen.slot));
+}
+
+function followAddress() {
+  const found = readAddress(location.hash);
+  if (found.view) chosen.view = found.view;
+  chosen.slot = found.slot ?? 0;
+  if (found.at && clock !== null) {
+    const index = clock.trace.indexOf(...found.at);
+    if (index >= 0) clock.seek(index + 1);
+    say(byId("message"), index < 0 ? "This trace has no such moment." : "");
+  }
+  showPanels(chosen);
+  redraw();
+}
+
+function pick(index) {
+  chosen.picked = index;
+  if (index >= 0) clock.pause();
+  whyLine.open(index);
+  changed();
+}
+
+/** Goes to the moment right after a record, which stays picked. */
+function visit(index) {
+  clock.pause();
+  clock.seek(index + 1);
+  chosen.picked = index;
+  changed();
+}
+
+/** Picks the last thing that a node did. */
+function pickNode(id) {
+  const { trace, count } = clock;
+  for (let index = count - 1; index >= 0; index -= 1) {
+    const record = trace.records[index];
+    if (record.i === id && !["durable", "timer", "leader", "link"].includes(record.k))
+      return pick(index);
+  }
+  return undefined;
+}
+
+function chooseSlot(slot) {
+  chosen.slot = slot;
+  changed();
+}
+
+function show(view) {
+  chosen.view = view;
+  showPanels(chosen);
+  if (clock !== null) changed();
+}
+
+function toggleLens() {
+  chosen.isLens = !chosen.isLens;
+  changed();
+}
+
+function holdLens(isHeld) {
+  if (clock === null || chosen.isLensHeld === isHeld) return;
+  chosen.isLensHeld = isHeld;
+  redraw();
+}
+
+function showSafety() {
+  show("safety");
+  byId("panel-safety").scrollIntoView({ block: "nearest" });
+}
+
+/** How many records come before every node is known; 0 if that takes long. */
+function beginningOf(trace) {
+  for (let count = 1; count <= Math.min(BEGINNING_MAX, trace.length); count += 1) {
+    if (Object.values(trace.state(count).nodes).every((node) => node.known)) return count;
+  }
+  return 0;
+}
+
+/** Shows a trace from its beginning. */
+function begin({ header, records }, name) {
+  const trace = new Trace(header, records);
+  Object.assign(chosen, { picked: -1, slot: 0 });
+  if (clock === null) {
+    clock = new Clock(trace);
+    listenToKeys(clock, {
+      changed,
+      help: () => byId("help").showModal(),
+      lens: holdLens,
+      leave: () => pick(-1),
+    });
+  } else {
+    clock.follow(trace);
+  }
+  whyLine = whyView(byId("why"), { pick, visit });
+  views = [
+    controlsView(byId("controls"), clock, changed),
+    ringView(byId("ring"), header, { pickNode }),
+    disksView(byId("body-disks"), header, { toggleLens }),
+    ballotsView(byId("body-ballots"), header, { pick, chooseSlot }),
+    spaceView(byId("body-space"), header, { pick }),
+    chainsView(byId("body-chains"), header),
+    safetyView(byId("body-safety"), { pick }),
+    chipsView(byId("chips"), { showSafety }),
+    whyLine.draw,
+  ];
+  legend(header);
+  describe(header, name);
+  document.body.classList.remove("empty");
+  clock.seek(beginningOf(trace));
+  followAddress();
+}
+
+/** Reads a trace and shows it; says what is wrong with it, and keeps the one that is shown. */
+async function open(name, read) {
+  say(byId("message"), "Reading …");
+  try {
+    const trace = await read();
+    say(byId("message"), "");
+    if (trace !== null) begin(trace, name);
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    say(byId("message"), `${name ? `${name}: ` : ""}${error.message}`);
+  }
+}
+
+/**
+ * Shows a cluster that runs: `header` is the object of a trace's first line. From then on `extend`
+ * is to be called with what happens.
+ */
+export function follow(header) {
+  begin({ header: checkHeader(header), records: [] }, "");
+  clock.isLive = true;
+  clock.play();
+  redraw();
+}
+
+/** Adds records, as objects, to the trace that is shown. Throws a TraceError, and stops there. */
+export function extend(records) {
+  for (const record of records) clock.trace.append(checkRecord(record));
+  redraw();
+}
+
+/** The trace and the clock that are shown, for tests. */
+export const shown = () => ({
+  trace: clock?.trace ?? null,
+  clock,
+  state: clock === null ? null : stateNow(clock.trace, clock.count),
+});
+
+listenToFrame(chosen, redraw);
+listenToTabs(chosen, show);
+addEventListener("hashchange", followAddress);
+takeFiles(byId("file"), document.body, open);
+showPanels(chosen);
+await open("", embedded);

@@ -1,0 +1,92 @@
+/** The chains as lanes: decided blocks, the one that is accepted, money and queue of each node. */
+
+import { keeper, make, say, set } from "benmo/dom.js";
+import { ballotText, ownerClass } from "benmo/marks.js";
+import { blockText } from "benmo/words.js";
+
+const BLOCK_PIXELS = 62;
+/** What stands beside the blocks: where there is room, name, money and queue; else the name. */
+const LABEL_PIXELS = 196;
+const NAME_PIXELS = 44;
+const NARROW_PIXELS = 520;
+
+function blockMark() {
+  return make("div", { class: "block" }, make("b"), make("span", { class: "hash" }), make("small"));
+}
+
+function changeBlock(element, { slot, block, isDecided, isInk, ballot }) {
+  const [number, hash, count] = element.children;
+  say(number, slot);
+  say(hash, block === null ? "" : block.h.slice(0, 4));
+  say(count, block === null ? "" : block.change ? "change" : `× ${block.count}`);
+  const owner = block === null ? "o0" : ownerClass(block.first[1]);
+  const sort = block === null ? "empty" : isDecided ? "decided" : "accepted";
+  set(element, {
+    class: `block ${owner} ${sort}${isInk ? "" : " penciled"}`,
+    title:
+      block === null
+        ? null
+        : `Slot ${slot}: ${blockText(block)}${isDecided ? "" : `, accepted in ${ballotText(ballot)}`}`,
+  });
+}
+
+function laneOf(id) {
+  const [money, queue, blocks] = [
+    make("span", { class: "money" }),
+    make("span", { class: "queue" }),
+    make("div", { class: "blocks" }),
+  ];
+  const name = make("span", { class: `chip ${ownerClass(id)}` }, String(id));
+  const row = make("li", { class: "lane" }, name, blocks, money, queue);
+  return { row, money, queue, keep: keeper(blocks, blockMark, changeBlock) };
+}
+
+function blocksOf(node, slots, isLens) {
+  const held = isLens ? node.ink : node.pencil;
+  const decided = new Map(held.chain.map((block) => [block.s, block]));
+  return slots.map((slot) => {
+    if (decided.has(slot))
+      return { slot, block: decided.get(slot), isDecided: true, isInk: slot <= node.ink.height };
+    const { accepted } = held;
+    if (accepted?.block.s === slot) {
+      const isInk = node.ink.accepted !== null && node.ink.accepted.block.h === accepted.block.h;
+      return { slot, block: accepted.block, isDecided: false, isInk, ballot: accepted.b };
+    }
+    return { slot, block: null, isDecided: false, isInk: true };
+  });
+}
+
+/** Makes the lanes in `root`. Returns what draws a moment. */
+export function chainsView(root, header) {
+  const lanes = new Map(header.nodes.map((id) => [id, laneOf(id)]));
+  const sum = make("p", { class: "hint" });
+  root.replaceChildren(
+    sum,
+    make("ul", { class: "lanes" }, ...[...lanes.values()].map((lane) => lane.row)),
+  );
+  let room = 4;
+  new ResizeObserver(([entry]) => {
+    const { width } = entry.contentRect;
+    room = Math.max(
+      2,
+      Math.floor((width - (width < NARROW_PIXELS ? NAME_PIXELS : LABEL_PIXELS)) / BLOCK_PIXELS),
+    );
+  }).observe(root);
+  return (moment) => {
+    const nodes = header.nodes.map((id) => moment.state.nodes[id]);
+    const top = Math.max(0, ...nodes.map((node) => node.pencil.height)) + 1;
+    const slots = Array.from(
+      { length: Math.min(room, top) },
+      (_, at) => top - Math.min(room, top) + 1 + at,
+    );
+    for (const node of nodes) {
+      const lane = lanes.get(node.id);
+      const held = moment.isLens ? node.ink : node.pencil;
+      lane.keep(blocksOf(node, slots, moment.isLens), (each) => String(each.slot));
+      say(lane.money, node.known ? `has ${node.balances[node.id] ?? "?"}` : "not known");
+      say(lane.queue, node.known ? `${held.isQueueExact ? "" : "≤ "}${held.queue} queued` : "");
+      set(lane.row, { class: `lane ${node.is}` });
+    }
+    say(sum, "Dashed: accepted. Solid: known to be decided. The colour is the first proposer’s.");
+  };
+}

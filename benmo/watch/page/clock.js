@@ -1,0 +1,113 @@
+/**
+ * The page's own clock. A round takes about a millisecond, so nothing is shown at true speed: each
+ * causal layer takes the same time, and time in which nothing happened is squeezed.
+ */
+
+export const SPEEDS = { lecture: 0.7, live: 0.25, quick: 0.08 };
+const IDLE_SHOWN_S = 0.4;
+/** Where a message that was just sent is shown while time stands: not on top of its sender. */
+const STANDING = 0.45;
+
+export class Clock {
+  constructor(trace) {
+    this.speed = "lecture";
+    this.follow(trace);
+  }
+
+  /** Begins a trace. */
+  follow(trace) {
+    this.trace = trace;
+    this.count = 0;
+    /** Whether more records may come, so that the end is a place to wait at. */
+    this.isLive = false;
+    /** How much of the layer's time is over, from 0 to 1. */
+    this.fraction = 0;
+    this.isPlaying = false;
+  }
+
+  get layers() {
+    return this.trace.layers;
+  }
+
+  get layer() {
+    return this.layers.at(this.count);
+  }
+
+  get isAtEnd() {
+    return this.count >= this.trace.length;
+  }
+
+  /** How long a layer is shown, with the idle time that follows it. */
+  #duration() {
+    return SPEEDS[this.speed] + (this.idleNext > 0 ? IDLE_SHOWN_S : 0);
+  }
+
+  /** The seconds in which nothing happens after this layer; 0 if it is too short to tell. */
+  get idleNext() {
+    return this.layers.idleBefore.get(this.layer + 1) ?? 0;
+  }
+
+  /** Lets `seconds` of the viewer's time pass. */
+  pass(seconds) {
+    if (!this.isPlaying) return;
+    this.fraction += seconds / this.#duration();
+    while (this.fraction >= 1 && !this.isAtEnd) {
+      this.fraction -= 1;
+      const here = this.layers.countAt(this.layer);
+      this.count =
+        this.count > 0 && this.count >= here ? this.layers.countAt(this.layer + 1) : here;
+    }
+    if (!this.isAtEnd) return;
+    if (this.isLive) this.fraction = Math.min(1, this.fraction);
+    else this.pause();
+  }
+
+  play() {
+    if (this.isAtEnd && !this.isLive) this.seek(0);
+    this.isPlaying = true;
+  }
+
+  pause() {
+    this.isPlaying = false;
+    this.fraction = STANDING;
+  }
+
+  /** Shows the first `count` records. */
+  seek(count) {
+    this.count = Math.max(0, Math.min(count, this.trace.length));
+    this.fraction = STANDING;
+  }
+
+  stepRecord(by) {
+    this.pause();
+    this.seek(this.count + by);
+  }
+
+  stepLayer(by) {
+    this.pause();
+    const isWhole = this.count === 0 || this.count === this.layers.countAt(this.layer);
+    if (by > 0)
+      this.seek(
+        isWhole && this.count > 0
+          ? this.layers.countAt(this.layer + 1)
+          : this.layers.countAt(this.layer),
+      );
+    else this.seek(this.layer === 0 ? 0 : this.layers.countAt(this.layer - 1));
+  }
+
+  /** Goes to the next turning point, or to the one before. */
+  stepPoint(by) {
+    this.pause();
+    const { turningPoints } = this.trace;
+    const next =
+      by > 0
+        ? turningPoints.find((at) => at >= this.count)
+        : turningPoints.findLast((at) => at < this.count - 1);
+    this.seek(next === undefined ? (by > 0 ? this.trace.length : 0) : next + 1);
+  }
+
+  toLayer(layer) {
+    this.pause();
+    this.seek(layer < 0 ? 0 : this.layers.countAt(layer));
+  }
+}

@@ -1,0 +1,167 @@
+/** The controls of time: buttons, slider, keys. */
+
+import { draw, make, say, set } from "benmo/dom.js";
+import { SPEEDS } from "benmo/clock.js";
+
+/** How far behind a running cluster the page is before it says so. */
+const BEHIND_SAID_S = 8;
+
+const ICONS = {
+  start: "M5,5V19M19,5L9,12L19,19Z",
+  end: "M19,5V19M5,5L15,12L5,19Z",
+  pointBack: "M12,6L3,12L12,18ZM21,6L12,12L21,18Z",
+  pointOn: "M12,6L21,12L12,18ZM3,6L12,12L3,18Z",
+  layerBack: "M17,5L6,12L17,19Z",
+  layerOn: "M7,5L18,12L7,19Z",
+  play: "M6,3L21,12L6,21Z",
+  pause: "M6,4H10V20H6ZM14,4H18V20H14Z",
+};
+
+const icon = (name) =>
+  draw(
+    "svg",
+    { viewBox: "0 0 24 24", class: "icon", "aria-hidden": true },
+    draw("path", { d: ICONS[name] }),
+  );
+
+const BUTTONS = [
+  ["start", "To the beginning (Home)", (clock) => clock.toLayer(-1)],
+  ["pointBack", "To the turning point before (Page Up)", (clock) => clock.stepPoint(-1)],
+  ["layerBack", "A layer back (Shift+←)", (clock) => clock.stepLayer(-1)],
+  ["play", "Play (Space)", (clock) => (clock.isPlaying ? clock.pause() : clock.play())],
+  ["layerOn", "A layer on (Shift+→)", (clock) => clock.stepLayer(1)],
+  ["pointOn", "To the next turning point (Page Down)", (clock) => clock.stepPoint(1)],
+  ["end", "To the end (End)", (clock) => clock.toLayer(clock.layers.length - 1)],
+];
+
+const KEYS = {
+  " ": (clock) => (clock.isPlaying ? clock.pause() : clock.play()),
+  ArrowLeft: (clock, event) => (event.shiftKey ? clock.stepLayer(-1) : clock.stepRecord(-1)),
+  ArrowRight: (clock, event) => (event.shiftKey ? clock.stepLayer(1) : clock.stepRecord(1)),
+  PageUp: (clock) => clock.stepPoint(-1),
+  PageDown: (clock) => clock.stepPoint(1),
+  Home: (clock) => clock.toLayer(-1),
+  End: (clock) => clock.toLayer(clock.layers.length - 1),
+};
+
+/** Whether an element needs a key itself. */
+function needs(element, key) {
+  if (!(element instanceof Element)) return false;
+  if (element.closest("input, select, textarea, dialog")) return true;
+  if (element.closest("[role=tablist]") && key.startsWith("Arrow")) return true;
+  return key === " " && element.closest("button, summary, a") !== null;
+}
+
+/** Lets keys move a clock. */
+export function listenToKeys(clock, { changed, help, lens, leave }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (needs(event.target, event.key)) return;
+    if (event.key === "?") return help();
+    if (event.key === "Escape") return leave();
+    if (event.key === "l" && !event.repeat) return lens(true);
+    const move = KEYS[event.key];
+    if (move === undefined) return;
+    event.preventDefault();
+    move(clock, event);
+    changed();
+  });
+  document.addEventListener("keyup", (event) => event.key === "l" && lens(false));
+}
+
+function speedChoice(clock) {
+  const options = Object.keys(SPEEDS).map((name) => make("option", { value: name }, name));
+  const choice = make("select", { "aria-label": "Speed" }, ...options);
+  choice.addEventListener("change", () => {
+    clock.speed = choice.value;
+  });
+  return choice;
+}
+
+/** Marks beside the slider: where blocks were decided, processes ended, records are missing. */
+function overviewOf(trace) {
+  const { layers } = trace;
+  const path = (name, indices) => {
+    const at = new Set(indices.map((index) => layers.layerOf[index]));
+    const marks = [...at].map((layer) => `M${(1000 * (layer + 0.5)) / layers.length},0V10`);
+    return draw("path", { class: name, d: marks.join("") });
+  };
+  const decided = trace.slots.map((slot) => trace.decidedAt.get(slot)).filter((at) => at >= 0);
+  return draw(
+    "svg",
+    { viewBox: "0 0 1000 10", preserveAspectRatio: "none", class: "overview", "aria-hidden": true },
+    path("blocks-decided", decided),
+    path("processes-ended", trace.ends),
+    path("records-missing", trace.gaps),
+  );
+}
+
+function timeText(clock, moment) {
+  if (moment.behind > BEHIND_SAID_S) return `showing ${moment.behind.toFixed(0)} s ago`;
+  const isIdle = clock.isPlaying && clock.idleNext > 0;
+  return isIdle ? `… ${clock.idleNext.toFixed(1)} s …` : `${moment.time.toFixed(3)} s`;
+}
+
+/** Makes the controls in `root`. Returns what draws a moment. */
+export function controlsView(root, clock, changed) {
+  const buttons = new Map(
+    BUTTONS.map(([name, label, move]) => {
+      const act = () => {
+        move(clock);
+        changed();
+      };
+      return [
+        name,
+        make(
+          "button",
+          {
+            type: "button",
+            class: `control ${name}`,
+            "aria-label": label,
+            title: label,
+            onclick: act,
+          },
+          icon(name),
+        ),
+      ];
+    }),
+  );
+  const slider = make("input", {
+    type: "range",
+    min: -1,
+    step: 1,
+    value: -1,
+    "aria-label": "Time, in layers",
+    class: "slider",
+  });
+  slider.addEventListener("input", () => {
+    clock.toLayer(Number(slider.value));
+    changed();
+  });
+  const [time, place] = [make("span", { class: "time" }), make("span", { class: "place" })];
+  const overview = overviewOf(clock.trace);
+  root.replaceChildren(
+    make(
+      "div",
+      { class: "slider-row" },
+      time,
+      make("div", { class: "slider-box" }, slider, overview),
+      place,
+    ),
+    make("div", { class: "button-row" }, ...buttons.values(), speedChoice(clock)),
+  );
+  return (moment) => {
+    const { layers } = moment.trace;
+    const play = buttons.get("play");
+    set(play, { "aria-label": clock.isPlaying ? "Pause (Space)" : "Play (Space)" });
+    set(play.querySelector("path"), { d: ICONS[clock.isPlaying ? "pause" : "play"] });
+    set(slider, { max: Math.max(0, layers.length - 1) });
+    const layer = moment.count === 0 ? -1 : moment.layer;
+    if (Number(slider.value) !== layer) slider.value = String(layer);
+    set(slider, {
+      "aria-valuetext": `${moment.time.toFixed(2)} seconds, layer ${layer + 1} of ${layers.length}`,
+    });
+    say(time, timeText(clock, moment));
+    say(place, `${moment.count} of ${moment.trace.length}`);
+  };
+}

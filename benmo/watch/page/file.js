@@ -1,0 +1,70 @@
+/** Traces as files: one that is in the page, one that is chosen, one that is dropped on the page. */
+
+import { readTrace, TraceError } from "benmo/records.js";
+
+const BYTES_MAX = 200_000_000;
+
+async function limitedText(stream) {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const parts = [];
+  let bytes = 0;
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value: chunk } = await reader.read();
+    if (done) break;
+    bytes += chunk.length;
+    if (bytes > BYTES_MAX) throw new TraceError("the file is larger than 200 MB");
+    parts.push(decoder.decode(chunk, { stream: true }));
+  }
+  return parts.join("") + decoder.decode();
+}
+
+const streamOf = (bytes) => new Blob([bytes]).stream();
+
+/** Reads a trace from bytes: JSON Lines, or the same packed by gzip. */
+export async function readBytes(bytes) {
+  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const stream = isPacked
+    ? streamOf(bytes).pipeThrough(new DecompressionStream("gzip"))
+    : streamOf(bytes);
+  let text = "";
+  try {
+    text = await limitedText(stream);
+  } catch (error) {
+    if (error instanceof TraceError) throw error;
+    throw new TraceError(
+      isPacked ? "the file is not a whole gzip file of text" : "the file is not text",
+    );
+  }
+  return readTrace(text);
+}
+
+/** Reads the trace that the page was made with, or null. */
+export async function embedded() {
+  const holder = document.getElementById("run");
+  const packed = holder === null ? "" : holder.textContent.trim();
+  if (packed === "") return null;
+  return readBytes(Uint8Array.from(atob(packed), (character) => character.charCodeAt(0)));
+}
+
+/** Calls `open` with each file that is chosen or dropped. */
+export function takeFiles(input, area, open) {
+  const read = async (file) =>
+    open(file.name, async () => readBytes(new Uint8Array(await file.arrayBuffer())));
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";
+    if (file) read(file);
+  });
+  area.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    area.classList.add("dropping");
+  });
+  area.addEventListener("dragleave", () => area.classList.remove("dropping"));
+  area.addEventListener("drop", (event) => {
+    event.preventDefault();
+    area.classList.remove("dropping");
+    const [file] = event.dataTransfer.files;
+    if (file) read(file);
+  });
+}

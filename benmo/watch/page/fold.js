@@ -1,0 +1,302 @@
+/**
+ * The cluster as the records tell it: `step(state, record, index)` returns the state after a record
+ * and changes nothing that it was given. A node holds everything twice: in `pencil` as its memory has
+ * it, in `ink` as its disk has it. After a gap nothing of a node is known before its next `state`.
+ */
+
+import { fly, torn } from "benmo/flights.js";
+import { factsOf } from "benmo/world.js";
+
+export const ZERO = Object.freeze([0, 0]);
+const CHAIN_KEPT = 20;
+
+export const isHigher = (a, b) => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
+export const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
+export const isZero = (ballot) => ballot[0] === 0;
+const highest = (a, b) => (isHigher(a, b) ? a : b);
+
+const EMPTY = Object.freeze({
+  promised: ZERO,
+  accepted: null,
+  height: 0,
+  chain: [],
+  queue: 0,
+  isQueueExact: true,
+});
+
+function unborn(id, members) {
+  return {
+    id,
+    life: -1,
+    member: "",
+    n: 0,
+    is: "unknown",
+    known: false,
+    role: "acceptor",
+    ballot: ZERO,
+    leader: ZERO,
+    pencil: EMPTY,
+    ink: EMPTY,
+    waiting: [],
+    balances: {},
+    links: {},
+    timers: {},
+    members,
+    promises: [],
+    votes: [],
+  };
+}
+
+/** The state before the first record. */
+export function begin(header) {
+  const nodes = Object.fromEntries(header.nodes.map((id) => [id, unborn(id, header.nodes)]));
+  return {
+    count: 0,
+    t: 0,
+    nodes,
+    aside: {},
+    members: {},
+    flying: [],
+    lost: [],
+    cuts: {},
+    healed: {},
+    gaps: 0,
+    note: null,
+  };
+}
+
+/** How many nodes of a node's membership are a quorum. */
+export const quorumOf = (members) => Math.floor(members.length / 2) + 1;
+
+/** The ways that nothing passes, as `"1>2"`. */
+export const cutWays = (state) => new Set(Object.values(state.cuts).flat());
+
+// What one record changes in its node. `held` is a part of the pencil or of the ink.
+
+function onto(held, fact, node) {
+  switch (fact.k) {
+    case "promised":
+      return { ...held, promised: highest(fact.b, held.promised) };
+    case "accepted":
+      return {
+        ...held,
+        promised: highest(fact.b, held.promised),
+        accepted: { b: fact.b, block: fact.block },
+      };
+    case "decided":
+      return {
+        ...held,
+        height: fact.block.s,
+        accepted: null,
+        chain: [...held.chain, fact.block].slice(-CHAIN_KEPT),
+        ...queueAfter(held, fact.block, node),
+      };
+    case "queued":
+      return { ...held, queue: held.queue + fact.count };
+    default:
+      return held;
+  }
+}
+
+/** A record holds a block's first transfers only: with more of them, what waits is an upper bound. */
+function queueAfter(held, block, node) {
+  const own = block.transfers.filter((each) => each.debit === node.id).length;
+  const isExact = held.isQueueExact && block.count === block.transfers.length;
+  return { queue: Math.max(0, held.queue - own), isQueueExact: isExact };
+}
+
+function penned(node, record, index) {
+  const waiting = [...node.waiting, { ...record, index }];
+  return { ...node, pencil: onto(node.pencil, record, node), waiting };
+}
+
+function inked(node, record) {
+  const done = node.waiting.filter((fact) => fact.n <= record.upto);
+  const ink = done.reduce((held, fact) => onto(held, fact, node), node.ink);
+  return { ...node, ink, waiting: node.waiting.slice(done.length) };
+}
+
+function started(node, record) {
+  const { promised, accepted, height, chain, queue } = record;
+  const held = { promised, accepted, height, chain, queue, isQueueExact: true };
+  const timers =
+    record.due_s === null ? {} : { election: { set: record.t, due: record.t + record.due_s } };
+  return {
+    ...unborn(node.id, record.members),
+    life: record.l,
+    member: record.member,
+    n: record.n,
+    is: "up",
+    known: true,
+    role: record.role,
+    ballot: record.b,
+    leader: record.leader,
+    pencil: held,
+    ink: held,
+    balances: record.balances,
+    links: record.links,
+    timers,
+  };
+}
+
+function heard(node, record) {
+  const { m, from } = record;
+  const isForIt = m.b !== undefined && isSame(m.b, node.ballot);
+  if (m.k === "Promise" && isForIt && !node.promises.includes(from)) {
+    return { ...node, promises: [...node.promises, from] };
+  }
+  if (m.k === "Accepted" && isForIt && !node.votes.includes(from)) {
+    return { ...node, votes: [...node.votes, from] };
+  }
+  return node;
+}
+
+function played(node, record) {
+  const isNew = !isSame(record.b, node.ballot);
+  const promises = record.now === "candidate" || isNew ? [] : node.promises;
+  const votes = record.now === "proposing" || isNew ? [] : node.votes;
+  return { ...node, role: record.now, ballot: record.b, promises, votes };
+}
+
+function timed(node, record) {
+  const timers = { ...node.timers };
+  delete timers[record.what];
+  if (record.due !== null) timers[record.what] = { set: record.t, due: record.due };
+  return { ...node, timers };
+}
+
+const IN_A_NODE = {
+  state: started,
+  promised: penned,
+  accepted: penned,
+  decided: penned,
+  queued: penned,
+  durable: inked,
+  received: heard,
+  role: played,
+  timer: timed,
+  leader: (node, record) => ({ ...node, leader: record.b }),
+  link: (node, record) => ({ ...node, links: { ...node.links, [record.peer]: record.is_up } }),
+  applied: (node, record) => ({
+    ...node,
+    balances: record.balances,
+    members: record.members.length ? record.members : node.members,
+  }),
+  gap: (node, record) => ({ ...node, n: record.last, known: false }),
+};
+
+/**
+ * The process that a record is of: the one in the picture, or another member's, which is kept aside.
+ * Undefined if there is none; null for the record of an earlier process, which is over.
+ */
+export function processOf(state, record) {
+  const [shown, aside] = [state.nodes[record.i], state.aside[record.i]];
+  const isIt =
+    record.k === "state"
+      ? (each) => each.member === record.member
+      : (each) => each.life === record.l;
+  const found = [shown, aside].find((each) => each !== undefined && isIt(each));
+  if (found !== undefined || record.k === "state") return found;
+  return shown !== undefined && record.l < shown.life ? null : shown;
+}
+
+/** Puts a process into the picture, or aside while another member of its node is up there. */
+function placed(state, node) {
+  const shown = state.nodes[node.id];
+  const isIt = shown === undefined || shown.life < 0 || shown.member === node.member;
+  if (isIt) return { ...state, nodes: { ...state.nodes, [node.id]: node } };
+  if (shown.is === "up") return { ...state, aside: { ...state.aside, [node.id]: node } };
+  return {
+    ...state,
+    nodes: { ...state.nodes, [node.id]: node },
+    aside: { ...state.aside, [node.id]: shown },
+  };
+}
+
+function known(state, record) {
+  const before = state.members[record.i] ?? [];
+  if (record.k !== "state" || before.includes(record.member)) return state;
+  return { ...state, members: { ...state.members, [record.i]: [...before, record.member] } };
+}
+
+/** Whether records are missing between a node's last one and this one. */
+export function isAfterGap(node, record) {
+  if (record.k === "gap") return true;
+  if (record.k === "state") return false;
+  return record.l !== node.life || record.n !== node.n + 1;
+}
+
+function inNode(state, record, index) {
+  const found = processOf(state, record);
+  if (found === null) return state;
+  const before = found ?? unborn(record.i, Object.keys(state.nodes).map(Number));
+  const isLost = isAfterGap(before, record);
+  const place = { life: record.l, n: record.n, is: "up", known: before.known && !isLost };
+  const change = IN_A_NODE[record.k];
+  const there = { ...before, ...place };
+  const after = change === undefined ? there : change(there, record, index);
+  const gaps = state.gaps + (isLost && before.known ? 1 : 0);
+  return placed({ ...known(state, record), gaps }, after);
+}
+
+// What the world, a supervisor or a person does.
+
+function inWorld(state, record, index) {
+  if (record.k === "note") return { ...state, note: index };
+  if (record.k !== "process") return state;
+  const facts = factsOf(record);
+  if (facts.ends !== undefined) return ended(state, facts, index);
+  if (facts.silent !== undefined) {
+    return became(state, facts.silent, { is: "silent", known: false, timers: {} });
+  }
+  if (facts.stands !== undefined) return became(state, facts.stands, { is: "paused" });
+  if (facts.cut !== undefined)
+    return { ...state, cuts: { ...state.cuts, [facts.cut]: facts.ways } };
+  if (facts.again !== undefined && state.healed[facts.again]) {
+    return { ...state, cuts: { ...state.cuts, [facts.again]: state.healed[facts.again] } };
+  }
+  if (facts.heal === "*") return { ...state, cuts: {} };
+  if (facts.heal !== undefined && state.cuts[facts.heal]) {
+    const { [facts.heal]: ways, ...cuts } = state.cuts;
+    return { ...state, cuts, healed: { ...state.healed, [facts.heal]: ways } };
+  }
+  return state;
+}
+
+function became(state, id, change) {
+  const node = state.nodes[id];
+  return node === undefined
+    ? state
+    : { ...state, nodes: { ...state.nodes, [id]: { ...node, ...change } } };
+}
+
+/** A dead process has no memory: what its disk holds is all that is left of it. */
+function ended(state, { ends: id, member: place }, index) {
+  const member = state.members[id]?.[place];
+  const [shown, aside] = [state.nodes[id], state.aside[id]];
+  const node =
+    member === undefined || aside === undefined || aside.member !== member ? shown : aside;
+  if (node === undefined) return state;
+  const change = {
+    is: "down",
+    role: "acceptor",
+    pencil: node.ink,
+    waiting: [],
+    timers: {},
+    links: {},
+    leader: ZERO,
+  };
+  const over = { ...node, ...change, promises: [], votes: [] };
+  if (node === aside) return { ...state, aside: { ...state.aside, [id]: over } };
+  const isTurn = aside?.is === "up";
+  const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
+  const after = { ...state, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };
+  return torn(after, (message) => message.to === id, `node ${id} ended`, index);
+}
+
+/** The state after the record at `index`. */
+export function step(state, record, index) {
+  const after = record.i === 0 ? inWorld(state, record, index) : inNode(state, record, index);
+  const flown = record.i === 0 ? after : fly(after, record, index);
+  return { ...flown, count: index + 1, t: record.t };
+}

@@ -1,0 +1,92 @@
+/** What stands around the views: tabs, legend, and the page's own buttons. */
+
+import { VIEWS } from "benmo/address.js";
+import { draw, make, say, set } from "benmo/dom.js";
+import { ownerClass, SHAPES } from "benmo/marks.js";
+
+export const byId = (id) => document.getElementById(id);
+const WIDE = matchMedia("(min-width: 1400px)");
+
+/** Shows the panel that is chosen; all of them where there is room. */
+export function showPanels(chosen) {
+  const isWide = WIDE.matches && !chosen.isProjector;
+  for (const view of VIEWS) {
+    byId(`panel-${view}`).hidden = !isWide && view !== chosen.view;
+    const isShown = view === chosen.view;
+    set(byId(`tab-${view}`), { "aria-selected": String(isShown), tabindex: isShown ? 0 : -1 });
+  }
+  byId("tabs").hidden = isWide;
+}
+
+/** Calls `show` with the view that is chosen. */
+export function listenToTabs(chosen, show) {
+  for (const view of VIEWS) byId(`tab-${view}`).addEventListener("click", () => show(view));
+  byId("tabs").addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    show(VIEWS[(VIEWS.indexOf(chosen.view) + by + VIEWS.length) % VIEWS.length]);
+    byId(`tab-${chosen.view}`).focus();
+  });
+}
+
+/** Explains the signs. */
+export function legend(header) {
+  byId("signs").open = matchMedia("(min-width: 900px)").matches && !WIDE.matches;
+  const shapes = Object.entries(SHAPES).map(([kind, shape]) => {
+    const path = draw("path", { d: shape.path, class: shape.filled ? "shape filled" : "shape" });
+    const sign = draw(
+      "svg",
+      { viewBox: "-12 -12 24 24", class: "sign", "aria-hidden": true },
+      path,
+    );
+    return make("li", {}, sign, make("b", {}, kind), ` ${shape.says}`);
+  });
+  const chips = header.nodes.map((id) =>
+    make("span", { class: `chip ${ownerClass(id)}` }, String(id)),
+  );
+  const colours = make(
+    "p",
+    { class: "hint" },
+    "Each node has a colour and a pattern. A ballot, like 7.3 (round 7 of node 3), has those of its node: ",
+    ...chips,
+  );
+  byId("legend").replaceChildren(make("ul", {}, ...shapes), colours);
+}
+
+/** Says what the trace is. */
+export function describe(header, name) {
+  const source =
+    { live: "real nodes", simulated: "a simulated run", explored: "an explored run" }[
+      header.source
+    ] ?? header.source;
+  const words = [
+    `${header.nodes.length} nodes`,
+    `tenure ${header.tenure}`,
+    source,
+    header.command,
+    name,
+  ].filter(Boolean);
+  say(byId("about"), words.join(" · "));
+}
+
+/** Listens to the buttons of the page; `redraw` is called when its size or look has changed. */
+export function listenToFrame(chosen, redraw) {
+  byId("lights").addEventListener("change", (event) =>
+    set(document.documentElement, { "data-theme": event.target.value }),
+  );
+  byId("projector").addEventListener("click", () => {
+    chosen.isProjector = !chosen.isProjector;
+    set(byId("projector"), { "aria-pressed": String(chosen.isProjector) });
+    document.documentElement.classList.toggle("for-projector", chosen.isProjector);
+    showPanels(chosen);
+    redraw();
+  });
+  byId("ask-help").addEventListener("click", () => byId("help").showModal());
+  byId("choose").addEventListener("click", () => byId("file").click());
+  WIDE.addEventListener("change", () => {
+    showPanels(chosen);
+    redraw();
+  });
+  addEventListener("resize", redraw);
+}

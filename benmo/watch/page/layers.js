@@ -1,0 +1,50 @@
+/**
+ * Cuts the order of the records into causal layers: within one layer nothing depends on a message
+ * that was sent in it, and no node turns to a second event. A layer is what one step shows. Time in
+ * which nothing happened lies between layers, and is squeezed.
+ */
+
+export const IDLE_S = 0.3;
+
+/** The records that begin something: they have no cause among the node's own. */
+const isEvent = (record) => (record.k === "received" ? record.from !== record.i : !record.c);
+
+export class Layers {
+  constructor() {
+    this.starts = [];
+    this.layerOf = [];
+    this.idleBefore = new Map();
+    this.busy = new Set();
+    this.time = 0;
+  }
+
+  get length() {
+    return this.starts.length;
+  }
+
+  /** Adds the record at `index`; `sent` is the index of the message that it receives, or -1. */
+  add(record, index, sent) {
+    const start = this.starts.at(-1) ?? -1;
+    const idle = record.t - this.time;
+    const isIdle = index > 0 && idle >= IDLE_S;
+    const isSecond = isEvent(record) && this.busy.has(record.i);
+    if (start < 0 || isIdle || isSecond || (sent >= start && sent >= 0)) {
+      if (isIdle) this.idleBefore.set(this.starts.length, idle);
+      this.starts.push(index);
+      this.busy = new Set();
+    }
+    this.busy.add(record.i);
+    this.time = record.t;
+    this.layerOf.push(this.starts.length - 1);
+  }
+
+  /** The layer of the last of `count` records. */
+  at(count) {
+    return count <= 0 ? 0 : this.layerOf[Math.min(count, this.layerOf.length) - 1];
+  }
+
+  /** How many records there are up to the end of a layer. */
+  countAt(layer) {
+    return layer + 1 < this.starts.length ? this.starts[layer + 1] : this.layerOf.length;
+  }
+}

@@ -1,0 +1,258 @@
+/** The ring: who is up, what each node has promised, what is under way, and what was lost. */
+
+import { draw, keeper, make, say, set } from "benmo/dom.js";
+import { cutWays, isSame, isZero, quorumOf } from "benmo/fold.js";
+import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
+
+const WIDTH = 400;
+const HEIGHT = 392;
+const RADIUS = 134;
+const DISC = 34;
+const ARC = DISC + 7;
+const SHOWN_LAYERS = 3;
+
+function placesOf(nodes) {
+  return new Map(
+    nodes.map((id, at) => {
+      const angle = (2 * Math.PI * at) / nodes.length - Math.PI / 2;
+      return [id, { x: WIDTH / 2 + RADIUS * Math.cos(angle), y: 186 + RADIUS * Math.sin(angle) }];
+    }),
+  );
+}
+
+/** A point between two nodes, beside the line, so that both directions can be seen. */
+function between(a, b, share) {
+  const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+  const [dx, dy] = [(b.x - a.x) / length, (b.y - a.y) / length];
+  const along = DISC + (length - 2 * DISC) * share;
+  return {
+    x: a.x + dx * along - dy * 8,
+    y: a.y + dy * along + dx * 8,
+    turn: (Math.atan2(dy, dx) * 180) / Math.PI,
+  };
+}
+
+function nodeMark(id, { x, y }) {
+  const parts = {
+    arc: draw("circle", { r: ARC, class: "countdown", pathLength: 100, transform: "rotate(-90)" }),
+    halo: draw("circle", { r: DISC + 4, class: "halo" }),
+    disc: draw("circle", { r: DISC, class: "disc" }),
+    pattern: draw("circle", { r: DISC, class: "disc-pattern" }),
+    plate: draw("rect", { x: -19, y: -23, width: 38, height: 43, rx: 9, class: "plate" }),
+    name: draw("text", { y: 0, class: "node-name" }),
+    ballot: draw("text", { y: 15, class: "node-ballot" }),
+    role: draw("text", { y: DISC + 20, class: "node-role" }),
+    minority: draw("text", { y: DISC + 35, class: "node-minority" }),
+  };
+  say(parts.name, id);
+  const mark = draw(
+    "g",
+    { transform: `translate(${x} ${y})`, class: "node" },
+    ...Object.values(parts),
+  );
+  return { mark, parts };
+}
+
+/** What hinders a node that has something to propose: it can't get a majority's promises. */
+function minorityText(node) {
+  const reached = 1 + Object.values(node.links).filter(Boolean).length;
+  const wants =
+    node.known && node.is === "up" && (node.pencil.queue > 0 || node.role !== "acceptor");
+  return wants && reached < quorumOf(node.members)
+    ? `reaches ${reached} of ${node.members.length}`
+    : "";
+}
+
+/** A node's part in words, with how many have promised or accepted. */
+function roleText(node) {
+  const quorum = quorumOf(node.members);
+  if (node.is === "down") return "down";
+  if (node.is === "silent") return "not reached";
+  if (node.is === "paused") return "stands still";
+  if (node.role === "candidate") return `candidate ${node.promises.length}/${quorum}`;
+  if (node.role === "proposing") return `proposing ${node.votes.length}/${quorum}`;
+  return node.role;
+}
+
+function spoken(node) {
+  if (!node.known) return `Node ${node.id}, ${node.is === "silent" ? "not reached" : "not known"}`;
+  const { promised, height, queue } = node.pencil;
+  const promise = isZero(promised) ? "promised nothing" : `promised ${ballotText(promised)}`;
+  const parts = [
+    roleText(node),
+    minorityText(node),
+    promise,
+    `height ${height}`,
+    `${queue} queued`,
+  ];
+  return [`Node ${node.id}`, ...parts].filter(Boolean).join(", ");
+}
+
+function changeNode({ mark, parts }, node, lens, time) {
+  const held = lens ? node.ink : node.pencil;
+  const owner = node.known ? held.promised[1] : 0;
+  const isPencil = !lens && !isSame(node.pencil.promised, node.ink.promised);
+  const leads = node.role === "leader" || node.role === "proposing" || node.role === "catching up";
+  const states = [
+    node.known ? node.is : "unknown",
+    leads && "leads",
+    node.role === "candidate" && "asks",
+    isPencil && "pencil",
+  ];
+  set(mark, { class: ["node", ownerClass(owner), ...states].filter(Boolean).join(" ") });
+  set(parts.pattern, { fill: owner ? `url(#pattern-${((owner - 1) % 7) + 1})` : "none" });
+  say(parts.ballot, node.known ? ballotText(held.promised) : "?");
+  say(parts.role, node.known || node.is === "silent" ? roleText(node) : "not known");
+  say(parts.minority, minorityText(node));
+  const timer = node.timers.round ?? node.timers.election;
+  const whole = timer === undefined ? 0 : timer.due - timer.set;
+  const left = whole > 0 ? Math.max(0, Math.min(1, (timer.due - time) / whole)) : 0;
+  set(parts.arc, {
+    "stroke-dasharray": `${(100 * left).toFixed(1)} 100`,
+    class: node.timers.round ? "countdown round" : "countdown",
+  });
+}
+
+function linkMark(a, b, places) {
+  const [p, q] = [places.get(a), places.get(b)];
+  const line = draw("line", { x1: p.x, y1: p.y, x2: q.x, y2: q.y, class: "link" });
+  const cuts = [
+    [p, q],
+    [q, p],
+  ].map(([from, to]) => {
+    const at = between(from, to, 0.42);
+    return draw("path", {
+      d: "M-6,-7L6,7M-6,7L6,-7",
+      class: "scissors",
+      transform: `translate(${at.x} ${at.y})`,
+    });
+  });
+  return { a, b, line, cuts, mark: draw("g", {}, line, ...cuts) };
+}
+
+function changeLink(link, state, ways) {
+  const [a, b] = [state.nodes[link.a], state.nodes[link.b]];
+  const isCut = [ways.has(`${link.a}>${link.b}`), ways.has(`${link.b}>${link.a}`)];
+  const isDown =
+    a.links[link.b] === false || b.links[link.a] === false || a.is === "down" || b.is === "down";
+  const isUp = a.links[link.b] === true && b.links[link.a] === true;
+  set(link.line, {
+    class: `link ${isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint"}`,
+  });
+  link.cuts.forEach((mark, at) => set(mark, { class: isCut[at] ? "scissors" : "scissors absent" }));
+}
+
+/** How far a message is on its way; null if it isn't shown any more. */
+function shareOf(moment, message) {
+  const { layerOf } = moment.trace.layers;
+  const begun = layerOf[message.index];
+  const received = moment.trace.receiptOf.get(message.index);
+  const gone = moment.layer - begun + moment.fraction;
+  if (received === undefined) return gone > SHOWN_LAYERS ? null : Math.min(0.5, 0.12 + gone / 2);
+  const whole = Math.max(1, layerOf[received] - begun);
+  return Math.max(0.06, Math.min(0.94, gone / whole));
+}
+
+function messageMark(message) {
+  const shape = shapeOf(message.k);
+  const owner = message.b === null ? 0 : message.b[1];
+  const label = message.b === null || message.k === "Heartbeat" ? "" : ballotText(message.b);
+  const path = draw("path", { d: shape.path, class: shape.filled ? "shape filled" : "shape" });
+  const text = draw("text", { y: -12, class: "message-ballot" });
+  say(text, label);
+  const kind = message.why === undefined ? "message" : "message lost";
+  const parts = [path, text];
+  if (message.why !== undefined) {
+    const why = draw("text", { y: 22, class: "message-why" });
+    say(why, message.why);
+    parts.push(draw("path", { d: "M-11,-11L11,11M11,-11L-11,11", class: "strike" }), why);
+  }
+  return draw("g", { class: `${kind} ${ownerClass(owner)} is-${message.k}` }, ...parts);
+}
+
+const keyOf = (message) => `${message.why ?? ""}${message.sent ?? message.index}.${message.to}`;
+
+/** The way that a message has come, so that a still picture shows who sent it. */
+function trailMark(message) {
+  const sort = message.why === undefined ? "trail" : "trail lost";
+  return draw("line", { class: `${sort} ${ownerClass(message.b === null ? 0 : message.b[1])}` });
+}
+
+function underWay(moment, places) {
+  const shown = [];
+  for (const message of moment.state.flying) {
+    const share = shareOf(moment, message);
+    if (share !== null && places.has(message.from) && places.has(message.to))
+      shown.push({ ...message, share });
+  }
+  const { layerOf } = moment.trace.layers;
+  for (const message of moment.state.lost) {
+    const age = moment.layer - layerOf[message.index];
+    if (age <= 1 && places.has(message.from) && places.has(message.to))
+      shown.push({ ...message, share: message.why === "cut" ? 0.36 : 0.6 });
+  }
+  return shown;
+}
+
+/** Makes the ring in `root`. Returns what draws a moment. */
+export function ringView(root, header, { pickNode }) {
+  const places = placesOf(header.nodes);
+  const marks = new Map(header.nodes.map((id) => [id, nodeMark(id, places.get(id))]));
+  const pairs = header.nodes.flatMap((a, at) =>
+    header.nodes.slice(at + 1).map((b) => linkMark(a, b, places)),
+  );
+  const trails = draw("g");
+  const messages = draw("g", { class: "messages" });
+  const picture = draw(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": true, class: "ring-picture" },
+    patterns(),
+    draw("g", {}, ...pairs.map((pair) => pair.mark)),
+    trails,
+    draw("g", {}, ...[...marks.values()].map((each) => each.mark)),
+    messages,
+  );
+  const buttons = new Map(
+    header.nodes.map((id) => [id, nodeButton(id, places.get(id), header.nodes, pickNode)]),
+  );
+  root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values()));
+  const keep = keeper(messages, messageMark, (mark, message) => {
+    const at = between(places.get(message.from), places.get(message.to), message.share);
+    set(mark, { transform: `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})` });
+  });
+  const keepTrails = keeper(trails, trailMark, (mark, message) => {
+    const [from, to] = [places.get(message.from), places.get(message.to)];
+    const [start, at] = [between(from, to, 0), between(from, to, message.share)];
+    set(mark, { x1: start.x, y1: start.y, x2: at.x.toFixed(1), y2: at.y.toFixed(1) });
+  });
+  return (moment) => {
+    const ways = cutWays(moment.state);
+    for (const [id, mark] of marks) {
+      const node = moment.state.nodes[id];
+      changeNode(mark, node, moment.isLens, moment.time);
+      set(buttons.get(id), { "aria-label": spoken(node) });
+    }
+    for (const pair of pairs) changeLink(pair, moment.state, ways);
+    const shown = underWay(moment, places);
+    keep(shown, keyOf);
+    keepTrails(shown, keyOf);
+  };
+}
+
+function nodeButton(id, { x, y }, nodes, pickNode) {
+  const button = make("button", {
+    type: "button",
+    class: "node-button",
+    onclick: () => pickNode(id),
+  });
+  button.style.left = `${(100 * x) / WIDTH}%`;
+  button.style.top = `${(100 * y) / HEIGHT}%`;
+  button.addEventListener("keydown", (event) => {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const all = [...button.parentElement.querySelectorAll(".node-button")];
+    all[(nodes.indexOf(id) + by + nodes.length) % nodes.length].focus();
+  });
+  return button;
+}

@@ -1,0 +1,250 @@
+/**
+ * A trace with all that is looked up in it: the state after any number of records, causes and what
+ * came of them, sends with their receipts, the records of a slot, the layers.
+ */
+
+import { begin, isAfterGap, isHigher, isSame, processOf, step } from "benmo/fold.js";
+import { Layers } from "benmo/layers.js";
+import { Checks } from "benmo/checks.js";
+import { addTo, countBelow } from "benmo/lists.js";
+
+export const SNAPSHOT_EVERY = 256;
+
+const placeOf = (i, l, n) => `${i}.${l}.${n}`;
+
+export class Trace {
+  constructor(header, records = []) {
+    this.header = header;
+    this.records = [];
+    this.head = begin(header);
+    this.snapshots = [this.head];
+    this.layers = new Layers();
+    this.checks = new Checks(header);
+    this.places = new Map();
+    this.sends = new Map();
+    this.sentOf = new Map();
+    this.receiptOf = new Map();
+    this.inkOf = new Map();
+    this.bySlot = new Map();
+    this.slotOf = new Map();
+    this.children = new Map();
+    this.promisesOf = new Map();
+    this.starts = new Map();
+    this.decidedAt = new Map();
+    this.gaps = [];
+    this.drops = [];
+    this.ends = [];
+    this.turningPoints = [];
+    this.slots = [];
+    for (const record of records) this.append(record);
+  }
+
+  get length() {
+    return this.records.length;
+  }
+
+  /** Adds a record at the end. */
+  append(record) {
+    const index = this.records.length;
+    const before = this.head;
+    const after = step(before, record, index);
+    this.records.push(record);
+    this.head = after;
+    if ((index + 1) % SNAPSHOT_EVERY === 0) this.snapshots.push(after);
+    this.places.set(placeOf(record.i, record.l, record.n), index);
+    const sent = this.#link(record, index);
+    this.layers.add(record, index, sent);
+    if (record.i !== 0) this.#inNode(record, index, before, after);
+    if (after.lost !== before.lost)
+      this.drops.push(...after.lost.filter((each) => !before.lost.includes(each)).map(() => index));
+    if (record.i === 0 && hasEnded(before, after)) this.ends.push(index);
+    this.checks.add(record, index, before, after);
+    if (isTurningPoint(record) || this.checks.choices.has(index)) this.turningPoints.push(index);
+  }
+
+  #link(record, index) {
+    let sent = -1;
+    if ((record.k === "sent" || record.k === "dropped") && record.id)
+      this.sends.set(record.id, index);
+    if (record.k === "received" && record.id) {
+      sent = this.sends.get(record.id) ?? -1;
+      if (sent >= 0) {
+        this.sentOf.set(index, sent);
+        if (!this.receiptOf.has(sent)) this.receiptOf.set(sent, index);
+        addTo(this.children, sent, index);
+      }
+    }
+    const cause = this.causeIn(record);
+    if (cause >= 0) addTo(this.children, cause, index);
+    return sent;
+  }
+
+  #inNode(record, index, before, after) {
+    const was = processOf(before, record);
+    const node = processOf(after, record);
+    if (was === null) return;
+    if (was !== undefined && was.known && isAfterGap(was, record)) this.gaps.push(index);
+    if (record.k === "state") this.#started(record, index);
+    if (record.k === "promised" || record.k === "accepted") {
+      addTo(this.promisesOf, `${record.i}:${record.b}`, index);
+    }
+    if (record.k === "durable" && was !== undefined) {
+      const left = new Set(node.waiting.map((fact) => fact.index));
+      for (const fact of was.waiting) if (!left.has(fact.index)) this.#inked(fact.index, index);
+    }
+    if (record.k === "decided" && !this.decidedAt.has(record.block.s)) {
+      this.decidedAt.set(record.block.s, index);
+    }
+    const slot = slotIn(record, was);
+    if (slot > 0) this.#ofSlot(slot, index);
+  }
+
+  /** A start shows what the disk kept, also of what no `durable` came to tell of before the end. */
+  #started(record, index) {
+    this.starts.set(placeOf(record.i, record.l, 0), index);
+    const kept =
+      record.accepted === null ? [record.promised] : [record.promised, record.accepted.b];
+    for (const ballot of kept) {
+      const facts = this.promisesOf.get(`${record.i}:${ballot}`) ?? [];
+      for (const fact of facts)
+        if (!this.inkOf.has(fact) && isKept(this.records[fact], record)) this.#inked(fact, index);
+    }
+  }
+
+  #inked(fact, index) {
+    this.inkOf.set(fact, index);
+    const slot = this.slotOf.get(fact);
+    if (slot !== undefined) this.#ofSlot(slot, index);
+  }
+
+  #ofSlot(slot, index) {
+    if (!this.bySlot.has(slot)) this.slots.push(slot);
+    this.slotOf.set(index, slot);
+    if (this.bySlot.get(slot)?.at(-1) !== index) addTo(this.bySlot, slot, index);
+  }
+
+  /** The index of the record that a record names as its cause, or -1. */
+  causeIn(record) {
+    return record.c ? (this.places.get(placeOf(record.i, record.l, record.c)) ?? -1) : -1;
+  }
+
+  /** The index of the record at a place, or -1. */
+  indexOf(i, l, n) {
+    return this.places.get(placeOf(i, l, n)) ?? -1;
+  }
+
+  /** The index of the `state` with which a life of a node begins, or -1. */
+  startOf(record) {
+    return this.starts.get(placeOf(record.i, record.l, 0)) ?? -1;
+  }
+
+  /** The state after the first `count` records: a snapshot, and at most 255 steps. */
+  state(count) {
+    const at = Math.min(Math.floor(count / SNAPSHOT_EVERY), this.snapshots.length - 1);
+    let state = this.snapshots[at];
+    for (let index = at * SNAPSHOT_EVERY; index < count; index += 1) {
+      state = step(state, this.records[index], index);
+    }
+    return state;
+  }
+
+  /** How many processes ended and how many messages were lost among the first `count` records. */
+  tally(count) {
+    return { ends: countBelow(this.ends, count), lost: countBelow(this.drops, count) };
+  }
+
+  /** The records of a slot among the first `count`. */
+  ofSlot(slot, count) {
+    const all = this.bySlot.get(slot) ?? [];
+    return all.slice(0, countBelow(all, count));
+  }
+}
+
+/** Whether a disk that is read at a start kept what a record says. */
+function isKept(fact, start) {
+  if (fact.k === "promised")
+    return isSame(fact.b, start.promised) || isHigher(start.promised, fact.b);
+  return (
+    start.accepted !== null &&
+    start.accepted.block.h === fact.block.h &&
+    isSame(start.accepted.b, fact.b)
+  );
+}
+
+const hasEnded = (before, after) =>
+  ["nodes", "aside"].some((where) =>
+    Object.values(after[where]).some(
+      (node) => node.is === "down" && before[where][node.id]?.is === "up",
+    ),
+  );
+
+const TURNS = new Set([
+  "LeadershipWon",
+  "BlockReported",
+  "LeaderLost",
+  "QuorumMissing",
+  "BallotGivenUp",
+  "ProposalMade",
+]);
+
+function isTurningPoint(record) {
+  if (record.k === "noticed") return TURNS.has(record.what);
+  if (record.k === "process") return record.what !== "starts" && !record.what.startsWith("at node");
+  return ["violation", "note", "gap", "decided"].includes(record.k);
+}
+
+/** The notices that the ballot table of a slot is made of. */
+const TOLD = new Set(["BlockReported", "ProposalMade"]);
+
+/** The slot that a record is about; 0 if it is about none. `node` is its node before it. */
+function slotIn(record, node) {
+  const next = node === undefined || !node.known ? 0 : node.pencil.height + 1;
+  switch (record.k) {
+    case "accepted":
+    case "decided":
+      return record.block.s;
+    case "promised":
+      return next;
+    case "noticed":
+      return TOLD.has(record.what) ? (record.fields.slot ?? 0) : 0;
+    case "sent":
+    case "dropped":
+    case "received":
+      return ofMessage(record.m, next);
+    default:
+      return 0;
+  }
+}
+
+function ofMessage(message, next) {
+  switch (message.k) {
+    case "Promise":
+      return message.height + 1;
+    case "Accept":
+      return message.block.s;
+    case "Accepted":
+    case "Decide":
+      return message.s;
+    case "Nack":
+    case "Prepare":
+      return next;
+    default:
+      return 0;
+  }
+}
+
+/**
+ * Plays a trace from its beginning and compares the state with the one that seeking gives, after
+ * each `every`-th record. Returns the counts at which they differ: none, if all is well.
+ */
+export function differences(trace, every = 97) {
+  const found = [];
+  let state = begin(trace.header);
+  trace.records.forEach((record, index) => {
+    state = step(state, record, index);
+    const isSampled = (index + 1) % every === 0 || index + 1 === trace.length;
+    if (isSampled && JSON.stringify(state) !== JSON.stringify(trace.state(index + 1)))
+      found.push(index + 1);
+  });
+  return found;
+}

@@ -1,0 +1,176 @@
+/** Records as sentences, and the rule behind each. */
+
+import { ballotText, withBallots } from "benmo/marks.js";
+import { isZero } from "benmo/fold.js";
+
+const plural = (count, thing) => (count === 1 ? `1 ${thing}` : `${count} ${thing}s`);
+const heldText = (held) =>
+  held === null ? "nothing accepted" : `accepted slot ${held.block.s} in ${ballotText(held.b)}`;
+
+/** A transfer in words: `1-4: 10 to node 2`. */
+export function transferText(transfer) {
+  const id = transfer.n ? `${transfer.debit}-${transfer.n}` : `node ${transfer.debit}`;
+  const memo = transfer.memo ? ` “${transfer.memo}”` : "";
+  return `${id}: ${transfer.amount} to node ${transfer.credit}${memo}`;
+}
+
+/** What a block holds. */
+export function blockText(block) {
+  const shown = block.transfers.map(transferText);
+  const more = block.count - block.transfers.length;
+  return [
+    ...shown,
+    ...(more > 0 ? [`${more} more`] : []),
+    ...(block.change ? [block.change] : []),
+  ].join(", ");
+}
+
+/** A message in words. */
+export function messageText(m) {
+  switch (m.k) {
+    case "Prepare":
+      return `Prepare ${ballotText(m.b)}`;
+    case "Promise":
+      return `Promise ${ballotText(m.b)} (height ${m.height}, ${heldText(m.accepted)})`;
+    case "Accept":
+      return `Accept ${ballotText(m.b)} for slot ${m.block.s}`;
+    case "Accepted":
+      return `Accepted ${ballotText(m.b)} for slot ${m.s}`;
+    case "Nack":
+      return `Nack ${ballotText(m.b)} (promised ${ballotText(m.promised)})`;
+    case "Decide":
+      return `Decide slot ${m.s}`;
+    case "Behind":
+      return `Behind (height ${m.height})`;
+    case "Blocks":
+      return `Blocks (${m.count})`;
+    case "Forward":
+      return m.change ? `Forward (${m.change})` : `Forward (${plural(m.count, "transfer")})`;
+    default:
+      return m.k;
+  }
+}
+
+const SENTENCES = {
+  state: (r) =>
+    `node ${r.i} starts: promised ${ballotText(r.promised)}, height ${r.height}, ${heldText(r.accepted)}`,
+  received: (r) =>
+    r.from === r.i
+      ? `node ${r.i} hands itself ${messageText(r.m)}`
+      : `node ${r.i} receives ${messageText(r.m)} from node ${r.from}`,
+  sent: (r) => `node ${r.i} sends ${messageText(r.m)} to node ${r.to}`,
+  dropped: (r) => `node ${r.i}’s ${messageText(r.m)} to node ${r.to} is lost: ${r.why}`,
+  promised: (r) => `node ${r.i} promises ballot ${ballotText(r.b)}`,
+  accepted: (r) => `node ${r.i} accepts a block for slot ${r.block.s} in ballot ${ballotText(r.b)}`,
+  decided: (r) => `node ${r.i} knows that slot ${r.block.s} is decided`,
+  applied: (r) => `node ${r.i} applies block ${r.s}`,
+  queued: (r) =>
+    `node ${r.i} queues ${r.transfers.map(transferText).join(", ")}${r.count > r.transfers.length ? ", …" : ""}`,
+  durable: (r) => `node ${r.i}’s disk holds all that node ${r.i} has done so far`,
+  due: (r) => `time is up at node ${r.i}: ${r.what.join(", ")}`,
+  role: (r) => `node ${r.i} was ${r.was}, is ${r.now}`,
+  timer: (r) =>
+    r.due === null
+      ? `node ${r.i} stops its ${r.what} countdown`
+      : `node ${r.i} begins its ${r.what} countdown: ${(r.due - r.t).toFixed(2)} s`,
+  leader: (r) =>
+    isZero(r.b)
+      ? `node ${r.i} follows nobody`
+      : `node ${r.i} follows node ${r.b[1]}, in ballot ${ballotText(r.b)}`,
+  link: (r) => `node ${r.i}’s link to node ${r.peer} is ${r.is_up ? "up" : "down"}`,
+  asked: (r) => askedText(r),
+  answered: (r) => `node ${r.i} answers: ${r.outcome}${r.reason ? `, ${r.reason}` : ""}`,
+  noticed: (r) => `node ${r.i} ${withBallots(r.text)}`,
+  misbehaved: (r) => `node ${r.i} caught node ${r.peer}: ${r.reason}`,
+  gap: (r) => `records ${r.first} to ${r.last} of node ${r.i} are missing: ${r.why}`,
+  process: (r) => (r.of ? `node ${r.of} ${r.what}` : r.what),
+  did: (r) => `somebody typed: ${r.line}`,
+  violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
+  note: (r) => r.text,
+};
+
+function askedText(r) {
+  if (r.what === "pay")
+    return `somebody asks node ${r.i} to pay: ${r.transfers.map(transferText).join(", ")}`;
+  if (r.what === "change") return `an operator asks node ${r.i}: ${r.change}`;
+  return `somebody asks node ${r.i} to ${r.what}`;
+}
+
+/** Notices that don't begin with what their node does. */
+const BARE = /^(?:the |node |nodes |answers |queued, )/;
+
+/** A record in one sentence. */
+export function sentence(record) {
+  if (record.k === "noticed" && BARE.test(record.text))
+    return `node ${record.i}: ${withBallots(record.text)}`;
+  return SENTENCES[record.k](record);
+}
+
+const ACCEPTOR = "benmo/paxos/acceptor.py";
+const LEADER = "benmo/paxos/leader.py";
+const RULES = {
+  promised: [
+    "An acceptor promises a ballot higher than all it has promised, and then refuses lower ones.",
+    ACCEPTOR,
+  ],
+  accepted: ["An acceptor accepts a block unless it has promised a higher ballot.", ACCEPTOR],
+  refused: ["An acceptor that has promised a ballot refuses every lower one.", ACCEPTOR],
+  decided: ["A block that a majority has accepted in one ballot is decided.", LEADER],
+  told: [
+    "A Decide tells those who accepted the block in that ballot that it is decided.",
+    "benmo/paxos/learner.py",
+  ],
+  LeadershipWon: [
+    "A majority promised this ballot. Any two majorities share a node, so no earlier choice is missed.",
+    LEADER,
+  ],
+  took: [
+    "The leader must propose the reported block of the highest ballot: it may be decided.",
+    LEADER,
+  ],
+  free: [
+    "No promise reported a block, so none can be decided in a lower ballot: the leader may propose its own.",
+    LEADER,
+  ],
+  CampaignBegun: [
+    "A node that has something to propose, and no leader, waits its election delay and asks.",
+    "benmo/paxos/election.py",
+  ],
+  BallotGivenUp: [
+    "A campaign ends when a higher ballot shows up, or the round takes too long; it is tried again later.",
+    LEADER,
+  ],
+  durable: [
+    "What an answer relies on is on the disk before the answer leaves.",
+    "benmo/engine/engine.py",
+  ],
+};
+
+/** The rule by which a block is decided. */
+export const DECIDED_RULE = RULES.decided;
+
+/** The rule by which a record follows from its cause: `[sentence, file]`, or null. */
+export function ruleOf(record, cause) {
+  if (record.k === "noticed") {
+    if (record.what === "BallotRefused") return RULES.refused;
+    if (record.what === "ProposalMade")
+      return isZero(record.fields.taken_over ?? [0, 0]) ? RULES.free : RULES.took;
+    if (record.what === "PromiseMade") return RULES.promised;
+    if (record.what === "ProposalAccepted") return RULES.accepted;
+    return RULES[record.what] ?? null;
+  }
+  if ((record.k === "sent" || record.k === "dropped") && record.m.k === "Nack")
+    return RULES.refused;
+  if (record.k === "sent" && ["Promise", "Accepted"].includes(record.m.k)) return RULES.durable;
+  if (record.k === "decided")
+    return cause?.k === "received" && cause.m.k === "Decide" ? RULES.told : RULES.decided;
+  return RULES[record.k] ?? null;
+}
+
+/** What happened at an index of a trace: also what no node knows, but all records together tell. */
+export function tell(trace, index) {
+  const choice = trace.checks.choices.get(index);
+  if (choice === undefined) return sentence(trace.records[index]);
+  const block = `block ${choice.h.slice(0, 4)} in ballot ${ballotText(choice.b)}`;
+  return `slot ${choice.s} is decided: a majority’s disks hold ${block}. Nobody knows it yet.`;
+}

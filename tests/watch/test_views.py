@@ -1,0 +1,326 @@
+"""The page as its viewers use it: keys, names, files, addresses, sizes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.watch.shown_page import Opener, Record, ShownRun, ask, place
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import Page, expect
+
+VIEWS = ("disks", "ballots", "space", "chains", "safety")
+
+
+def count_of(page: Page) -> int:
+    return int(page.locator("#page").get_attribute("data-count") or 0)
+
+
+def expect_count(page: Page, count: int) -> None:
+    expect(page.locator("#page")).to_have_attribute("data-count", str(count))
+
+
+def test_elements_keep_their_identity_over_a_thousand_records(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    page = open_run(simulated)
+    page.keyboard.press("Shift+ArrowRight")
+    kept = "#ring .node, #ring .link, .node-button, .disks td, .lane, .checks > li, .control"
+    page.evaluate("(kept) => { window.kept = [...document.querySelectorAll(kept)]; }", kept)
+    before = page.evaluate("document.getElementsByTagName('*').length")
+    while count_of(page) < 1_000:
+        page.keyboard.press("Shift+ArrowRight")
+    same = """(kept) =>
+        [...document.querySelectorAll(kept)].every((each, at) => each === window.kept[at])"""
+    assert page.evaluate("window.kept.length") > 50
+    assert page.evaluate(same, kept)
+    after = page.evaluate("document.getElementsByTagName('*').length")
+    assert after < before + 900
+
+
+def test_the_keyboard_alone_moves_time(simulated: ShownRun, open_run: Opener) -> None:
+    page = open_run(simulated)
+    starts = ask(page, "return shown.trace.layers.starts;")
+    known = [each["k"] == "state" for each in simulated.records[:60]]
+    expect_count(page, [at for at, is_state in enumerate(known, 1) if is_state][4])
+    for key, count in (
+        ("Home", 0),
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("Home", 0),
+        ("Shift+ArrowRight", starts[1]),
+        ("Shift+ArrowRight", starts[2]),
+        ("Shift+ArrowLeft", starts[1]),
+        ("End", len(simulated.records)),
+        ("Shift+ArrowLeft", starts[-1]),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        expect_count(page, count)
+    page.keyboard.press("PageDown")
+    expect(page.locator("#page")).not_to_have_attribute("data-count", "0")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Help")).to_be_hidden()
+
+
+def test_space_plays_and_pauses(simulated: ShownRun, open_run: Opener) -> None:
+    page = open_run(simulated)
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause (Space)")).to_be_visible()
+    expect(page.locator("#page")).not_to_have_attribute("data-count", "0")
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Play (Space)")).to_be_visible()
+    count = count_of(page)
+    page.keyboard.press("ArrowRight")
+    expect_count(page, count + 1)
+
+
+def test_the_slider_goes_over_all_that_was_recorded(simulated: ShownRun, open_run: Opener) -> None:
+    page = open_run(simulated)
+    slider = page.get_by_role("slider", name="Time, in layers")
+    slider.focus()
+    slider.press("End")
+    expect_count(page, len(simulated.records))
+    slider.press("Home")
+    expect_count(page, 0)
+
+
+def test_a_screen_reader_hears_what_each_node_is(simulated: ShownRun, open_run: Opener) -> None:
+    _, record = simulated.first(lambda each: each["k"] == "role" and each["now"] == "candidate")
+    node = record["i"]
+    page = open_run(simulated, f"#at={place(record)}", 900)
+    ballot = ".".join(map(str, record["b"]))
+    name = f"Node {node}, candidate 0/3, promised {ballot}, height 0, 1 queued"
+    expect(page.get_by_role("button", name=name)).to_be_visible()
+    page.get_by_role("button", name=name).focus()
+    page.keyboard.press("ArrowDown")
+    focused = page.evaluate("document.activeElement.ariaLabel")
+    assert focused.startswith(f"Node {node % 5 + 1}, ")
+    expect(page.get_by_role("tab")).to_have_count(5)
+    expect(page.get_by_role("tab", name="Ballots")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("status")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [390, 900, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_view_is_wider_than_the_window(
+    simulated: ShownRun, open_run: Opener, width: int, scheme: str
+) -> None:
+    page = open_run(simulated, "#view=disks", width, color_scheme=scheme)
+    for view in VIEWS:
+        for key in ("Home", "End"):
+            if width < 1400:
+                page.locator(f"#tab-{view}").click()
+            page.keyboard.press(key)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_reduced_motion_leaves_nothing_flying(simulated: ShownRun, open_run: Opener) -> None:
+    _, record = simulated.first(lambda each: each["k"] == "sent")
+    page = open_run(simulated, f"#at={place(record)}", reduced_motion="reduce")
+    message = page.locator(".message").first
+    expect(message).to_be_visible()
+    where = message.get_attribute("transform")
+    page.get_by_label("Speed").select_option("lecture")
+    ask(page, "shown.clock.fraction = 0.9;")
+    page.set_viewport_size({"width": 1500, "height": 900})
+    expect(message).to_have_attribute("transform", str(where))
+
+
+def test_an_address_points_at_a_moment(simulated: ShownRun, open_run: Opener) -> None:
+    at, record = simulated.first(lambda each: each["k"] == "decided")
+    page = open_run(simulated, f"#at={place(record)}&view=chains&slot=1", 900)
+    expect_count(page, at + 1)
+    expect(page.get_by_role("tab", name="Chains")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowLeft")
+    expect_count(page, at)
+    before = simulated.records[at - 1]
+    page.wait_for_url(f"**#at={place(before)}&view=chains&slot=1")
+    page.evaluate("location.hash = 'at=9.9.9&view=<b>&slot=-1'")
+    expect(page.get_by_role("alert")).to_have_text("This trace has no such moment.")
+    expect_count(page, at)
+
+
+def test_a_trace_is_opened_from_a_file(
+    simulated: ShownRun, open_run: Opener, tmp_path: Path
+) -> None:
+    shorter = simulated.changed(lambda records: records[:500])
+    packed = tmp_path / "shorter.jsonl.gz"
+    packed.write_bytes(gzip.compress(shorter.trace))
+    page = open_run(simulated)
+    page.locator("#file").set_input_files(packed)
+    expect(page.locator("#page")).to_have_attribute("data-length", "500")
+    expect(page.locator("#about")).to_contain_text("shorter.jsonl.gz")
+    page.keyboard.press("End")
+    expect_count(page, 500)
+
+
+def test_a_trace_is_opened_where_it_is_dropped(simulated: ShownRun, open_run: Opener) -> None:
+    shorter = simulated.changed(lambda records: records[:300])
+    page = open_run(simulated)
+    drop = """(text) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([text], 'dropped.jsonl'));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true }));
+    }"""
+    page.evaluate(drop, shorter.trace.decode())
+    expect(page.locator("#page")).to_have_attribute("data-length", "300")
+
+
+HEADER = {
+    "benmo": "trace", "version": 1, "source": "live", "nodes": [1, 2, 3], "tenure": "block",
+}  # fmt: skip
+GOOD = {"k": "promised", "b": [1, 1], "i": 1, "l": 1, "n": 1, "t": 0.5}
+HOSTILE: dict[str, tuple[list[object], str]] = {
+    "nothing": ([], "the file is empty"),
+    "another file": ([{"name": "x"}], "benmo: this is not a trace of Benmo"),
+    "a later version": ([HEADER | {"version": 99}], "the trace has version 99"),
+    "no nodes": ([HEADER | {"nodes": []}], "no list of nodes"),
+    "an unknown kind": ([HEADER, GOOD | {"k": "toString"}], "line 2: no such kind: toString"),
+    "the kind of a prototype": ([HEADER, GOOD | {"k": "__proto__"}], "no such kind: __proto__"),
+    "a ballot that is none": ([HEADER, GOOD | {"b": [1]}], "line 2: b: a ballot is missing"),
+    "a ballot of text": ([HEADER, GOOD | {"b": ["1", 1]}], "a whole number is missing"),
+    "a time of text": ([HEADER, GOOD | {"t": "0"}], "line 2: t: a number is missing"),
+    "a number too great": ([HEADER, GOOD | {"n": 2**60}], "a whole number is missing"),
+    "a field missing": ([HEADER, {"k": "promised"}], "i: a whole number is missing"),
+    "a list": ([HEADER, [1, 2]], "no such kind"),
+    "null": ([HEADER, None], "no such kind"),
+    "a message that is none": (
+        [HEADER, GOOD | {"k": "sent", "to": 2, "id": "1:0:1", "m": {"k": "constructor"}}],
+        "no such kind: constructor",
+    ),
+    "a line too long": ([HEADER, GOOD | {"x": "y" * 40_000}], "line 2 is too long"),
+}
+
+
+def test_what_is_no_trace_is_refused_with_its_line(
+    simulated: ShownRun, open_run: Opener, tmp_path: Path
+) -> None:
+    page = open_run(simulated)
+    page.keyboard.press("End")
+    for number, (lines, words) in enumerate(HOSTILE.values()):
+        bad = tmp_path / f"bad-{number}.jsonl"
+        bad.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        page.locator("#file").set_input_files(bad)
+        expect(page.get_by_role("alert")).to_contain_text(f"{bad.name}: ")
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        expect_count(page, len(simulated.records))
+
+
+def test_bytes_that_are_no_text_are_refused(
+    simulated: ShownRun, open_run: Opener, tmp_path: Path
+) -> None:
+    page = open_run(simulated)
+    for number, content in enumerate((b"\xff\xfe\x00", b"\x1f\x8b\x08broken")):
+        bad = tmp_path / f"bad-{number}.gz"
+        bad.write_bytes(content)
+        page.locator("#file").set_input_files(bad)
+        expect(page.get_by_role("alert")).to_contain_text(f"{bad.name}: the file is not")
+
+
+def test_words_of_a_trace_are_never_html(simulated: ShownRun, open_run: Opener) -> None:
+    evil = "<img src=x onerror=\"document.title='owned'\">"
+
+    def spoilt(records: list[Record]) -> list[Record]:
+        for record in records:
+            for where in (record, record.get("block", {}), record.get("m", {})):
+                for transfer in where.get("transfers", []):
+                    transfer["memo"] = evil[:40]
+            if record["k"] == "noticed":
+                record["text"] = evil
+            if record["k"] == "process":
+                record["what"] = evil
+        return records
+
+    page = open_run(simulated.changed(spoilt))
+    for key in ["PageDown"] * 6 + ["Shift+ArrowRight"] * 20 + ["End"]:
+        page.keyboard.press(key)
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator("img")).to_have_count(0)
+    assert page.title() == "Watch Paxos happen"
+
+
+def other_hash(records: list[Record]) -> list[Record]:
+    """One node decides another block than the rest."""
+    decided = [each for each in records if each["k"] == "decided"]
+    decided[-1]["block"]["h"] = "0" * 12
+    return records
+
+
+def other_proposal(records: list[Record]) -> list[Record]:
+    next(each for each in reversed(records) if each["k"] == "accepted")["block"]["h"] = "0" * 12
+    return records
+
+
+def lower_ballot(records: list[Record]) -> list[Record]:
+    next(each for each in reversed(records) if each["k"] == "accepted")["b"] = [1, 1]
+    return records
+
+
+def never_durable(records: list[Record]) -> list[Record]:
+    for record in records:
+        if record["k"] == "durable":
+            record["upto"] = 0
+    return records
+
+
+def own_block(records: list[Record]) -> list[Record]:
+    """A leader that must take a block over proposes another."""
+    taken = next(
+        each
+        for each in records
+        if each["k"] == "noticed"
+        and each["what"] == "ProposalMade"
+        and each["fields"]["taken_over"][0] > 0
+    )
+    ballot = taken["fields"]["ballot"]
+    for record in records:
+        message = record.get("m", {})
+        if record["k"] == "sent" and message["k"] == "Accept" and message["b"] == ballot:
+            message["block"]["h"] = "0" * 12
+    return records
+
+
+def more_money(records: list[Record]) -> list[Record]:
+    balances = [each for each in records if each["k"] == "applied"][-1]["balances"]
+    balances["1"] += 1
+    return records
+
+
+BREAKS: dict[str, Callable[[list[Record]], list[Record]]] = {
+    "One block in each slot": other_hash,
+    "One block in each ballot": other_proposal,
+    "Promises are kept": lower_ballot,
+    "The disk before the word": never_durable,
+    "A chosen block stays": own_block,
+    "No money is made or lost": more_money,
+}
+
+
+def test_every_check_holds_in_a_run_that_keeps_the_rules(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    page = open_run(simulated)
+    page.keyboard.press("End")
+    expect(page.locator(".safety-chip.holds")).to_have_count(len(BREAKS))
+
+
+@pytest.mark.parametrize("title", BREAKS)
+def test_the_safety_panel_finds_what_is_broken(
+    simulated: ShownRun, open_run: Opener, title: str
+) -> None:
+    page = open_run(simulated.changed(BREAKS[title]), "#view=safety", 900)
+    page.keyboard.press("End")
+    broken = page.locator(".checks .broken", has_text=title)
+    expect(broken).to_have_count(1)
+    broken.get_by_role("button", name="Show what broke it").click()
+    expect(page.locator(".why-chain > li")).to_have_count(1)
