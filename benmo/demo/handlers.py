@@ -14,7 +14,14 @@ from benmo.commands.arguments import Misused, split_arguments
 from benmo.commands.node_status import NodeStatus
 from benmo.commands.table import is_crash, parse
 from benmo.control.connection import NodeGone
-from benmo.demo.links import EVERY_NODE, pairs_between, read_groups, read_node, read_nodes
+from benmo.demo.links import (
+    EVERY_NODE,
+    links_named,
+    pairs_between,
+    read_groups,
+    read_node,
+    read_nodes,
+)
 from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
@@ -163,8 +170,8 @@ def slow(stage: Stage, text: str) -> Answer:
         raise Refused(f"node {one[0]} has no link to itself")
     delay_ms = _delay_ms(words[2])
     stage.fleet.slow(pairs, delay_ms)
-    links = f"the link between {pairs[0][0]} and {pairs[0][1]}" if len(pairs) == 1 else "each link"
     how = f"takes {delay_ms} ms, each way" if delay_ms else "is as fast as it can be"
+    links = links_named(pairs, stage.fleet.nodes)
     value = {"links": [list(pair) for pair in pairs], "milliseconds": delay_ms}
     return Answer(Status.DONE, value, "\n".join([f"{links} {how}", *_what_delays_mean(stage)]))
 
@@ -218,6 +225,9 @@ def ambush(stage: Stage, text: str) -> Answer:
     def prepare() -> None:
         nonlocal said
         said = _something_queued(stage, leader, witness)
+        if said and stage.board is not None:
+            stage.board.reply(said)  # before the notices of what it leads to
+            said = ""
 
     within_s = _AMBUSH_S + 2 * stage.fleet.cluster.settings.election_delay_s[1]
     if not stage.fleet.ambush(leader, witness, prepare, within_s):

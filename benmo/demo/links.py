@@ -108,6 +108,18 @@ def pairs_between(some: Sequence[NodeId], others: Sequence[NodeId]) -> list[Pair
     return sorted(pairs)
 
 
+def links_named(pairs: Sequence[Pair], nodes: Sequence[NodeId]) -> str:
+    """Name links in the singular: the one, all of a cluster, all of one node, or a list."""
+    if len(pairs) == 1:
+        return f"the link between {pairs[0][0]} and {pairs[0][1]}"
+    if len(pairs) == len(pairs_between(nodes, nodes)):
+        return "each link"
+    ends = [node for node in nodes if list(pairs) == pairs_between([node], nodes)]
+    if ends:
+        return f"each link of node {ends[0]}"
+    return f"each of the links {', '.join(f'{one}–{other}' for one, other in pairs)}"
+
+
 def _example(nodes: Sequence[NodeId]) -> str:
     minority = (len(nodes) - 1) // 2 or 1
     sides = (nodes[:minority], nodes[minority:])

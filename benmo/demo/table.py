@@ -21,7 +21,8 @@ class DemoCommand:
 
     `handler` is called with the stage and the text of the arguments. `offers` says what each
     argument may be completed with: see `benmo.demo.completion`. One that `waits` answers when the
-    nodes have done something, so that their notices of it come before the answer.
+    nodes have done something, so that their notices of it come before the answer. `more` is what
+    `help` with its name says besides the meaning.
     """
 
     name: str
@@ -30,6 +31,7 @@ class DemoCommand:
     handler: Callable[[Stage, str], Answer]
     offers: str = ""
     waits: bool = False
+    more: str = ""
 
     @property
     def usage(self) -> str:
@@ -57,9 +59,10 @@ def node_commands() -> list[Command]:
 def _help(_stage: Stage, text: str) -> Answer:
     shown: list[DemoCommand | Command] = [*DEMO_COMMANDS, *node_commands()]
     if text:
-        shown = [command_meant(split_arguments(text)[0])]
+        meant = command_meant(split_arguments(text)[0])
+        return help_answer([meant], meant.more if isinstance(meant, DemoCommand) else "")
     which = f"The commands below exit are for a node: 2> printQueue, all printQueue.\n{LEGEND}"
-    return help_answer(shown, "" if text else which)
+    return help_answer(shown, which)
 
 
 def _exit(_stage: Stage, text: str) -> Answer:
@@ -76,9 +79,23 @@ DEMO_COMMANDS = (
     DemoCommand("stop", "N…|all", "pause nodes: up, but silent", actions.stop, "running"),
     DemoCommand("continue", "N…|all", "wake paused nodes", actions.resume, "paused"),
     DemoCommand(
-        "restart", "N…|all", "start nodes; what runs is killed first", actions.restart, "any"
+        "restart",
+        "N…|all",
+        "start nodes; what runs is killed first",
+        actions.restart,
+        "any",
+        more="A node that lost its disk is kept down: replace it.",
     ),
-    DemoCommand("lose", "N", "kill a node and wipe its disk", disk_handlers.lose, "whole"),
+    DemoCommand(
+        "lose",
+        "N",
+        "kill a node and wipe its disk",
+        disk_handlers.lose,
+        "whole",
+        more="The node is kept down from then on, and restart refuses it: it has forgotten\n"
+        "what it promised and accepted, so its vote could undo a decision. What waited in\n"
+        "its queue is lost. replace puts a new member in its place.",
+    ),
     DemoCommand(
         "replace",
         "N",
@@ -86,6 +103,10 @@ DEMO_COMMANDS = (
         disk_handlers.replace,
         "gone",
         waits=True,
+        more="The nodes that run decide that a new member, with an empty disk, votes for the\n"
+        "node from then on; it starts, and fetches the chain. A majority must be up and\n"
+        "connected without the node, which may also be merely down: then what waits in\n"
+        "its queue is lost, too.",
     ),
     DemoCommand(
         "partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"

@@ -6,9 +6,10 @@ import pytest
 
 from benmo.commands.table import COMMANDS, Command
 from benmo.demo.addresses import AddressedLine, read_line, require_node_command
-from benmo.demo.links import Links, pairs_between, read_groups, read_nodes
+from benmo.demo.links import Links, links_named, pairs_between, read_groups, read_nodes
 from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant
 from benmo.errors import NotUnderstood, Refused
+from benmo.paxos.types import NodeId
 
 NODES = (1, 2, 3, 4, 5)
 
@@ -146,3 +147,18 @@ def test_links_are_remembered_until_they_are_healed() -> None:
     links.heal()
     assert links.is_whole
     assert links.cut_from(1) == []
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "name"),
+    [
+        ((1,), (2,), "the link between 1 and 2"),
+        ((1, 2, 3, 4), (1, 2, 3, 4), "each link"),
+        ((3,), (1, 2, 3, 4), "each link of node 3"),
+        ((1, 2), (3, 4), "each of the links 1–3, 1–4, 2–3, 2–4"),
+    ],
+)
+def test_slowed_links_are_named(
+    some: tuple[NodeId, ...], others: tuple[NodeId, ...], name: str
+) -> None:
+    assert links_named(pairs_between(some, others), (1, 2, 3, 4)) == name

@@ -89,6 +89,21 @@ def test_the_answer_of_wait_comes_after_what_led_to_it(here: Place) -> None:
         leave(shown)
 
 
+def test_what_an_ambush_had_queued_stands_before_the_story_of_it(here: Place) -> None:
+    with terminal(here) as shown:
+        shown.wait_for(ALL_UP)
+        shown.enter("1> wait")
+        shown.wait_for("nothing waits in the queue")
+        shown.enter("ambush 1 3")
+        text = shown.wait_for("node 3 accepted its block, and at that moment")
+        told = ("had nothing to propose: queued 1-", "n3│ accepted slot", "at that moment")
+        places = [text.rindex(each) for each in told]
+        assert places == sorted(places), text
+        shown.enter("restart 1")
+        shown.wait_for("the link to node 1 is up")
+        leave(shown)
+
+
 def test_use_selects_the_node_that_the_prompt_names(here: Place) -> None:
     with terminal(here) as shown:
         shown.enter("use 2")

@@ -173,3 +173,17 @@ def test_a_node_that_does_not_tell_its_state_counts_as_gone(
     with pytest.raises(NodeGone):
         fleet.status(1)
     assert Scene(fleet).head(1) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "more"),
+    [
+        ("lose", "restart refuses it: it has forgotten"),
+        ("replace", "which may also be merely down"),
+        ("restart", "kept down: replace it"),
+    ],
+)
+def test_help_with_a_name_says_more_than_the_list(demo: DemoRunner, word: str, more: str) -> None:
+    said = demo.run(f"help {word}", "table").output
+    assert more in said and max(map(len, said.splitlines())) <= 80
+    assert more not in demo.run("help", "table").output
