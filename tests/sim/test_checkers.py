@@ -10,8 +10,9 @@ import pytest
 
 from benmo.engine.events import Admission, Report, Submitted
 from benmo.errors import Reason
-from benmo.ledger.blocks import AppliedBlock, Block, encode_block
+from benmo.ledger.blocks import AppliedBlock, Block, Outcome, encode_block
 from benmo.ledger.ledger import Ledger
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Payments, Run
 from benmo.paxos.messages import Accept, Decide, Message, Nack, Prepare, Promise
 from benmo.paxos.types import GENESIS_HASH, Ballot, NodeId, Proposal
@@ -196,6 +197,25 @@ def test_durable_answers_doubts_in_favour_of_a_damaged_disk() -> None:
     machines[1].disk.append("journal.jsonl", OTHER.block.data)
     machines[1].disk.sync("journal.jsonl")
     checker.on_decided(machines[1], OTHER)
+
+
+def test_durable_answers_wants_what_is_said_to_be_queued_on_the_disk() -> None:
+    """Whether it was queued now or before; what is said to be decided needn't be in the queue."""
+    machine = new_machines()[1]
+    checker = DurableAnswers(FACTS, [machine])
+    transfer = a_run(1, 1, (2, 5)).transfer(1)
+
+    def answered(run: Run, *known: KnownPayment) -> None:
+        admission = Admission(1, run, known=dict(enumerate(known)))
+        checker.on_turn(machine, Turn((), Report(admissions=[admission])))
+
+    nothing = Run(1, 2, (), ())
+    with fires("durable answers: node 1 answers that 1-1 is queued, but a power cut would lose it"):
+        answered(a_run(1, 1, (2, 5)))
+    with fires("durable answers: node 1 answers that 1-1 is queued, but a power cut would lose it"):
+        answered(nothing, KnownPayment(transfer))
+    answered(nothing, KnownPayment(transfer, 1, Outcome.APPLIED))
+    answered(nothing)
 
 
 def _ordered(*orders: tuple[NodeId, int], node: NodeId = 1) -> ExactlyOnce:

@@ -7,8 +7,11 @@ simulation itself has damaged counts, too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock, Block
+from benmo.ledger.payment_keys import KnownPayment
 from benmo.ledger.transfers import Run
 from benmo.paxos.types import MemberId
 from benmo.sim.checkers.checker import Checker
@@ -30,17 +33,21 @@ class DurableAnswers(Checker):
     def on_turn(self, machine: Machine, turn: Turn) -> None:
         for admission in turn.report.admissions:
             if admission.run is not None and not machine.is_damaged:
-                self._require_queued(machine, admission.run)
+                self._require_queued(machine, admission.run, admission.known.values())
 
-    def _require_queued(self, machine: Machine, run: Run) -> None:
-        """Require the run's line, or a checkpoint of the same turn that has it among others."""
-        if machine.disk.surely_holds(to_json(run).encode()):
-            return
-        self.require(
-            _is_queued_after_power_cut(machine, run),
-            f"node {machine.label} answers that {run.debit}-{run.end - 1} is queued, but a power "
-            f"cut would lose it",
-        )
+    def _require_queued(self, machine: Machine, run: Run, known: Iterable[KnownPayment]) -> None:
+        """Require all that an answer says to be queued, whether it was queued now or before.
+
+        The run's line will do, or a checkpoint of the same turn that has it among others.
+        """
+        before = [each.transfer.number for each in known if each.outcome is None]
+        is_new = len(run) > 0 and not machine.disk.surely_holds(to_json(run).encode())
+        for number in (*before, *([run.end - 1] if is_new else [])):
+            self.require(
+                _is_queued_after_power_cut(machine, number),
+                f"node {machine.label} answers that {run.debit}-{number} is queued, but a power "
+                f"cut would lose it",
+            )
 
     def _require_durable(self, machine: Machine, block: Block) -> None:
         voters = self.history.of_slot(block.slot, machine)
@@ -63,11 +70,11 @@ def _disks_text(members: list[MemberId]) -> str:
     return f"only {nodes_text(members)} {'hold' if len(members) > 1 else 'holds'}"
 
 
-def _is_queued_after_power_cut(machine: Machine, run: Run) -> bool:
+def _is_queued_after_power_cut(machine: Machine, number: int) -> bool:
     try:
         _, state = NodeStorage.open(
             machine.disk.after_power_cut(), CLUSTER, machine.node, machine.member
         )
     except StateError:
         return False
-    return state.queue.end >= run.end or state.ledger.last.get(machine.node, 0) >= run.end - 1
+    return state.queue.end > number or state.ledger.last.get(machine.node, 0) >= number
