@@ -17,14 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from benmo.admin.authority import Authority
+from benmo.admin.lost_queue import OldQueue, read_queue
 from benmo.admin.making import new_member, write_member
 from benmo.cluster import TLS, Cluster, StateDirectory
-from benmo.errors import Failure, StateError
+from benmo.errors import Failure
 from benmo.network.certificates import WrongCertificate, require_node
 from benmo.paxos.types import MemberId, NodeId
 from benmo.storage.disk import RealDisk
 from benmo.storage.lock import LOCK, is_in_use
-from benmo.storage.node_files import NodeFiles
 from benmo.storage.node_storage import CHECKPOINT
 
 _END_S = 30.0
@@ -118,13 +118,12 @@ class NewMember:
             self._sync()
         return retired if retired.exists() else None
 
-    def queued_end(self) -> int:
-        """The number after the last transfer of the old directory's queue; 0 if none is known."""
-        founders = self._cluster.founders.ids
-        with suppress(StateError, OSError):
-            files = NodeFiles(self.directory, self._cluster.cluster, self.node, founders)
-            return files.tail().state.queue.end
-        return 0
+    def old_queue(self, old: MemberId, told: int) -> OldQueue:
+        """What is known of the queue of the member that is replaced; `told` as in `OldQueue`."""
+        path, retired = self.directory, self._state.retired_node(self.node, old or "unknown")
+        if retired.exists() and not path.exists():
+            path = retired
+        return read_queue(path, self._cluster, self.node, old, told)
 
     def _require_ended(self, path: Path) -> None:
         """Wait for the retired member's process to end, if it runs here: it ends by itself."""

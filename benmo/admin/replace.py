@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from benmo.admin.addresses import is_loopback
 from benmo.admin.changing import (
     address_options,
     asked_elsewhere,
@@ -19,6 +20,7 @@ from benmo.admin.changing import (
 )
 from benmo.admin.deciding import decide, require_quorum
 from benmo.admin.desk import Desk, Survey
+from benmo.admin.lost_queue import OldQueue
 from benmo.admin.new_member import NewMember, StillRuns
 from benmo.admin.remains import count
 from benmo.cluster import NodeAddress
@@ -95,7 +97,7 @@ async def replace_node(desk: Desk, survey: Survey, node: NodeId, wishes: Wishes)
     if begun is None:
         old = survey.voter(node)
         if not wishes.is_up_too:
-            _require_down(new, survey)
+            _require_down(survey, new, old)
             if new.unused == old.member:
                 return _unused(desk, survey, old)
         return await _replaced(desk, survey, new, old, wishes)
@@ -104,19 +106,25 @@ async def replace_node(desk: Desk, survey: Survey, node: NodeId, wishes: Wishes)
     )
     change = Change(ChangeKind.REPLACE, node, old.member, begun.member, begun.host, begun.port)
     survey = await decide(desk, survey, change, wishes.has_bar)
-    return _finish(desk, survey, new, old, _queued(survey, new))
+    return _finish(desk, survey, new, old, _queue(survey, new, old))
 
 
-def _require_down(new: NewMember, survey: Survey) -> None:
+def _require_down(survey: Survey, new: NewMember, old: MemberStatus) -> None:
     """Raises `Failure` if the node that is to be replaced is up and votes."""
     node = new.node
-    if node in survey.up:
-        waiting = max(0, _queued(survey, new) - _decided(survey, node))
-        queued = f" ({count(waiting, 'transfer')} now)" if waiting else ""
+    if node not in survey.up:
+        return
+    if is_loopback(old.host) and not new.directory.exists():
         raise Failure(
-            f"node {node} is up and votes: --yes replaces it all the same, and what waits in its "
-            f"queue{queued} is lost. benmo move takes a node elsewhere without loss"
+            f"node {node} still runs, but its directory, {new.directory}, is gone: stop the node, "
+            f"then type the same again"
         )
+    waiting = max(0, _queue(survey, new, old).last - _decided(survey, node))
+    queued = f" ({count(waiting, 'transfer')} now)" if waiting else ""
+    raise Failure(
+        f"node {node} is up and votes: --yes replaces it all the same, and what waits in its "
+        f"queue{queued} is lost. benmo move takes a node elsewhere without loss"
+    )
 
 
 def _unused(desk: Desk, survey: Survey, old: MemberStatus) -> Replaced:
@@ -141,12 +149,14 @@ async def _replaced(
     require_quorum(survey, Change(ChangeKind.REPLACE, node, old.member))
     member = new.begin(desk.authority, address.host)
     change = Change(ChangeKind.REPLACE, node, old.member, member, address.host, address.port)
-    queued = _queued(survey, new)
+    queue = _queue(survey, new, old)
     survey = await decide(desk, survey, change, wishes.has_bar)
-    return _finish(desk, survey, new, old, queued)
+    return _finish(desk, survey, new, old, queue)
 
 
-def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queued: int) -> Replaced:
+def _finish(
+    desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queue: OldQueue
+) -> Replaced:
     """Put the new directory in its place, and say what is lost."""
     node = old.node
     now = survey.voter(node)
@@ -155,13 +165,14 @@ def _finish(desk: Desk, survey: Survey, new: NewMember, old: MemberStatus, queue
         f"decided in slot {now.since - 1}: node {node}'s member {now.member[:8]} votes from slot "
         f"{now.since} on, in the place of {old.member[:8]}"
     )
-    lost = _lost(node, _decided(survey, node) + 1, queued)
+    last = _decided(survey, node)
+    lost = queue.lost_text(last)
     try:
         retired = new.put_in_place(old.member)
     except StillRuns as error:
         raise StillRuns(error.directory, f"{decided}.\n{lost}") from error
     if retired is not None:
-        decided += f".\nThe old directory is {retired}; nothing needs it any more"
+        decided += f".\n{queue.old_directory(retired, last)}"
     return Replaced(NodeAddress(node, now.host, now.port), now.since, f"{decided}.\n{lost}")
 
 
@@ -170,21 +181,12 @@ def _decided(survey: Survey, node: NodeId) -> int:
     return dict(survey.latest.decided).get(node, 0)
 
 
-def _queued(survey: Survey, new: NewMember) -> int:
-    """The number of the last transfer that the node is known to have queued, 0 if none is."""
+def _queue(survey: Survey, new: NewMember, old: MemberStatus) -> OldQueue:
+    """What is known of the old member's queue, here and at the nodes that are up."""
     said = [
         waiting.end - 1
         for answer in survey.answers.values()
         for waiting in answer.waiting
         if waiting.node == new.node
     ]
-    return max([new.queued_end() - 1, *said], default=0)
-
-
-def _lost(node: NodeId, first: int, last: int) -> str:
-    """Say which transfers were queued on the lost disk and are void now, as far as is known."""
-    known = "as far as this machine and the nodes that are up know"
-    if last < first:
-        return f"No transfer of node {node} waited to be decided, {known}"
-    which = f"{node}-{first}" if first == last else f"{node}-{first} to {node}-{last}"
-    return f"Lost, {known}: {which}, which waited to be decided. Pay again, under the same keys"
+    return new.old_queue(old.member, max(said, default=0))

@@ -121,7 +121,10 @@ def test_a_lost_disk_is_replaced_and_the_node_votes_again(cluster: RealCluster) 
         f"decided in slot {old['until']}: node 3's member {new['member'][:8]} votes from slot "
         f"{new['since']} on, in the place of {old['member'][:8]}."
     )
-    assert lost.startswith("No transfer of node 3 waited to be decided, as far as")
+    assert lost.startswith(
+        "What waited in node 3's queue is lost with its disk, and nobody else can know it. An id "
+        "from 3-"
+    )
     assert start == ["Start it:", f"    python -m benmo.node 3 --state-dir {cluster.state}"]
     require_voter(cluster, 3)
     table = cluster.attach(3, "printMembers", form="table").out
@@ -167,6 +170,27 @@ def test_a_node_that_is_up_is_not_replaced_unless_that_is_said(cluster: RealClus
     refused = change(cluster, "replace", "3")
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith("benmo: node 3 is up and votes: --yes replaces it all the same")
+
+
+def test_a_node_that_runs_without_its_directory_is_to_be_stopped_first(
+    cluster: RealCluster,
+) -> None:
+    directory = cluster.node_directory(3)
+    aside = directory.with_name("aside")
+    cluster.signal(3, signal.SIGSTOP)  # it would stop by itself as soon as it writes
+    try:
+        directory.rename(aside)
+        cluster.signal(3, signal.SIGCONT)
+        refused = change(cluster, "replace", "3")
+    finally:
+        cluster.signal(3, signal.SIGSTOP)
+        aside.rename(directory)
+        cluster.signal(3, signal.SIGCONT)
+    assert refused.status == 1
+    assert refused.err == (
+        f"benmo: node 3 still runs, but its directory, {directory}, is gone: stop the node, then "
+        f"type the same again\n"
+    )
 
 
 def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluster) -> None:
