@@ -203,18 +203,18 @@ def test_durable_answers_wants_what_is_said_to_be_queued_on_the_disk() -> None:
     """Whether it was queued now or before; what is said to be decided needn't be in the queue."""
     machine = new_machines()[1]
     checker = DurableAnswers(FACTS, [machine])
-    transfer = a_run(1, 1, (2, 5)).transfer(1)
+    transfer = a_run(1, 2, (2, 5)).transfer(2)
 
     def answered(run: Run, *known: KnownPayment) -> None:
         admission = Admission(1, run, known=dict(enumerate(known)))
         checker.on_turn(machine, Turn((), Report(admissions=[admission])))
 
-    nothing = Run(1, 2, (), ())
-    with fires("durable answers: node 1 answers that 1-1 is queued, but a power cut would lose it"):
-        answered(a_run(1, 1, (2, 5)))
-    with fires("durable answers: node 1 answers that 1-1 is queued, but a power cut would lose it"):
+    nothing = Run(1, 3, (), ())
+    with fires("durable answers: node 1 answers that 1-2 is queued, but a power cut would lose it"):
+        answered(a_run(1, 2, (2, 5)))
+    with fires("durable answers: node 1 answers that 1-2 is queued, but a power cut would lose it"):
         answered(nothing, KnownPayment(transfer))
-    answered(nothing, KnownPayment(transfer, 1, Outcome.APPLIED))
+    answered(nothing, KnownPayment(transfer, 2, Outcome.APPLIED))
     answered(nothing)
 
 
