@@ -94,7 +94,7 @@ class Block:
     previous   the hash of the block in the slot before, in 64 hexadecimal digits
     hash       the SHA-256 of this block, computed here from the bytes that the node sent
     time       when it was proposed, by its proposer's clock, in seconds since 1970
-    transfers  in the order in which they were applied
+    transfers  in the order in which they were applied; none, if the block only changes the members
     """
 
     slot: int
