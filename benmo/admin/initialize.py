@@ -13,6 +13,7 @@ from benmo.admin.addresses import LOCALHOST, addresses
 from benmo.admin.making import make_anew, new_cluster, no_node_running
 from benmo.admin.remains import Remains, count, openness
 from benmo.cluster import BALANCE_MAX, QUEUE_LIMIT, Cluster, ClusterSettings, StateDirectory
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.errors import Failure
 from benmo.options import Number, die, state_dir_option
 from benmo.paxos.types import NODES_MAX, Tenure
@@ -123,19 +124,28 @@ def _ask(state: StateDirectory, loss: str, yes: bool) -> None:
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
     low, high = cluster.settings.election_delay_s
-    click.echo(
+    said = (
         f"{state.path}: {described(cluster)}.\n"
         f"Each has {cluster.settings.balance}; tenure {cluster.settings.tenure}, "
         f"election delay {low:g}–{high:g} s."
     )
+    click.echo(fitted(said, terminal_columns()))
     explain_start(state, cluster)
 
 
 def described(cluster: Cluster) -> str:
     """A cluster in a few words: how many nodes it has, and where."""
     where_each = [str(address) for address in cluster.addresses]
-    ends = " … ".join(dict.fromkeys((where_each[0], where_each[-1])))
-    return f"a cluster of {count(len(where_each), 'node')} at {ends}"
+    first = cluster.addresses[0]
+    is_row = all(
+        (address.host, address.port) == (first.host, first.port + place)
+        for place, address in enumerate(cluster.addresses)
+    )
+    if is_row and len(where_each) > 1:
+        where = f"{where_each[0]} … {where_each[-1]}"
+    else:
+        where = ", ".join(where_each)
+    return f"a cluster of {count(len(where_each), 'node')} at {where}"
 
 
 def explain_start(state: StateDirectory, cluster: Cluster) -> None:

@@ -32,6 +32,7 @@ from benmo.admin.remains import Remains
 from benmo.admin.surviving_chain import SurvivingChain, surviving_chain
 from benmo.admin.unknowable import report, require_lost
 from benmo.cluster import Cluster, NodeAddress, StateDirectory
+from benmo.commands.fitting import fitted, terminal_columns
 from benmo.errors import Failure
 from benmo.ledger.blocks import AppliedBlock, encode_block
 from benmo.ledger.ledger import Ledger
@@ -80,7 +81,7 @@ def main(sources: tuple[Path, ...], accept_loss: bool, hosts: str | None, state_
         die(error)
     except OSError as error:
         die(f"{error.filename or state_dir}: {error.strerror}")
-    click.echo(said)
+    click.echo(fitted(said, terminal_columns()))
     if cluster is None:
         die("nothing is changed: --accept-loss begins the new cluster")
     _explain(state, cluster)
@@ -113,8 +114,11 @@ def _rescue(
     cluster = _new_cluster(found, hosts)
     text, first = report(found), found.ledger.height + 1
     if not accept_loss:
-        where = f"{state.path}, {described(cluster)}"
-        return f"{text}\nThe new cluster would be {where}, and go on from slot {first} on.", None
+        where = f"in {state.path}: {described(cluster)}"
+        return (
+            f"{text}\nA new cluster would be made {where}. It would go on from slot {first} on.",
+            None,
+        )
     make_anew(state, cluster, remains.paths, partial(_write_members, found=found))
     last = first + len(cluster.addresses) - 1
     done = (
@@ -157,11 +161,12 @@ def _known_members(state: StateDirectory, cluster: Cluster) -> Membership | None
 
 
 def _explain(state: StateDirectory, cluster: Cluster) -> None:
-    click.echo(
+    said = (
         "The old members can't speak to the new ones. Don't start one again: a program that still "
         "asks it would read old balances.\nEach program needs a new certificate: benmo "
         "client-certificate."
     )
+    click.echo(fitted(said, terminal_columns()))
     explain_start(state, cluster)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
+from benmo.admin.lost_queue import named, pay_again
 from benmo.admin.surviving_chain import SurvivingChain, Survivor
 from benmo.errors import Failure
 from benmo.ledger.blocks import Block
@@ -120,7 +122,7 @@ def _accepted(found: SurvivingChain) -> Iterator[str]:
 
 
 def _waiting(found: SurvivingChain) -> Iterator[str]:
-    """What waited in the queues that are left, and is void from now on."""
+    """What waited in the queues that are left, and is lost from now on."""
     ledger = found.ledger
     queues: dict[NodeId, Run] = {}
     for survivor in found.survivors:
@@ -130,8 +132,13 @@ def _waiting(found: SurvivingChain) -> Iterator[str]:
                 queues[survivor.node] = run
     runs = [run for _, run in sorted(queues.items()) if len(run)]
     if runs:
-        yield f"Waited to be decided here, and is void: {_ids(runs)}."
-    yield "Whoever pays again under the same key pays once."
+        names = ", ".join(chain.from_iterable(map(named, runs)))
+        keyed = next((run for run in runs if any(run.key)), runs[0])
+        yield f"Waited to be decided here, and is lost: {names}. {pay_again(keyed)}."
+        yield "Their ids, and those of payments in lost queues, may be given out again, for others."
+    else:
+        yield "The ids of payments in lost queues may be given out again, for others."
+    yield "Whoever pays again under the same key, where there was one, pays once."
 
 
 def _content(block: Block) -> str:

@@ -113,16 +113,37 @@ def test_without_the_loss_accepted_it_says_what_is_lost_and_changes_nothing(
         "start, and nothing is lost.",
         f"Accepted for slot 5, by {old.node(1)}, and perhaps decided: 1-3, 2-3. The new cluster "
         f"goes on without it.",
-        "Waited to be decided here, and is void: 1-3 to 1-4.",
-        "Whoever pays again under the same key pays once.",
+        "Waited to be decided here, and is lost: 1-3 (1 from node 1 to node 2), 1-4 (1 from node 1 "
+        "to node 2). Pay again.",
+        "Their ids, and those of payments in lost queues, may be given out again, for others.",
+        "Whoever pays again under the same key, where there was one, pays once.",
     ]
     assert would == (
-        f"The new cluster would be {new.path}, a cluster of 3 nodes at 127.0.0.1:9001 … "
-        f"127.0.0.1:9003, and go on from slot 5 on."
+        f"A new cluster would be made in {new.path}: a cluster of 3 nodes at 127.0.0.1:9001 … "
+        f"127.0.0.1:9003. It would go on from slot 5 on."
     )
     assert end == "benmo: nothing is changed: --accept-loss begins the new cluster"
     assert not new.path.exists()
     assert content(old.path) == before
+
+
+def test_addresses_that_are_no_row_are_all_named(old: StateDirectory, new: StateDirectory) -> None:
+    where = ("--hosts", "127.0.0.1:9001,127.0.0.1:9423,127.0.0.1:9003")
+    assert (
+        "a cluster of 3 nodes at 127.0.0.1:9001, 127.0.0.1:9423, 127.0.0.1:9003."
+        in rescue(new, old.path, options=where).output
+    )
+
+
+def test_what_is_said_is_broken_between_words(
+    old: StateDirectory, new: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = rescue(new, old.path).output
+    monkeypatch.setattr("benmo.admin.rescue.terminal_columns", lambda: 80)
+    broken = rescue(new, old.path).output
+    assert broken.split() == unbroken.split()
+    *said, _ = broken.splitlines()
+    assert all(len(line) <= 80 or " " not in line for line in said)
 
 
 def test_the_new_cluster_continues_the_chain_with_new_members_and_another_id(
