@@ -47,7 +47,7 @@ def change_cluster(state_dir: Path, work: Callable[[Desk, Survey], Awaitable[str
     try:
         said = at_desk(StateDirectory(state_dir), work)
     except StillRuns as decided:
-        said = str(decided)
+        said = f"{decided}."
     except Failure as error:
         die(error)
     except OSError as error:
@@ -147,7 +147,7 @@ def how_to_start(desk: Desk, address: NodeAddress) -> str:
     return (
         f"Move {state.node(node)} to {address.host}, with {state.cluster_file}, and start it:\n"
         f"    python -m benmo.node {node} --state-dir DIRECTORY\n"
-        f"Leave no copy of the directory here but its tls/: only one may ever run"
+        f"Leave no copy of the directory here but its tls/: only one may ever run."
     )
 
 
@@ -157,11 +157,11 @@ def state_option(state: StateDirectory) -> str:
 
 
 def worth_of(survey: Survey) -> str:
-    """A line about an even number of nodes, which gains nothing; empty if the number is odd."""
+    """A full stop and a line about an even number of nodes; empty if the number is odd."""
     count = len(survey.voters)
     if count % 2:
         return ""
     return (
-        f"\n{count} nodes bear the loss of {(count - 1) // 2}, as {count - 1} do: "
+        f".\n{count} nodes bear the loss of {(count - 1) // 2}, as {count - 1} do: "
         f"an even number gains nothing"
     )

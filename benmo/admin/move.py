@@ -62,7 +62,7 @@ def main(node: int, host: str | None, port: int | None, state_dir: Path) -> None
 def _nothing_to_do(desk: Desk, voter: MemberStatus, address: NodeAddress) -> str:
     said = f"nothing to do: node {voter.node} is expected at {address} already"
     if not voter.moved_in:
-        return said
+        return f"{said}."
     since = f"{said}, since slot {voter.moved_in}. If it runs elsewhere:"
     return f"{since}\n{_how_to_go_on(desk, address)}"
 
@@ -70,8 +70,8 @@ def _nothing_to_do(desk: Desk, voter: MemberStatus, address: NodeAddress) -> str
 def _how_to_go_on(desk: Desk, new: NodeAddress) -> str:
     file = desk.state.cluster_file
     if is_loopback(new.host):
-        return f"Stop it and start it again: it reads its address from {file}"
+        return f"Stop it and start it again: it reads its address from {file}."
     return (
         f"Stop it, and move its directory to {new.host}, with {file} from here; start "
-        f"it there, and leave no copy of the directory where it was"
+        f"it there, and leave no copy of the directory where it was."
     )

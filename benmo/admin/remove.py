@@ -46,7 +46,7 @@ def main(node: int, state_dir: Path) -> None:
             retired = NewMember(desk.state, desk.cluster, node).retire(member.member)
         except StillRuns as error:
             raise StillRuns(error.directory, said) from error
-        return said if retired is None else f"{said}.\nIts directory is {retired}"
+        return f"{said}." if retired is None else f"{said}.\nIts directory is {retired}."
 
     change_cluster(state_dir, work)
 

@@ -49,7 +49,7 @@ def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Pa
     async def work(desk: Desk, survey: Survey) -> str:
         done = await replace_node(desk, survey, node, wishes)
         text = f"{done.text}.\n{how_to_start(desk, done.address)}"
-        warning = f"\n{done.warning}" if done.warning else ""
+        warning = f"\n{done.warning}." if done.warning else ""
         return f"{text}{warning}{asked_elsewhere(desk, done.address, host, port)}"
 
     change_cluster(state_dir, work)

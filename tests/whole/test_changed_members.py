@@ -196,7 +196,9 @@ def test_a_node_that_runs_without_its_directory_is_to_be_stopped_first(
 def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluster) -> None:
     done = change(cluster, "add")
     assert done.status == 0, done
-    assert "4 nodes bear the loss of 1, as 3 do: an even number gains nothing" in done.out
+    decided, worth, *_ = done.out.splitlines()
+    assert re.fullmatch(r"decided in slot \d+: node 4 votes from slot \d+ on\.", decided)
+    assert worth == "4 nodes bear the loss of 1, as 3 do: an even number gains nothing."
     again = change(cluster, "add")
     assert "node-4 votes since slot" in again.out
     assert "has never run here; --yes adds one more" in again.out
@@ -222,7 +224,8 @@ def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluste
         assert cluster.ended(node) == RETIRED
         slot = members(cluster, node)[-1]["until"]
         first, *rest = done.out.splitlines()
-        assert first.startswith(f"decided in slot {slot}: node {node} is removed")
+        assert first == f"decided in slot {slot}: node {node} is removed."
+        assert all(line.endswith(".") for line in rest)
         again = change(cluster, "remove", str(node))
         first_again, *rest_again = again.out.splitlines()
         assert first_again.startswith(f"nothing to do: node {node} was removed in slot {slot}")
@@ -277,7 +280,7 @@ def test_an_address_that_is_taken_is_refused_and_one_that_was_decided_is_said(
     idle = change(cluster, "move", "3", "--port", str(at["port"]))
     assert (idle.status, idle.out.splitlines()[0]) == (
         0,
-        f"nothing to do: node 3 is expected at 127.0.0.1:{at['port']} already",
+        f"nothing to do: node 3 is expected at 127.0.0.1:{at['port']} already.",
     )
     assert cluster.ask(1, "printStatus")["height"] == height
 
