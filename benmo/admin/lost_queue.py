@@ -77,7 +77,7 @@ class OldQueue:
     def _reuse(self, first: int) -> str:
         return (
             f"An id from {self.node}-{first} on may be given out again, for another payment, "
-            f"though it was shown as queued"
+            f"even if it was shown as queued"
         )
 
     def old_directory(self, retired: Path, decided: int) -> str:

@@ -19,7 +19,7 @@ from tests.support.written_state import chain_of, empty_state, write_node
 
 BLOCKS = chain_of(Run(1, 1, (2,), (10,)))
 UNKNOWN_IDS = (
-    "An id from 1-2 on may be given out again, for another payment, though it was shown as queued"
+    "An id from 1-2 on may be given out again, for another payment, even if it was shown as queued"
 )
 
 
