@@ -1,4 +1,4 @@
-"""`benmo replace`, `add`, `remove` and `move`, with real nodes: done, refused, and interrupted."""
+"""Members replaced, added and removed at real nodes, as an operator does it."""
 
 from __future__ import annotations
 
@@ -9,33 +9,26 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benmo.client import Client
 from benmo.cluster import StateDirectory
 from benmo.network.certificates import require_node
 from benmo.node.process import RETIRED
-from tests.support.processes import BENMO, DEADLINE_S, Finished, run
+from tests.support.processes import BENMO, run
 from tests.support.real_cluster import RealCluster
 from tests.support.written_state import content
-
-_UNHURRIED = """
-import sys
-from benmo.admin import desk, status
-from benmo.cli import main
-from benmo.control import places
-desk.ANSWER_S = status.ANSWER_S = places.ANSWER_S = 60.0
-main(prog_name="benmo")
-"""
-_IMPATIENT = """
-from benmo.admin import new_member
-new_member._END_S = 0.0
-"""
-CHANGE = (sys.executable, "-c", _UNHURRIED)
-"""`benmo`, which waits longer than a busy machine makes a node take."""
+from tests.whole.changing import (
+    CHANGE,
+    IMPATIENT,
+    UNHURRIED,
+    change,
+    members,
+    require_account,
+    require_added,
+    require_paying,
+    three_that_run,
+)
 
 _KILLED_AT = """
 import os, signal, sys
@@ -62,6 +55,7 @@ sys.addaudithook(hook)
 Each file is named once it is whole, so what stands between two steps is invisible to the next run.
 """
 
+
 STEPS = 7
 """The new member's checkpoint and journal are named, and its directory; the change is asked for;
 the old directory is named, the new one in its place, and the cluster's file with the addresses."""
@@ -70,19 +64,8 @@ the old directory is named, the new one in its place, and the cluster's file wit
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     """Give three nodes that run."""
-    with RealCluster(tmp_path_factory.mktemp("changed"), 3, tenure="stable") as running:
-        running.start()
-        running.until_linked()
+    with three_that_run(tmp_path_factory.mktemp("changed")) as running:
         yield running
-
-
-def change(cluster: RealCluster, *words: str) -> Finished:
-    return run(*CHANGE, *words, *cluster.state_option)
-
-
-def members(cluster: RealCluster, node: int, at: int = 1) -> list[dict[str, Any]]:
-    """The node's members, the first one first, as another node knows them."""
-    return [each for each in cluster.ask(at, "printMembers") if each["node"] == node]
 
 
 def lose(cluster: RealCluster, node: int) -> None:
@@ -100,13 +83,6 @@ def require_voter(cluster: RealCluster, node: int) -> None:
         node, "printMembers", lambda seen: any(m["member"] == voter["member"] for m in seen)
     )
     require_paying(cluster, node)
-
-
-def require_paying(cluster: RealCluster, node: int) -> None:
-    """See a node's payment decided, for which its link to the others must be up."""
-    other = 2 if node == 1 else 1
-    paid = cluster.attach(node, f"moneyTransfer 1,{node},{other}", "wait 120")
-    assert [each["outcome"] for each in paid.values] == ["queued", "decided"], paid
 
 
 def test_a_lost_disk_is_replaced_and_the_node_votes_again(cluster: RealCluster) -> None:
@@ -145,7 +121,7 @@ def test_a_replacement_that_is_killed_at_any_step_is_ended_by_the_next(
         lose(cluster, 3)
         directory.mkdir()
         before = members(cluster, 3)
-        program = (sys.executable, "-c", _KILLED_AT + _UNHURRIED)
+        program = (sys.executable, "-c", _KILLED_AT + UNHURRIED)
         died = run(
             *program, str(killed + 1), str(cluster.state), "replace", "3", *cluster.state_option
         )
@@ -170,27 +146,6 @@ def test_a_node_that_is_up_is_not_replaced_unless_that_is_said(cluster: RealClus
     refused = change(cluster, "replace", "3")
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith("benmo: node 3 is up and votes: --yes replaces it all the same")
-
-
-def test_a_node_that_runs_without_its_directory_is_to_be_stopped_first(
-    cluster: RealCluster,
-) -> None:
-    directory = cluster.node_directory(3)
-    aside = directory.with_name("aside")
-    cluster.signal(3, signal.SIGSTOP)  # it would stop by itself as soon as it writes
-    try:
-        directory.rename(aside)
-        cluster.signal(3, signal.SIGCONT)
-        refused = change(cluster, "replace", "3")
-    finally:
-        cluster.signal(3, signal.SIGSTOP)
-        aside.rename(directory)
-        cluster.signal(3, signal.SIGCONT)
-    assert refused.status == 1
-    assert refused.err == (
-        f"benmo: node 3 still runs, but its directory, {directory}, is gone: stop the node, then "
-        f"type the same again\n"
-    )
 
 
 def test_nodes_are_added_and_removed_and_every_table_follows(cluster: RealCluster) -> None:
@@ -242,7 +197,7 @@ def test_what_is_decided_is_done_though_the_old_process_runs_on(
 ) -> None:
     cluster.signal(3, signal.SIGSTOP)
     try:
-        program = (sys.executable, "-c", _IMPATIENT + _UNHURRIED)
+        program = (sys.executable, "-c", IMPATIENT + UNHURRIED)
         done = run(*program, "replace", "3", "--yes", *cluster.state_option)
         assert done.status == 0, done
         first, *_, last = done.out.splitlines()
@@ -283,110 +238,6 @@ def test_an_address_that_is_taken_is_refused_and_one_that_was_decided_is_said(
         f"nothing to do: node 3 is expected at 127.0.0.1:{at['port']} already.",
     )
     assert cluster.ask(1, "printStatus")["height"] == height
-
-
-def require_account(cluster: RealCluster, node: int) -> None:
-    """See the account of a node that was added and removed: it began with nothing."""
-    for order, balances in (("--oldest-first",), [2, 0]), ((), [0, 2]):
-        shown = run(
-            *CHANGE, "history", str(node), *order, "--format", "json", *cluster.state_option
-        )
-        assert [each["balance"] for each in shown.values[0]["transfers"]] == balances
-
-
-def require_added(cluster: RealCluster, node: int) -> None:
-    """Start an added node, and see that it has nothing and votes."""
-    cluster.start(node)
-    cluster.until(
-        node, "printMembers", lambda seen: [m for m in seen if m["node"] == node and not m["until"]]
-    )
-    balance = cluster.ask(node, "printBalance")
-    assert balance["balance"] == 0
-
-
-def test_a_node_moves_to_another_address_with_all_that_it_has(cluster: RealCluster) -> None:
-    port = cluster.port + 4
-    done = change(cluster, "move", "3", "--port", str(port))
-    assert done.status == 0, done
-    assert f"node 3 is expected at 127.0.0.1:{port}" in done.out
-    cluster.signal(3, signal.SIGTERM)
-    assert cluster.ended(3) == 0
-    cluster.moved[3] = port
-    cluster.start(3)
-    cluster.until_linked()
-    assert members(cluster, 3)[-1]["port"] == port
-    require_paying(cluster, 3)
-
-
-def test_a_node_that_moved_twice_is_found_where_it_still_is(cluster: RealCluster) -> None:
-    """Commands, prompts and programs find it; so do the other nodes, and it is not replaced."""
-    elsewhere = made_elsewhere(cluster, "shop")
-    for port in (cluster.port + 3, cluster.port + 2):
-        assert change(cluster, "move", "3", "--port", str(port)).status == 0
-    cluster.until_linked()
-    up = run(*CHANGE, "status", *cluster.state_option, "--format", "json").values[0]
-    assert [each["up"] for each in up] == [True] * 3
-    for state in (str(cluster.state), elsewhere):
-        asked = run(*CHANGE, "attach", "3", "-e", "printBalance all", "--state-dir", state)
-        assert asked.status == 0, asked
-    with Client(3, elsewhere, connect_timeout_s=DEADLINE_S) as client:
-        assert client.status(timeout_s=DEADLINE_S).node == 3
-    refused = change(cluster, "replace", "3")
-    assert refused.err.startswith("benmo: node 3 is up and votes")
-    cluster.signal(3, signal.SIGTERM)
-    assert cluster.ended(3) == 0
-    cluster.moved[3] = cluster.port + 2
-    cluster.start(3)
-    cluster.until_linked()
-
-
-def test_a_node_that_was_away_while_the_others_moved_finds_them(tmp_path: Path) -> None:
-    """Its chain and its `cluster.json` know only where they were; it is needed for a majority."""
-    with RealCluster(tmp_path, 3, tenure="stable") as cluster:
-        cluster.start()
-        cluster.until_linked()
-        file = cluster.state / "cluster.json"
-        before = file.read_bytes()
-        cluster.kill(1)
-        for node, port in ((2, cluster.port + 3), (3, cluster.port + 4)):
-            assert change(cluster, "move", str(node), "--port", str(port)).status == 0
-            cluster.signal(node, signal.SIGTERM)
-            assert cluster.ended(node) == 0
-            cluster.moved[node] = port
-            cluster.start(node)
-            cluster.until_linked(2, 3)
-        file.write_bytes(before)
-        cluster.start(1)
-        cluster.until_linked()
-        cluster.kill(2)
-        require_paying(cluster, 3)
-
-
-def test_a_node_that_was_added_is_found_from_a_machine_that_does_not_know_it(
-    cluster: RealCluster,
-) -> None:
-    elsewhere = made_elsewhere(cluster, "books", "--read-only")
-    assert change(cluster, "add").status == 0
-    require_added(cluster, 4)
-    for state in (str(cluster.state), elsewhere):
-        asked = run(*CHANGE, "attach", "4", "-e", "printBalance", "--state-dir", state)
-        assert asked.status == 0, asked
-    with Client(4, elsewhere, connect_timeout_s=DEADLINE_S) as client:
-        assert client.status(timeout_s=DEADLINE_S).node == 4
-    missing = run(*CHANGE, "attach", "9", "-e", "printBalance", "--state-dir", elsewhere)
-    assert missing.err == "benmo: there is no node 9 in this cluster: nodes are 1 to 4\n"
-    assert change(cluster, "remove", "4").status == 0
-    assert cluster.ended(4) == RETIRED
-    gone = run(*CHANGE, "attach", "4", "-e", "printBalance", "--state-dir", elsewhere)
-    until = members(cluster, 4)[-1]["until"]
-    assert gone.err == f"benmo: node 4 was removed in slot {until}\n"
-
-
-def made_elsewhere(cluster: RealCluster, name: str, *options: str) -> str:
-    """A client's directory, whose `cluster.json` stays as it is now."""
-    made = run(*CHANGE, "client-certificate", name, *options, *cluster.state_option)
-    assert made.status == 0, made
-    return str(cluster.state / f"client-{name}")
 
 
 def test_a_change_that_would_cost_the_quorum_is_refused_with_the_count(
