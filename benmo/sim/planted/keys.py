@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from benmo.ledger import payment_keys as keys
 from benmo.ledger.payment_keys import PaymentKeys
 from benmo.ledger.transfers import Payments, Run
@@ -59,7 +61,7 @@ def partly_known_pays_again(patch: Patch) -> None:
     """A request of which only a part is known is queued as a whole."""
     original = PaymentKeys.known
 
-    def known(self: PaymentKeys, payments: Payments, new_max: float) -> object:
+    def known(self: PaymentKeys, payments: Payments, new_max: float = inf) -> object:
         found = original(self, payments, new_max)
         return found if len(found) == len(payments) else {}
 
