@@ -45,6 +45,7 @@ DEV_MODULES = (
     "hypothesis",
     "mypy",
     "pip",
+    "playwright",
     "prometheus_client",
     "pyte",
     "pytest",

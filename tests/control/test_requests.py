@@ -46,6 +46,7 @@ from benmo.control.requests import (
     decode_request,
     encode,
 )
+from benmo.control.tape_requests import Listen, Taped
 from benmo.errors import ProtocolError
 from benmo.ledger.blocks import ChangeBody
 from benmo.ledger.transfers import BLOCK_CHARACTERS_MAX, BLOCK_TRANSFERS_MAX, Payments
@@ -105,6 +106,7 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
     ReadUsage: st.builds(ReadUsage, integers),
     ReadMembers: st.builds(ReadMembers, integers),
+    Listen: st.builds(Listen, integers),
     ProposeChange: st.builds(ProposeChange, integers, changes, seconds),
 }
 ANSWERS: dict[type, st.SearchStrategy[Any]] = {
@@ -141,6 +143,14 @@ ANSWERS: dict[type, st.SearchStrategy[Any]] = {
         st.lists(st.builds(WaitingTransfers, integers, integers, integers)).map(tuple),
     ),
     ChangeDecided: st.builds(ChangeDecided, integers, integers, st.booleans(), texts),
+    Taped: st.builds(
+        Taped,
+        integers,
+        st.lists(st.binary(max_size=50), max_size=3).map(tuple),
+        texts,
+        seconds,
+        seconds,
+    ),
     NotDone: st.builds(NotDone, integers, texts, st.booleans()),
 }
 

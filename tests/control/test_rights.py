@@ -20,11 +20,12 @@ from benmo.control.requests import (
     Watch,
     right_for,
 )
+from benmo.control.tape_requests import Listen
 from benmo.errors import Refused
 from benmo.network.rights import Right, require_right
 
 REQUESTS: dict[Right, set[type]] = {
-    Right.READ: {Find, ReadBalances, ReadBlocks, ReadUsage, ReadMembers, Watch, RunLine},
+    Right.READ: {Find, ReadBalances, ReadBlocks, ReadUsage, ReadMembers, Watch, Listen, RunLine},
     Right.PAY: {Pay, Hurry},
     Right.COMMAND: {ProposeChange},
 }

@@ -26,7 +26,7 @@ FINDERS = {
     "retired-promise-counted": 19,
     "leads-on-after-change": 9,
     "change-in-force-when-proposed": 9,
-    "quorum-checked-before-catching-up": 278,
+    "quorum-checked-before-catching-up": 323,
     "retired-queue-applied": 100,
     "confirmed-by-old-members": 55,
 }

@@ -298,7 +298,7 @@ def test_most_seeds_have_plain_payments_only() -> None:
 
 def test_requests_leave_all_else_of_a_plan_as_it_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = next(plan for plan in PLANS if plan.has_questions and not plan.has_keys)
-    monkeypatch.setattr("benmo.sim.draw.draw_requests", lambda seed, ids, faults_s: [])
+    monkeypatch.setattr("benmo.sim.draw.draw_requests", lambda seed, ids, faults_s, has_long: [])
     without = draw_plan(plan.seed, 5, Tenure.STABLE).happenings
     assert tuple(each for each in plan.happenings if not _is_request(each)) == without
 
