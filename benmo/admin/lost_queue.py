@@ -1,4 +1,4 @@
-"""What waited in the queue of a member that was replaced, as far as anybody knows it."""
+"""The queue of a member that was replaced, as far as anybody knows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KNOWN = "as far as this machine and the nodes that are up know"
 
 @dataclass(frozen=True, slots=True)
 class OldQueue:
-    """What is known of a member's queue.
+    """A member's queue, as far as it is known.
 
     node    the member's node
     told    the number of the last transfer that other nodes know to be queued; 0 if there is none
@@ -93,9 +93,9 @@ class OldQueue:
 
 
 def read_queue(path: Path, cluster: Cluster, node: NodeId, member: MemberId, told: int) -> OldQueue:
-    """What a member's directory shows of its queue, and `told` as in `OldQueue`.
+    """Read what a member's directory shows of its queue; `told` is as in `OldQueue`.
 
-    What has never run here isn't where the member queued anything.
+    A directory that has never run here isn't where the member queued anything.
     """
     if not holds_state(path) or not (path / LOCK).exists():
         return OldQueue(node, told)

@@ -1,4 +1,4 @@
-"""What is lost with a majority of a cluster's disks, as far as what is left can tell."""
+"""The loss of a majority of a cluster's disks, as far as the directories that are left can tell."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _missing(found: SurvivingChain, whole: list[Survivor]) -> int:
 
 
 def report(found: SurvivingChain) -> str:
-    """What was found, and what is lost and what nobody can know, a line each."""
+    """Say what was found, what is lost and what nobody can know, a line each."""
     return "\n".join((*_found(found), *_unknowable(found), *_accepted(found), *_waiting(found)))
 
 
@@ -105,7 +105,7 @@ def _unknowable(found: SurvivingChain) -> Iterator[str]:
 
 
 def _accepted(found: SurvivingChain) -> Iterator[str]:
-    """What is only accepted for the next slot, by a minority: perhaps it was decided."""
+    """Name the blocks that are only accepted for the next slot: perhaps one was decided."""
     height = found.ledger.height
     accepted: dict[str, tuple[Block, list[str]]] = {}
     for survivor in found.survivors:
@@ -122,7 +122,7 @@ def _accepted(found: SurvivingChain) -> Iterator[str]:
 
 
 def _waiting(found: SurvivingChain) -> Iterator[str]:
-    """What waited in the queues that are left, and is lost from now on."""
+    """Name the payments that waited in the queues that are left, and are lost from now on."""
     ledger = found.ledger
     queues: dict[NodeId, Run] = {}
     for survivor in found.survivors:

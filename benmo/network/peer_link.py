@@ -141,6 +141,8 @@ class PeerLink:
             loop = asyncio.get_running_loop()
             late_s = self.delay_s
             loop.call_later(late_s, self._write_late, outgoing, message, data, late_s)
+        elif self._dialler.tape is not None:
+            self._dialler.tape.dropped(self.node, message, "too much waits")
 
     @property
     def is_full(self) -> bool:

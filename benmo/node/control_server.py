@@ -134,6 +134,9 @@ class ControlServer(CommanderConnection):
         except Refused as error:
             self._write(_not_done(number, error))
             return
+        except (StateError, OSError) as error:
+            self._service.fail(error)
+            return
         self.start(self._send_records(number, self._listener))
 
     async def _send_records(self, number: int, listener: TapeListener) -> None:

@@ -31,7 +31,7 @@ def _boot_id() -> str:
 LISTENERS_MAX = 4
 """How many may listen to a node at a time."""
 _RECORDS_MAX = 8_192
-"""How many records wait for a listener to take them; for one more, the oldest is dropped."""
+"""How many records wait for a listener to take them; further ones are lost."""
 _RECORDS_PER_S = 2_000
 _BLOCKS_BYTES_MAX = 256 << 10
 
@@ -122,13 +122,17 @@ class TapeFeed:
         self._number = 0
 
     def listen(self) -> TapeListener:
-        """Record from now on, beginning with the node as it is. Raises `Refused`.
+        """Record from now on, beginning with the node as it is.
 
-        Whoever else listens is told anew, too, how the node is.
+        Whoever else listens is told anew, too, how the node is. Raises `Refused` if too many
+        listen, and `StateError` or `OSError` if the chain can't be read: nobody listens then.
         """
         if len(self._listeners) >= LISTENERS_MAX:
             text = f"{LISTENERS_MAX} listen to node {self._node} already"
             raise Refused(RefusalText(text, Reason.OTHER))
+        height = self._storage.height
+        first = max(1, height - CHAIN_SHOWN + 1)
+        chain = self._storage.read(first, _BLOCKS_BYTES_MAX) if height else []
         listener = TapeListener(self._leave)
         self._listeners.append(listener)
         recorder = self._engine.tape
@@ -141,9 +145,6 @@ class TapeFeed:
                 after=self._number,
             )
             self._engine.tape = self._links.tape = recorder
-        height = self._storage.height
-        first = max(1, height - CHAIN_SHOWN + 1)
-        chain = self._storage.read(first, _BLOCKS_BYTES_MAX) if height else []
         links = {node: self._links.link(node) is Link.UP for node in self._engine.membership.nodes}
         cast(Recorder, recorder).state(links, chain)
         return listener

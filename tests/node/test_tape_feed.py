@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from benmo.node.tape_feed import TapeListener
+from benmo.errors import StateError
+from benmo.node.tape_feed import LISTENERS_MAX, TapeFeed, TapeListener
 from benmo.tape.records import AnyRecord, GapRecord, NoteRecord
 from benmo.tape.trace_file import decode_record
 
@@ -79,3 +82,16 @@ def test_a_listener_that_takes_nothing_gets_what_it_has_room_for(clock: list[flo
     assert isinstance(gap, GapRecord)
     assert (gap.first, gap.last, gap.why) == (8193, 9000, "they were read too late")
     assert last.number == 9001
+
+
+def test_nobody_listens_where_the_chain_cannot_be_read() -> None:
+    def read(first_slot: int, bytes_max: int) -> None:
+        raise StateError("chain.jsonl, line 6, is damaged")
+
+    engine: Any = SimpleNamespace(tape=None)
+    links: Any = SimpleNamespace(tape=None)
+    feed = TapeFeed(1, engine, links, cast(Any, SimpleNamespace(height=6, read=read)))
+    for _ in range(LISTENERS_MAX + 1):
+        with pytest.raises(StateError, match="line 6"):
+            feed.listen()
+    assert engine.tape is None
