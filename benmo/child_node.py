@@ -18,13 +18,23 @@ from benmo.startup import PARENT_VARIABLE
 _WORDS_KEPT = 20
 
 
+class StarterThread(threading.Thread):
+    """A thread that may start nodes: it lives as long as this process, for its target never ends.
+
+    Linux kills a node when the thread that started it ends.
+    """
+
+    @property
+    def is_current(self) -> bool:
+        return threading.current_thread() is self
+
+
 class NodeProcess:
     """A process `python -P -m benmo.node N`, which leaves when its standard input is closed.
 
-    Only the main thread may start one: Linux kills the process when the thread that started it
-    ends. The node begins with its links to the nodes in `severed` cut. `on_end` is called, in
-    another thread, when the process ends without `kill` or `let_go`. Raises `OSError` if no process
-    can be started.
+    Only the main thread and a `StarterThread` may start one. The node begins with its links to the
+    nodes in `severed` cut. `on_end` is called, in another thread, when the process ends without
+    `kill` or `let_go`. Raises `OSError` if no process can be started.
     """
 
     def __init__(
@@ -34,7 +44,8 @@ class NodeProcess:
         severed: Iterable[NodeId],
         on_end: Callable[[NodeProcess], None],
     ) -> None:
-        assert threading.current_thread() is threading.main_thread()
+        starter = threading.current_thread()
+        assert starter is threading.main_thread() or isinstance(starter, StarterThread)
         self.node = node
         self.is_paused = False
         self.end_is_wanted = False

@@ -1,4 +1,4 @@
-"""Waits of a main thread that a signal can end.
+"""Waits that something else can end: those of a main thread, a signal; another thread's, a future.
 
 Python handles a signal between two of its own steps. A signal that comes just before a wait begins
 is handled only when that wait ends, so each wait here is made of short ones.
@@ -12,8 +12,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from contextlib import suppress
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from math import inf
 from types import FrameType
 from typing import TypeVar
@@ -25,6 +26,7 @@ LOOK_S = 0.5
 """How long each of the short waits lasts at most."""
 
 _READ_BYTES = 1 << 16
+_interruption: ContextVar[Future[None] | None] = ContextVar("interruption", default=None)
 
 
 class SignalReceived(SystemExit):
@@ -41,21 +43,49 @@ def on_signals(numbers: Iterable[signal.Signals], handler: Handler) -> None:
             signal.signal(number, handler)
 
 
+@contextmanager
+def interruptible(interruption: Future[None]) -> Iterator[None]:
+    """Let `result_of`, in this thread, raise `KeyboardInterrupt` once `interruption` is done.
+
+    So does this context itself where it begins, if `interruption` is done by then.
+    """
+    token = _interruption.set(interruption)
+    try:
+        if interruption.done():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        _interruption.reset(token)
+
+
+def interrupt(interruption: Future[None]) -> None:
+    """End the waits that are `interruptible` by this."""
+    with suppress(InvalidStateError):  # it was interrupted already
+        interruption.set_result(None)
+
+
 def result_of(future: Future[T], timeout_s: float = inf) -> T:
     """Wait up to `timeout_s` for a future's result. Raises the future's error, or `TimeoutError`.
+
+    Raises `KeyboardInterrupt` if the wait is interrupted: see `interruptible`.
 
     Waits for a byte, not for a lock: a signal that ends a wait for a lock may leave the lock held.
     """
     end = time.monotonic() + timeout_s
     receiving, sending = socket.socketpair()
 
-    def wake(_done: Future[T]) -> None:
+    def wake(_done: object) -> None:
         with suppress(OSError):  # the wait is over, and the socket closed
             sending.send(b"!")
 
+    interruption = _interruption.get()
     with receiving, sending:
         future.add_done_callback(wake)
+        if interruption is not None:
+            interruption.add_done_callback(wake)
         while not future.done():
+            if interruption is not None and interruption.done():
+                raise KeyboardInterrupt
             left_s = end - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from benmo.commands.arguments import split_line
-from benmo.commands.table import usual_name
-from benmo.demo.table import DEMO_COMMANDS
+from benmo.commands.table import Command, usual_name
+from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant
 from benmo.errors import NotUnderstood
 
 _ADDRESS = re.compile(r"(?P<target>all|[0-9]{1,8})\s*>\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
@@ -29,6 +29,18 @@ def read_line(line: str) -> AddressedLine:
     if found is None:
         return AddressedLine("", line.strip())
     return AddressedLine(found["target"].lower(), found["rest"].strip())
+
+
+def meaning_of(line: str) -> DemoCommand | Command | None:
+    """The command of a line, for `all` that which all are given; None if it isn't understood."""
+    try:
+        name, rest = split_line(read_line(line).text)
+        meaning = command_meant(name)
+        if meaning.name == EVERYONE:
+            meaning = command_meant(split_line(rest)[0])
+    except NotUnderstood:
+        return None
+    return meaning
 
 
 def require_node_command(text: str, target: str) -> None:

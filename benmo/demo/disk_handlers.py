@@ -49,7 +49,7 @@ def replace(stage: Stage, text: str) -> Answer:
         raise Refused(f"node {node} is {state}: lose {node} or kill {node} first")
     _require_connected_quorum(stage, node)
     done = stage.fleet.disks.replace(node)
-    stage.fleet.restart([node])
+    stage.worker.do(lambda: stage.fleet.restart([node]))
     is_level = _catches_up(stage.fleet, node, done.since - 1)
     fetched = "and has fetched the chain" if is_level else "and fetches the chain"
     text = f"{done.text}.\nnode {node} is up: it began with nothing, {fetched}"

@@ -1,4 +1,4 @@
-"""Carries out a line that the user typed: at a node, at every node, or in the demo itself."""
+"""Carries out a line that a user typed: at a node, at every node, or in the demo itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from benmo.control.connection import NodeGone
 from benmo.demo.addresses import (
     EVERYONE,
     AddressedLine,
+    meaning_of,
     read_line,
     require_node_command,
 )
@@ -19,15 +20,23 @@ from benmo.errors import Failure, NotUnderstood, Refused
 
 
 class DemoRunner:
-    """Carries out lines, each at the node that it is for, at every node, or in the demo itself."""
+    """Carries out lines, each at the node that it is for, at every node, or in the demo itself.
+
+    Any thread may have a line carried out. The stage's worker does that, one line after the other,
+    so that no two lines get in each other's way. But a command that waits for what the nodes do
+    would keep the others waiting: the caller's thread carries it out.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry out a line and return the answer, which also says what is wrong with the line."""
+        meaning = meaning_of(line)
         try:
-            return self._carry_out(line, output_format)
+            if meaning is not None and meaning.waits:
+                return self._carry_out(line, output_format)
+            return self._stage.worker.do(lambda: self._carry_out(line, output_format))
         except NotUnderstood as error:
             answer = refusal(Status.NOT_UNDERSTOOD, str(error))
         except Refused as error:

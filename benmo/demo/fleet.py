@@ -43,19 +43,22 @@ OnEnd = Callable[[NodeId, str], None]
 class _Trap:
     """Waits until `witness` has accepted a block that `leader` proposed, to kill `leader` then."""
 
-    leader: NodeId
+    leader: NodeProcess
     witness: NodeId
     is_sprung: threading.Event = field(default_factory=threading.Event)
 
-    def is_due(self, node: NodeId, notice: Notice) -> bool:
-        is_accepted = isinstance(notice, ProposalAccepted) and notice.proposer == self.leader
-        return is_accepted and node == self.witness
+    def hear(self, node: NodeId, notice: Notice) -> None:
+        is_accepted = isinstance(notice, ProposalAccepted) and notice.proposer == self.leader.node
+        if is_accepted and node == self.witness:
+            self.leader.kill()
+            self.is_sprung.set()
 
 
 class Fleet:
     """Starts and stops nodes, cuts and slows links; each call returns when that is done.
 
-    Only the main thread may start processes, so only it may call `start` and `restart`.
+    Only the demo's worker changes which nodes run and which links are whole: see `DemoRunner`. Any
+    thread may ask for the state of nodes, and command those that run.
     `on_notice` is called with each node's notices and when they happened, in seconds since 1970;
     `on_end`, with a node that ended by itself, and how. Both are called in other threads.
     """
@@ -72,7 +75,7 @@ class Fleet:
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
-        self._trap: _Trap | None = None
+        self._traps: list[_Trap] = []
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
         self._behind: set[NodeId] = set()
@@ -166,7 +169,8 @@ class Fleet:
         leader may be quick. It is killed in the thread that hears of that, within milliseconds.
         False if that didn't happen within `within_s` seconds.
         """
-        trap = self._trap = _Trap(leader, witness)
+        trap = _Trap(self._processes[leader], witness)
+        self._traps.append(trap)
         try:
             try:
                 prepare()
@@ -177,15 +181,13 @@ class Fleet:
             if not trap.is_sprung.wait(within_s):
                 return False
         finally:
-            self._trap = None
-        self.kill([leader])
+            self._traps.remove(trap)
+        self._require_ended(trap.leader)
         return True
 
     def _heard(self, node: NodeId, notice: Notice, at: float) -> None:
-        trap = self._trap
-        if trap is not None and trap.is_due(node, notice):
-            self._processes[trap.leader].kill()
-            trap.is_sprung.set()
+        for trap in tuple(self._traps):
+            trap.hear(node, notice)
         self._on_notice(node, notice, at)
 
     # Processes.
@@ -217,8 +219,7 @@ class Fleet:
         for node in nodes:
             self._processes[node].kill()
         for node in nodes:
-            if not self._processes[node].until_ended(_EXIT_S):
-                raise Failure(f"process {self.process_id(node)} of node {node} does not end")
+            self._require_ended(self._processes[node])
 
     def pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
@@ -342,6 +343,10 @@ class Fleet:
     def _are_up(self, peers: Sequence[PeerStatus]) -> bool:
         """Whether the links to all peers that answer are up."""
         return all(peer.link is Link.UP for peer in peers if self.is_answering(peer.node))
+
+    def _require_ended(self, process: NodeProcess) -> None:
+        if not process.until_ended(_EXIT_S):
+            raise Failure(f"process {process.process_id} of node {process.node} does not end")
 
     def _ended(self, process: NodeProcess) -> None:
         self._on_end(process.node, f"ended {process.how_it_ended}")

@@ -15,14 +15,13 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from benmo.commands.answers import Rendered, Status, fitting_format
-from benmo.commands.arguments import split_line
 from benmo.commands.fitting import terminal_columns
 from benmo.commands.table import Command
-from benmo.demo.addresses import EVERYONE, read_line
+from benmo.demo.addresses import meaning_of, read_line
 from benmo.demo.completion import DemoCompleter
 from benmo.demo.execute import DemoRunner
 from benmo.demo.stage import Stage
-from benmo.demo.table import DemoCommand, command_meant
+from benmo.demo.table import command_meant
 from benmo.demo.toolbar import bottom_text
 from benmo.errors import NotUnderstood
 from benmo.repl.line_prompt import LinePrompt
@@ -59,7 +58,7 @@ class DemoPrompt:
         board = self._stage.board
         with self._tour_held(line):
             rendered = self._demo.run(line, fitting_format(self._format, terminal_columns()))
-            meaning = _meaning(line)
+            meaning = meaning_of(line)
             if rendered.output and board is not None and meaning is not None and meaning.waits:
                 board.reply(rendered.output)
                 # The board prints to the same stream: through another, an answer could overtake it.
@@ -76,7 +75,7 @@ class DemoPrompt:
 
         Except during `wait`, which may take long.
         """
-        tour, meaning = self._stage.tour, _meaning(line)
+        tour, meaning = self._stage.tour, meaning_of(line)
         is_wait = isinstance(meaning, Command) and meaning.waits
         return nullcontext() if tour is None or is_wait else tour.held()
 
@@ -104,18 +103,6 @@ class DemoPrompt:
 
     def _may_suggest(self) -> bool:
         return self._suggestion() != "" and not self._prompt.session.default_buffer.text
-
-
-def _meaning(line: str) -> DemoCommand | Command | None:
-    """The command of a line, for `all` that which all are given; None if it isn't understood."""
-    try:
-        name, rest = split_line(read_line(line).text)
-        meaning = command_meant(name)
-        if meaning.name == EVERYONE:
-            meaning = command_meant(split_line(rest)[0])
-    except NotUnderstood:
-        return None
-    return meaning
 
 
 def _question(line: str) -> str:

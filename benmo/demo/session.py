@@ -21,7 +21,7 @@ from benmo.repl.batch import run_lines
 
 
 class Session:
-    """A context in which the demo's nodes run. Only for the main thread.
+    """A context in which the demo's nodes run. Only for the main thread, which may be interrupted.
 
     Entering the context starts the nodes, and raises `CannotStart` if none comes up.
     """
@@ -40,7 +40,7 @@ class Session:
 
     def __enter__(self) -> Session:
         try:
-            self._start()
+            self._stage.worker.do(self._start)
         except BaseException:
             self._end()
             raise
@@ -86,7 +86,7 @@ class Session:
             self._stage.tour.stop()
         if self._stage.board is not None:
             self._stage.board.close()
-        self._stage.fleet.end()
+        self._stage.worker.end(self._stage.fleet.end)
 
     # In other threads.
 

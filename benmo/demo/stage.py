@@ -1,4 +1,4 @@
-"""The stage: what the demo's commands work on."""
+"""The stage: what the demo's commands work on, and the worker that carries them out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
 from benmo.demo.tour.tour import Tour
+from benmo.demo.worker import Worker
 from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.said_once import SaidOnce
 
@@ -20,6 +21,7 @@ class Stage:
     said_once   the reasons that notices have given
     decided_in  the ballots in which slots were decided, as far as notices said
     tour        the tour that was begun last; None if there is none
+    worker      the only one that starts nodes and changes links; see `DemoRunner`
     """
 
     fleet: Fleet
@@ -28,3 +30,4 @@ class Stage:
     said_once: SaidOnce = field(default_factory=SaidOnce)
     decided_in: dict[int, Ballot] = field(default_factory=dict)
     tour: Tour | None = None
+    worker: Worker = field(default_factory=Worker)
