@@ -32,16 +32,16 @@ class StarterThread(threading.Thread):
 class NodeProcess:
     """A process `python -P -m benmo.node N`, which leaves when its standard input is closed.
 
-    Only the main thread and a `StarterThread` may start one. The node begins with its links to the
-    nodes in `severed` cut. `on_end` is called, in another thread, when the process ends without
-    `kill` or `let_go`. Raises `OSError` if no process can be started.
+    Only the main thread and a `StarterThread` may start one. `options` are more options of the
+    program's, such as `--sever=2`. `on_end` is called, in another thread, when the process ends
+    without `kill` or `let_go`. Raises `OSError` if no process can be started.
     """
 
     def __init__(
         self,
         node: NodeId,
         state_dir: Path,
-        severed: Iterable[NodeId],
+        options: Iterable[str],
         on_end: Callable[[NodeProcess], None],
     ) -> None:
         starter = threading.current_thread()
@@ -62,7 +62,7 @@ class NodeProcess:
                     "--state-dir",
                     str(state_dir),
                 ),
-                *(f"--sever={peer}" for peer in severed),
+                *options,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

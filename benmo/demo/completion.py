@@ -9,6 +9,7 @@ from prompt_toolkit.document import Document
 
 from benmo.commands.table import Command
 from benmo.demo.addresses import EVERYONE, read_line
+from benmo.demo.link_handlers import ONE_WAY
 from benmo.demo.links import EVERY_NODE
 from benmo.demo.stage import Stage
 from benmo.demo.table import DEMO_COMMANDS, DemoCommand, command_meant, node_commands
@@ -17,6 +18,7 @@ from benmo.repl.completion import CommandCompleter
 
 _STATES = {
     "nodes": ("running", "paused", "down", "lost"),
+    "links": ("running", "paused", "down", "lost"),
     "whole": ("running", "paused", "down"),
     "gone": ("down", "lost"),
     "any": ("running", "paused", "down"),
@@ -84,6 +86,8 @@ class DemoCompleter(Completer):
     def _offered(self, offers: str) -> Iterator[tuple[str, str]]:
         if offers == "stop":
             yield "stop", "end the tour"
+        if offers == "links":
+            yield ONE_WAY, "only what the first node sends"
         fleet = self._stage.fleet
         wanted = _STATES.get(offers, ())
         for node in fleet.nodes:

@@ -72,16 +72,12 @@ def _require_connected_quorum(stage: Stage, node: NodeId) -> None:
     """Raises `Refused` if no majority can decide, without this node, on its new member."""
     fleet = stage.fleet
     quorum = len(fleet.nodes) // 2 + 1
-    sides = [
-        [each for each in group if each != node and fleet.is_answering(each)]
-        for group in fleet.links.groups
-    ]
-    if max(map(len, sides)) >= quorum:
+    up = [each for each in fleet.nodes if each != node and fleet.is_answering(each)]
+    if any(len(set(up).intersection(fleet.links.connected_to(each))) >= quorum for each in up):
         return
-    up = sum(map(len, sides))
-    how = f"{up} of {len(fleet.nodes)} nodes answer"
+    how = f"{len(up)} of {len(fleet.nodes)} nodes answer"
     remedy = "restart or continue others first"
-    if up >= quorum:
+    if len(up) >= quorum:
         how, remedy = f"the links are cut ({fleet.links.shown()})", "heal"
     raise Refused(
         f"{how}, and {quorum} that reach one another must decide on node {node}'s new member: "

@@ -16,6 +16,7 @@ from benmo.commands.answers import Rendered
 from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, status_in
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
+from benmo.demo.link_keeper import LinkKeeper
 from benmo.demo.links import Group, Links, Pair
 from benmo.demo.lost_disks import LostDisks
 from benmo.demo.node_threads import at_once
@@ -78,8 +79,7 @@ class Fleet:
         self._traps: list[_Trap] = []
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
-        self._behind: set[NodeId] = set()
-        """Nodes that were paused while links were cut, slowed or mended, and don't know it yet."""
+        self._keeper = LinkKeeper(self.links, self)
 
     # The state of the nodes.
 
@@ -195,12 +195,13 @@ class Fleet:
     def start(self, nodes: Sequence[NodeId]) -> dict[NodeId, str]:
         """Start these nodes all at once; returns why, for each node that did not come up."""
         for node in nodes:
-            severed = self.links.cut_from(node)
-            self._processes[node] = NodeProcess(node, self._state.path, severed, self._ended)
-            self._behind.discard(node)
+            cuts = [f"--sever={other}" for other in self.links.cut_from(node)]
+            cuts += [f"--sever-one-way={other}" for other in self.links.unheard_by(node)]
+            self._processes[node] = NodeProcess(node, self._state.path, cuts, self._ended)
+            self._keeper.starts_anew(node)
         failed = at_once(self._connect, nodes)
         if not self.links.is_whole:
-            self._apply_links([node for node in nodes if not failed[node]])
+            self._keeper.set_up(node for node in nodes if not failed[node])
         return {node: reason for node, reason in failed.items() if reason}
 
     def until_quorum(self) -> None:
@@ -228,9 +229,7 @@ class Fleet:
     def resume(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             self._processes[node].resume()
-        behind = self._behind.intersection(nodes)
-        self._behind -= behind
-        self._apply_links(sorted(behind))
+        self._keeper.catch_up(nodes)
 
     def end(self) -> None:
         """Let every node leave cleanly; kill those that are paused, or are left after a second."""
@@ -250,51 +249,28 @@ class Fleet:
     def partition(self, groups: tuple[Group, ...]) -> None:
         """Cut the links between these groups, and mend those within each group."""
         self.links.split(groups)
-        self._apply_links(self._ready_for_links())
+        self._keeper.apply(self.links.all)
+
+    def cut(self, ways: Iterable[Pair]) -> None:
+        """Cut these ways: sender, receiver."""
+        cut = set(ways)
+        self.links.cut |= cut
+        self._keeper.apply_cuts({(min(way), max(way)) for way in cut})
+
+    def mend(self, pairs: Sequence[Pair]) -> None:
+        """Mend these links, also if a node's own `severLink` or `delayLink` cut or slowed them."""
+        self.links.mend(pairs)
+        self._keeper.apply(pairs)
 
     def heal(self) -> None:
-        """Mend every link, also one that a node's own `severLink` or `delayLink` cut or slowed."""
+        """Mend every link."""
         self.links.heal()
-        at_once(self._heal, self._ready_for_links())
+        self._keeper.apply(self.links.all)
 
     def slow(self, pairs: Sequence[Pair], delay_ms: int) -> None:
         """Delay what is sent over these links, both ways; 0 ends a delay."""
         self.links.slow(pairs, delay_ms)
-        touched = {node for pair in pairs for node in pair}
-        ready = self._ready_for_links()
-        at_once(self._apply_delays, [node for node in ready if node in touched])
-
-    def _heal(self, node: NodeId) -> None:
-        lines = [f"delayLink {other} 0" for other in self.nodes if other != node]
-        self._run_all(node, ["restoreLink all", *lines])
-
-    def _apply_links(self, nodes: Sequence[NodeId]) -> None:
-        at_once(self._apply_cuts, nodes)
-        at_once(self._apply_delays, nodes)
-
-    def _apply_cuts(self, node: NodeId) -> None:
-        cut = self.links.cut_from(node)
-        others = [other for other in self.nodes if other != node]
-        self._run_all(
-            node,
-            [f"{'severLink' if other in cut else 'restoreLink'} {other}" for other in others],
-        )
-
-    def _apply_delays(self, node: NodeId) -> None:
-        delays = self.links.delays_of(node)
-        others = [other for other in self.nodes if other != node]
-        self._run_all(node, [f"delayLink {other} {delays.get(other, 0)}" for other in others])
-
-    def _run_all(self, node: NodeId, lines: Sequence[str]) -> None:
-        """Have a node carry out these lines; if the node goes meanwhile, it has no links."""
-        with suppress(Refused, NodeGone):
-            for line in lines:
-                self.run(node, line, "json")
-
-    def _ready_for_links(self) -> list[NodeId]:
-        """The nodes that can change their links now; those that are paused are noted for later."""
-        self._behind.update(node for node in self.nodes if self.is_paused(node))
-        return self._answering()
+        self._keeper.apply_delays(pairs)
 
     # Starts and ends of processes.
 

@@ -14,25 +14,16 @@ from benmo.commands.arguments import Misused, split_arguments
 from benmo.commands.node_status import NodeStatus
 from benmo.commands.table import is_crash, parse
 from benmo.control.connection import NodeGone
-from benmo.demo.links import (
-    EVERY_NODE,
-    links_named,
-    pairs_between,
-    read_groups,
-    read_node,
-    read_nodes,
-)
+from benmo.demo.links import EVERY_NODE, read_node, read_nodes
 from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
 from benmo.demo.stage import Stage
-from benmo.errors import NotUnderstood, Refused
-from benmo.network.slow_links import what_slow_links_mean
+from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 from benmo.wording import many
 
-DELAY_MS_MAX = 60_000
 _AMBUSH_S = 30.0
 
 
@@ -124,79 +115,6 @@ def restart(stage: Stage, text: str) -> Answer:
     stage.fleet.restart(whole)
     answer = _done("restarted", whole, "up again, with what was on disk")
     return replace(answer, text="\n".join(filter(None, [answer.text, kept_down])))
-
-
-def partition(stage: Stage, text: str) -> Answer:
-    if not text:
-        raise Misused("it takes the nodes of each side")
-    groups = read_groups(text, stage.fleet.nodes)
-    stage.fleet.partition(groups)
-    quorum = len(stage.fleet.nodes) // 2 + 1
-    shown = stage.fleet.links.shown()
-    return Answer(
-        Status.DONE,
-        {"groups": [list(group) for group in groups]},
-        f"cut: {shown}; a majority is {quorum}, so {_who_can_decide(stage, groups, quorum)}",
-    )
-
-
-def _who_can_decide(stage: Stage, groups: Sequence[Sequence[NodeId]], quorum: int) -> str:
-    strong = next((group for group in groups if len(group) >= quorum), ())
-    silent = [node for node in strong if stage.fleet.why_silent(node)]
-    up = [node for node in strong if node not in silent]
-    if len(up) >= quorum:
-        return f"only {many(up)} can decide"
-    why = f" while {many(silent)} {is_or_are(silent)} down or paused" if silent else ""
-    return f"no side can decide anything{why}"
-
-
-def heal(stage: Stage, text: str) -> Answer:
-    require_no_arguments(text)
-    stage.fleet.heal()
-    value = {"groups": [list(stage.fleet.nodes)]}
-    text = "every link is whole, and as fast as it can be"
-    if not any(map(stage.fleet.is_running, stage.fleet.nodes)):
-        text = "no node is running: every link will be whole when nodes run again. restart all"
-    return Answer(Status.DONE, value, text)
-
-
-def slow(stage: Stage, text: str) -> Answer:
-    words = split_arguments(text)
-    if len(words) != 3:
-        raise Misused("it takes two nodes and a time in milliseconds")
-    one, other = (read_nodes(word, stage.fleet.nodes) for word in words[:2])
-    pairs = pairs_between(one, other)
-    if not pairs:
-        raise Refused(f"node {one[0]} has no link to itself")
-    delay_ms = _delay_ms(words[2])
-    stage.fleet.slow(pairs, delay_ms)
-    how = f"takes {delay_ms} ms, each way" if delay_ms else "is as fast as it can be"
-    links = links_named(pairs, stage.fleet.nodes)
-    value = {"links": [list(pair) for pair in pairs], "milliseconds": delay_ms}
-    return Answer(Status.DONE, value, "\n".join([f"{links} {how}", *_what_delays_mean(stage)]))
-
-
-def _what_delays_mean(stage: Stage) -> list[str]:
-    """What the delays mean for the nodes, each sentence once, with the nodes that it is about."""
-    about: dict[str, list[NodeId]] = {}
-    for node in stage.fleet.nodes:
-        cluster, delays_ms = stage.fleet.cluster, stage.fleet.links.delays_of(node)
-        settings = cluster.protocol_settings(node, cluster.founder(node))
-        for said in what_slow_links_mean(settings, cluster.founders, delays_ms):
-            about.setdefault(said, []).append(node)
-    everyone = len(stage.fleet.nodes)
-    return [
-        f"at {'every node' if len(nodes) == everyone else many(nodes)}, {said}"
-        for said, nodes in about.items()
-    ]
-
-
-def _delay_ms(word: str) -> int:
-    if not (word.isascii() and word.isdigit() and int(word[:9]) <= DELAY_MS_MAX):
-        raise NotUnderstood(
-            f"a delay is a whole number of milliseconds up to {DELAY_MS_MAX}, not {word[:20]!r}"
-        )
-    return int(word)
 
 
 def duel(stage: Stage, text: str) -> Answer:

@@ -15,25 +15,37 @@ EVERY_NODE = "all"
 
 
 class Links:
-    """All links between the nodes; each is cut or slowed in both directions."""
+    """All links between the nodes. Each way may be cut alone; a delay is for both."""
 
     def __init__(self, nodes: Sequence[NodeId]) -> None:
-        self._nodes = tuple(nodes)
-        self.groups: tuple[Group, ...] = (self._nodes,)
-        """Each node is in one group, and cut off from the nodes of all other groups."""
+        self.nodes = tuple(nodes)
+        self.cut: set[Pair] = set()
+        """The ways that are cut: `(2, 5)` stands for all that node 2 sends to node 5."""
         self.delays_ms: dict[Pair, int] = {}
 
     @property
     def is_whole(self) -> bool:
         """Whether no link is cut or slowed."""
-        return len(self.groups) == 1 and not self.delays_ms
+        return not self.cut and not self.delays_ms
 
-    def split(self, groups: tuple[Group, ...]) -> None:
-        self.groups = groups
+    @property
+    def all(self) -> list[Pair]:
+        """Each link once, the lower node first."""
+        return pairs_between(self.nodes, self.nodes)
+
+    def split(self, groups: Iterable[Group]) -> None:
+        """Cut the links between these groups, and mend those within each group."""
+        self.cut = ways_between(groups)
+
+    def mend(self, pairs: Iterable[Pair]) -> None:
+        """Forget cuts and delays of these links."""
+        for one, other in pairs:
+            self.cut -= {(one, other), (other, one)}
+            self.delays_ms.pop((one, other), None)
 
     def heal(self) -> None:
         """Forget every cut and every delay."""
-        self.groups = (self._nodes,)
+        self.cut.clear()
         self.delays_ms.clear()
 
     def slow(self, pairs: Iterable[Pair], delay_ms: int) -> None:
@@ -44,9 +56,23 @@ class Links:
                 self.delays_ms[pair] = delay_ms
 
     def cut_from(self, node: NodeId) -> list[NodeId]:
-        """The nodes that this node is cut off from."""
-        own = next(group for group in self.groups if node in group)
-        return [other for other in self._nodes if other not in own]
+        """The nodes that this node is cut off from, both ways."""
+        return [other for other in self._not_sent_to(node) if (other, node) in self.cut]
+
+    def unheard_by(self, node: NodeId) -> list[NodeId]:
+        """The nodes that don't hear this node, but are heard by it."""
+        return [other for other in self._not_sent_to(node) if (other, node) not in self.cut]
+
+    def _not_sent_to(self, node: NodeId) -> list[NodeId]:
+        return [other for other in self.nodes if (node, other) in self.cut]
+
+    def connected_to(self, node: NodeId) -> list[NodeId]:
+        """The nodes that hear this node and are heard by it, itself included."""
+        return [
+            other
+            for other in self.nodes
+            if (node, other) not in self.cut and (other, node) not in self.cut
+        ]
 
     def delays_of(self, node: NodeId) -> dict[NodeId, int]:
         """The delays of a node's slowed links, in milliseconds, by the node at the other end."""
@@ -57,15 +83,19 @@ class Links:
         }
 
     def shown(self) -> str:
-        """The groups as a user types them: `1 2 | 3 4 5`."""
-        return " | ".join(" ".join(map(str, group)) for group in self.groups)
+        """The cuts: `1 2 | 3 4 5` if they part the nodes into groups, else a list."""
+        groups = list(dict.fromkeys(tuple(self.connected_to(node)) for node in self.nodes))
+        if sum(map(len, groups)) == len(self.nodes) and self.cut == ways_between(groups):
+            return " | ".join(" ".join(map(str, group)) for group in groups)
+        both = [f"{a}–{b}" for a, b in self.all if {(a, b), (b, a)} <= self.cut]
+        one_way = [f"{a} to {b}" for a, b in sorted(self.cut) if (b, a) not in self.cut]
+        return ", ".join([*both, *one_way])
 
     def summary(self) -> list[str]:
         """One line about the links that are cut, if any, and one about those that are slowed."""
-        lines = [f"cut: {self.shown()}"] if len(self.groups) > 1 else []
-        count, slowed = len(self._nodes), len(self.delays_ms)
+        lines = [f"cut: {self.shown()}"] if self.cut else []
         delays = set(self.delays_ms.values())
-        if slowed == count * (count - 1) // 2 and len(delays) == 1:
+        if len(self.delays_ms) == len(self.all) and len(delays) == 1:
             return [*lines, f"slowed: every link by {delays.pop()} ms"]
         each = [f"{a}–{b} by {delay_ms} ms" for (a, b), delay_ms in sorted(self.delays_ms.items())]
         return [*lines, f"slowed: {', '.join(each)}"] if each else lines
@@ -106,6 +136,19 @@ def pairs_between(some: Sequence[NodeId], others: Sequence[NodeId]) -> list[Pair
     """Each link between one of `some` and one of `others`, once, the lower node first."""
     pairs = {(min(a, b), max(a, b)) for a in some for b in others if a != b}
     return sorted(pairs)
+
+
+def ways_between(groups: Iterable[Group]) -> set[Pair]:
+    """The ways from each node of a group to each node of another: sender, receiver."""
+    apart = list(groups)
+    return {
+        (a, b)
+        for group in apart
+        for other in apart
+        if group is not other
+        for a in group
+        for b in other
+    }
 
 
 def links_named(pairs: Sequence[Pair], nodes: Sequence[NodeId]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benmo.commands.answers import Answer, Status
 from benmo.commands.arguments import split_arguments
 from benmo.commands.table import COMMANDS, Command, help_answer, match
-from benmo.demo import disk_handlers
+from benmo.demo import disk_handlers, link_handlers
 from benmo.demo import handlers as actions
 from benmo.demo.phrases import LEGEND
 from benmo.demo.stage import Stage
@@ -109,12 +109,28 @@ DEMO_COMMANDS = (
         "its queue is lost, too.",
     ),
     DemoCommand(
-        "partition", "1 2 | 3 4 5", "cut the links between sides", actions.partition, "nodes"
+        "partition", "1 2 | 3 4 5", "cut the links between sides", link_handlers.partition, "nodes"
     ),
     DemoCommand(
-        "slow", "A B MILLISECONDS", "delay a link, both ways; 0 ends it", actions.slow, "nodes"
+        "cut",
+        "A B [--one-way]",
+        "cut a link, or only what A sends to B",
+        link_handlers.cut,
+        "links",
+        more="A or B may be all. A node that is restarted finds its links cut as before. A leader\n"
+        "must be heard by a majority, and hear the answers: a link that is cut one way is of\n"
+        "no use to either of its nodes for that.",
     ),
-    DemoCommand("heal", "", "mend every link", actions.heal),
+    DemoCommand(
+        "slow",
+        "A B MILLISECONDS",
+        "delay a link, both ways; 0 ends it",
+        link_handlers.slow,
+        "nodes",
+    ),
+    DemoCommand(
+        "heal", "[A B]", "mend every link, or one: cut and slow end", link_handlers.heal, "nodes"
+    ),
     DemoCommand(
         "duel", "A B", "two nodes want to lead at the same moment", actions.duel, "running"
     ),

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,7 @@ from benmo.node.headless import begin_log, run_headless
 from benmo.node.own_node import OwnNode
 from benmo.node.service import Service
 from benmo.options import NODE, Number, format_option, keep_going_option, state_dir_option
+from benmo.paxos.types import NodeId
 from benmo.program import discard_output
 from benmo.repl.batch import run_lines, standard_input
 from benmo.startup import OutputLost
@@ -77,6 +78,14 @@ _LINKS_S = 1.0
     multiple=True,
     help="Begin with the link to node N severed; may be given several times.",
 )
+@click.option(
+    "--sever-one-way",
+    "severed_one_way",
+    metavar="N",
+    type=NODE,
+    multiple=True,
+    help="Begin with nothing sent to node N; may be given several times.",
+)
 def node(
     node_id: int,
     state_dir: Path,
@@ -85,6 +94,7 @@ def node(
     output_format: str,
     metrics_port: int | None,
     severed: tuple[int, ...],
+    severed_one_way: tuple[int, ...],
 ) -> None:
     """Run node N of the cluster.
 
@@ -93,7 +103,8 @@ def node(
     that fails. With --headless, it runs until SIGTERM, SIGINT or SIGHUP.
     """
     process = _Process(StateDirectory(state_dir), node_id, output_format, metrics_port)
-    sys.exit(process.run(headless, severed, keep_going))
+    one_way = {**dict.fromkeys(severed_one_way, True), **dict.fromkeys(severed, False)}
+    sys.exit(process.run(headless, one_way, keep_going))
 
 
 def _slow_down_garbage_collector() -> None:
@@ -124,14 +135,17 @@ class _Process:
         self._signal = ""
         """The name of the signal that ended this node."""
 
-    def run(self, headless: bool, severed: tuple[int, ...], keeps_going: bool) -> int:
-        """Run the node until it leaves or fails; its exit status."""
+    def run(self, headless: bool, severed: Mapping[NodeId, bool], keeps_going: bool) -> int:
+        """Run the node until it leaves or fails; its exit status.
+
+        It begins with the links to the nodes in `severed` severed; one way where that is true.
+        """
         try:
             service, server = self._make_service()
-            for peer in severed:
+            for peer, one_way in severed.items():
                 if peer not in service.view.peers:
                     raise CannotStart(f"--sever {peer}: node {self._node} has no link to {peer}")
-                service.sever(peer, one_way=False)
+                service.sever(peer, one_way)
             self._catch_signals(headless)
             log = begin_log() if headless else None
             raise_descriptor_limit()

@@ -149,6 +149,31 @@ def test_links_are_remembered_until_they_are_healed() -> None:
     assert links.cut_from(1) == []
 
 
+def test_one_way_of_a_link_is_cut_alone_and_mended_with_the_other() -> None:
+    links = Links(NODES)
+    links.cut = {(1, 2), (3, 4), (4, 3)}
+    assert (links.unheard_by(1), links.cut_from(1)) == ([2], [])
+    assert (links.unheard_by(2), links.cut_from(2)) == ([], [])
+    assert (links.unheard_by(3), links.cut_from(3)) == ([], [4])
+    assert links.connected_to(1) == [1, 3, 4, 5]
+    assert links.connected_to(2) == [2, 3, 4, 5]
+    links.slow([(1, 2), (1, 5)], 70)
+    assert links.summary() == ["cut: 3–4, 1 to 2", "slowed: 1–2 by 70 ms, 1–5 by 70 ms"]
+    links.mend([(1, 2)])
+    assert links.cut == {(3, 4), (4, 3)}
+    assert links.delays_ms == {(1, 5): 70}
+
+
+def test_cuts_are_shown_as_sides_only_where_they_part_the_nodes_into_sides() -> None:
+    links = Links(NODES)
+    for sides in (((1, 2), (3, 4, 5)), ((1,), (2, 3), (4, 5))):
+        links.split(sides)
+        assert links.shown() == " | ".join(" ".join(map(str, side)) for side in sides)
+    links.split(((1, 2), (3, 4, 5)))
+    links.mend([(2, 3)])
+    assert links.shown() == "1–3, 1–4, 1–5, 2–4, 2–5"
+
+
 @pytest.mark.parametrize(
     ("some", "others", "name"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +102,25 @@ def test_a_partition_is_kept_by_a_node_that_restarts_and_ends_with_heal(here: Pl
     assert said[8]["outcome"] == "decided"
     assert said[9]["height"] > said[5]["height"]
     assert all(peer["link"] != "severed" for state in said[9:] for peer in state["peers"])
+
+
+def test_a_cut_of_one_link_or_one_way_is_kept_by_a_node_that_restarts(here: Place) -> None:
+    status = ("1> printStatus", "3> printStatus", "4> printStatus")
+    ended = here.pipe(
+        *("cut 1 3 --one-way", "cut 2 4", "restart 1 4", *status),
+        *("heal 1 3", *status, "stop 4", "heal", "continue 4", *status),
+        form="table",
+    )
+    assert ended.status == 0, ended
+    cut = [
+        re.findall(r"^ link to (\d  severed(?: one way)?)", told, re.MULTILINE)
+        for told in re.split(r"^ node ", ended.out, flags=re.MULTILINE)[1:]
+    ]
+    assert cut == [
+        *(["3  severed one way"], [], ["2  severed"]),
+        *([], [], ["2  severed"]),
+        *([], [], []),
+    ], ended.out
 
 
 def test_slowed_links_are_slow_at_both_ends_and_after_a_restart(here: Place) -> None:

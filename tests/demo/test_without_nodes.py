@@ -42,6 +42,10 @@ def demo(tmp_path: Path) -> DemoRunner:
         ("kill x", 2, "a number from 1 to 5"),
         ("continue 2", 1, "node 2 is not running"),
         ("partition", 2, "partition 1 2 | 3 4 5"),
+        ("cut 1", 2, "cut A B [--one-way]"),
+        ("cut 1 2 twice", 2, "cut A B [--one-way]"),
+        ("cut 1 1", 1, "no link to itself"),
+        ("heal 1", 2, "heal [A B]"),
         ("slow 1 2", 2, "slow A B MILLISECONDS"),
         ("slow 1 1 5", 1, "no link to itself"),
         ("slow 1 2 soon", 2, "whole number of milliseconds"),
@@ -134,6 +138,18 @@ def test_a_partition_names_those_who_can_decide_and_are_up(demo: DemoRunner) -> 
     assert "a majority is 3, so no side can decide anything while nodes 3, 4 and 5 are down" in text
     text = demo.run("partition 1 2 | 3 4", "table").output
     assert text.endswith("so no side can decide anything")
+
+
+def test_a_cut_names_what_is_cut_and_those_who_can_lead(demo: DemoRunner) -> None:
+    said = demo.run("cut 1 3", "table").output
+    assert said.startswith("the link between 1 and 3 is cut; no node reaches 3 of 5 both ways")
+    said = demo.run("cut 2 all --one-way", "table").output
+    assert said.startswith("what node 2 sends to nodes 1, 3, 4 and 5 is cut, and nothing else; ")
+    said = demo.run("cut 5 4 --one-way", "json").output
+    assert json.loads(said) == {"cut": [[5, 4]]}
+    said = demo.run("heal 2 all", "json").output
+    assert json.loads(said) == {"healed": [[1, 2], [2, 3], [2, 4], [2, 5]]}
+    assert demo.run("ls", "table").output.splitlines()[-1] == "cut: 1–3, 5 to 4"
 
 
 def test_ls_tells_what_is_cut_and_slowed(demo: DemoRunner) -> None:

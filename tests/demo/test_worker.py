@@ -95,7 +95,12 @@ def test_an_interrupt_also_ends_what_keeps_its_caller_waiting_and_nothing_after_
     worker, endless, done = Worker(), Endless(), threading.Event()
     others = in_thread(lambda: worker.do(endless))
     assert endless.has_begun.wait(DEADLINE_S)
-    in_thread(lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+
+    def press_ctrl_c_once_it_waits() -> None:
+        eventually(lambda: worker._given.qsize() == 1, "the second waits")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    in_thread(press_ctrl_c_once_it_waits)
     with pytest.raises(KeyboardInterrupt):
         worker.do(done.set)
     with pytest.raises(KeyboardInterrupt):
