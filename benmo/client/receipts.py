@@ -38,12 +38,13 @@ class Receipts(Sequence[Receipt]):
                 raise Inconsistent(f"{each} can't be")
             self._decided.append((each.first, each.end, each.slot))
             self._refused.update(each.refused)
-        self._decided.sort()
-        if _overlap(sorted(self._ranges)) or _overlap([each[:2] for each in self._decided]):
-            raise Inconsistent("two answers to one payment")
-        self.slots = tuple(sorted({each.slot for each in paid.decided}))
+        if len(self._ranges) > 1 or len(self._decided) > 1:
+            self._decided.sort()
+            if _overlap(sorted(self._ranges)) or _overlap([each[:2] for each in self._decided]):
+                raise Inconsistent("two answers to one payment")
+        self.slots = tuple(sorted({slot for _, _, slot in self._decided}))
         self.is_decided = all(starmap(self._is_range_decided, self._ranges))
-        self.refused = len(self._numbers(self._refused))
+        self.refused = len(self._numbers(self._refused)) if self._refused else 0
 
     def __repr__(self) -> str:
         state = "decided" if self.is_decided else "not all decided"
