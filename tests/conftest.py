@@ -6,9 +6,11 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C work in the programs under test, even where a shell started the tests with `&`.
+    """Let signals end the programs under test, even where `&` or `nohup` started the tests.
 
     What is ignored here would be ignored there.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
