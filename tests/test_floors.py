@@ -15,7 +15,7 @@ PACKAGE = Path(benmo.__file__).parent
 
 PROTOCOL = {"paxos", "errors", "typed_json"}
 MONEY = PROTOCOL | {"ledger", "notices", "wording"}
-CALLING = MONEY | {"cluster", "network", "commands", "control", "options", "waiting"}
+CALLING = MONEY | {"cluster", "network", "commands", "control", "options", "waiting", "deadlines"}
 
 MAY_IMPORT = {
     "startup": set[str](),
@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "paxos": set[str](),
     "typed_json": set[str](),
     "waiting": set[str](),
+    "deadlines": set[str](),
     "errors": {"paxos"},
     "ledger": {"paxos", "errors"},
     "notices": {"paxos", "ledger"},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "network": {"paxos", "errors", "ledger", "notices", "cluster", "regular_files"},
     "commands": PROTOCOL | {"ledger", "network", "wording"},
     "program": {"startup", "errors", "commands"},
-    "control": MONEY | {"cluster", "network", "commands", "waiting"},
+    "control": MONEY | {"cluster", "network", "commands", "waiting", "deadlines"},
     "options": {"errors", "commands"},
     "child_node": {"paxos", "startup"},
     "repl": CALLING | {"startup"},

@@ -22,6 +22,7 @@ from benmo.control.requests import (
     encode,
 )
 from benmo.control.tape_requests import Listen, Taped
+from benmo.deadlines import Deadlines
 from benmo.errors import Failure, ProtocolError, Reason, RefusalText, Refused, StateError
 from benmo.network.certificates import (
     NodeIdentity,
@@ -64,6 +65,7 @@ class NodeConnection(FrameReader):
         self.snapshot: NodeSnapshot | None = None
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[ControlAnswer]] = {}
+        self._deadlines = Deadlines(_time_out)
         self._watcher: Watcher | None = None
         self._lost: Callable[[], None] | None = None
         self._listener: Callable[[Taped], None] | None = None
@@ -82,20 +84,19 @@ class NodeConnection(FrameReader):
         Raises `Refused` if the request is too long, `NotReached` if it couldn't be sent, `NodeGone`
         if the connection is lost before the answer, and `TimeoutError`.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[ControlAnswer] = loop.create_future()
+        answer: asyncio.Future[ControlAnswer] = asyncio.get_running_loop().create_future()
         payload = payload_of(request)
         if not self.is_open:
             raise NotReached(f"node {self.node} is gone")
         self._asked[request.number] = answer
-        timer = None if timeout_s is None else loop.call_later(timeout_s, _time_out, answer)
+        tick = None if timeout_s is None else self._deadlines.add(answer, timeout_s)
         try:
             self.send(payload)
             return await answer
         finally:
             self._asked.pop(request.number, None)
-            if timer is not None:
-                timer.cancel()
+            if tick is not None:
+                self._deadlines.discard(answer, tick)
 
     def watch(self, watcher: Watcher, lost: Callable[[], None]) -> None:
         """Call `watcher` with every notice from now on, and keep `snapshot` current.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from benmo.deadlines import Deadlines
 from benmo.engine.events import Admission, Submitted
 from benmo.errors import NoRoom, RefusalText, Refused
 from benmo.ledger.blocks import AppliedBlock
@@ -41,6 +42,7 @@ class Submissions:
         self._ticket = 0
         self._requests: dict[int, PaymentRequest] = {}
         self._waits = DecisionWaits(node)
+        self._deadlines = Deadlines(PendingPayment.time_is_up)
         self._weight = 0
         """What the requests weigh that the engine has."""
         self._postponed: list[tuple[int, PaymentRequest]] = []
@@ -85,7 +87,9 @@ class Submissions:
         transfers stay queued if the time is up, or if the pending payment is forgotten. If the
         queue has no room until the time is up, nothing is queued, and `admitted` isn't called.
         """
-        pending = PendingPayment(self._waits, payments, wait_s, done, admitted, room_s)
+        pending = PendingPayment(
+            self._waits, self._deadlines, payments, wait_s, done, admitted, room_s
+        )
         self._enter(pending.request)
         self._drop_forgotten()
         if self._postponed or self._again or not self._has_time_for(pending.request):
@@ -170,6 +174,7 @@ class PendingPayment:
     def __init__(
         self,
         waits: DecisionWaits,
+        deadlines: Deadlines[PendingPayment],
         payments: Payments,
         wait_s: float,
         done: Callable[[PendingPayment], object],
@@ -180,10 +185,12 @@ class PendingPayment:
             payments, wait_s > 0, self._on_admitted, self._finish, self._on_postponed
         )
         self._waits = waits
+        self._deadlines = deadlines
         self._time_s = wait_s or room_s
         self._done = done
         self._admitted = admitted
-        self._timer: asyncio.TimerHandle | None = None
+        self._tick: int | None = None
+        """The place of this request among the deadlines, once its time runs."""
         self._is_late = False
         """Whether the time was up before the payments were queued or refused."""
 
@@ -205,20 +212,17 @@ class PendingPayment:
     def _on_postponed(self) -> None:
         if self._is_late:
             self._finish()
-        elif self._timer is None:
-            self._start_timer()
+        elif self._tick is None:
+            self._tick = self._deadlines.add(self, self._time_s)
 
     def _on_admitted(self) -> None:
         self._admitted()
         if self.request.wait is None or self._is_late:
             self._finish()
-        elif self._timer is None:
-            self._start_timer()
+        elif self._tick is None:
+            self._tick = self._deadlines.add(self, self._time_s)
 
-    def _start_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._time_s, self._time_is_up)
-
-    def _time_is_up(self) -> None:
+    def time_is_up(self) -> None:
         """Answer; but if the engine has the request just now, once that has answered."""
         self._is_late = True
         if not self.request.is_in_turn:
@@ -231,8 +235,8 @@ class PendingPayment:
 
     def _end(self) -> None:
         self.request.forget()
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._tick is not None:
+            self._deadlines.discard(self, self._tick)
         if self.request.wait is not None:
             self._waits.forget(self.request.wait)
 

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from benmo.control.requests import BalancesRead, NotDone, Pay, ReadBalances, decode_answer, encode
+from benmo.deadlines import Deadlines
 from benmo.errors import Reason
 from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Payments
 from benmo.network.frames import FrameReader
@@ -54,8 +55,16 @@ class StandIn:
         room_s: float,
     ) -> PendingPayment:
         """Keep a request to pay without an answer."""
-        waits = DecisionWaits(1)
-        self.pending.append(PendingPayment(waits, payments, wait_s, done, admitted, room_s))
+        pending = PendingPayment(
+            DecisionWaits(1),
+            Deadlines(PendingPayment.time_is_up),
+            payments,
+            wait_s,
+            done,
+            admitted,
+            room_s,
+        )
+        self.pending.append(pending)
         self.done.append(done)
         return self.pending[-1]
 
