@@ -5,23 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
+from benmo.engine.engine import Engine
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.options import die
 from benmo.paxos.messages import Message
-from benmo.paxos.types import NodeId
-from benmo.sim.machine import Machine
+from benmo.paxos.types import MemberId, NodeId
 from benmo.sim.plan import Plan
 from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 from benmo.tape.recorder import CHAIN_SHOWN, Recorder
-from benmo.tape.records import VERSION, AnyRecord, Header, ProcessRecord, ViolationRecord
+from benmo.tape.records import (
+    VERSION,
+    AnyRecord,
+    DidRecord,
+    Header,
+    ProcessRecord,
+    ViolationRecord,
+)
 from benmo.tape.trace_file import TraceWriter
 
 _LIVES_MAX = 1_000_000
 """More starts than a machine has: a later member of a node has greater lives than an earlier."""
+
+
+class Recorded(Protocol):
+    """A member of a node, and its process, whose `engine` and `storage` are None while it is dead.
+
+    `life` is greater for each later process.
+    """
+
+    @property
+    def node(self) -> NodeId: ...
+
+    @property
+    def member(self) -> MemberId: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def life(self) -> int: ...
+
+    @property
+    def engine(self) -> Engine | None: ...
+
+    @property
+    def storage(self) -> NodeStorage | None: ...
 
 
 class Recording:
@@ -30,7 +63,7 @@ class Recording:
     def __init__(self, emit: Callable[[AnyRecord], None]) -> None:
         self._emit = emit
         self._clock: Callable[[], float] = float
-        self._recorders: dict[Machine, Recorder] = {}
+        self._recorders: dict[Recorded, Recorder] = {}
         self._frames = 0
         self._number = 0
 
@@ -38,7 +71,7 @@ class Recording:
         """Take the time of records from the world's clock, in seconds."""
         self._clock = lambda: round(clock(), 6)
 
-    def started(self, machine: Machine, state: NodeState) -> None:
+    def started(self, machine: Recorded, state: NodeState) -> None:
         """Record a process from its start on."""
         assert machine.engine is not None and machine.storage is not None
         life = int(machine.member[:16], 16) * _LIVES_MAX + machine.life
@@ -47,7 +80,7 @@ class Recording:
         self.world("starts", machine.node)
         recorder.state({}, _last_blocks(machine.storage, state.ledger.height))
 
-    def sent(self, machine: Machine, to: NodeId, message: Message, why_lost: str) -> str:
+    def sent(self, machine: Recorded, to: NodeId, message: Message, why_lost: str) -> str:
         """Record what becomes of a message that is sent; return its frame."""
         self._frames += 1
         frame = f"{machine.label}:0:{self._frames}"
@@ -58,7 +91,7 @@ class Recording:
             recorder.sent(to, message, frame, 0.0)
         return frame
 
-    def arrived(self, machine: Machine, message: Message, frame: str) -> None:
+    def arrived(self, machine: Recorded, message: Message, frame: str) -> None:
         """Note the frame of a message that has arrived."""
         self._recorders[machine].arrived(message, frame)
 
@@ -70,6 +103,11 @@ class Recording:
                 node=0, life=0, number=self._number, time=self._clock(), of=node, what=what
             )
         )
+
+    def did(self, line: str) -> None:
+        """Record what somebody has typed."""
+        self._number += 1
+        self._emit(DidRecord(node=0, life=0, number=self._number, time=self._clock(), line=line))
 
     def violation(self, finding: Finding) -> None:
         """Record what a checker has found."""

@@ -275,7 +275,7 @@ KINDS: dict[str, type[AnyRecord]] = {
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line of a trace.
 
-    source   `live` for real nodes, `simulated`, or `explored`
+    source   `live` for real nodes, `simulated`, `explored`, or `played` by hand
     began    when the trace began, in seconds since 1970; 0.0 in a simulation
     """
 

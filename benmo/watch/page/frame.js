@@ -57,9 +57,12 @@ export function legend(header) {
 /** Says what the trace is. */
 export function describe(header, name) {
   const source =
-    { live: "real nodes", simulated: "a simulated run", explored: "an explored run" }[
-      header.source
-    ] ?? header.source;
+    {
+      live: "real nodes",
+      simulated: "a simulated run",
+      explored: "an explored run",
+      played: "a run played by hand",
+    }[header.source] ?? header.source;
   const words = [
     `${header.nodes.length} nodes`,
     `tenure ${header.tenure}`,

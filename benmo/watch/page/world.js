@@ -9,7 +9,7 @@ const ENDS = [
   /^node (\d+)(b*)'s disk .*and it is killed$/,
 ];
 const STANDS = /^node (\d+)b* stands still for/;
-const CUT = /^([a-z, ]+|node \d+ is [a-z ]+): nothing passes ((?:\d+->\d+ ?)+)/;
+const CUT = /^([a-z, ]+|node \d+ is [a-z ]+|link \d+-\d+): nothing passes ((?:\d+->\d+ ?)+)/;
 const AGAIN = /^(.+): cut again$/;
 const HEALED = /^(.+): healed$/;
 
