@@ -52,6 +52,9 @@ ENTRIES = {
     "page": CommandEntry(
         "benmo.watch.command", "page", "Make a page of a recorded run, in one HTML file."
     ),
+    "play": CommandEntry(
+        "benmo.play.command", "play", "Be the network: each message waits for you."
+    ),
     "record": CommandEntry(
         "benmo.admin.record", "record", "Write all that running nodes do into a file."
     ),

@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "demo": CALLING | {"repl", "admin", "child_node", "storage"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "watch": {"errors", "options", "tape"},
+    "play": MONEY | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl"},
     "cli": {"startup", "program"},
 }
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
@@ -59,6 +60,9 @@ PARTLY = {
     ("sim", "network"): {"wire"},
     ("admin", "tape"): {"records", "merging", "trace_file"},
     ("watch", "tape"): {"trace_file"},
+    ("play", "network"): {"wire"},
+    ("play", "sim"): {"disk", "recording", "trace"},
+    ("play", "tape"): {"records", "trace_file"},
     ("sim", "commands"): {"answers", "fitting"},
 }
 """The modules that may be imported, for packages of which only some may be."""

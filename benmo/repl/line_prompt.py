@@ -34,17 +34,18 @@ _REFRESH_S = 0.5
 class LinePrompt:
     """Asks for lines until the user leaves: `exit`, Ctrl-D or the end of input.
 
-    text        gives the text that stands before the line
-    toolbar     gives the lines below, for a terminal of this many columns
-    question    gives what to ask after a line that lacks arguments; empty if the line lacks none
-    bindings    keys besides the usual ones
-    suggestion  gives the dimmed text that is shown on an empty line
+    text          gives the text that stands before the line
+    history_file  keeps the lines for the next time; None for no longer than this prompt
+    toolbar       gives the lines below, for a terminal of this many columns
+    question      gives what to ask after a line that lacks arguments; empty if it lacks none
+    bindings      keys besides the usual ones
+    suggestion    gives the dimmed text that is shown on an empty line
     """
 
     def __init__(
         self,
         text: Callable[[], str],
-        history_file: Path,
+        history_file: Path | None,
         completer: Completer,
         toolbar: Callable[[int], str],
         question: Callable[[str], str],
@@ -58,7 +59,7 @@ class LinePrompt:
         self._question = question
         self._interrupts = Interrupts(self._drop_line)
         self.session: PromptSession[str] = PromptSession(
-            history=HistoryFile(history_file),
+            history=InMemoryHistory() if history_file is None else HistoryFile(history_file),
             auto_suggest=AutoSuggestFromHistory(),
             completer=completer,
             complete_while_typing=True,

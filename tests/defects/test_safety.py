@@ -26,10 +26,11 @@ from benmo.paxos.messages import (
 )
 from benmo.paxos.step import DecideRecord, PromiseRecord
 from benmo.paxos.types import GENESIS_HASH, Ballot
+from benmo.play.sandbox import PendingMessage
 from benmo.storage.disk import RealDisk
 from benmo.storage.journal import JournalRecord, QueueRecord
 from benmo.storage.node_storage import JOURNAL, NodeStorage
-from tests.support.engine_cluster import Cluster, Envelope
+from tests.support.engine_cluster import Cluster
 from tests.support.instances import at_once, campaign, chain_ids, deliver, forge, lead, prepare
 from tests.support.mixed_cluster import INITIALIZE, MixedCluster, one_line, run
 from tests.support.numbered_nodes import opened
@@ -239,7 +240,7 @@ def test_defect_09_an_answer_counts_only_by_its_kind_ballot_and_slot(answer: Mes
 
 def test_defect_10_a_doubled_or_stale_decision_is_not_appended_again() -> None:
     cluster = at_once()
-    seen: list[Envelope] = []
+    seen: list[PendingMessage] = []
     for number in range(3):
         cluster.network.cut = {(1, 3), (2, 3)} if number == 1 else set()
         cluster.pay(1, (2, 10))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benmo.errors import StateError
+from benmo.play.script import run
 from benmo.sim.planted import plant
-from tests.support.scenario import run
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 

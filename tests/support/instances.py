@@ -10,11 +10,12 @@ from benmo.network.wire import encode_message
 from benmo.paxos.messages import Accept, Accepted, Decide, Message, Prepare, Promise
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
+from benmo.play.sandbox import PendingMessage
 from benmo.sim.disk import MemoryDisk
 from benmo.storage.disk import Disk
 from benmo.storage.journal import NodeState, QueueRecord
 from benmo.storage.node_storage import NodeStorage
-from tests.support.engine_cluster import CLUSTER, Cluster, Envelope
+from tests.support.engine_cluster import CLUSTER, Cluster
 from tests.support.numbered_nodes import created, opened
 
 
@@ -43,7 +44,7 @@ def deliver(cluster: Cluster, kind: type, sender: NodeId, to: NodeId) -> None:
 
 def forge(cluster: Cluster, sender: NodeId, to: NodeId, message: Message) -> None:
     """Let a message arrive that its sender never sent now."""
-    cluster.deliver_copy(Envelope(sender, to, encode_message(message)))
+    cluster.deliver_copy(PendingMessage(sender, to, encode_message(message)))
 
 
 def prepare(cluster: Cluster, leader: NodeId, acceptor: NodeId) -> None:

@@ -58,6 +58,11 @@ class Reader:
         self.prints("benmo record --seconds 1")
         self.prints(line)
 
+    def makes_played_page(self, line: str) -> None:
+        """Make a page of a scenario that was recorded before."""
+        self.prints("benmo play tests/scenarios/duelling_leaders.txt --record duel.jsonl.gz")
+        self.prints(line)
+
     def reads_files(self, line: str) -> None:
         """Show something of node 1's files, of which each has something to show."""
         self.decide()
@@ -117,6 +122,9 @@ class Reader:
 
     def prompts_attached(self, line: str) -> None:
         self.prompts(line, f"benmo {node_of(line)}>")
+
+    def prompts_play(self, line: str) -> None:
+        self.prompts(line, "benmo play>")
 
     def prompts_demo(self, line: str) -> None:
         """The demo in a terminal of another clone, at ports that nobody else has."""

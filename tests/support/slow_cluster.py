@@ -6,7 +6,8 @@ import heapq
 
 from benmo.notices import Notice
 from benmo.paxos.types import Tenure
-from tests.support.engine_cluster import Cluster, Envelope
+from benmo.play.sandbox import PendingMessage
+from tests.support.engine_cluster import Cluster
 
 
 class SlowCluster:
@@ -22,7 +23,7 @@ class SlowCluster:
     ) -> None:
         self._cluster = Cluster(nodes, tenure, election_delay_s, seed)
         self._delay_s = delay_s
-        self._under_way: list[tuple[float, int, Envelope]] = []
+        self._under_way: list[tuple[float, int, PendingMessage]] = []
         self._sent = 0
 
     @property

@@ -37,6 +37,7 @@ from tests.support.real_cluster import RealCluster
 KINDS = {
     "sh": "typed by a reader: each line is run",
     "demo": "typed at the demo's prompt",
+    "play": "typed at the prompt of benmo play, with its answers: tests/play/test_document.py",
     "python": "a program",
     "json": "what Benmo writes",
     "ini": "a file of systemd's",
@@ -74,6 +75,9 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo export --format (json|csv|hledger)", Reader.prints),
     Way(r"benmo record --seconds \d+", Reader.prints, (SHORT_RECORD,)),
     Way(r"benmo page run\.jsonl\.gz", Reader.makes_page),
+    Way(r"benmo page duel\.jsonl\.gz", Reader.makes_played_page),
+    Way(r"benmo play( \S+\.txt)?", Reader.prompts_play),
+    Way(r"benmo play \S+\.txt --record \S+", Reader.prints),
     Way(r"jq .*", Reader.reads_files),
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),

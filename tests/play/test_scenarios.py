@@ -1,8 +1,8 @@
 """Every file of tests/scenarios leads to the very trace that is written in it.
 
 The traces were checked by hand against the protocol: they are what ought to happen. After a change
-that is meant to change one, `BENMO_REWRITE=1 python -m pytest tests/test_scenarios.py` writes the
-files anew; read each difference (`git diff tests/scenarios`) as you would read a proof.
+that is meant to change one, `BENMO_REWRITE=1 python -m pytest tests/play/test_scenarios.py` writes
+the files anew; read each difference (`git diff tests/scenarios`) as you would read a proof.
 """
 
 # BENMO_REWRITE=1 rewrites the expected traces; the difference must then be reviewed by a person.
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scenario import SEPARATOR, run
+from benmo.play.script import SEPARATOR, run
 
-SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
+SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.txt"))
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

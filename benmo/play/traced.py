@@ -1,4 +1,4 @@
-"""A cluster that writes down what happens in it, one line each, for scenarios.
+"""A sandbox that writes down what happens in it, one line each.
 
     < 1->2 Prepare (1, 1)          node 2 received it
     = 2 promised (1, 1)            node 2's state changed
@@ -18,17 +18,24 @@ from dataclasses import dataclass
 from benmo.engine.engine import Engine
 from benmo.engine.events import Admission, Event, Received, Report
 from benmo.paxos.messages import Heartbeat
-from benmo.paxos.types import Ballot, Proposal, Tenure
+from benmo.paxos.types import Ballot, NodeId, Proposal, Tenure
+from benmo.play.sandbox import PendingMessage, Sandbox
+from benmo.sim.recording import Recording
 from benmo.sim.trace import accepted_text, outcomes, text_of
-from tests.support.engine_cluster import Cluster, Envelope
 
 
-def line(sign: str, envelope: Envelope) -> str:
-    return f"{sign} {envelope.sender}->{envelope.to} {text_of(envelope.message)}"
+def line(sign: str, pending: PendingMessage) -> str:
+    """Describe a message on its way: `> 1->2 Prepare (1, 1)`."""
+    return f"{sign} {pending.sender}->{pending.to} {text_of(pending.message)}"
+
+
+def is_shown(pending: PendingMessage) -> bool:
+    """Whether a message under way is shown: a heartbeat isn't."""
+    return not isinstance(pending.message, Heartbeat)
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _Watched:
     """What of a node is watched."""
 
     promised: Ballot
@@ -37,7 +44,7 @@ class _State:
     wants_to: bool
 
     @classmethod
-    def of(cls, engine: Engine) -> _State:
+    def of(cls, engine: Engine) -> _Watched:
         replica = engine.replica
         return cls(
             replica.acceptor.promised,
@@ -46,7 +53,7 @@ class _State:
             replica.leader.is_active and not replica.leader.is_leading,
         )
 
-    def promising(self, before: _State) -> list[str]:
+    def promising(self, before: _Watched) -> list[str]:
         lines = []
         if self.promised != before.promised and not self._accepts_since(before):
             lines.append(f"promised {self.promised}")
@@ -56,7 +63,7 @@ class _State:
             lines.append(f"{verb} with {self.leads_with}")
         return lines
 
-    def accepting(self, before: _State) -> list[str]:
+    def accepting(self, before: _Watched) -> list[str]:
         lines = []
         if self.accepted is not None and self._accepts_since(before):
             lines.append(f"accepted {accepted_text(self.accepted)}")
@@ -64,33 +71,47 @@ class _State:
             lines.append(f"leads no more with {before.leads_with}")
         return lines
 
-    def _accepts_since(self, before: _State) -> bool:
+    def _accepts_since(self, before: _Watched) -> bool:
         return self.accepted is not None and self.accepted != before.accepted
 
 
-class TracedCluster(Cluster):
-    """A cluster whose turns are written to `trace`; a node that is paused has none."""
+class TracedSandbox(Sandbox):
+    """A sandbox whose turns are written to `trace`; a node that is paused has none."""
 
-    def __init__(self, nodes: int, tenure: Tenure) -> None:
+    def __init__(
+        self,
+        nodes: int,
+        tenure: Tenure,
+        recording: Recording | None = None,
+        to_be_lost: frozenset[int] = frozenset(),
+    ) -> None:
         self.trace: list[str] = []
-        self.paused: dict[int, list[Event]] = {}
-        super().__init__(nodes, tenure, election_delay_s=(0.0, 0.0), seed=1)
-        self.settle()
+        self.paused: dict[NodeId, list[Event]] = {}
+        self.votes: dict[tuple[int, Ballot], set[NodeId]] = {}
+        """By slot and ballot, the nodes that have accepted."""
+        super().__init__(
+            nodes,
+            tenure,
+            election_delay_s=(0.0, 0.0),
+            seed=1,
+            recording=recording,
+            to_be_lost=to_be_lost,
+        )
+        while self.network.pending:
+            self.deliver(self.network.pending[0])
         self.trace.clear()
 
-    def turn(self, node: int, events: Iterable[Event]) -> Report:
+    def turn(self, node: NodeId, events: Iterable[Event]) -> Report:
         if node in self.paused:
             self.paused[node].extend(events)
             return Report()
         events = list(events)
         sent_before = len(self.network.pending)
-        before = _State.of(self.engine(node))
+        before = _Watched.of(self.engine(node))
         report = super().turn(node, events)
         lines = [f"= {node} {change}" for change in self._changes(node, before, report)]
         sent = self.network.pending[sent_before:]
-        lines += [
-            line(">", envelope) for envelope in sent if not isinstance(envelope.message, Heartbeat)
-        ]
+        lines += [line(">", pending) for pending in sent if is_shown(pending)]
         lines += [f"! {node} drops node {sender}: {why}" for sender, why in report.misbehaved]
         for event in events:
             match event:
@@ -99,8 +120,11 @@ class TracedCluster(Cluster):
         self.trace.extend(lines)
         return report
 
-    def _changes(self, node: int, before: _State, report: Report) -> list[str]:
-        after = _State.of(self.engine(node))
+    def _changes(self, node: NodeId, before: _Watched, report: Report) -> list[str]:
+        after = _Watched.of(self.engine(node))
+        if after.accepted is not None:
+            where = (after.accepted.slot, after.accepted.ballot)
+            self.votes.setdefault(where, set()).add(node)
         changes = [_admission_text(admission) for admission in report.admissions]
         changes += after.promising(before)
         changes += [f"decided slot {each.block.slot}: {outcomes(each)}" for each in report.applied]
