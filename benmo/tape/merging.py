@@ -2,7 +2,8 @@
 
 On one machine, all processes read the same monotonic clock, so the times are the order. Nodes of
 other machines come with another clock, whose difference is taken from the time of day that both
-machines show.
+machines show. A record that comes when later ones were emitted already has no place any more: a gap
+stands for it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from math import inf
 from msgspec.structs import replace
 
 from benmo.paxos.types import NodeId
-from benmo.tape.records import AnyRecord, TimerRecord
+from benmo.tape.records import AnyRecord, GapRecord, TimerRecord
 
-HOLD_S = 0.25
+HOLD_S = 1.0
 """How long a record waits at most for an earlier one of a node that hasn't been heard since."""
 
 
@@ -32,47 +33,71 @@ class Merger:
         self._count = 0
         self._heard: dict[NodeId, float] = {}
         """By node, up to which time all its records are here."""
-        self._boot = ""
-        self._began: float | None = None
+        self._begins: dict[str, float] = {}
+        """By machine, the time that its clock showed at the beginning."""
         self._wall = 0.0
+        """The time of day at the beginning."""
+        self.now = 0.0
+        """The latest time that was heard of."""
+        self._until = -inf
+        """The time up to which all was emitted."""
 
     def heard(
         self, node: NodeId, records: list[AnyRecord], boot: str, now: float, wall: float
     ) -> None:
         """Take a node's further records; its machine's clock shows `now`, at the time `wall`."""
-        if self._began is None:
-            self._began, self._boot, self._wall = now, boot, wall
-        begin = self._began if boot == self._boot else now - (wall - self._wall)
-        for record in records:
-            self._add(_shifted(record, begin))
+        if not self._begins:
+            self._wall = wall
+        begin = self._begins.setdefault(boot, now - (wall - self._wall))
+        shifted = [_shifted(record, begin) for record in records]
+        late = [record for record in shifted if record.time < self._until]
+        if late:
+            self._add(_gap(late, self._until))
+        for record in shifted[len(late) :]:
+            self._add(record)
         self._heard[node] = max(self._heard.get(node, -inf), now - begin)
-        self._release(min(self._heard.values()), max(self._heard.values()) - HOLD_S)
+        self.now = max(self.now, now - begin)
+        self._release()
 
     def happened(self, record: AnyRecord) -> None:
         """Take a supervisor's record of this moment."""
         self._add(record)
-
-    @property
-    def now(self) -> float:
-        """The latest time that was heard of."""
-        return max(self._heard.values(), default=0.0)
+        self._release()
 
     def lost(self, node: NodeId) -> None:
         """Wait no longer for a node that is gone."""
         self._heard.pop(node, None)
+        self._release()
 
     def close(self) -> None:
         """Emit all that still waits."""
-        self._release(inf, inf)
+        self._heard.clear()
+        self._release()
 
     def _add(self, record: AnyRecord) -> None:
         self._count += 1
         heapq.heappush(self._waiting, (record.time, self._count, record))
 
-    def _release(self, complete: float, late: float) -> None:
-        until = max(complete, late)
+    def _release(self) -> None:
+        complete = min(self._heard.values(), default=inf)
+        until = max(complete, self.now - HOLD_S)
         while self._waiting and self._waiting[0][0] <= until:
-            self._emit(heapq.heappop(self._waiting)[2])
+            self._until, _, record = heapq.heappop(self._waiting)
+            self._emit(record)
+
+
+def _gap(late: list[AnyRecord], time: float) -> GapRecord:
+    """What stands for records of one node that came too late."""
+    last = late[-1]
+    return GapRecord(
+        node=last.node,
+        life=last.life,
+        number=last.number,
+        time=time,
+        first=late[0].number,
+        last=last.number,
+        why="they came too late to be put in order",
+    )
 
 
 def _shifted(record: AnyRecord, begin: float) -> AnyRecord:

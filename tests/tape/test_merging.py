@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benmo.tape.merging import HOLD_S, Merger
-from benmo.tape.records import AnyRecord, NoteRecord, TimerRecord
+from benmo.tape.records import AnyRecord, GapRecord, NoteRecord, TimerRecord
 
 
 def note(node: int, number: int, time: float) -> AnyRecord:
@@ -83,3 +83,39 @@ def test_countdowns_are_shifted_with_their_records() -> None:
     merger.heard(1, [], "boot", 100.0, 0.0)
     merger.heard(1, [timer, ended], "boot", 102.0, 0.0)
     assert [each.due for each in emitted if isinstance(each, TimerRecord)] == [21.0, None]
+
+
+def test_a_record_that_comes_too_late_is_a_gap_and_never_in_a_wrong_order() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.heard(2, [], "boot", 10.0, 0.0)
+    merger.heard(1, [note(1, 1, 10.3)], "boot", 10.3 + HOLD_S, 0.0)
+    late = [note(2, 1, 10.1), note(2, 2, 10.2), note(2, 3, 10.4)]
+    merger.heard(2, late, "boot", 10.3 + HOLD_S, 0.0)
+    _, gap, after = emitted
+    assert isinstance(gap, GapRecord)
+    assert (gap.node, gap.life, gap.first, gap.last, gap.time) == (2, 1, 1, 2, 0.3)
+    assert gap.why == "they came too late to be put in order"
+    assert (after.number, after.time) == (3, 0.4)
+
+
+def test_time_does_not_begin_anew_where_nobody_is_heard_any_more() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [note(1, 1, 10.5)], "boot", 10.5, 0.0)
+    merger.heard(1, [], "boot", 17.0, 0.0)
+    merger.lost(1)
+    assert merger.now == 7.0
+    merger.happened(note(0, 1, merger.now))
+    assert order_of(emitted) == [(1, 1), (0, 1)]
+
+
+def test_another_machine_s_records_keep_their_order_when_its_time_of_day_is_set() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "here", 100.0, 5000.0)
+    merger.heard(2, [note(2, 1, 7.0)], "there", 7.0, 5000.0)
+    merger.heard(2, [note(2, 2, 7.1)], "there", 7.1, 4000.0)
+    merger.close()
+    assert [(each.number, each.time) for each in emitted] == [(1, 0.0), (2, 0.1)]
