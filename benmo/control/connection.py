@@ -15,6 +15,7 @@ from benmo.control.requests import (
     AnsweredRequest,
     ControlAnswer,
     Hurry,
+    NotDone,
     Shown,
     Told,
     Watch,
@@ -69,6 +70,9 @@ class NodeConnection(FrameReader):
         self._watcher: Watcher | None = None
         self._lost: Callable[[], None] | None = None
         self._listener: Callable[[Taped], None] | None = None
+        self._refused: Callable[[str], None] | None = None
+        self._listening = 0
+        """The number of the request to listen."""
 
     @property
     def is_open(self) -> bool:
@@ -106,9 +110,22 @@ class NodeConnection(FrameReader):
         self._watcher, self._lost = watcher, lost
         self.tell(Watch())
 
-    def listen(self, listener: Callable[[Taped], None], lost: Callable[[], None]) -> None:
-        """Call `listener` with the node's records from now on, and `lost` if they end."""
-        self._listener, self._lost = listener, lost
+    def listen(
+        self,
+        listener: Callable[[Taped], None],
+        refused: Callable[[str], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Call `listener` with the node's records from now on, and `lost` if they end.
+
+        If the node refuses, `refused` is called with its words.
+        """
+        self._listener, self._refused, self._lost = listener, refused, lost
+        self._listening = self.next_number()
+        self.tell(Listen(self._listening))
+
+    def ask_state(self) -> None:
+        """Let the node record how it is now; called after `listen`."""
         self.tell(Listen(self.next_number()))
 
     def tell(self, request: Watch | Hurry | Listen) -> None:
@@ -125,6 +142,8 @@ class NodeConnection(FrameReader):
             case Taped() as taped:
                 if self._listener is not None:
                     self._listener(taped)
+            case NotDone(number, reason) if self._refused and number == self._listening:
+                self._refused(reason)
             case answer:
                 asked = self._asked.get(answer.number)
                 if asked is not None and not asked.done():

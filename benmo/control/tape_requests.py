@@ -8,8 +8,9 @@ from benmo.control.control_message import ControlMessage
 class Listen(ControlMessage, frozen=True, tag=True):
     """Send this node's records from now on: any number of `Taped`, or `NotDone`.
 
-    The first record is the node's state. Of heartbeats, only those are recorded of which something
-    comes.
+    The first record is the node's state. A further `Listen` on the connection asks for that anew,
+    which makes up for records that were lost. Of heartbeats, only those are recorded of which
+    something comes.
     """
 
     number: int

@@ -103,7 +103,7 @@ class ControlServer(CommanderConnection):
             case Hurry():
                 self._service.hurry()
             case Listen(number):
-                self._listen(number)
+                self.start(self._listen(number))
             case Pay() as request:
                 self._pay(request, self.take_room(payload, bytes_of(request.payments)))
             case ProposeChange() as request:
@@ -126,10 +126,13 @@ class ControlServer(CommanderConnection):
         self._stop_watching = self._service.watch(self._on_notice)
         self.start(self._show_snapshots())
 
-    def _listen(self, number: int) -> None:
-        if self._listener is not None:
-            raise ProtocolError("a second Listen on one connection")
+    async def _listen(self, number: int) -> None:
+        """Send records from now on; to one who gets them already, how the node is now."""
+        await self._service.view.until_settled()
         try:
+            if self._listener is not None:
+                self._service.tape.tell_state()
+                return
             self._listener = self._service.tape.listen()
         except Refused as error:
             self._write(_not_done(number, error))
@@ -137,7 +140,7 @@ class ControlServer(CommanderConnection):
         except (StateError, OSError) as error:
             self._service.fail(error)
             return
-        self.start(self._send_records(number, self._listener))
+        await self._send_records(number, self._listener)
 
     async def _send_records(self, number: int, listener: TapeListener) -> None:
         """Send what is recorded; while the other end reads too slowly, records wait or are lost."""

@@ -13,6 +13,7 @@ import msgspec
 
 from benmo.engine.engine import Engine
 from benmo.errors import Reason, RefusalText, Refused
+from benmo.ledger.blocks import AppliedBlock
 from benmo.network.link import Link
 from benmo.network.peer_links import PeerLinks
 from benmo.paxos.types import NodeId
@@ -47,9 +48,8 @@ class TapeListener:
     def __init__(self, leave: Callable[[TapeListener], None]) -> None:
         self._leave = leave
         self._waiting: deque[AnyRecord] = deque()
-        self._lost: tuple[int, int] | None = None
-        """The first and the last of the records that were lost and not yet reported."""
-        self._lost_why = ""
+        self._lost: GapRecord | None = None
+        """The records that were lost and not yet reported."""
         self._allowed = float(_RECORDS_PER_S)
         self._allowed_at = time.monotonic()
 
@@ -60,11 +60,12 @@ class TapeListener:
         elif len(self._waiting) >= _RECORDS_MAX:
             self._lose(record, "they were read too late")
         else:
-            self._report_lost(record)
+            self._report_lost()
             self._waiting.append(record)
 
     def take(self) -> list[bytes]:
-        """Take what waits."""
+        """Take what waits, and what is known to be lost."""
+        self._report_lost()
         lines = [_encoder.encode(record) for record in self._waiting]
         self._waiting.clear()
         return lines
@@ -85,21 +86,20 @@ class TapeListener:
         return True
 
     def _lose(self, record: AnyRecord, why: str) -> None:
-        first = record.number if self._lost is None else self._lost[0]
-        self._lost, self._lost_why = (first, record.number), why
+        first = record.number if self._lost is None else self._lost.first
+        self._lost = GapRecord(
+            node=record.node,
+            life=record.life,
+            number=record.number,
+            time=record.time,
+            first=first,
+            last=record.number,
+            why=why,
+        )
 
-    def _report_lost(self, record: AnyRecord) -> None:
+    def _report_lost(self) -> None:
         if self._lost is not None:
-            (first, last), self._lost = self._lost, None
-            gap = GapRecord(
-                node=record.node,
-                life=record.life,
-                number=last,
-                time=record.time,
-                first=first,
-                last=last,
-                why=self._lost_why,
-            )
+            gap, self._lost = self._lost, None
             self._waiting.append(gap)
 
 
@@ -122,19 +122,33 @@ class TapeFeed:
         self._number = 0
 
     def listen(self) -> TapeListener:
-        """Record from now on, beginning with the node as it is.
+        """Record from now on, beginning with the node as it is; called between two turns.
 
-        Whoever else listens is told anew, too, how the node is. Raises `Refused` if too many
-        listen, and `StateError` or `OSError` if the chain can't be read: nobody listens then.
+        Raises `Refused` if too many listen, and `StateError` or `OSError` if the chain can't be
+        read: nobody listens then.
         """
         if len(self._listeners) >= LISTENERS_MAX:
             text = f"{LISTENERS_MAX} listen to node {self._node} already"
             raise Refused(RefusalText(text, Reason.OTHER))
-        height = self._storage.height
-        first = max(1, height - CHAIN_SHOWN + 1)
-        chain = self._storage.read(first, _BLOCKS_BYTES_MAX) if height else []
+        chain = self._last_blocks()
         listener = TapeListener(self._leave)
         self._listeners.append(listener)
+        self._tell_state(chain)
+        return listener
+
+    def tell_state(self) -> None:
+        """Record for all who listen how the node is; called between two turns.
+
+        Raises `StateError` or `OSError` if the chain can't be read.
+        """
+        self._tell_state(self._last_blocks())
+
+    def _last_blocks(self) -> list[AppliedBlock]:
+        height = self._storage.height
+        first = max(1, height - CHAIN_SHOWN + 1)
+        return self._storage.read(first, _BLOCKS_BYTES_MAX) if height else []
+
+    def _tell_state(self, chain: list[AppliedBlock]) -> None:
         recorder = self._engine.tape
         if recorder is None:
             recorder = Recorder(
@@ -147,7 +161,6 @@ class TapeFeed:
             self._engine.tape = self._links.tape = recorder
         links = {node: self._links.link(node) is Link.UP for node in self._engine.membership.nodes}
         cast(Recorder, recorder).state(links, chain)
-        return listener
 
     def _put(self, record: AnyRecord) -> None:
         self._number = record.number
