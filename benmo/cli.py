@@ -56,7 +56,7 @@ ENTRIES = {
         "benmo.play.command", "play", "Be the network: each message waits for you."
     ),
     "record": CommandEntry(
-        "benmo.admin.record", "record", "Write all that running nodes do into a file."
+        "benmo.watch.record", "record", "Write all that running nodes do into a file."
     ),
     "remove": CommandEntry("benmo.admin.remove", "main", "Remove a node whose account is empty."),
     "replace": CommandEntry(
@@ -70,6 +70,9 @@ ENTRIES = {
     ),
     "status": CommandEntry("benmo.admin.status", "status", "Show all nodes in one table."),
     "verify": CommandEntry("benmo.admin.verify", "verify", "Check the files of all nodes."),
+    "watch": CommandEntry(
+        "benmo.watch.live", "watch", "Show what running nodes do, in a page for the browser."
+    ),
 }
 
 

@@ -40,12 +40,12 @@ MAY_IMPORT = {
     "child_node": {"paxos", "startup"},
     "repl": CALLING | {"startup"},
     "client": CALLING,
-    "admin": CALLING | {"storage", "tape"},
+    "admin": CALLING | {"storage"},
+    "watch": PROTOCOL | {"wording", "cluster", "control", "options", "tape"},
     "sim": MONEY | {"storage", "engine", "tape", "network", "commands", "options"},
     "node": CALLING | {"storage", "engine", "tape", "repl", "startup", "program"},
     "demo": CALLING | {"repl", "admin", "child_node", "storage"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
-    "watch": {"errors", "options", "tape"},
     "play": MONEY | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl"},
     "cli": {"startup", "program"},
 }
@@ -58,11 +58,11 @@ PARTLY = {
     ("commands", "paxos"): {"types"},
     ("program", "commands"): {"fitting"},
     ("sim", "network"): {"wire"},
-    ("admin", "tape"): {"records", "merging", "trace_file"},
-    ("watch", "tape"): {"trace_file"},
     ("play", "network"): {"wire"},
     ("play", "sim"): {"disk", "recording", "trace"},
     ("play", "tape"): {"records", "trace_file"},
+    ("watch", "tape"): {"records", "merging", "trace_file"},
+    ("watch", "paxos"): {"types"},
     ("sim", "commands"): {"answers", "fitting"},
 }
 """The modules that may be imported, for packages of which only some may be."""

@@ -1,9 +1,14 @@
-"""The page that shows a cluster as it works, and what makes one file of it.
+"""What running nodes record: the page that shows it, and files to hand out.
 
-May import `benmo.tape.trace_file`, `benmo.options` and `benmo.errors`.
+May import `benmo.control`, `benmo.cluster`, of `benmo.tape` what is about records, `benmo.wording`,
+`benmo.options` and `benmo.errors`.
 
 `page/` holds the page: plain ES modules, a style sheet and `index.html`, as the browser gets them.
 Begin with `page/fold.js` (the state after each record) and `page/trace.js` (all that is looked up
 in a trace); `page/app.js` puts the views together. `one_file.py` makes one HTML file of the page
 and a run, which opens without a server; `command.py` is `benmo page`.
+
+`collection.py` listens to the nodes of a cluster. `record.py` (`benmo record`) writes what comes of
+that into a file. `server.py` serves the page and hands it the records; `gate.py` says who may have
+what, `open_page.py` is one page at the server's end.
 """

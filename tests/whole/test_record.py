@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 from collections import defaultdict
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from benmo.client import Client
+from benmo.cluster import StateDirectory
+from benmo.control.connection import connect
+from benmo.node.decision_waits import do_nothing
+from benmo.node.tape_feed import LISTENERS_MAX
 from benmo.tape.facts import HeartbeatFacts
 from benmo.tape.records import (
     AcceptedRecord,
@@ -24,7 +29,15 @@ from benmo.tape.records import (
     StateRecord,
 )
 from benmo.tape.trace_file import decode_record, read_trace
-from tests.support.processes import BENMO, DEADLINE_S, end_process, environment, eventually, run
+from tests.support.processes import (
+    BENMO,
+    DEADLINE_S,
+    Finished,
+    end_process,
+    environment,
+    eventually,
+    run,
+)
 from tests.support.real_cluster import RealCluster
 
 
@@ -141,13 +154,27 @@ def test_a_killed_node_is_missed(recorded: tuple[list[AnyRecord], str]) -> None:
     assert [(each.of, each.what) for each in gone] == [(5, "is not reached any more")]
 
 
-def test_nodes_that_are_down_are_named(tmp_path: Path) -> None:
+def test_nodes_that_are_down_or_refuse_are_named_with_their_reasons(tmp_path: Path) -> None:
+    async def record_beside_others(cluster: RealCluster) -> Finished:
+        """Run `benmo record` while as many as may listen to node 1."""
+        state = StateDirectory(cluster.state)
+        others = [await connect(state, 1) for _ in range(LISTENERS_MAX)]
+        for other in others:
+            heard = asyncio.Event()
+            other.listen(lambda _taped, heard=heard: heard.set(), str, do_nothing)
+            await asyncio.wait_for(heard.wait(), DEADLINE_S)
+        words = ("record", str(tmp_path / "run.jsonl.gz"), "--seconds", "1")
+        finished = await asyncio.to_thread(run, *BENMO, *words, *cluster.state_option)
+        for other in others:
+            other.abort()
+        return finished
+
     with RealCluster(tmp_path, nodes=3) as cluster:
         cluster.start(1)
-        words = ("record", str(tmp_path / "run.jsonl.gz"), "--seconds", "1")
-        finished = run(*BENMO, *words, *cluster.state_option)
+        finished = asyncio.run(record_beside_others(cluster))
         assert finished.status == 1
-        assert "nodes 2 and 3 were never reached" in finished.err
+        assert "nodes 1, 2 and 3 were never heard: 4 listen to node 1 already;" in finished.err
+        assert "node 2 is not running at" in finished.err
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

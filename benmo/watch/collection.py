@@ -1,0 +1,178 @@
+"""Listens to all nodes of a cluster, and brings what they record into one order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from benmo.cluster import Cluster, StateDirectory
+from benmo.control.connection import NodeConnection
+from benmo.control.places import NodeFinder
+from benmo.control.tape_requests import Taped
+from benmo.errors import Failure
+from benmo.paxos.types import NodeId
+from benmo.tape.merging import Merger
+from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header, ProcessRecord
+from benmo.tape.trace_file import decode_record
+
+_TRY_AGAIN_S = 0.5
+_STATE_EVERY_S = 1.0
+"""How often a node is asked at most how it is, while records are lost."""
+_STATE_AFTER = 5_000
+"""After this many records a node is asked how it is, for those who don't have the earlier ones."""
+
+
+def live_header(cluster: Cluster) -> Header:
+    """Make the first line of a trace of running nodes that begins now."""
+    tenure = cluster.settings.tenure.value
+    nodes = tuple(cluster.ids)
+    return Header("trace", VERSION, "live", nodes, tenure, time.time(), cluster.cluster)
+
+
+async def until_interrupted(*work: Coroutine[Any, Any, None], seconds: float | None) -> None:
+    """Let work go on for `seconds`, or until a signal ends it; or until some of it fails."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(each) for each in (ended.wait(), *work)]
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for failure in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(failure, Exception):
+            raise failure
+
+
+class Collection:
+    """The records of all nodes, from whenever each can be reached.
+
+    emit  takes each record, in the order of a trace
+    say   takes the words that say why a node isn't heard, as often as they change; empty words once
+          it is
+    """
+
+    def __init__(
+        self,
+        state: StateDirectory,
+        nodes: Sequence[NodeId],
+        emit: Callable[[AnyRecord], None],
+        say: Callable[[NodeId, str], None],
+    ) -> None:
+        self._state = state
+        self._emit = emit
+        self._say = say
+        self._merger = Merger(self._take)
+        self._number = 0
+        self._heard = {node: _HeardNode() for node in nodes}
+
+    @property
+    def never_heard(self) -> dict[NodeId, str]:
+        """By node that was never heard, why."""
+        return {node: each.words for node, each in self._heard.items() if not each.records}
+
+    async def run(self) -> None:
+        """Listen until this is cancelled; all that was heard is emitted then."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for node in self._heard:
+                    tasks.create_task(self._follow(node))
+        finally:
+            self._merger.close()
+
+    async def _follow(self, node: NodeId) -> None:
+        """Listen to a node, again and again."""
+        finder = NodeFinder(self._state, node)
+        while True:
+            try:
+                connection = await finder.connect()
+            except (Failure, OSError) as error:
+                self._is_silent(node, str(error))
+                await asyncio.sleep(_TRY_AGAIN_S)
+                continue
+            was_heard = self._heard[node].records
+            try:
+                words = await self._listen(node, connection)
+            finally:
+                connection.abort()
+            if self._heard[node].records > was_heard:
+                self._gone(node)
+            self._is_silent(node, words)
+            await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _listen(self, node: NodeId, connection: NodeConnection) -> str:
+        """Listen until the connection ends; return the words that say why."""
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def end(words: str) -> None:
+            if not ended.done():
+                ended.set_result(words)
+
+        connection.listen(
+            lambda taped: self._on_taped(node, connection, taped),
+            end,
+            lambda: end(f"node {node} is gone"),
+        )
+        return await ended
+
+    def _on_taped(self, node: NodeId, connection: NodeConnection, taped: Taped) -> None:
+        self._is_silent(node, "")
+        records: list[AnyRecord] = [decode_record(each) for each in taped.records]
+        heard = self._heard[node]
+        heard.records += len(records)
+        self._merger.heard(node, records, taped.boot, taped.now, taped.wall)
+        if heard.is_state_due(time.monotonic()):
+            connection.ask_state()
+
+    def _take(self, record: AnyRecord) -> None:
+        if record.node in self._heard:
+            self._heard[record.node].took(record)
+        self._emit(record)
+
+    def _is_silent(self, node: NodeId, words: str) -> None:
+        heard = self._heard[node]
+        if heard.words != words:
+            heard.words = words
+            self._say(node, words)
+
+    def _gone(self, node: NodeId) -> None:
+        self._number += 1
+        self._merger.lost(node)
+        self._merger.happened(
+            ProcessRecord(
+                node=0,
+                life=0,
+                number=self._number,
+                time=self._merger.now,
+                of=node,
+                what="is not reached any more",
+            )
+        )
+
+
+class _HeardNode:
+    """What is known of listening to one node."""
+
+    def __init__(self) -> None:
+        self.words = ""
+        self.records = 0
+        """How many have come."""
+        self._has_lost = False
+        self._asked_at = 0.0
+        self._since_state = 0
+
+    def took(self, record: AnyRecord) -> None:
+        """Note a record of the node that is emitted."""
+        self._since_state += 1
+        if isinstance(record, GapRecord):
+            self._has_lost = True
+
+    def is_state_due(self, now: float) -> bool:
+        """Whether the node is to be asked how it is; that counts as done."""
+        is_due = self._has_lost and now - self._asked_at >= _STATE_EVERY_S
+        if not is_due and self._since_state < _STATE_AFTER:
+            return False
+        self._has_lost, self._asked_at, self._since_state = False, now, 0
+        return True
