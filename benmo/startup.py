@@ -15,7 +15,16 @@ PARENT_VARIABLE = "BENMO_PARENT"
 """The environment variable that holds the id of the process with which this one is to end."""
 
 _PR_SET_PDEATHSIG = 1
-_PACKAGES = ("click", "cryptography", "msgpack", "msgspec", "prompt_toolkit", "rich", "uvloop")
+_PACKAGES = (
+    "click",
+    "cryptography",
+    "msgpack",
+    "msgspec",
+    "prompt_toolkit",
+    "rich",
+    "uvloop",
+    "websockets",
+)
 
 
 def why_not():

@@ -39,6 +39,7 @@ RUNTIME_MODULES = (
     "prompt_toolkit",
     "rich",
     "uvloop",
+    "websockets",
 )
 DEV_MODULES = (
     "hatchling",

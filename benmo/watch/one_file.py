@@ -9,9 +9,9 @@ from importlib.resources import files
 
 _PAGE = files("benmo.watch") / "page"
 _STYLE = '<link rel="stylesheet" href="style.css">'
-_MAP = '<script type="importmap"></script>'
+MAP = '<script type="importmap"></script>'
 _RUN = '<script type="text/plain" id="run"></script>'
-_START = '<script type="module" src="app.js"></script>'
+START = '<script type="module" src="app.js"></script>'
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'"
@@ -24,6 +24,20 @@ def modules() -> dict[str, str]:
     return {each.name: each.read_text(encoding="utf-8") for each in sorted(found, key=str)}
 
 
+def style() -> str:
+    """Return the page's style sheet."""
+    return (_PAGE / "style.css").read_text(encoding="utf-8")
+
+
+def filled(parts: dict[str, str]) -> str:
+    """Return `index.html` with each of these parts of it, which stands there once, replaced."""
+    page = (_PAGE / "index.html").read_text(encoding="utf-8")
+    for old, new in parts.items():
+        assert page.count(old) == 1, f"index.html should hold once: {old}"
+        page = page.replace(old, new)
+    return page
+
+
 def one_file(trace: bytes) -> str:
     """Make a page that shows a trace, given as JSON Lines, and needs nothing else.
 
@@ -32,18 +46,15 @@ def one_file(trace: bytes) -> str:
     """
     addresses = {f"benmo/{name}": _data_url(source) for name, source in modules().items()}
     packed = b64encode(gzip.compress(trace, mtime=0)).decode()
-    page = (_PAGE / "index.html").read_text(encoding="utf-8")
-    style = (_PAGE / "style.css").read_text(encoding="utf-8")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    for old, new in {
-        _STYLE: f"{policy}\n<style>\n{style}</style>",
-        _MAP: f'<script type="importmap">{json.dumps({"imports": addresses})}</script>',
-        _RUN: _RUN.replace("></", f">{packed}</"),
-        _START: '<script type="module">import "benmo/app.js";</script>',
-    }.items():
-        assert page.count(old) == 1, f"index.html should hold once: {old}"
-        page = page.replace(old, new)
-    return page
+    return filled(
+        {
+            _STYLE: f"{policy}\n<style>\n{style()}</style>",
+            MAP: f'<script type="importmap">{json.dumps({"imports": addresses})}</script>',
+            _RUN: _RUN.replace("></", f">{packed}</"),
+            START: '<script type="module">import "benmo/app.js";</script>',
+        }
+    )
 
 
 def _data_url(source: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from benmo.client import Client
 from benmo.cluster import StateDirectory
-from benmo.control.connection import connect
+from benmo.control.connection import NodeConnection, connect
 from benmo.node.decision_waits import do_nothing
 from benmo.node.tape_feed import LISTENERS_MAX
 from benmo.tape.facts import HeartbeatFacts
@@ -154,15 +154,23 @@ def test_a_killed_node_is_missed(recorded: tuple[list[AnyRecord], str]) -> None:
     assert [(each.of, each.what) for each in gone] == [(5, "is not reached any more")]
 
 
+async def until_heard(connection: NodeConnection) -> None:
+    heard = asyncio.Event()
+
+    def refused(words: str) -> None:
+        raise AssertionError(words)
+
+    connection.listen(lambda _taped: heard.set(), refused, do_nothing)
+    await asyncio.wait_for(heard.wait(), DEADLINE_S)
+
+
 def test_nodes_that_are_down_or_refuse_are_named_with_their_reasons(tmp_path: Path) -> None:
     async def record_beside_others(cluster: RealCluster) -> Finished:
         """Run `benmo record` while as many as may listen to node 1."""
         state = StateDirectory(cluster.state)
         others = [await connect(state, 1) for _ in range(LISTENERS_MAX)]
         for other in others:
-            heard = asyncio.Event()
-            other.listen(lambda _taped, heard=heard: heard.set(), str, do_nothing)
-            await asyncio.wait_for(heard.wait(), DEADLINE_S)
+            await until_heard(other)
         words = ("record", str(tmp_path / "run.jsonl.gz"), "--seconds", "1")
         finished = await asyncio.to_thread(run, *BENMO, *words, *cluster.state_option)
         for other in others:

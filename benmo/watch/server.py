@@ -1,0 +1,257 @@
+"""Serves the page, and hands it the records of a cluster as they come.
+
+    server = PageServer(header)           # or with hands=…: then a page may act, too
+    server.start()
+    server.address                        # prints as http://127.0.0.1:49152/#token=…
+    server.hands_address                  # the same, with the token of one who may act
+    server.put(record)                    # from any thread, in the order of the trace
+    server.say(node, words)               # why a node isn't heard; "" once it is
+    server.close()
+
+Its thread and its loop are its own. A page connects to `/live`. What it sends and gets are JSON
+texts; a list is a batch of records, an object anything else:
+
+    page                                  server
+     │  {"run": "", "place": 0}             │   what the page has already, if anything
+     ├─────────────────────────────────────▶│
+     │  {"header": …, "run": "9c…", …}      │   see `_hello`
+     │◀─────────────────────────────────────┤
+     │  [record, record, …]                 │   from then on, any number of
+     │◀─────────────────────────────────────┤
+     │  {"missed": 812, "last": [[3,…,…]]}  │   records that the page was too slow for
+     │◀─────────────────────────────────────┤
+     │  {"silent": {"5": "words"}}          │   the nodes that aren't heard, and why
+     │◀─────────────────────────────────────┤
+     │  {"id": 1, "line": "crashNode 3"}    │   what its viewer asks for
+     ├─────────────────────────────────────▶│
+     │  {"id": 1, "status": …, "text": …}   │
+     │◀─────────────────────────────────────┤
+
+A page that reads slowly is behind, and loses what isn't kept any more; one that reads nothing for
+`STALLED_S` is dropped. Without `hands`, nothing that a page sends has any effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from benmo.errors import CannotStart
+from benmo.paxos.types import NodeId
+from benmo.tape.records import AnyRecord, Header
+from benmo.watch.gate import LIVE_PATH, PROTOCOL, Gate, PageRight
+from benmo.watch.history import RECORDS_MAX, RecordsKept
+from benmo.watch.open_page import Hands, OpenPage
+from benmo.watch.served_files import ServedFile, ServedFiles
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
+
+PAGES_MAX = 8
+"""How many pages are open at a time."""
+MESSAGE_BYTES_MAX = 64 << 10
+WRITE_BYTES_MAX = 1 << 20
+"""How much waits at most for a page to read it; further records wait in the history."""
+LOOPBACK = "127.0.0.1"
+_TOO_MANY_PAGES = 4008
+"""The code with which the connection of one page too many is closed."""
+_CLOSE_S = 1.0
+
+
+class PageServer:
+    """A server of the page, in a thread of its own.
+
+    header       the first line of the trace; its nodes have their places in the page
+    port         the port to listen at; 0 for any that is free
+    host         the address to listen at. Any but the machine's own loopback lets others watch,
+                 unencrypted, so nobody may act then
+    hands        carries out a line that a viewer asks for, and returns its answer; called in a
+                 thread, once at a time for each page. None if nobody may act
+    records_max  how many records are kept for pages that open later
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        port: int = 0,
+        *,
+        host: str = LOOPBACK,
+        hands: Hands | None = None,
+        records_max: int = RECORDS_MAX,
+    ) -> None:
+        assert hands is None or host == LOOPBACK
+        self.header = header
+        self.run = secrets.token_hex(8)
+        """Tells this server's places of records from another's."""
+        self.kept = RecordsKept(records_max)
+        self.silent: dict[NodeId, str] = {}
+        """By node that isn't heard, the words that say why."""
+        self.hands = hands
+        self._host = host
+        self._port = port
+        self._arrived: deque[AnyRecord] = deque()
+        self._is_woken = False
+        self._pages: set[OpenPage] = set()
+        self._files = ServedFiles()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="page server", daemon=True)
+
+    # For the thread that owns the server.
+
+    def start(self) -> None:
+        """Listen. Raises `CannotStart` if that can't be done."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((self._host, self._port), family=family)
+        except OSError as error:
+            raise CannotStart(
+                f"the page can't be served at {self._host}:{self._port}: {error.strerror}"
+            ) from error
+        self._port = self._socket.getsockname()[1]
+        names = (self._host, "localhost") if self._host == LOOPBACK else (self._host,)
+        hosts = tuple(f"{_in_address(name)}:{self._port}" for name in names)
+        self._gate = Gate(hosts, self.hands is not None)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """The address at which a page watches; whoever has it may watch."""
+        return self._address(PageRight.WATCH)
+
+    @property
+    def hands_address(self) -> str:
+        """The address at which a page may act; only with `hands`."""
+        return self._address(PageRight.ACT)
+
+    @property
+    def pages_open(self) -> int:
+        """How many pages are open."""
+        return len(self._pages)
+
+    def put(self, record: AnyRecord) -> None:
+        """Hand a record on; from any thread, as long as only one does so."""
+        self._arrived.append(record)
+        if not self._is_woken:
+            self._is_woken = True
+            self._call(self._take)
+
+    def say(self, node: NodeId, words: str) -> None:
+        """Say why a node isn't heard; empty words if it is. From any thread."""
+        self._call(lambda: self._say(node, words))
+
+    def close(self) -> None:
+        """Close all pages, and listen no more."""
+        if self._thread.ident is not None:
+            self._call(self._stop.set)
+            self._thread.join()
+        self._loop.close()
+
+    def _address(self, right: PageRight) -> str:
+        return f"http://{_in_address(self._host)}:{self._port}/#token={self._gate.token(right)}"
+
+    def _call(self, work: Callable[[], object]) -> None:
+        """Let the server's loop do something, unless it has ended."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work)
+
+    # In the server's own thread.
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        from websockets.asyncio.server import serve  # noqa: PLC0415 - 0.2 s, only where it serves
+        from websockets.typing import Subprotocol  # noqa: PLC0415
+
+        async with serve(
+            self._open,
+            sock=self._socket,
+            process_request=self._answer,
+            select_subprotocol=lambda _connection, _offered: Subprotocol(PROTOCOL),
+            compression=None,
+            server_header=None,
+            close_timeout=_CLOSE_S,
+            max_size=MESSAGE_BYTES_MAX,
+            max_queue=4,
+            write_limit=WRITE_BYTES_MAX,
+        ):
+            await self._stop.wait()
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a request for a file, or one that gets nothing; None to go on to a WebSocket."""
+        denial = self._gate.denial(request)
+        if denial is not None:
+            return self._response(connection, denial.status, text=denial.text)
+        if request.path == LIVE_PATH:
+            return None
+        file = self._files.get(request.path)
+        if file is None:
+            return self._response(connection, HTTPStatus.NOT_FOUND, text="there is no such file")
+        return self._response(connection, HTTPStatus.OK, file, has_body=request.method == "GET")
+
+    def _response(
+        self,
+        connection: ServerConnection,
+        status: HTTPStatus,
+        file: ServedFile | None = None,
+        text: str = "",
+        has_body: bool = True,
+    ) -> Response:
+        response = connection.respond(status, f"{text}\n")
+        if file is not None:
+            response.body = file.body if has_body else b""
+            response.headers.clear()
+            response.headers["Date"] = formatdate(usegmt=True)
+            response.headers["Connection"] = "close"
+            response.headers["Content-Type"] = file.media_type
+            response.headers["Content-Length"] = str(len(file.body))
+        for name, value in self._files.headers.items():
+            response.headers[name] = value
+        return response
+
+    async def _open(self, connection: ServerConnection) -> None:
+        """Serve a page for as long as it is open."""
+        if len(self._pages) >= PAGES_MAX:
+            await connection.close(_TOO_MANY_PAGES, f"{PAGES_MAX} pages are open already")
+            return
+        assert connection.request is not None
+        may_act = self._gate.right(connection.request) is PageRight.ACT
+        page = OpenPage(self, connection, may_act)
+        self._pages.add(page)
+        try:
+            await page.serve()
+        finally:
+            self._pages.discard(page)
+
+    def _take(self) -> None:
+        """Take what has arrived, for all pages."""
+        self._is_woken = False
+        while self._arrived:
+            self.kept.add(self._arrived.popleft())
+        self._tell()
+
+    def _say(self, node: NodeId, words: str) -> None:
+        if words:
+            self.silent[node] = words
+        else:
+            self.silent.pop(node, None)
+        for page in self._pages:
+            page.is_silence_due = True
+        self._tell()
+
+    def _tell(self) -> None:
+        for page in self._pages:
+            page.news.set()
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
