@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from _bootstrap import MODULES, has_modules
@@ -62,6 +63,16 @@ class Reader:
         """Make a page of a scenario that was recorded before."""
         self.prints("benmo play tests/scenarios/duelling_leaders.txt --record duel.jsonl.gz")
         self.prints(line)
+
+    def watches(self, line: str) -> None:
+        """Watch, until the page is served; Ctrl-C ends it."""
+        with self.begun(line) as begun:
+            assert begun.stdout is not None
+            address = begun.stdout.readline().split()[-1]
+            with urlopen(address.partition("#")[0], timeout=DEADLINE_S) as page:
+                assert b"<title>" in page.read()
+            os.killpg(begun.pid, signal.SIGINT)
+            assert begun.wait(DEADLINE_S) == 0
 
     def reads_files(self, line: str) -> None:
         """Show something of node 1's files, of which each has something to show."""

@@ -106,7 +106,7 @@ def test_time_does_not_begin_anew_where_nobody_is_heard_any_more() -> None:
     merger.heard(1, [note(1, 1, 10.5)], "boot", 10.5, 0.0)
     merger.heard(1, [], "boot", 17.0, 0.0)
     merger.lost(1)
-    assert merger.now == 7.0
+    assert merger.now == 6.5
     merger.happened(note(0, 1, merger.now))
     assert order_of(emitted) == [(1, 1), (0, 1)]
 

@@ -322,3 +322,19 @@ def test_a_node_that_is_not_reached_is_not_known(simulated: ShownRun, open_run: 
     page.keyboard.press("End")
     expect(page.get_by_role("button", name="Node 2, not reached")).to_be_visible()
     expect(page.locator(".headline")).to_have_text("Node 2 is not reached any more")
+
+
+def test_of_too_long_a_trace_the_older_half_is_let_go(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    page = open_run(simulated)
+    script = """
+        const { appendTo } = await import('benmo/live.js');
+        const { Trace } = await import('benmo/trace.js');
+        const grown = new Trace(shown.trace.header);
+        const kept = appendTo(grown, it.slice(0, 1000), 1000);
+        const { trace, first } = appendTo(kept.trace, it.slice(1000), 1000);
+        return [kept.first, first, trace.length, trace.records[0].n];
+    """
+    records = simulated.records[:1200]
+    assert ask(page, script, records) == [0, 700, 500, records[700]["n"]]

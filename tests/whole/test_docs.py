@@ -74,6 +74,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo (status|verify)", Reader.prints),
     Way(r"benmo export --format (json|csv|hledger)", Reader.prints),
     Way(r"benmo record --seconds \d+", Reader.prints, (SHORT_RECORD,)),
+    Way(r"benmo watch", Reader.watches),
     Way(r"benmo page run\.jsonl\.gz", Reader.makes_page),
     Way(r"benmo page duel\.jsonl\.gz", Reader.makes_played_page),
     Way(r"benmo play( \S+\.txt)?", Reader.prompts_play),

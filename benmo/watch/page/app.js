@@ -10,7 +10,8 @@ import { say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
 import { byId, describe, legend, listenToFrame, listenToTabs, showPanels } from "benmo/frame.js";
-import { checkHeader, checkRecord, TraceError } from "benmo/records.js";
+import { checkHeader, TraceError } from "benmo/records.js";
+import { appendTo, missingIn } from "benmo/live.js";
 import { ringView } from "benmo/ring.js";
 import { chipsView, safetyView } from "benmo/safety.js";
 import { spaceView } from "benmo/space.js";
@@ -66,7 +67,7 @@ function momentNow() {
     picked,
     slot,
     isLens: chosen.isLens || chosen.isLensHeld,
-    behind: clock.isLive ? trace.head.t - state.t : 0,
+    behind: clock.behind,
   };
 }
 
@@ -80,7 +81,7 @@ function frame(now) {
   const moment = momentNow();
   for (const view of views) view(moment);
   set(byId("page"), { "data-count": moment.count, "data-length": moment.trace.length });
-  if (clock.isPlaying) redraw();
+  if (clock.isPlaying && !clock.isWaiting) redraw();
 }
 
 function redraw() {
@@ -96,17 +97,19 @@ function changed() {
   redraw();
 }
 
+/** Lets the address point at the moment that is shown; while a cluster is followed, at none. */
 function writeAddress() {
-  if (clock === null || clock.isPlaying) return;
+  if (clock === null || (clock.isPlaying && !clock.isLive)) return;
   const at = chosen.picked >= 0 ? chosen.picked : clock.count - 1;
-  history.replaceState(null, "", addressOf(clock.trace.records[at], chosen.view, chosen.slot));
+  const record = clock.isPlaying ? undefined : clock.trace.records[at];
+  history.replaceState(null, "", addressOf(record, chosen.view, chosen.slot));
 }
 
 function followAddress() {
   const found = readAddress(location.hash);
   if (found.view) chosen.view = found.view;
   chosen.slot = found.slot ?? 0;
-  if (found.at && clock !== null) {
+  if (found.at && clock?.trace.length) {
     const index = clock.trace.indexOf(...found.at);
     if (index >= 0) clock.seek(index + 1);
     say(byId("message"), index < 0 ? "This trace has no such moment." : "");
@@ -176,8 +179,8 @@ function beginningOf(trace) {
   return 0;
 }
 
-/** Shows a trace from its beginning. */
-function begin({ header, records }, name) {
+/** Shows a trace from its beginning; of a cluster that runs, what happens now. */
+function begin({ header, records }, name, isLive = false) {
   const trace = new Trace(header, records);
   Object.assign(chosen, { picked: -1, slot: 0 });
   if (clock === null) {
@@ -191,6 +194,8 @@ function begin({ header, records }, name) {
   } else {
     clock.follow(trace);
   }
+  clock.isLive = isLive;
+  if (isLive) clock.speed = "live";
   whyLine = whyView(byId("why"), { pick, visit });
   views = [
     controlsView(byId("controls"), clock, changed),
@@ -228,16 +233,41 @@ async function open(name, read) {
  * is to be called with what happens.
  */
 export function follow(header) {
-  begin({ header: checkHeader(header), records: [] }, "");
-  clock.isLive = true;
+  begin({ header: checkHeader(header), records: [] }, "", true);
   clock.play();
   redraw();
 }
 
-/** Adds records, as objects, to the trace that is shown. Throws a TraceError, and stops there. */
+/**
+ * Adds records, as objects, to the trace that is shown. Returns false if that is no cluster's any
+ * more, but a file's. Throws a TraceError, and stops there.
+ */
 export function extend(records) {
-  for (const record of records) clock.trace.append(checkRecord(record));
+  if (clock === null || !clock.isLive) return false;
+  const { trace, first } = appendTo(clock.trace, records);
+  if (first > 0) letGo(trace, first);
   redraw();
+  return true;
+}
+
+/** Shows what happens now, or the moment at which the address points; called once history is there. */
+export function settle() {
+  if (readAddress(location.hash).at) {
+    clock.pause();
+    followAddress();
+  } else clock.toNow();
+  redraw();
+}
+
+/** Notes records that never came: `last` lists node, life and the number of the last of them. */
+export const miss = (last) => extend(missingIn(clock.trace.head, last));
+
+/** Goes on without the oldest records, of which there are too many. */
+function letGo(trace, first) {
+  clock.goOn(trace, first);
+  chosen.picked = Math.max(-1, chosen.picked - first);
+  whyLine.open(-1);
+  say(byId("message"), `${first} older records were let go.`);
 }
 
 /** The trace and the clock that are shown, for tests. */

@@ -5,6 +5,8 @@
 
 export const SPEEDS = { lecture: 0.7, live: 0.25, quick: 0.08 };
 const IDLE_SHOWN_S = 0.4;
+/** How far behind a running cluster the clock is before it hurries, and says so. */
+export const BEHIND_SAID_S = 8;
 /** Where a message that was just sent is shown while time stands: not on top of its sender. */
 const STANDING = 0.45;
 
@@ -37,8 +39,19 @@ export class Clock {
     return this.count >= this.trace.length;
   }
 
+  /** How many seconds of a running cluster have yet to be shown. */
+  get behind() {
+    if (!this.isLive) return 0;
+    return this.trace.head.t - (this.trace.records[this.count - 1]?.t ?? 0);
+  }
+
+  get isHurrying() {
+    return this.isPlaying && this.behind > BEHIND_SAID_S;
+  }
+
   /** How long a layer is shown, with the idle time that follows it. */
   #duration() {
+    if (this.isHurrying) return Math.min(SPEEDS.quick, SPEEDS[this.speed]);
     return SPEEDS[this.speed] + (this.idleNext > 0 ? IDLE_SHOWN_S : 0);
   }
 
@@ -65,6 +78,23 @@ export class Clock {
   play() {
     if (this.isAtEnd && !this.isLive) this.seek(0);
     this.isPlaying = true;
+  }
+
+  /** Whether there is nothing to show before more records come. */
+  get isWaiting() {
+    return this.isLive && this.isAtEnd && this.fraction >= 1;
+  }
+
+  /** Goes to what happens now, and on from there. */
+  toNow() {
+    this.seek(this.trace.length);
+    this.isPlaying = true;
+  }
+
+  /** Goes on with another trace of the same run, whose first record was that at `first`. */
+  goOn(trace, first) {
+    this.trace = trace;
+    this.count = Math.max(0, this.count - first);
   }
 
   pause() {

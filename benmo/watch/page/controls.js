@@ -1,10 +1,10 @@
 /** The controls of time: buttons, slider, keys. */
 
 import { draw, make, say, set } from "benmo/dom.js";
-import { SPEEDS } from "benmo/clock.js";
+import { BEHIND_SAID_S, SPEEDS } from "benmo/clock.js";
+import { aheadOf } from "benmo/live.js";
 
-/** How far behind a running cluster the page is before it says so. */
-const BEHIND_SAID_S = 8;
+const MARKS_ANEW_MS = 500;
 
 const ICONS = {
   start: "M5,5V19M19,5L9,12L19,19Z",
@@ -72,29 +72,45 @@ export function listenToKeys(clock, { changed, help, lens, leave }) {
 function speedChoice(clock) {
   const options = Object.keys(SPEEDS).map((name) => make("option", { value: name }, name));
   const choice = make("select", { "aria-label": "Speed" }, ...options);
+  choice.value = clock.speed;
   choice.addEventListener("change", () => {
     clock.speed = choice.value;
   });
   return choice;
 }
 
-/** Marks beside the slider: where blocks were decided, processes ended, records are missing. */
-function overviewOf(trace) {
-  const { layers } = trace;
-  const path = (name, indices) => {
-    const at = new Set(indices.map((index) => layers.layerOf[index]));
-    const marks = [...at].map((layer) => `M${(1000 * (layer + 0.5)) / layers.length},0V10`);
-    return draw("path", { class: name, d: marks.join("") });
-  };
-  const decided = trace.slots.map((slot) => trace.decidedAt.get(slot)).filter((at) => at >= 0);
-  return draw(
+/**
+ * Marks beside the slider: where blocks were decided, processes ended, records are missing. Returns
+ * the picture, and what draws it; a trace that grows is drawn anew now and then.
+ */
+function overviewOf() {
+  const paths = ["blocks-decided", "processes-ended", "records-missing"].map((name) =>
+    draw("path", { class: name }),
+  );
+  const picture = draw(
     "svg",
     { viewBox: "0 0 1000 10", preserveAspectRatio: "none", class: "overview", "aria-hidden": true },
-    path("blocks-decided", decided),
-    path("processes-ended", trace.ends),
-    path("records-missing", trace.gaps),
+    ...paths,
   );
+  const drawn = { trace: null, layers: -1, at: 0 };
+  const show = (trace) => {
+    const { layers } = trace;
+    const now = performance.now();
+    if (drawn.trace === trace && drawn.layers === layers.length) return;
+    if (drawn.trace === trace && now - drawn.at < MARKS_ANEW_MS) return;
+    Object.assign(drawn, { trace, layers: layers.length, at: now });
+    const decided = trace.slots.map((slot) => trace.decidedAt.get(slot)).filter((at) => at >= 0);
+    [decided, trace.ends, trace.gaps].forEach((indices, at) => {
+      const marked = new Set(indices.map((index) => layers.layerOf[index]));
+      const marks = [...marked].map((layer) => `M${(1000 * (layer + 0.5)) / layers.length},0V10`);
+      set(paths[at], { d: marks.join("") });
+    });
+  };
+  return [picture, show];
 }
+
+/** Whether the page shows what happens now, or is about to. */
+const isNow = (clock) => clock.isPlaying && clock.layers.length - 1 - clock.layer <= 1;
 
 function timeText(clock, moment) {
   if (moment.behind > BEHIND_SAID_S) return `showing ${moment.behind.toFixed(0)} s ago`;
@@ -139,7 +155,20 @@ export function controlsView(root, clock, changed) {
     changed();
   });
   const [time, place] = [make("span", { class: "time" }), make("span", { class: "place" })];
-  const overview = overviewOf(clock.trace);
+  const [overview, showMarks] = overviewOf();
+  const toNow = make(
+    "button",
+    {
+      type: "button",
+      class: "to-now",
+      onclick: () => {
+        clock.toNow();
+        changed();
+      },
+    },
+  );
+  const ahead = make("span", { class: "ahead" });
+  const nowRow = make("div", { class: "now-row" }, toNow, ahead);
   root.replaceChildren(
     make(
       "div",
@@ -149,6 +178,7 @@ export function controlsView(root, clock, changed) {
       place,
     ),
     make("div", { class: "button-row" }, ...buttons.values(), speedChoice(clock)),
+    nowRow,
   );
   return (moment) => {
     const { layers } = moment.trace;
@@ -161,6 +191,11 @@ export function controlsView(root, clock, changed) {
     set(slider, {
       "aria-valuetext": `${moment.time.toFixed(2)} seconds, layer ${layer + 1} of ${layers.length}`,
     });
+    showMarks(moment.trace);
+    set(nowRow, { class: clock.isLive ? "now-row" : "absent" });
+    set(toNow, { disabled: isNow(clock) });
+    say(toNow, isNow(clock) ? "Live" : "Back to live");
+    say(ahead, isNow(clock) ? "" : `to come: ${aheadOf(moment.trace, moment.count)}`);
     say(time, timeText(clock, moment));
     say(place, `${moment.count} of ${moment.trace.length}`);
   };

@@ -116,7 +116,9 @@ function inked(node, record) {
   return { ...node, ink, waiting: node.waiting.slice(done.length) };
 }
 
-function started(node, record) {
+/** A `state` says how a node is. Of a node that is known it says nothing new. */
+function started(node, record, _index, before) {
+  if (before.known && before.life === record.l && before.n + 1 === record.n) return node;
   const { promised, accepted, height, chain, queue } = record;
   const held = { promised, accepted, height, chain, queue, isQueueExact: true };
   const timers =
@@ -234,7 +236,7 @@ function inNode(state, record, index) {
   const place = { life: record.l, n: record.n, is: "up", known: before.known && !isLost };
   const change = IN_A_NODE[record.k];
   const there = { ...before, ...place };
-  const after = change === undefined ? there : change(there, record, index);
+  const after = change === undefined ? there : change(there, record, index, before);
   const gaps = state.gaps + (isLost && before.known ? 1 : 0);
   return placed({ ...known(state, record), gaps }, after);
 }

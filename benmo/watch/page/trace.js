@@ -101,7 +101,8 @@ export class Trace {
 
   /** A start shows what the disk kept, also of what no `durable` came to tell of before the end. */
   #started(record, index) {
-    this.starts.set(placeOf(record.i, record.l, 0), index);
+    const start = placeOf(record.i, record.l, 0);
+    if (!this.starts.has(start)) this.starts.set(start, index);
     const kept =
       record.accepted === null ? [record.promised] : [record.promised, record.accepted.b];
     for (const ballot of kept) {

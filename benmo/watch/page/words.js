@@ -53,7 +53,8 @@ export function messageText(m) {
 
 const SENTENCES = {
   state: (r) =>
-    `node ${r.i} starts: promised ${ballotText(r.promised)}, height ${r.height}, ${heldText(r.accepted)}`,
+    `node ${r.i} ${r.n === 1 ? "begins its records" : "says how it is"}: ` +
+    `promised ${ballotText(r.promised)}, height ${r.height}, ${heldText(r.accepted)}`,
   received: (r) =>
     r.from === r.i
       ? `node ${r.i} hands itself ${messageText(r.m)}`

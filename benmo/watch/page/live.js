@@ -1,0 +1,36 @@
+/** A trace that grows: what it is made of when records come, when some never came, and when it is long. */
+
+import { checkRecord } from "benmo/records.js";
+import { Trace } from "benmo/trace.js";
+
+export const KEPT_MAX = 200_000;
+
+/**
+ * Adds records, as objects, to a trace. Of too long a trace, a new one is made that begins in its
+ * middle: returns the trace to go on with, and which of the records is its first.
+ */
+export function appendTo(trace, records, kept_max = KEPT_MAX) {
+  for (const record of records) trace.append(checkRecord(record));
+  if (trace.length <= kept_max) return { trace, first: 0 };
+  const first = trace.length - Math.floor(kept_max / 2);
+  return { trace: new Trace(trace.header, trace.records.slice(first)), first };
+}
+
+/** Returns the gaps that stand for records which never came; `last` lists node, life, number. */
+export function missingIn(state, last) {
+  return last.flatMap(([i, l, n]) => {
+    const node = state.nodes[i];
+    const seen = node?.life === l ? node.n : 0;
+    if (node === undefined || node.life < 0 || node.life > l || n <= seen) return [];
+    const why = "this page read too slowly";
+    return [{ k: "gap", i, l, n, t: state.t, first: seen + 1, last: n, why }];
+  });
+}
+
+/** Says what a run has yet to show after the first `count` records. */
+export function aheadOf(trace, count) {
+  const blocks = [...trace.decidedAt.values()].filter((at) => at >= count).length;
+  const words = [`${trace.length - count} records`];
+  if (blocks > 0) words.push(`${blocks} ${blocks === 1 ? "block" : "blocks"} decided`);
+  return words.join(", ");
+}
