@@ -140,7 +140,8 @@ def in_full(line: str) -> str:
         raise NotUnderstood("quietly what? A command follows: quietly settle")
     name, *rest = words[len(quietly) :]
     command = match(name, COMMANDS)
-    if command.offers[:1] == ("message",) and rest and not rest[0].isdecimal():
+    if command.arguments == "MESSAGE" and rest and not rest[0].isdecimal():
+        rest = ["*", *rest] if "->" in rest[0] else rest
         rest = [kind_named(rest[0]), *(rest[1:] or ["*->*"])]
     return " ".join([*quietly, command.name, *rest])
 

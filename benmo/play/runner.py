@@ -127,17 +127,23 @@ class PlayRunner:
         return command_answer(place, self.branches, self._is_whole, self._columns)
 
     def _named(self, line: str) -> str:
-        """Replace the number of a message by how a scenario names it."""
+        """Replace the number of a message by how a scenario names it.
+
+        Raises `Refused` if no message is meant: scenarios may want to show that, people don't.
+        """
         *before, last = words = line.split()
-        named = [each for each in words if each != QUIETLY]
-        if named[0] not in ("deliver", "drop", "double") or len(named) != 2:
+        command, *which = [each for each in words if each != QUIETLY]
+        if command not in ("deliver", "drop", "double") or not which:
             return line
-        seen = self.seen
-        messages = () if seen is None else seen.messages
-        for each in messages:
-            if str(each.number) == last:
-                return " ".join([*before, each.pattern])
-        raise Refused(f"no message under way has the number {last}: look shows those that are")
+        if len(which) == 1:
+            seen = self.seen
+            for each in () if seen is None else seen.messages:
+                if str(each.number) == last:
+                    return " ".join([*before, each.pattern])
+            raise Refused(f"no message under way has the number {last}: look shows those that are")
+        if len(which) <= 3 and not self.branches.scenario.matching(*which):
+            raise Refused(f"no message under way is {' '.join(which)}: look shows those that are")
+        return line
 
     def _look(self, said: str) -> Answer:
         seen = self.seen

@@ -90,6 +90,21 @@ class Scenario:
         self.sandbox.trace.clear()
         return [each for each in lines if each[0] not in "<>"] if quietly else lines
 
+    def matching(self, kind: str, way: str, which: str = "") -> list[PendingMessage]:
+        """Find the messages under way that a command means. Raises `NotUnderstood`."""
+        kind, (sender, to) = kind_named(kind), way_named(way)
+        found = [
+            pending
+            for pending in self.sandbox.network.pending
+            if kind in ("*", type(pending.message).__name__)
+            and sender in ("*", str(pending.sender))
+            and to in ("*", str(pending.to))
+        ]
+        if which:
+            number = whole_number(which, "a number")
+            found = found[number - 1 : number] if number else []
+        return found
+
     # Commands.
 
     def _nodes(self, count: str, word: str = "tenure", tenure: str = "block") -> None:
@@ -260,17 +275,7 @@ class Scenario:
         return (here, there), (there, here)
 
     def _matching(self, kind: str, way: str, which: str) -> list[PendingMessage]:
-        kind, (sender, to) = kind_named(kind), way_named(way)
-        found = [
-            pending
-            for pending in self.sandbox.network.pending
-            if kind in ("*", type(pending.message).__name__)
-            and sender in ("*", str(pending.sender))
-            and to in ("*", str(pending.to))
-        ]
-        if which:
-            number = whole_number(which, "a number")
-            found = found[number - 1 : number] if number else []
+        found = self.matching(kind, way, which)
         if not found:
             self._fault(f"nothing is under way that is {kind} {way} {which}".rstrip())
         return found

@@ -54,6 +54,10 @@ def test_a_message_is_meant_by_its_number_and_called_by_its_kind() -> None:
     refused = runner.run("drop 7", "json")
     assert refused.status is Status.REFUSED
     assert "number 7: look shows" in json.loads(refused.output)["reason"]
+    place = runner.branches.here
+    refused = runner.run("deliver Nack", "table")
+    assert refused.output == "no message under way is Nack *->*: look shows those that are"
+    assert runner.branches.here is place, "it is no place in the tree"
 
 
 def test_the_story_of_the_leader_that_dies_by_hand(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_line_may_be_short_and_in_any_case() -> None:
     assert in_full("quietly sett") == "quietly settle"
     assert in_full("deliver 3") == "deliver 3"
     assert in_full("pay 1,2,10") == "pay 1 2 10"
+    assert in_full("deliver 2->1") == "deliver * 2->1"
     for line in ("c 1", "quietly", "deliver vote 1->2"):
         with pytest.raises(NotUnderstood):
             in_full(line)
