@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benmo.commands.answers import Answer, Rendered, Status, refusal
@@ -171,7 +172,8 @@ class PlayRunner:
 
     def _redo(self, _rest: str) -> Answer:
         place = self.branches.redo()
-        return command_answer(place, self.branches, self._is_whole, self._columns)
+        answer = command_answer(place, self.branches, self._is_whole, self._columns)
+        return replace(answer, text=f"redone: {place.line.text}\n{answer.text}".rstrip())
 
     def _go(self, number: str) -> Answer:
         if not number.isdecimal():

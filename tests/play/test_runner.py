@@ -77,6 +77,8 @@ def test_the_story_of_the_leader_that_dies_by_hand(tmp_path: Path) -> None:
     screen = answer(runner, "settle")
     assert "Nodes 2 and 3 know it." in screen
     assert answer(runner, "undo").startswith("undone: settle. You are at 11, after: campaign 2.")
+    assert answer(runner, "redo").startswith("redone: settle\n")
+    answer(runner, "undo")
     answer(runner, "drop Prepare 2->3")
     tree = answer(runner, "branches")
     assert tree.endswith(" 12  ├ settle\n*13  └ drop Prepare 2->3")
