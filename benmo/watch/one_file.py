@@ -8,9 +8,11 @@ from base64 import b64encode
 from importlib.resources import files
 
 _PAGE = files("benmo.watch") / "page"
+_SHEETS = ("style.css", "quiz.css")
 _STYLE = '<link rel="stylesheet" href="style.css">'
 MAP = '<script type="importmap"></script>'
 _RUN = '<script type="text/plain" id="run"></script>'
+_LAB = '<script type="text/plain" id="lab-data"></script>'
 START = '<script type="module" src="app.js"></script>'
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; "
@@ -25,8 +27,8 @@ def modules() -> dict[str, str]:
 
 
 def style() -> str:
-    """Return the page's style sheet."""
-    return (_PAGE / "style.css").read_text(encoding="utf-8")
+    """Return the page's style sheets, as one."""
+    return "\n".join((_PAGE / name).read_text(encoding="utf-8") for name in _SHEETS)
 
 
 def filled(parts: dict[str, str]) -> str:
@@ -38,23 +40,29 @@ def filled(parts: dict[str, str]) -> str:
     return page
 
 
-def one_file(trace: bytes) -> str:
+def one_file(trace: bytes, lab: bytes = b"") -> str:
     """Make a page that shows a trace, given as JSON Lines, and needs nothing else.
+
+    `lab` is what `page/lab.js` reads: a lab's tasks and answers, as JSON.
 
     A browser takes no module from a file beside the page, so each is a `data:` URL; the trace is
     packed, so nothing that is in it can end the element that holds it.
     """
     addresses = {f"benmo/{name}": _data_url(source) for name, source in modules().items()}
-    packed = b64encode(gzip.compress(trace, mtime=0)).decode()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     return filled(
         {
             _STYLE: f"{policy}\n<style>\n{style()}</style>",
             MAP: f'<script type="importmap">{json.dumps({"imports": addresses})}</script>',
-            _RUN: _RUN.replace("></", f">{packed}</"),
+            _RUN: _RUN.replace("></", f">{_packed(trace)}</"),
+            _LAB: _LAB.replace("></", f">{_packed(lab) if lab else ''}</"),
             START: '<script type="module">import "benmo/app.js";</script>',
         }
     )
+
+
+def _packed(data: bytes) -> str:
+    return b64encode(gzip.compress(data, mtime=0)).decode()
 
 
 def _data_url(source: str) -> str:

@@ -22,8 +22,9 @@ Record = dict[str, Any]
 class ShownRun:
     """A trace, as bytes and as objects."""
 
-    def __init__(self, trace: bytes) -> None:
+    def __init__(self, trace: bytes, lab: bytes = b"") -> None:
         self.trace = trace
+        self.lab = lab
 
     @cached_property
     def header(self) -> Record:
@@ -86,7 +87,7 @@ class Opener:
     def _file(self, run: ShownRun) -> Path:
         if run.trace not in self._made:
             path = self._directory / f"run-{len(self._made)}.html"
-            path.write_text(one_file(run.trace), encoding="utf-8")
+            path.write_text(one_file(run.trace, run.lab), encoding="utf-8")
             self._made[run.trace] = path
         return self._made[run.trace]
 

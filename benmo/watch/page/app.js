@@ -10,10 +10,13 @@ import { say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
 import { byId, describe, legend, listenToFrame, listenToTabs, showPanels } from "benmo/frame.js";
+import { embeddedLab, labView } from "benmo/lab.js";
 import { checkHeader, TraceError } from "benmo/records.js";
 import { appendTo, missingIn } from "benmo/live.js";
+import { quizView } from "benmo/quizview.js";
 import { ringView } from "benmo/ring.js";
 import { chipsView, safetyView } from "benmo/safety.js";
+import { openSheet } from "benmo/sheet.js";
 import { spaceView } from "benmo/space.js";
 import { Trace } from "benmo/trace.js";
 import { whyView } from "benmo/whyline.js";
@@ -29,10 +32,13 @@ const chosen = {
   isLens: false,
   isLensHeld: false,
   isProjector: false,
+  isQuiz: false,
 };
 let clock = null;
 let views = [];
 let whyLine = null;
+let quiz = null;
+let lab = null;
 let cached = null;
 let isDue = false;
 let shownAt = 0;
@@ -78,6 +84,7 @@ function frame(now) {
     if (!clock.isPlaying) writeAddress();
   }
   shownAt = now;
+  quiz.halt();
   const moment = momentNow();
   for (const view of views) view(moment);
   set(byId("page"), { "data-count": moment.count, "data-length": moment.trace.length });
@@ -171,6 +178,27 @@ function showSafety() {
   byId("panel-safety").scrollIntoView({ block: "nearest" });
 }
 
+function toggleQuiz() {
+  chosen.isQuiz = !chosen.isQuiz;
+  set(byId("predict"), { "aria-pressed": String(chosen.isQuiz) });
+  quiz?.turn(chosen.isQuiz);
+  if (clock !== null) changed();
+}
+
+function showSheet(name) {
+  const title = name || clock.trace.header.command || "A run of Benmo";
+  openSheet(byId("sheet"), title, clock.trace, quiz.quiz, lab === null ? [] : lab.rows());
+}
+
+/** Opens a lab at the end of its run: in front of two chains, or of what a power cut would leave. */
+function beginLab(task, trace) {
+  lab = labView(byId("lab"), task, clock, { visit, changed });
+  views.push(lab.draw);
+  chosen.view = task.kind === "harm" ? "chains" : "disks";
+  chosen.isLens = task.kind === "alarm";
+  clock.seek(trace.length);
+}
+
 /** How many records come before every node is known; 0 if that takes long. */
 function beginningOf(trace) {
   for (let count = 1; count <= Math.min(BEGINNING_MAX, trace.length); count += 1) {
@@ -179,8 +207,8 @@ function beginningOf(trace) {
   return 0;
 }
 
-/** Shows a trace from its beginning; of a cluster that runs, what happens now. */
-function begin({ header, records }, name, isLive = false) {
+/** Shows a trace from its beginning; of a cluster that runs, what happens now; a lab from its end. */
+function begin({ header, records }, name, { isLive = false, task = null } = {}) {
   const trace = new Trace(header, records);
   Object.assign(chosen, { picked: -1, slot: 0 });
   if (clock === null) {
@@ -197,6 +225,9 @@ function begin({ header, records }, name, isLive = false) {
   clock.isLive = isLive;
   if (isLive) clock.speed = "live";
   whyLine = whyView(byId("why"), { pick, visit });
+  const sheet = () => showSheet(name);
+  quiz = quizView(byId("quiz"), clock, { pick, visit, changed, sheet });
+  quiz.turn(chosen.isQuiz);
   views = [
     controlsView(byId("controls"), clock, changed),
     ringView(byId("ring"), header, { pickNode }),
@@ -207,21 +238,26 @@ function begin({ header, records }, name, isLive = false) {
     safetyView(byId("body-safety"), { pick }),
     chipsView(byId("chips"), { showSafety }),
     whyLine.draw,
+    quiz.draw,
   ];
   legend(header);
   describe(header, name);
   document.body.classList.remove("empty");
+  lab = null;
+  byId("lab").hidden = true;
+  document.body.classList.remove("unsolved");
   clock.seek(beginningOf(trace));
+  if (task !== null) beginLab(task, trace);
   followAddress();
 }
 
 /** Reads a trace and shows it; says what is wrong with it, and keeps the one that is shown. */
-async function open(name, read) {
+async function open(name, read, readTask = async () => null) {
   say(byId("message"), "Reading …");
   try {
-    const trace = await read();
+    const [trace, task] = [await read(), await readTask()];
     say(byId("message"), "");
-    if (trace !== null) begin(trace, name);
+    if (trace !== null) begin(trace, name, { task });
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
     say(byId("message"), `${name ? `${name}: ` : ""}${error.message}`);
@@ -233,7 +269,7 @@ async function open(name, read) {
  * is to be called with what happens.
  */
 export function follow(header) {
-  begin({ header: checkHeader(header), records: [] }, "", true);
+  begin({ header: checkHeader(header), records: [] }, "", { isLive: true });
   clock.play();
   redraw();
 }
@@ -270,16 +306,18 @@ function letGo(trace, first) {
   say(byId("message"), `${first} older records were let go.`);
 }
 
-/** The trace and the clock that are shown, for tests. */
+/** The trace, the clock and the quiz that are shown, for tests. */
 export const shown = () => ({
   trace: clock?.trace ?? null,
   clock,
+  quiz: quiz?.quiz ?? null,
   state: clock === null ? null : stateNow(clock.trace, clock.count),
 });
 
 listenToFrame(chosen, redraw);
 listenToTabs(chosen, show);
 addEventListener("hashchange", followAddress);
-takeFiles(byId("file"), document.body, open);
+byId("predict").addEventListener("click", toggleQuiz);
+takeFiles(byId("file"), document.body, (name, read) => open(name, read));
 showPanels(chosen);
-await open("", embedded);
+await open("", embedded, embeddedLab);

@@ -93,11 +93,17 @@ function rowMaker(nodes, pick) {
   };
 }
 
-function outcomeText(table, row) {
-  if (row !== table.chosen) return row.chosenAt >= 0 ? "the same, again" : "";
-  if (!table.known.size) return "decided, and nobody knows it yet";
-  const known = [...table.known.keys()].sort((a, b) => a - b);
-  return `decided; ${known.length === 1 ? `node ${known[0]} knows` : `nodes ${known.join(", ")} know`}`;
+function outcomeText(trace, table, row) {
+  if (row.chosenAt < 0) return "";
+  const isOther = row.block?.h !== table.chosen.block?.h;
+  if (row !== table.chosen && !isOther) return "the same, again";
+  const is = isOther ? "another block, decided too" : "decided";
+  const known = [...table.known]
+    .filter(([, index]) => trace.records[index].block.h === row.block?.h)
+    .map(([node]) => node)
+    .sort((a, b) => a - b);
+  if (!known.length) return `${is}, and nobody knows it yet`;
+  return `${is}; ${known.length === 1 ? `node ${known[0]} knows` : `nodes ${known.join(", ")} know`}`;
 }
 
 function changeRow(element, row, table, trace, count) {
@@ -124,7 +130,9 @@ function changeRow(element, row, table, trace, count) {
           : null,
     });
   }
-  say(outcome, outcomeText(table, row));
+  say(outcome, outcomeText(trace, table, row));
+  const isFork = row.chosenAt >= 0 && row.block?.h !== table.chosen.block?.h;
+  set(outcome, { class: isFork ? "outcome fork" : "outcome" });
 }
 
 /** Draws an arrow from each report of the block that a leader took over to its proposal. */

@@ -21,30 +21,36 @@ async function limitedText(stream) {
 
 const streamOf = (bytes) => new Blob([bytes]).stream();
 
-/** Reads a trace from bytes: JSON Lines, or the same packed by gzip. */
-export async function readBytes(bytes) {
+/** Reads a text from bytes, which may be packed by gzip. */
+async function textOf(bytes) {
   const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const stream = isPacked
     ? streamOf(bytes).pipeThrough(new DecompressionStream("gzip"))
     : streamOf(bytes);
-  let text = "";
   try {
-    text = await limitedText(stream);
+    return await limitedText(stream);
   } catch (error) {
     if (error instanceof TraceError) throw error;
     throw new TraceError(
       isPacked ? "the file is not a whole gzip file of text" : "the file is not text",
     );
   }
-  return readTrace(text);
+}
+
+/** Reads a trace from bytes: JSON Lines, or the same packed by gzip. */
+export const readBytes = async (bytes) => readTrace(await textOf(bytes));
+
+/** The text that the page was made with, packed in the element of this id; or null. */
+export async function readPacked(id) {
+  const holder = document.getElementById(id);
+  const packed = holder === null ? "" : holder.textContent.trim();
+  return packed === "" ? null : textOf(Uint8Array.from(atob(packed), (each) => each.charCodeAt(0)));
 }
 
 /** Reads the trace that the page was made with, or null. */
 export async function embedded() {
-  const holder = document.getElementById("run");
-  const packed = holder === null ? "" : holder.textContent.trim();
-  if (packed === "") return null;
-  return readBytes(Uint8Array.from(atob(packed), (character) => character.charCodeAt(0)));
+  const text = await readPacked("run");
+  return text === null ? null : readTrace(text);
 }
 
 /** Calls `open` with each file that is chosen or dropped. */
