@@ -47,6 +47,9 @@ ENTRIES = {
     "initialize": CommandEntry(
         "benmo.admin.initialize", "main", "Make the state of a new cluster."
     ),
+    "lab": CommandEntry(
+        "benmo.labs.command", "lab", "Make the page of a run with a mistake, to be found."
+    ),
     "move": CommandEntry("benmo.admin.move", "main", "Let a node go to another address."),
     "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
     "page": CommandEntry(

@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "demo": CALLING | {"repl", "admin", "child_node", "storage"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "play": MONEY | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl"},
+    "labs": {"options", "paxos", "tape", "sim", "watch"},
     "cli": {"startup", "program"},
 }
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
@@ -63,6 +64,9 @@ PARTLY = {
     ("play", "tape"): {"records", "trace_file"},
     ("watch", "tape"): {"records", "merging", "trace_file"},
     ("watch", "paxos"): {"types"},
+    ("labs", "tape"): {"records", "trace_file"},
+    ("labs", "watch"): {"one_file"},
+    ("labs", "paxos"): {"types"},
     ("sim", "commands"): {"answers", "fitting"},
 }
 """The modules that may be imported, for packages of which only some may be."""

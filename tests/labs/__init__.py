@@ -1,0 +1,1 @@
+"""Tests of the labs: their runs, their tasks, the command."""

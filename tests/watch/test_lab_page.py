@@ -1,0 +1,102 @@
+"""A lab in the page: its tasks, and what is hidden until the rule is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benmo.labs.rerun import LabRun, rerun, tasks, trace_bytes
+from benmo.labs.table import LABS, Ending, Lab
+from tests.watch.shown_page import Opener, ShownRun, ask
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import Page, expect
+
+
+def _opened(lab: Lab, open_run: Opener, width: int) -> tuple[Page, LabRun]:
+    made = rerun(lab)
+    run = ShownRun(trace_bytes(made), tasks(lab, made))
+    return open_run(run, "", width), made
+
+
+def shown(sentence: str) -> str:
+    """A sentence as the page writes it: ballots as `7.3`."""
+    return re.sub(r"\((\d+), (\d+)\)", r"\1.\2", sentence)
+
+
+def first(ending: Ending) -> Lab:
+    return next(each for each in LABS if each.ending is ending)
+
+
+def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
+    open_run: Opener,
+) -> None:
+    lab = first(Ending.TWO_CHAINS)
+    page, made = _opened(lab, open_run, 1600)
+    panel = page.get_by_role("region", name="Lab")
+    expect(panel.get_by_role("heading")).to_have_text(f"Lab {lab.number}: {lab.title}")
+    expect(page.locator("#page")).to_have_attribute("data-count", str(len(made.records)))
+    expect(page.locator("#chips")).to_be_hidden()
+    expect(page.locator("#panel-safety")).to_be_hidden()
+    expect(page.get_by_text(made.first.sentence)).to_have_count(0)
+    expect(panel.get_by_role("button", name="This is it")).to_be_disabled()
+
+    claim = panel.get_by_role("button", name="This is it")
+    node, life, number = made.about
+    said = panel.get_by_role("status").first
+    page.evaluate("location.hash = '#at=0.0.1'")
+    page.get_by_role("button", name="Why?").click()
+    claim.click()
+    expect(said).to_contain_text("✗ No")
+    page.keyboard.press("Escape")
+    page.evaluate(f"location.hash = '#at={node}.{life}.{number}'")
+    index = ask(page, "return shown.trace.indexOf(...it);", list(made.about))
+    ask(page, "shown.clock.seek(it + 1);", index)
+    page.get_by_role("button", name=re.compile("^Why")).click()
+    claim.click()
+    expect(said).to_contain_text("✓")
+
+    rule = made.first.rule.removeprefix("rule ")
+    choice = panel.get_by_role("combobox", name="The broken rule")
+    choice.select_option("A3")
+    expect(panel.get_by_role("status").last).to_contain_text("✗ A3")
+    expect(page.locator("#chips")).to_be_hidden()
+    choice.select_option(rule)
+    expect(panel.get_by_role("status").last).to_have_text("✓ Yes.")
+    expect(panel.locator(".solution")).to_contain_text(shown(made.first.sentence))
+    expect(panel.locator("pre")).to_have_count(2)
+    expect(page.locator("#chips")).to_be_visible()
+
+
+def test_an_alarm_lab_opens_under_the_power_cut_lens_and_can_be_given_up(
+    open_run: Opener,
+) -> None:
+    page, made = _opened(first(Ending.ALARM), open_run, 390)
+    expect(page.get_by_role("button", name="Power-cut lens")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(page.locator(".disks .pencil.gone").first).to_be_visible()
+    expect(page.locator("#tab-safety")).to_be_hidden()
+    page.get_by_role("button", name="Show me").click()
+    expect(page.locator(".solution")).to_contain_text(shown(made.first.sentence))
+    page.get_by_role("button", name="Predict", exact=True).click()
+    page.get_by_role("button", name="Sheet").click()
+    row = page.get_by_role("dialog", name="Sheet").locator("tbody tr")
+    expect(row.locator("td").last).to_have_text("skipped")
+
+
+def test_two_decided_blocks_are_told_apart_and_another_run_is_no_lab(
+    simulated: ShownRun, open_run: Opener, tmp_path: Path
+) -> None:
+    page, _ = _opened(next(each for each in LABS if each.number == 7), open_run, 1600)
+    other = page.locator(".ballots .outcome.fork")
+    expect(other).to_have_text(re.compile("^another block, decided too; node 2 knows$"))
+    trace = tmp_path / "other.jsonl"
+    trace.write_bytes(simulated.trace)
+    page.set_input_files("#file", trace)
+    expect(page.locator("#page")).to_have_attribute("data-length", str(len(simulated.records)))
+    expect(page.get_by_role("region", name="Lab")).to_be_hidden()
+    expect(page.locator("#chips")).to_be_visible()
