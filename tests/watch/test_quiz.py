@@ -168,6 +168,31 @@ def test_what_is_right_is_what_the_run_then_shows(simulated: ShownRun, open_run:
     assert [each for each in found["all"] if each["broken"] >= 0] == []
 
 
+def test_the_highest_report_binds_and_a_run_that_goes_otherwise_is_told(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    """One of the reports that a leader got is changed into another block, of a higher ballot."""
+    page = open_run(simulated)
+    question = next(each for each in ask(page, QUESTIONS)["all"] if each["kind"] == "propose")
+    changed = question["evidence"][0]
+    higher = {**simulated.records[changed]["m"]["accepted"]}
+    higher["b"] = [higher["b"][0] + 1, higher["b"][1]]
+    higher["block"] = {**higher["block"], "h": "f" * 12}
+
+    def change(records: list[Record]) -> list[Record]:
+        records[changed]["m"]["accepted"] = higher
+        return records
+
+    asked = ask(open_run(simulated.changed(change)), QUESTIONS)["all"]
+    other = next(each for each in asked if each["index"] == question["index"])
+    assert len(other["choices"]) == len(question["choices"]) + 1
+    assert other["choices"][other["right"][0]]["text"].startswith("Block ffff, which node ")
+    assert other["evidence"] == [changed]
+    proposed = simulated.records[other["broken"]]
+    assert proposed["m"]["k"] == "Accept"
+    assert proposed["m"]["b"] == simulated.records[question["index"]]["fields"]["ballot"]
+
+
 def test_only_a_group_that_reaches_a_majority_can_decide(
     simulated: ShownRun, open_run: Opener
 ) -> None:
