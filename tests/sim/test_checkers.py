@@ -256,6 +256,15 @@ def test_refusals_wants_a_true_reason(code: Reason, asked: int, without_need: in
         checker.on_turn(machine, refused(without_need))
 
 
+def test_refusals_knows_that_a_void_transfer_brings_no_money() -> None:
+    machine = new_machines()[1]
+    void = replace(_applied(a_run(3, 1, (1, -50)))[0], refused=(0,))
+    refusal = Admission(1, None, "no", code=Reason.NOT_COVERED)
+    events = (Submitted(1, Payments.of((2, 101))),)
+    checker = Refusals(FACTS, (machine,))
+    checker.on_turn(machine, Turn(events, Report(applied=[void], admissions=[refusal])))
+
+
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_order_wants_each_nodes_next_number(number: int) -> None:
     machine, checker = new_machines()[1], TransferOrder(FACTS, ())

@@ -66,11 +66,14 @@ class Refusals(Checker):
 
 
 def _surely_available(machine: Machine, turn: Turn) -> int:
-    """The money that a node could spend all through a turn: it got none of that in the turn."""
+    """The money that a node could spend all through a turn: it got none of that in the turn.
+
+    A rogue's transfer may be of an amount below 0, and is refused: it brings nobody anything.
+    """
     assert machine.engine is not None
     node = machine.node
     got = sum(
-        transfer.amount
+        abs(transfer.amount)
         for applied in turn.report.applied
         for transfer, outcome in applied.outcomes()
         if node in (transfer.credit_node, transfer.debit_node) and outcome is not Outcome.SKIPPED
