@@ -26,6 +26,7 @@ from benmo.play.sandbox import PendingMessage
 from benmo.play.traced import TracedSandbox, is_shown, line
 from benmo.sim.recording import Recording
 from benmo.sim.trace import accepted_text, outcomes
+from benmo.tape.records import ProcessEvent
 
 NODES_MOST = 9
 """How many nodes a scenario has at most: what they do is looked at by people."""
@@ -166,7 +167,7 @@ class Scenario:
         if how not in ("", "power"):
             raise NotUnderstood(f"crash {node}, or with a power cut: crash {node} power")
         self._fault(f"crash {node} {how}".strip())
-        self._world(f"node {id_} {'loses power' if how else 'is killed'}")
+        self._befalls(id_, ProcessEvent.LOSES_POWER if how else ProcessEvent.KILLED)
         machine = self.sandbox.machines[id_]
         if how:
             machine.disk = machine.disk.after_power_cut()
@@ -183,7 +184,7 @@ class Scenario:
     def _pause(self, node: str) -> None:
         id_ = self._able(node)
         self._fault(f"pause {node}")
-        self._world(f"node {id_} stands still for a while")
+        self._befalls(id_, ProcessEvent.PAUSED)
         self.sandbox.paused[id_] = []
 
     def _resume(self, node: str) -> None:
@@ -191,6 +192,7 @@ class Scenario:
         if id_ not in self.sandbox.paused:
             raise Refused(f"node {id_} isn't paused")
         self._fault(f"resume {node}")
+        self._befalls(id_, ProcessEvent.WOKEN)
         if waiting := self.sandbox.paused.pop(id_):
             self.sandbox.turn(id_, waiting)
 
@@ -199,8 +201,8 @@ class Scenario:
         if pairs[0] in self.sandbox.network.cut:
             raise Refused(f"the link between {one} and {other} is cut already")
         self._fault(f"cut {one} {other}")
-        ways = " ".join(f"{sender}->{to}" for sender, to in pairs)
-        self._world(f"{_link_name(pairs)}: nothing passes {ways}")
+        if self._recording is not None:
+            self._recording.cut(frozenset(pairs), pairs, _link_name(pairs))
         for sender, to in pairs:
             self.sandbox.network.cut.add((sender, to))
             for pending in list(self.sandbox.network.pending):
@@ -213,7 +215,8 @@ class Scenario:
         if pairs[0] not in self.sandbox.network.cut:
             raise Refused(f"the link between {one} and {other} isn't cut")
         self._fault(f"heal {one} {other}")
-        self._world(f"{_link_name(pairs)}: healed")
+        if self._recording is not None:
+            self._recording.healed(frozenset(pairs))
         self.sandbox.network.cut -= set(pairs)
         self._link(pairs[0], True)
 
@@ -325,9 +328,9 @@ class Scenario:
     def _fault(self, text: str) -> None:
         self.sandbox.trace.append(f"! {text}")
 
-    def _world(self, text: str) -> None:
+    def _befalls(self, node: NodeId, event: ProcessEvent) -> None:
         if self._recording is not None:
-            self._recording.world(text)
+            self._recording.process(self.sandbox.machines[node], event)
 
 
 def _link_name(pairs: tuple[tuple[NodeId, NodeId], ...]) -> str:

@@ -14,6 +14,8 @@ _ALONE = -1
 def calm(world: World) -> tuple[Machine, ...]:
     """End all faults for the survivors, which are returned; the others are down or cut off."""
     world.trace.fault(world.now, "all faults end")
+    if world.trace.recording is not None:
+        world.trace.recording.calm()
     survivors = survivors_of(world)
     world.is_calm = True
     world.network.calm()
@@ -47,11 +49,12 @@ def _cut_off_all_but(world: World, well: set[NodeId]) -> None:
     nodes = world.roster.nodes
     others = [node for node in nodes if node not in well]
     for node in others if not world.plan.is_rest_down else ():
-        world.trace.fault(world.now, f"node {node} is cut off from all others for good")
+        world.trace.told(world.now, f"node {node} is cut off from all others for good")
     every = [(one, other) for one in nodes for other in nodes if one != other]
-    world.network.cut(
-        _ALONE, tuple(pair for pair in every if pair[0] in others or pair[1] in others)
-    )
+    pairs = tuple(pair for pair in every if pair[0] in others or pair[1] in others)
+    world.network.cut(_ALONE, pairs)
+    if pairs and world.trace.recording is not None:
+        world.trace.recording.cut(_ALONE, pairs, "cut off for good")
     for one, other in every:
         world.link_news.spread_news(one, other)
 

@@ -38,6 +38,7 @@ from benmo.storage.checkpoint import decode_checkpoint
 from benmo.storage.journal import SECTOR_BYTES
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
+from benmo.tape.records import ProcessEvent
 
 
 def happen(world: World, number: int, happening: Happening) -> None:
@@ -56,9 +57,17 @@ def happen(world: World, number: int, happening: Happening) -> None:
         case _:
             machine = world.machine(happening.node)
             if machine.engine is not None:
-                world.trace.fault(world.now, str(happening))
+                _tell(world, happening)
                 world.counts[_NAMES[type(happening)]] += 1
                 _happen_to(world, machine, happening)
+
+
+def _tell(world: World, happening: Happening) -> None:
+    """Show a happening; a record of its own tells of most, as soon as it has an effect."""
+    if isinstance(happening, UserHurries | Crash | Pause | Sever):
+        world.trace.told(world.now, str(happening))
+    else:
+        world.trace.fault(world.now, str(happening))
 
 
 _NAMES: dict[type[Happening], str] = {
@@ -88,6 +97,8 @@ def _happen_to(
             _crash(world, machine, happening)
         case Pause(_, _, for_s):
             machine.paused_until = max(machine.paused_until, world.now + for_s)
+            if world.trace.recording is not None:
+                world.trace.recording.stands_still(machine, machine.paused_until)
         case Jump(_, _, by_s):
             machine.clock.jump(by_s)
             world.arm_timer(machine)
@@ -180,7 +191,8 @@ def _forward(machine: Machine, rogue: Rogue) -> None:
 
 
 def _cut(world: World, number: int, cut: Cut, times: int) -> None:
-    world.trace.fault(world.now, str(cut) if times == cut.times else f"{cut.shape}: cut again")
+    text = str(cut) if times == cut.times else f"{cut.shape}: cut again"
+    world.trace.cut(world.now, text, number, cut.pairs, cut.shape)
     world.counts[f"cuts: {'flapping' if cut.times > 1 else _shape(cut)}"] += times == cut.times
     world.network.cut(number, cut.pairs)
     if cut.is_noticed:
@@ -195,7 +207,7 @@ def _shape(cut: Cut) -> str:
 
 
 def _heal(world: World, number: int, cut: Cut, times_left: int) -> None:
-    world.trace.fault(world.now, f"{cut.shape}: healed")
+    world.trace.healed(world.now, f"{cut.shape}: healed", number)
     world.network.heal(number)
     _spread(world, cut)
     if times_left and world.now + cut.period_s < world.plan.faults_s:
@@ -213,6 +225,10 @@ def _sever(world: World, machine: Machine, sever: Sever) -> None:
     machine.sends_not.add(sever.peer)
     if not sever.is_one_way:
         machine.takes_not.add(sever.peer)
+    if world.trace.recording is not None:
+        there, back = (machine.node, sever.peer), (sever.peer, machine.node)
+        ways = (there,) if sever.is_one_way else (there, back)
+        world.trace.recording.cut((machine, sever.peer), ways, "a severed link")
     world.link_news.tell(machine.node, sever.peer)
     world.link_news.spread_news(machine.node, sever.peer)
     world.at(until, _restore, world, machine, sever.peer)
@@ -223,6 +239,8 @@ def _restore(world: World, machine: Machine, peer: NodeId) -> None:
     if world.now >= machine.severed_until[peer]:
         machine.sends_not.discard(peer)
         machine.takes_not.discard(peer)
+        if world.trace.recording is not None:
+            world.trace.recording.healed((machine, peer))
         world.link_news.spread_news(machine.node, peer)
 
 
@@ -235,6 +253,8 @@ def _damage(world: World, machine: Machine, damage: DamageDisk) -> None:
         case DamageKind.LOSS:
             world.die(machine, True, "loses power and its disk")
             machine.disk.wipe()
+            if world.trace.recording is not None:
+                world.trace.recording.process(machine, ProcessEvent.LOSES_DISK)
         case DamageKind.BIT:
             _flip_a_bit(machine, damage.where)
         case DamageKind.SECTOR:

@@ -20,6 +20,7 @@ from benmo.sim.machine import Machine, height_of
 from benmo.sim.member_names import change_text, numbered_successor
 from benmo.sim.users import pay, ticket
 from benmo.sim.world import World
+from benmo.tape.records import ProcessEvent
 
 _UNKNOWN = 25
 """The place of a member that never was, in the count of its node's members."""
@@ -129,7 +130,7 @@ def _ask(world: World, happening: ChangeMembers, change: Change, late: int) -> N
     if living:
         machine = dice.pick(living)
         text = f"at node {machine.label} an operator asks to {change_text(change)}"
-        world.trace.fault(world.now, text)
+        world.trace.told(world.now, text)
         world.counts["changes asked for"] += 1
         world.happen(machine, ChangeRequested(ticket(world), change))
     if not (world.is_calm and change.kind is ChangeKind.REMOVE):
@@ -146,8 +147,10 @@ def lose(world: World, machine: Machine) -> None:
     if machine.engine is not None:
         world.die(machine, True, "loses power and its disk")
     else:
-        world.trace.fault(world.now, f"node {machine.label} loses its disk")
+        world.trace.told(world.now, f"node {machine.label} loses its disk")
     machine.disk.wipe()
+    if world.trace.recording is not None:
+        world.trace.recording.process(machine, ProcessEvent.LOSES_DISK)
     machine.is_damaged = True
     world.after(1.0, world.start, machine)  # which must refuse to
 

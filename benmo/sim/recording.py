@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
+from operator import itemgetter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from benmo.engine.engine import Engine
 from benmo.errors import StateError
 from benmo.ledger.blocks import AppliedBlock
 from benmo.options import die
 from benmo.paxos.messages import Message
-from benmo.paxos.types import MemberId, NodeId
+from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.sim.plan import Plan
 from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
@@ -21,15 +24,27 @@ from benmo.tape.recorder import CHAIN_SHOWN, Recorder
 from benmo.tape.records import (
     VERSION,
     AnyRecord,
+    CutRecord,
     DidRecord,
     Header,
+    HealedRecord,
+    ProcessEvent,
     ProcessRecord,
+    RecordPlace,
     ViolationRecord,
+    Way,
+    WorldRecord,
 )
 from benmo.tape.trace_file import TraceWriter
 
 _LIVES_MAX = 1_000_000
 """More starts than a machine has: a later member of a node has greater lives than an earlier."""
+_LAST_RECORDS = 5_000
+"""How many records are kept to find the one that a violation is about."""
+
+
+FaultKey = Hashable
+"""Names a cut until it is healed."""
 
 
 class Recorded(Protocol):
@@ -64,6 +79,14 @@ class Recording:
         self._emit = emit
         self._clock: Callable[[], float] = float
         self._recorders: dict[Recorded, Recorder] = {}
+        self._lives: dict[Recorded, int] = {}
+        self._standing: dict[Recorded, float] = {}
+        """The machines that stand still, and until when."""
+        self._faults: dict[FaultKey, tuple[int, tuple[Way, ...]]] = {}
+        """The numbers and the ways of the cuts that aren't healed."""
+        self._last_fault = 0
+        self._last: deque[AnyRecord] = deque(maxlen=_LAST_RECORDS)
+        """What nodes did, for a violation to name the record that it shows in."""
         self._frames = 0
         self._number = 0
 
@@ -74,10 +97,11 @@ class Recording:
     def started(self, machine: Recorded, state: NodeState) -> None:
         """Record a process from its start on."""
         assert machine.engine is not None and machine.storage is not None
-        life = int(machine.member[:16], 16) * _LIVES_MAX + machine.life
-        recorder = Recorder((machine.node, life), machine.engine, self._clock, self._emit)
+        life = _life_of(machine)
+        recorder = Recorder((machine.node, life), machine.engine, self._clock, self._of_node)
         self._recorders[machine] = machine.engine.tape = recorder
-        self.world("starts", machine.node)
+        self._lives[machine] = life
+        self.process(machine, ProcessEvent.STARTS)
         recorder.state({}, _last_blocks(machine.storage, state.ledger.height))
 
     def sent(self, machine: Recorded, to: NodeId, message: Message, why_lost: str) -> str:
@@ -95,34 +119,117 @@ class Recording:
         """Note the frame of a message that has arrived."""
         self._recorders[machine].arrived(message, frame)
 
-    def world(self, what: str, node: NodeId = 0) -> None:
-        """Record what the world does, to a node, or to the network and all."""
-        self._number += 1
-        self._emit(
-            ProcessRecord(
-                node=0, life=0, number=self._number, time=self._clock(), of=node, what=what
-            )
-        )
+    # What the world does.
+
+    def process(self, machine: Recorded, event: ProcessEvent, status: str = "") -> None:
+        """Record what happens to a machine's process, also to one that never came to run.
+
+        What happens to its disk is told of its last life.
+        """
+        self._standing.pop(machine, None)
+        is_disk = event is ProcessEvent.LOSES_DISK
+        life = self._lives.get(machine, 0) if is_disk else _life_of(machine)
+        self._of_world(ProcessRecord, of=machine.node, event=event, of_life=life, status=status)
+
+    def stands_still(self, machine: Recorded, until: float) -> None:
+        """Record that a machine stands still; and in due time that it goes on, if it lives."""
+        if machine not in self._standing:
+            self.process(machine, ProcessEvent.STANDS_STILL)
+        self._standing[machine] = round(until, 6)
+
+    def cut(self, key: FaultKey, ways: tuple[Way, ...], shape: str) -> None:
+        """Record a cut, in place of an earlier one of the same key."""
+        self.healed(key)
+        self._last_fault += 1
+        self._faults[key] = self._last_fault, ways
+        self._of_world(CutRecord, fault=self._last_fault, ways=ways, shape=shape)
+
+    def healed(self, key: FaultKey) -> None:
+        """Record that a cut is over, unless it is already."""
+        if key in self._faults:
+            fault, ways = self._faults.pop(key)
+            self._of_world(HealedRecord, fault=fault, ways=ways)
+
+    def calm(self) -> None:
+        """Record that all cuts are over, and that whoever stands still goes on."""
+        for key in tuple(self._faults):
+            self.healed(key)
+        self._go_on(inf)
+
+    def world(self, text: str) -> None:
+        """Record what no other kind of record tells of."""
+        self._of_world(WorldRecord, text=text)
 
     def did(self, line: str) -> None:
         """Record what somebody has typed."""
-        self._number += 1
-        self._emit(DidRecord(node=0, life=0, number=self._number, time=self._clock(), line=line))
+        self._of_world(DidRecord, line=line)
 
     def violation(self, finding: Finding) -> None:
         """Record what a checker has found."""
-        self._number += 1
-        self._emit(
-            ViolationRecord(
-                node=0,
-                life=0,
-                number=self._number,
-                time=self._clock(),
-                checker=finding.checker,
-                sentence=finding.sentence,
-                of=finding.node or 0,
-            )
+        about = place_of(finding, self._last)
+        self._of_world(
+            ViolationRecord,
+            checker=finding.checker,
+            sentence=finding.sentence,
+            of=finding.node or 0,
+            slot=finding.slot or 0,
+            ballot=finding.ballot or Ballot.ZERO,
+            about=() if about is None else (about,),
         )
+
+    def _of_node(self, record: AnyRecord) -> None:
+        self._go_on(record.time)
+        self._last.append(record)
+        self._emit(record)
+
+    def _of_world(self, kind: type[AnyRecord], **fields: Any) -> None:
+        now = self._clock()
+        self._go_on(now)
+        self._put(kind, now, **fields)
+
+    def _go_on(self, upto: float) -> None:
+        """Record who has gone on by then."""
+        due = [(until, machine) for machine, until in self._standing.items() if until <= upto]
+        for until, machine in sorted(due, key=itemgetter(0)):
+            del self._standing[machine]
+            self._put(
+                ProcessRecord,
+                min(until, self._clock()),
+                of=machine.node,
+                event=ProcessEvent.GOES_ON,
+                of_life=self._lives[machine],
+            )
+
+    def _put(self, kind: type[AnyRecord], time: float, **fields: Any) -> None:
+        self._number += 1
+        self._emit(kind(node=0, life=0, number=self._number, time=time, **fields))
+
+
+def _life_of(machine: Recorded) -> int:
+    return int(machine.member[:16], 16) * _LIVES_MAX + machine.life
+
+
+def place_of(finding: Finding, records: Sequence[AnyRecord]) -> RecordPlace | None:
+    """Find the last record in which a finding shows: one of its node, slot and ballot.
+
+    Where there is none of that slot and ballot, it is the last of the ballot, of the slot, or of
+    the node. None if the finding says nothing of the three, or nothing is recorded of them.
+    """
+    node, slot, ballot = finding.node, finding.slot, finding.ballot
+    newest = [each for each in reversed(records) if node is None or each.node == node]
+    of_ballot = [each for each in newest if ballot is not None and _of(each, "ballot") == ballot]
+    of_slot = [each for each in newest if slot is not None and _of(each, "slot") == slot]
+    of_both = [each for each in of_ballot if _of(each, "slot") == slot]
+    of_node = newest if node is not None else []
+    found = next(iter((*of_both, *of_ballot, *of_slot, *of_node)), None)
+    return None if found is None else RecordPlace(found.node, found.life, found.number)
+
+
+def _of(record: AnyRecord, name: str) -> object:
+    """The slot or the ballot of a record: its own, or that of its block or message."""
+    message = getattr(record, "message", None)
+    places = (record, getattr(record, "block", None), message, getattr(message, "block", None))
+    return next((getattr(each, name) for each in places if hasattr(each, name)), None)
 
 
 def _last_blocks(storage: NodeStorage, height: int) -> list[AppliedBlock]:

@@ -37,10 +37,12 @@ from benmo.paxos.types import Change, Proposal
 from benmo.sim.member_names import change_text
 from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
+from benmo.tape.records import ProcessEvent, Way
 from benmo.wording import sentence
 
 if TYPE_CHECKING:
-    from benmo.sim.recording import Recording
+    from benmo.sim.machine import Machine
+    from benmo.sim.recording import FaultKey, Recording
 
 LAST_STEPS = 40
 """The number of last steps that a failure shows."""
@@ -163,9 +165,33 @@ class Trace:
         self._add((now, "=", node, "", text))
 
     def fault(self, now: float, text: str) -> None:
+        """Add what no kind of record tells of but that of the world's other words."""
         if self.recording is not None:
             self.recording.world(text)
+        self.told(now, text)
+
+    def told(self, now: float, text: str) -> None:
+        """Add what other records tell of, so that only the lines need it."""
         self._add((now, "!", "", "", text))
+
+    def process(
+        self, now: float, text: str, machine: Machine, event: ProcessEvent, status: str = ""
+    ) -> None:
+        """Add what happens to a machine's process or disk."""
+        if self.recording is not None:
+            self.recording.process(machine, event, status)
+        self.told(now, text)
+
+    def cut(self, now: float, text: str, key: FaultKey, ways: tuple[Way, ...], shape: str) -> None:
+        """Add that nothing passes on some ways, until `healed` of the same key."""
+        if self.recording is not None:
+            self.recording.cut(key, ways, shape)
+        self.told(now, text)
+
+    def healed(self, now: float, text: str, key: FaultKey) -> None:
+        if self.recording is not None:
+            self.recording.healed(key)
+        self.told(now, text)
 
     def violation(self, now: float, finding: Finding) -> None:
         """Add what a checker has found."""

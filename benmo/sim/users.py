@@ -25,7 +25,7 @@ def pay(world: World, happening: UserPays) -> None:
     credits, amounts = zip(*happening.payments, strict=True)
     payments = Payments(credits, amounts, happening.memos, happening.keys)
     event = Submitted(number, payments)
-    world.trace.fault(world.now, str(happening))
+    world.trace.told(world.now, str(happening))
     world.watchers.on_submitted(machine, event)
     world.happen(machine, event)
 
@@ -41,7 +41,7 @@ def ask(world: World, machine: Machine, is_at_end: bool = False) -> None:
     if machine.engine is not None:
         world.counts["questions asked"] += 1
         text = f"at node {machine.label} somebody asks how far the chain may be"
-        world.trace.fault(world.now, text)
+        world.trace.told(world.now, text)
         world.happen(machine, ReadRequested(number))
 
 

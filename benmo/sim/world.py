@@ -25,6 +25,7 @@ from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.roster import Roster
 from benmo.sim.trace import Trace, started_text
 from benmo.sim.violation import Finding, Violation
+from benmo.tape.records import ProcessEvent
 
 T = TypeVar("T")
 
@@ -133,9 +134,11 @@ class World:
         """Let a machine die at its `operations`-th operation from now."""
         machine.fuse = Fuse(operations, is_power_cut, share)
 
-    def die(self, machine: Machine, is_power_cut: bool, why: str) -> None:
-        """End a process, now."""
-        self.trace.fault(self.now, f"node {machine.label} {why}")
+    def die(self, machine: Machine, is_power_cut: bool, why: str, is_own: bool = False) -> None:
+        """End a process, now. With `is_own`, it ends by itself."""
+        killed = ProcessEvent.LOSES_POWER if is_power_cut else ProcessEvent.KILLED
+        event, status = (ProcessEvent.ENDS, why) if is_own else (killed, "")
+        self.trace.process(self.now, f"node {machine.label} {why}", machine, event, status)
         self.counts["power cuts" if is_power_cut else "kills"] += 1
         machine.die(is_power_cut)
         self.after(_FORGOTTEN_S, self.start, machine)
@@ -153,7 +156,7 @@ class World:
             self.die(machine, is_power_cut, "loses power" if is_power_cut else "is killed")
         except DiskFailed as error:
             self.counts["stops by a failed disk"] += 1
-            self.die(machine, False, f"stops: {error.strerror}")
+            self.die(machine, False, f"stops: {error.strerror}", is_own=True)
             self._start_later(machine)
         except StateError as error:
             self._damage_found(machine, error)
@@ -161,7 +164,7 @@ class World:
             raise
         except Exception as error:  # noqa: BLE001 - any error of the product is a finding
             self.findings.failed(machine, error, self.watchers)
-            self.die(machine, False, f"stops: {text_of(error)}")
+            self.die(machine, False, f"stops: {text_of(error)}", is_own=True)
         return None
 
     def _damage_found(self, machine: Machine, error: StateError) -> None:
@@ -171,7 +174,7 @@ class World:
             self.findings.take(Violation(Finding("damage", sentence, "promise 6", node)), error)
         self.counts["damage found"] += 1
         machine.is_out = True
-        self.die(machine, False, f"stops for good: {error}")
+        self.die(machine, False, f"stops for good: {error}", is_own=True)
 
     # Turns.
 
@@ -228,7 +231,7 @@ class World:
             how = "is retired" if slot is None else f"is retired in slot {slot}"
             self.counts["retired members that ended"] += 1
             machine.is_out = True
-            self.die(machine, False, f"{how}, and ends")
+            self.die(machine, False, f"{how}, and ends", is_own=True)
 
     def _show(self, machine: Machine, turn: Turn) -> None:
         """Show a turn's answers; the turn goes on afterwards."""
@@ -256,8 +259,13 @@ class World:
         if self.ambushes:
             spring(self.ambushes, machine, message)
         self.trace.message(self.now, ">", machine.label, str(to), message)
-        self.watchers.on_sent(machine, to, message)
         recording, why_lost, arrivals = self.trace.recording, "", []
+        try:
+            self.watchers.on_sent(machine, to, message)
+        except Violation:
+            if recording is not None:
+                recording.sent(machine, to, message, "")
+            raise
         if not self.network.passes(sender, to):
             self.counts["messages cut off"] += 1
             why_lost = "cut"

@@ -22,8 +22,9 @@ from benmo.engine.events import (
 from benmo.ledger.blocks import AppliedBlock
 from benmo.paxos.leader import Phase
 from benmo.paxos.messages import Heartbeat, Message
+from benmo.paxos.notices import BlockReported, ForeignBlockReported
 from benmo.paxos.step import AcceptRecord, DecideRecord, PromiseRecord, Step
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Ballot, NodeId
 from benmo.storage.journal import JournalRecord, QueueRecord
 from benmo.tape.facts_of import (
     block_facts,
@@ -161,7 +162,10 @@ class Recorder:
         for notice in step.notices:
             fields: dict[str, Any] = msgspec.to_builtins(notice)
             name = type(notice).__name__
-            self._put(NoticedRecord, what=name, fields=fields, text=sentence(notice))
+            is_report = isinstance(notice, BlockReported | ForeignBlockReported)
+            ballot = self._engine.replica.leader.ballot if is_report else Ballot.ZERO
+            text = sentence(notice)
+            self._put(NoticedRecord, what=name, fields=fields, text=text, ballot=ballot)
         self._compare()
         if self._pending is None:
             self._causes.update(((to, id(message)), self._cause) for to, message in step.messages)
@@ -301,6 +305,7 @@ class Recorder:
             cause=self._decided.pop(applied.block.slot, 0),
             slot=applied.block.slot,
             balances=dict(engine.ledger.balances),
+            queue=len(engine.queue.own),
             refused=len(applied.refused),
             skipped=len(applied.skipped),
             members=() if applied.block.change is None else engine.membership.nodes,

@@ -3,7 +3,8 @@
 Each has where and when, and the field `k` for its kind:
 
     i   node: the node's id; 0 for a supervisor, or the simulated world
-    l   life: when the node's process began; a later process of the node has a greater one
+    l   life: when the node's process began; a later process of the node has a greater one. It is
+        below 2^53, so that JavaScript's numbers hold it
     n   number: 1, 2, 3 … in each life of a node
     t   time: in seconds since the trace began
     c   cause: the number of the record of the same life that led to this one; left out if none did
@@ -11,10 +12,14 @@ Each has where and when, and the field `k` for its kind:
 In the fields of the kinds, `b` is a ballot, `s` a slot, `h` the first digits of a block's hash, `m`
 a message. A frame's `id` is `dialler:port:number`, the same where it is sent and where it arrives:
 connections keep the order of what is sent on them.
+
+What a node was about to make durable as it died may be on its disk nevertheless, though no
+`durable` says so: the node's next `state` shows what the disk has kept.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -110,10 +115,15 @@ class DecidedRecord(Record, frozen=True, tag="decided"):
 
 
 class AppliedRecord(Record, frozen=True, tag="applied"):
-    """A decided block has changed the ledger; `refused` and `skipped` count void transfers."""
+    """A decided block has changed the ledger; `refused` and `skipped` count void transfers.
+
+    `queue` is how many of the node's own transfers wait after this block, and after all others that
+    were applied in the same turn.
+    """
 
     slot: int
     balances: dict[NodeId, int]
+    queue: int
     refused: int = 0
     skipped: int = 0
     members: tuple[NodeId, ...] = ()
@@ -188,11 +198,15 @@ class AnsweredRecord(Record, frozen=True, tag="answered"):
 
 
 class NoticedRecord(Record, frozen=True, tag="noticed"):
-    """A notice: `what` names its class in `benmo.notices`, `text` is what a prompt shows."""
+    """A notice: `what` names its class in `benmo.notices`, `text` is what a prompt shows.
+
+    `ballot` is the leader's, in which it learned of a reported block; ZERO with other notices.
+    """
 
     what: str
     fields: dict[str, Any]
     text: str
+    ballot: Ballot = Ballot.ZERO
 
 
 class MisbehavedRecord(Record, frozen=True, tag="misbehaved"):
@@ -203,18 +217,81 @@ class MisbehavedRecord(Record, frozen=True, tag="misbehaved"):
 
 
 class GapRecord(Record, frozen=True, tag="gap"):
-    """The records from `first` to `last` are missing: too many came, or they were read too late."""
+    """The records from `first` to `last` are missing: too many came, or they were read too late.
+
+    It stands in their place: its own number is `last`, and the next record's is one more.
+    """
 
     first: int
     last: int
     why: str
 
 
+class ProcessEvent(StrEnum):
+    """What happens to a node's process, or to its disk."""
+
+    STARTS = "starts"
+    RESTARTED = "restarted"
+    """A supervisor has started it again."""
+    ENDS = "ends"
+    """By itself: `status` is its exit status, or its last words."""
+    KILLED = "killed"
+    LOSES_POWER = "loses power"
+    """What wasn't durable is gone."""
+    LOSES_DISK = "loses its disk"
+    STANDS_STILL = "stands still"
+    """By itself; `GOES_ON` ends it."""
+    GOES_ON = "goes on"
+    PAUSED = "paused"
+    """By a supervisor; `WOKEN` ends it."""
+    WOKEN = "woken"
+    NOT_REACHED = "not reached"
+    """Who records it can't tell whether it runs."""
+
+
 class ProcessRecord(Record, frozen=True, tag="process"):
-    """A supervisor, or the simulated world, did something to a node: killed it, started it …"""
+    """A supervisor, or the simulated world, tells of a node's process or disk.
+
+    `of_life` is the life of the process; 0 if it isn't known, for the latest one.
+    """
 
     of: NodeId
-    what: str
+    event: ProcessEvent
+    of_life: int = 0
+    status: str = ""
+
+
+Way = tuple[NodeId, NodeId]
+"""From one node to another."""
+
+
+class CutRecord(Record, frozen=True, tag="cut"):
+    """Nothing passes on these ways, until the `healed` of this `fault`. `shape` names the cut."""
+
+    fault: int
+    ways: tuple[Way, ...]
+    shape: str = ""
+
+
+class SlowedRecord(Record, frozen=True, tag="slowed"):
+    """Messages on these ways are held back, until the `healed` of this `fault`."""
+
+    fault: int
+    ways: tuple[Way, ...]
+    delay_ms: float
+
+
+class HealedRecord(Record, frozen=True, tag="healed"):
+    """The cut, or the slowing, of these ways is over."""
+
+    fault: int
+    ways: tuple[Way, ...]
+
+
+class WorldRecord(Record, frozen=True, tag="world"):
+    """Something else happened in the simulated world, of which no other kind tells."""
+
+    text: str
 
 
 class DidRecord(Record, frozen=True, tag="did"):
@@ -224,14 +301,27 @@ class DidRecord(Record, frozen=True, tag="did"):
     where: NodeId = 0
 
 
+class RecordPlace(msgspec.Struct, frozen=True, rename=SHORT_NAMES):
+    """A record's place in a trace."""
+
+    node: NodeId
+    life: int
+    number: int
+
+
 class ViolationRecord(Record, frozen=True, tag="violation"):
-    """A checker found a broken rule, or a broken promise."""
+    """A checker found a broken rule, or a broken promise.
+
+    `of`, `slot` and `ballot` are what the sentence is about; 0 and ZERO where it is about none.
+    `about` names the records in which it shows, the last one first.
+    """
 
     checker: str
     sentence: str
     of: NodeId = 0
     slot: int = 0
     ballot: Ballot = Ballot.ZERO
+    about: tuple[RecordPlace, ...] = ()
 
 
 class NoteRecord(Record, frozen=True, tag="note"):
@@ -262,6 +352,10 @@ AnyRecord = (
     | MisbehavedRecord
     | GapRecord
     | ProcessRecord
+    | CutRecord
+    | SlowedRecord
+    | HealedRecord
+    | WorldRecord
     | DidRecord
     | ViolationRecord
     | NoteRecord
@@ -276,6 +370,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line of a trace.
 
     source   `live` for real nodes, `simulated`, `explored`, or `played` by hand
+    nodes    those that vote at the beginning; others may join, and have records then
     began    when the trace began, in seconds since 1970; 0.0 in a simulation
     """
 

@@ -15,7 +15,7 @@ from benmo.control.tape_requests import Taped
 from benmo.errors import Failure
 from benmo.paxos.types import NodeId
 from benmo.tape.merging import Merger
-from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header, ProcessRecord
+from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header, ProcessEvent, ProcessRecord
 from benmo.tape.trace_file import decode_record
 
 _TRY_AGAIN_S = 0.5
@@ -122,6 +122,7 @@ class Collection:
         records: list[AnyRecord] = [decode_record(each) for each in taped.records]
         heard = self._heard[node]
         heard.records += len(records)
+        heard.life = records[-1].life if records else heard.life
         self._merger.heard(node, records, taped.boot, taped.now, taped.wall)
         if heard.is_state_due(time.monotonic()):
             connection.ask_state()
@@ -147,7 +148,8 @@ class Collection:
                 number=self._number,
                 time=self._merger.now,
                 of=node,
-                what="is not reached any more",
+                event=ProcessEvent.NOT_REACHED,
+                of_life=self._heard[node].life,
             )
         )
 
@@ -159,6 +161,8 @@ class _HeardNode:
         self.words = ""
         self.records = 0
         """How many have come."""
+        self.life = 0
+        """Of the latest one."""
         self._has_lost = False
         self._asked_at = 0.0
         self._since_state = 0

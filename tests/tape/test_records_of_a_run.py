@@ -9,8 +9,9 @@ from typing import TypeGuard
 import msgspec
 import pytest
 
-from benmo.sim.recording import Recording
+from benmo.sim.recording import _LIVES_MAX, Recording
 from benmo.sim.run import run
+from benmo.sim.seeds import planted
 from benmo.sim.trace import Trace
 from benmo.tape.facts import AcceptedFacts, HeartbeatFacts, PromiseFacts
 from benmo.tape.records import (
@@ -18,19 +19,28 @@ from benmo.tape.records import (
     AnyRecord,
     AppliedRecord,
     AskedRecord,
+    CutRecord,
     DecidedRecord,
     DroppedRecord,
     DueRecord,
     DurableRecord,
+    HealedRecord,
     LinkRecord,
+    ProcessEvent,
+    ProcessRecord,
     PromisedRecord,
+    QueuedRecord,
     ReceivedRecord,
+    RecordPlace,
     SentRecord,
     StateRecord,
+    ViolationRecord,
 )
 from tests.sim.finding_seeds import STUDY
 
 SEEDS = range(6)
+PAUSES = 52
+"""A seed with nodes that stand still."""
 Life = tuple[int, int]
 
 
@@ -174,3 +184,96 @@ def test_records_are_short_lines_that_can_be_read_back(seed: int) -> None:
         line = msgspec.json.encode(record)
         assert len(line) <= (4 << 10 if isinstance(record, StateRecord) else 1 << 10)
         assert msgspec.json.encode(decoder.decode(line)) == line
+
+
+def test_lives_are_numbers_that_javascript_holds() -> None:
+    assert max(life for seed in SEEDS for _, life in lives_of(seed)) < 2**53
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_life_starts_and_ends_once(seed: int) -> None:
+    """And all its records lie between."""
+    ends = (ProcessEvent.ENDS, ProcessEvent.KILLED, ProcessEvent.LOSES_POWER)
+    alive: set[Life] = set()
+    started = set[Life]()
+    for record in run_of(seed)[0]:
+        if isinstance(record, ProcessRecord):
+            life = record.of, record.of_life
+            if record.event is ProcessEvent.STARTS:
+                assert life not in started
+                started.add(life)
+                alive.add(life)
+            elif record.event in ends:
+                assert life in alive or life not in started  # it may die while it starts
+                alive.discard(life)
+        elif record.node:
+            assert (record.node, record.life) in alive
+    assert started == {life for life in lives_of(seed) if life[0]}
+
+
+def test_who_stands_still_says_nothing_until_it_goes_on() -> None:
+    standing: set[Life] = set()
+    paused = 0
+    for record in run_of(PAUSES)[0]:
+        if isinstance(record, ProcessRecord):
+            is_standing = record.event is ProcessEvent.STANDS_STILL
+            paused += is_standing
+            (standing.add if is_standing else standing.discard)((record.of, record.of_life))
+        elif record.node:
+            assert (record.node, record.life) not in standing
+    assert paused > 0
+
+
+def test_every_cut_heals_by_its_number() -> None:
+    healed = 0
+    for seed in SEEDS:
+        cuts: dict[int, CutRecord] = {}
+        for record in run_of(seed)[0]:
+            if isinstance(record, CutRecord):
+                assert record.fault not in cuts and record.ways
+                cuts[record.fault] = record
+            elif isinstance(record, HealedRecord):
+                assert cuts[record.fault].ways == record.ways
+                healed += 1
+    assert healed > 20
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_applied_block_says_how_many_transfers_still_wait(seed: int) -> None:
+    compared = 0
+    for (node, life), records in lives_of(seed).items():
+        waiting, is_exact = 0, life < _LIVES_MAX  # a replaced node may find its former transfers
+        for record in records if node else ():
+            match record:
+                case StateRecord():
+                    waiting = record.queue
+                case QueuedRecord():
+                    waiting += record.count
+                case DecidedRecord(block=block):
+                    waiting -= sum(each.debit == node for each in block.transfers)
+                    is_exact = is_exact and block.count == len(block.transfers)
+                case AppliedRecord() if is_exact:
+                    assert record.queue == waiting
+                    compared += 1
+                case _:
+                    pass
+    assert compared > 5
+
+
+@pytest.mark.parametrize(
+    ("mistake", "seed", "kind"),
+    [("accept-ignores-promise", 3, AcceptedRecord), ("promise-not-durable", 3, SentRecord)],
+)
+def test_a_violation_names_its_record(mistake: str, seed: int, kind: type[AnyRecord]) -> None:
+    records: list[AnyRecord] = []
+    with planted(mistake):
+        found = run(STUDY.plan(seed), Trace(recording=Recording(records.append))).violation
+    assert found is not None
+    violation = records[-1]
+    assert isinstance(violation, ViolationRecord)
+    assert (violation.of, violation.sentence) == (found.node, found.sentence)
+    assert (violation.slot, violation.ballot) == (found.slot or 0, found.ballot)
+    (about,) = violation.about
+    named = [e for e in records if RecordPlace(e.node, e.life, e.number) == about]
+    assert [type(each) for each in named] == [kind]
+    assert about.node == found.node

@@ -316,7 +316,7 @@ def test_records_that_come_one_by_one_give_the_same_state(
 
 def test_a_node_that_is_not_reached_is_not_known(simulated: ShownRun, open_run: Opener) -> None:
     """Who records real nodes can't tell a dead one from one that can't be reached."""
-    silent = {"k": "process", "of": 2, "what": "is not reached any more"}
+    silent = {"k": "process", "of": 2, "event": "not reached"}
     silent |= {"i": 0, "l": 0, "n": 1_000_000, "t": simulated.records[-1]["t"]}
     page = open_run(simulated.changed(lambda records: [*records, silent]))
     page.keyboard.press("End")

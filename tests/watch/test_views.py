@@ -180,6 +180,9 @@ HEADER = {
     "benmo": "trace", "version": 1, "source": "live", "nodes": [1, 2, 3], "tenure": "block",
 }  # fmt: skip
 GOOD = {"k": "promised", "b": [1, 1], "i": 1, "l": 1, "n": 1, "t": 0.5}
+WORLD = {"k": "process", "of": 2, "i": 0, "l": 0, "n": 1, "t": 0.5}
+CUT = {"k": "cut", "fault": 1, "ways": [], "i": 0, "l": 0, "n": 1, "t": 0.5}
+FOUND = {"k": "violation", "checker": "A", "sentence": "", "i": 0, "l": 0, "n": 1, "t": 0.5}
 HOSTILE: dict[str, tuple[list[object], str]] = {
     "nothing": ([], "the file is empty"),
     "another file": ([{"name": "x"}], "benmo: this is not a trace of Benmo"),
@@ -198,6 +201,11 @@ HOSTILE: dict[str, tuple[list[object], str]] = {
         [HEADER, GOOD | {"k": "sent", "to": 2, "id": "1:0:1", "m": {"k": "constructor"}}],
         "no such kind: constructor",
     ),
+    "an unknown event": ([HEADER, WORLD | {"event": "explodes"}], "event: no such word: explodes"),
+    "a life too great": ([HEADER, WORLD | {"event": "killed", "of_life": 2**53}], "of_life: "),
+    "a way of three": ([HEADER, CUT | {"ways": [[1, 2, 3]]}], "ways: a way is missing"),
+    "a way of texts": ([HEADER, CUT | {"k": "healed", "ways": [["1", 2]]}], "ways: a whole number"),
+    "half a place": ([HEADER, FOUND | {"about": [{"i": 1, "l": 1}]}], "about: n: a whole number"),
     "a line too long": ([HEADER, GOOD | {"x": "y" * 40_000}], "line 2 is too long"),
 }
 
@@ -238,7 +246,9 @@ def test_words_of_a_trace_are_never_html(simulated: ShownRun, open_run: Opener) 
             if record["k"] == "noticed":
                 record["text"] = evil
             if record["k"] == "process":
-                record["what"] = evil
+                record["status"] = evil
+            if record["k"] == "world":
+                record["text"] = evil
         return records
 
     page = open_run(simulated.changed(spoilt))
@@ -324,3 +334,35 @@ def test_the_safety_panel_finds_what_is_broken(
     expect(broken).to_have_count(1)
     broken.get_by_role("button", name="Show what broke it").click()
     expect(page.locator(".why-chain > li")).to_have_count(1)
+
+
+def test_a_cut_is_seen_until_it_heals(simulated: ShownRun, open_run: Opener) -> None:
+    place_ = {"i": 0, "l": 0, "t": simulated.records[-1]["t"]}
+    ways = [[1, 3], [3, 1], [2, 4]]
+    cut = {"k": "cut", "fault": 70, "ways": ways, "n": 1_000_000} | place_
+    healed = {"k": "healed", "fault": 70, "ways": ways, "n": 1_000_001} | place_
+    before = [each for each in simulated.records if each["k"] not in ("cut", "healed")]
+    page = open_run(simulated.changed(lambda _: [*before, cut, healed]), f"#at={place(cut)}")
+    marks = page.locator(".scissors:not(.absent)")
+    expect(marks).to_have_count(3)
+    said = page.locator(".headline")
+    expect(said).to_have_text("Nothing passes between 1 and 3; from 2 to 4")
+    page.evaluate(f"location.hash = 'at={place(healed)}'")
+    expect(said).to_have_text("Messages pass as ever between 1 and 3; from 2 to 4")
+    expect(marks).to_have_count(0)
+
+
+def test_a_finding_leads_to_its_record(simulated: ShownRun, open_run: Opener) -> None:
+    _, accepted = simulated.first(lambda record: record["k"] == "accepted")
+    violation: Record = {"k": "violation", "checker": "A2", "sentence": "it forgot its promise"}
+    violation |= {"i": 0, "l": 0, "n": 1_000_000, "t": simulated.records[-1]["t"]}
+    violation["about"] = [{name: accepted[name] for name in "iln"}]
+    page = open_run(simulated.changed(lambda records: [*records, violation]), "", 900)
+    page.keyboard.press("End")
+    expect(page.locator(".headline")).to_have_text("A2: it forgot its promise")
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".causes button")).to_contain_text("accepts a block")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Safety").click()
+    page.locator(".alarms button").click()
+    expect(page.locator(".headline")).to_contain_text(f"Node {accepted['i']} accepts a block")

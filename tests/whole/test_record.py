@@ -23,6 +23,7 @@ from benmo.tape.records import (
     DecidedRecord,
     DroppedRecord,
     DurableRecord,
+    ProcessEvent,
     ProcessRecord,
     ReceivedRecord,
     SentRecord,
@@ -151,7 +152,8 @@ def test_a_cut_says_what_was_lost(recorded: tuple[list[AnyRecord], str]) -> None
 
 def test_a_killed_node_is_missed(recorded: tuple[list[AnyRecord], str]) -> None:
     gone = [each for each in recorded[0] if isinstance(each, ProcessRecord)]
-    assert [(each.of, each.what) for each in gone] == [(5, "is not reached any more")]
+    assert [(each.of, each.event) for each in gone] == [(5, ProcessEvent.NOT_REACHED)]
+    assert gone[0].of_life == max(each.life for each in recorded[0] if each.node == 5)
 
 
 async def until_heard(connection: NodeConnection) -> None:

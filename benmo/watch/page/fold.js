@@ -5,7 +5,6 @@
  */
 
 import { fly, torn } from "benmo/flights.js";
-import { factsOf } from "benmo/world.js";
 
 export const ZERO = Object.freeze([0, 0]);
 const CHAIN_KEPT = 20;
@@ -59,7 +58,7 @@ export function begin(header) {
     flying: [],
     lost: [],
     cuts: {},
-    healed: {},
+    slowed: {},
     gaps: 0,
     note: null,
   };
@@ -70,6 +69,9 @@ export const quorumOf = (members) => Math.floor(members.length / 2) + 1;
 
 /** The ways that nothing passes, as `"1>2"`. */
 export const cutWays = (state) => new Set(Object.values(state.cuts).flat());
+
+/** The ways on which messages are held back. */
+export const slowedWays = (state) => new Set(Object.values(state.slowed).flat());
 
 // What one record changes in its node. `held` is a part of the pencil or of the ink.
 
@@ -112,8 +114,10 @@ function penned(node, record, index) {
 
 function inked(node, record) {
   const done = node.waiting.filter((fact) => fact.n <= record.upto);
+  const waiting = node.waiting.slice(done.length);
   const ink = done.reduce((held, fact) => onto(held, fact, node), node.ink);
-  return { ...node, ink, waiting: node.waiting.slice(done.length) };
+  const { queue, isQueueExact } = node.pencil;
+  return { ...node, ink: waiting.length ? ink : { ...ink, queue, isQueueExact }, waiting };
 }
 
 /** A `state` says how a node is. Of a node that is known it says nothing new. */
@@ -167,6 +171,13 @@ function timed(node, record) {
   return { ...node, timers };
 }
 
+/** What waits is known after a block is applied; on the disk, too, once nothing else awaits it. */
+function counted(node, queue) {
+  const exact = { queue, isQueueExact: true };
+  const ink = node.waiting.length ? node.ink : { ...node.ink, ...exact };
+  return { ...node, pencil: { ...node.pencil, ...exact }, ink };
+}
+
 const IN_A_NODE = {
   state: started,
   promised: penned,
@@ -180,7 +191,7 @@ const IN_A_NODE = {
   leader: (node, record) => ({ ...node, leader: record.b }),
   link: (node, record) => ({ ...node, links: { ...node.links, [record.peer]: record.is_up } }),
   applied: (node, record) => ({
-    ...node,
+    ...counted(node, record.queue),
     balances: record.balances,
     members: record.members.length ? record.members : node.members,
   }),
@@ -243,42 +254,71 @@ function inNode(state, record, index) {
 
 // What the world, a supervisor or a person does.
 
+/** What an event changes in its node. */
+const HAPPENS = {
+  "stands still": { is: "paused" },
+  paused: { is: "paused" },
+  "goes on": { is: "up" },
+  woken: { is: "up" },
+  "loses its disk": { ink: EMPTY, pencil: EMPTY, waiting: [] },
+  "not reached": { is: "silent", known: false, timers: {} },
+};
+const ENDS = ["ends", "killed", "loses power"];
+
 function inWorld(state, record, index) {
-  if (record.k === "note") return { ...state, note: index };
-  if (record.k !== "process") return state;
-  const facts = factsOf(record);
-  if (facts.ends !== undefined) return ended(state, facts, index);
-  if (facts.silent !== undefined) {
-    return became(state, facts.silent, { is: "silent", known: false, timers: {} });
+  switch (record.k) {
+    case "note":
+      return { ...state, note: index };
+    case "cut":
+      return { ...state, cuts: { ...state.cuts, [record.fault]: waysOf(record) } };
+    case "slowed":
+      return { ...state, slowed: { ...state.slowed, [record.fault]: waysOf(record) } };
+    case "healed":
+      return {
+        ...state,
+        cuts: without(state.cuts, record.fault),
+        slowed: without(state.slowed, record.fault),
+      };
+    case "process":
+      return processed(state, record, index);
+    default:
+      return state;
   }
-  if (facts.stands !== undefined) return became(state, facts.stands, { is: "paused" });
-  if (facts.cut !== undefined)
-    return { ...state, cuts: { ...state.cuts, [facts.cut]: facts.ways } };
-  if (facts.again !== undefined && state.healed[facts.again]) {
-    return { ...state, cuts: { ...state.cuts, [facts.again]: state.healed[facts.again] } };
-  }
-  if (facts.heal === "*") return { ...state, cuts: {} };
-  if (facts.heal !== undefined && state.cuts[facts.heal]) {
-    const { [facts.heal]: ways, ...cuts } = state.cuts;
-    return { ...state, cuts, healed: { ...state.healed, [facts.heal]: ways } };
-  }
-  return state;
 }
 
-function became(state, id, change) {
-  const node = state.nodes[id];
-  return node === undefined
-    ? state
-    : { ...state, nodes: { ...state.nodes, [id]: { ...node, ...change } } };
+const waysOf = (record) => record.ways.map((way) => way.join(">"));
+
+function without(table, key) {
+  const { [key]: _, ...rest } = table;
+  return rest;
+}
+
+function processed(state, record, index) {
+  if (ENDS.includes(record.event)) return ended(state, record, index);
+  const change = HAPPENS[record.event];
+  return change === undefined ? state : became(state, record, change);
+}
+
+/** The process that a record is about: `nodes` or `aside`, where it is; null if it is over. */
+function placeOf(state, { of, of_life: life }) {
+  const isIt = (each) => each !== undefined && (life === 0 || each.life === life);
+  if (isIt(state.nodes[of])) return "nodes";
+  return isIt(state.aside[of]) ? "aside" : null;
+}
+
+function became(state, record, change) {
+  const where = placeOf(state, record);
+  if (where === null) return state;
+  const node = { ...state[where][record.of], ...change };
+  return { ...state, [where]: { ...state[where], [record.of]: node } };
 }
 
 /** A dead process has no memory: what its disk holds is all that is left of it. */
-function ended(state, { ends: id, member: place }, index) {
-  const member = state.members[id]?.[place];
-  const [shown, aside] = [state.nodes[id], state.aside[id]];
-  const node =
-    member === undefined || aside === undefined || aside.member !== member ? shown : aside;
-  if (node === undefined) return state;
+function ended(state, record, index) {
+  const where = placeOf(state, record);
+  if (where === null) return state;
+  const id = record.of;
+  const [node, aside] = [state[where][id], state.aside[id]];
   const change = {
     is: "down",
     role: "acceptor",
@@ -289,7 +329,7 @@ function ended(state, { ends: id, member: place }, index) {
     leader: ZERO,
   };
   const over = { ...node, ...change, promises: [], votes: [] };
-  if (node === aside) return { ...state, aside: { ...state.aside, [id]: over } };
+  if (where === "aside") return { ...state, aside: { ...state.aside, [id]: over } };
   const isTurn = aside?.is === "up";
   const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
   const after = { ...state, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };

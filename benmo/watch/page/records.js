@@ -79,6 +79,25 @@ const block = shape({
 const held = shape({ b: ballot, block });
 const node = whole;
 const nodes = list(node, 99);
+const way = (value) =>
+  Array.isArray(value) && value.length === 2 ? value.map(node) : fail("a way is missing");
+const ways = list(way, 99 * 98);
+const oneOf = (words) => (value) =>
+  words.includes(value) ? value : fail(`no such word: ${String(value).slice(0, 20)}`);
+
+const PROCESS_EVENTS = [
+  "starts",
+  "restarted",
+  "ends",
+  "killed",
+  "loses power",
+  "loses its disk",
+  "stands still",
+  "goes on",
+  "paused",
+  "woken",
+  "not reached",
+];
 
 const MESSAGES = {
   Prepare: { b: ballot },
@@ -120,6 +139,7 @@ const KINDS = {
   applied: {
     s: whole,
     balances: byNode(number),
+    queue: whole,
     refused: count,
     skipped: count,
     members: optional(nodes, []),
@@ -133,12 +153,23 @@ const KINDS = {
   link: { peer: node, is_up: truth },
   asked: { what: word, ticket: count, count, transfers, change: optional(word, "") },
   answered: { ticket: whole, outcome: word, reason: optional(line, ""), height: count },
-  noticed: { what: word, fields: (value) => fieldsOf(value), text: line },
+  noticed: { what: word, fields: (value) => fieldsOf(value), text: line, b: optional(ballot, [0, 0]) },
   misbehaved: { peer: node, reason: line },
   gap: { first: whole, last: whole, why: line },
-  process: { of: node, what: line },
+  process: { of: node, event: oneOf(PROCESS_EVENTS), of_life: count, status: optional(line, "") },
+  cut: { fault: whole, ways, shape: optional(word, "") },
+  slowed: { fault: whole, ways, delay_ms: number },
+  healed: { fault: whole, ways },
+  world: { text: line },
   did: { line, where: count },
-  violation: { checker: word, sentence: line, of: count, s: count, b: optional(ballot, [0, 0]) },
+  violation: {
+    checker: word,
+    sentence: line,
+    of: count,
+    s: count,
+    b: optional(ballot, [0, 0]),
+    about: optional(list(shape({ i: node, l: whole, n: whole }), 10), []),
+  },
   note: { text: line },
 };
 

@@ -2,6 +2,7 @@
 
 import { keeper, make, say, set } from "benmo/dom.js";
 import { countBelow } from "benmo/lists.js";
+import { aboutOf } from "benmo/why.js";
 import { sentence } from "benmo/words.js";
 
 const SIGNS = { holds: "✓", broken: "✗", "not known": "?", "nothing yet": "–" };
@@ -52,7 +53,7 @@ export function safetyView(root, { pick }) {
       make(
         "li",
         {},
-        make("button", { type: "button", onclick: () => pick(each.index) }, each.text),
+        make("button", { type: "button", onclick: () => pick(each.at) }, each.text),
       ),
     () => {},
   );
@@ -62,11 +63,17 @@ export function safetyView(root, { pick }) {
     keepAlarms(
       trace.checks.alarms
         .slice(0, countBelow(trace.checks.alarms, count))
-        .map((index) => ({ index, text: `The checker found: ${sentence(trace.records[index])}` })),
+        .map((index) => alarmOf(trace, index)),
       (each) => String(each.index),
     );
     say(score, scoreText(moment));
   };
+}
+
+function alarmOf(trace, index) {
+  const record = trace.records[index];
+  const text = `The checker found: ${sentence(record)}`;
+  return { index, text, at: aboutOf(trace, record)[0] ?? index };
 }
 
 function scoreText({ trace, count, state }) {

@@ -46,13 +46,13 @@ function take(table, record, index) {
 }
 
 /** A leader tells of each block that its promises reported, and then what it proposes. */
-function takeNotice({ rows, told }, { i, what, fields }, index) {
+function takeNotice({ rows, told }, { i, what, fields, b }, index) {
   if (what === "BlockReported" && fields.accepted_in && fields.reporters) {
-    addTo(told, i, { b: fields.accepted_in, nodes: fields.reporters });
+    addTo(told, i, { ballot: b, b: fields.accepted_in, nodes: fields.reporters });
   }
   if (what === "ProposalMade" && fields.ballot) {
     const over = fields.taken_over;
-    const reports = told.get(i) ?? [];
+    const reports = (told.get(i) ?? []).filter((each) => isSame(each.ballot, fields.ballot));
     const takenOver = over === null || isZero(over) ? null : over;
     Object.assign(rowOf(rows, fields.ballot), { at: index, takenOver, reports });
     told.delete(i);

@@ -188,10 +188,15 @@ const TURNS = new Set([
   "ProposalMade",
 ]);
 
+const TURNING_KINDS = new Set([
+  ...["violation", "note", "gap", "decided"],
+  ...["cut", "slowed", "healed", "world"],
+]);
+
 function isTurningPoint(record) {
   if (record.k === "noticed") return TURNS.has(record.what);
-  if (record.k === "process") return record.what !== "starts" && !record.what.startsWith("at node");
-  return ["violation", "note", "gap", "decided"].includes(record.k);
+  if (record.k === "process") return !["starts", "restarted"].includes(record.event);
+  return TURNING_KINDS.has(record.k);
 }
 
 /** The notices that the ballot table of a slot is made of. */

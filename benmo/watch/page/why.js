@@ -14,6 +14,10 @@ const ROOTS = {
   asked: "a person",
   did: "a person",
   process: "the world",
+  cut: "the world",
+  slowed: "the world",
+  healed: "the world",
+  world: "the world",
   violation: "a checker",
   note: "a teacher",
   gap: "a gap",
@@ -119,6 +123,8 @@ function eventOf(trace, index) {
  */
 export function why(trace, index) {
   const record = trace.records[index];
+  const about = aboutOf(trace, record);
+  if (about.length) return { causes: about, end: "" };
   if (record.k === "state" && !trace.checks.choices.has(index)) return started(trace, index);
   if (ROOTS[record.k] !== undefined && !record.c)
     return { causes: [], end: `That was ${ROOTS[record.k]}.` };
@@ -130,6 +136,12 @@ export function why(trace, index) {
   const isBeat = record.k === "received" && record.m.k === "Heartbeat" && !trace.header.heartbeats;
   const untold = "Heartbeats are not recorded where they are sent.";
   return { causes: [], end: isBeat ? untold : "The cause was not recorded." };
+}
+
+/** The indices of the records in which what a checker found shows, as far as they are there. */
+export function aboutOf(trace, record) {
+  if (record.k !== "violation") return [];
+  return record.about.map(({ i, l, n }) => trace.indexOf(i, l, n)).filter((at) => at >= 0);
 }
 
 function started(trace, index) {

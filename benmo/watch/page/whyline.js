@@ -23,6 +23,10 @@ const KINDS = [
   "note",
   "gap",
   "process",
+  "cut",
+  "slowed",
+  "healed",
+  "world",
   "did",
   "noticed",
   "decided",
@@ -37,7 +41,6 @@ const KINDS = [
 ];
 
 function weight(record) {
-  if (record.k === "process" && record.what.startsWith("at node")) return 1_000;
   const kind = KINDS.indexOf(record.k);
   if (kind < 0) return 900;
   return kind * 20 + (record.k === "noticed" ? (NOTICES.indexOf(record.what) + 20) % 20 : 0);

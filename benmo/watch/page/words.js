@@ -51,6 +51,31 @@ export function messageText(m) {
   }
 }
 
+const EVENTS = {
+  starts: "starts",
+  restarted: "is started again",
+  ends: "ends",
+  killed: "is killed",
+  "loses power": "loses power",
+  "loses its disk": "loses its disk",
+  "stands still": "stands still",
+  "goes on": "goes on",
+  paused: "is paused",
+  woken: "goes on",
+  "not reached": "is not reached any more",
+};
+
+/** One-way pairs in words: `between 1 and 2, 1 and 3; from 4 to 5`. */
+function waysText(ways) {
+  const known = new Set(ways.map(String));
+  const isBoth = ([a, b]) => known.has(`${b},${a}`);
+  const both = ways.filter((way) => isBoth(way) && way[0] < way[1]).map((way) => way.join(" and "));
+  const single = ways.filter((way) => !isBoth(way)).map(([from, to]) => `from ${from} to ${to}`);
+  return [both.length ? `between ${both.join(", ")}` : "", single.join(", ")]
+    .filter(Boolean)
+    .join("; ");
+}
+
 const SENTENCES = {
   state: (r) =>
     `node ${r.i} ${r.n === 1 ? "begins its records" : "says how it is"}: ` +
@@ -84,7 +109,11 @@ const SENTENCES = {
   noticed: (r) => `node ${r.i} ${withBallots(r.text)}`,
   misbehaved: (r) => `node ${r.i} caught node ${r.peer}: ${r.reason}`,
   gap: (r) => `records ${r.first} to ${r.last} of node ${r.i} are missing: ${r.why}`,
-  process: (r) => (r.of ? `node ${r.of} ${r.what}` : r.what),
+  process: (r) => `node ${r.of} ${EVENTS[r.event]}${r.status ? `: ${r.status}` : ""}`,
+  cut: (r) => `${r.shape ? `${r.shape}: ` : ""}nothing passes ${waysText(r.ways)}`,
+  slowed: (r) => `messages ${waysText(r.ways)} are held back for ${r.delay_ms} ms`,
+  healed: (r) => `messages pass as ever ${waysText(r.ways)}`,
+  world: (r) => r.text,
   did: (r) => `somebody typed: ${r.line}`,
   violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
   note: (r) => r.text,
