@@ -65,7 +65,10 @@ class Watch(ControlMessage, frozen=True, tag=True):
 
 
 class Hurry(ControlMessage, frozen=True, tag=True):
-    """Campaign at once, if the node has a reason to campaign. There is no answer."""
+    """Campaign at once, if the node has a reason to campaign. There is no answer.
+
+    What was asked before over the same connection counts as a reason.
+    """
 
 
 class Pay(ControlMessage, frozen=True, tag=True):

@@ -101,7 +101,8 @@ class ControlServer(CommanderConnection):
             case Watch():
                 self._watch()
             case Hurry():
-                self._service.hurry()
+                # The tasks of what was asked before must have begun.
+                asyncio.get_running_loop().call_soon(self._service.hurry)
             case Listen(number):
                 self.start(self._listen(number))
             case Pay() as request:

@@ -8,19 +8,33 @@ from typing import cast
 
 import pytest
 
-from benmo.control.requests import BalancesRead, NotDone, Pay, ReadBalances, decode_answer, encode
+from benmo.control.member_requests import ProposeChange
+from benmo.control.requests import (
+    BalancesRead,
+    Hurry,
+    NotDone,
+    Pay,
+    ReadBalances,
+    decode_answer,
+    encode,
+)
 from benmo.deadlines import Deadlines
 from benmo.errors import Reason
+from benmo.ledger.blocks import change_body
 from benmo.ledger.transfers import BLOCK_TRANSFERS_MAX, Payments
 from benmo.network.frames import FrameReader
 from benmo.network.rights import Right
+from benmo.node.change_requests import ChangeRequests
 from benmo.node.commanders import Commanders
 from benmo.node.control_server import ControlServer
 from benmo.node.decision_waits import DecisionWaits
 from benmo.node.service import Service
 from benmo.node.submissions import PendingPayment
+from benmo.paxos.membership import numbered_member
+from benmo.paxos.types import Change, ChangeKind
 
-WAIT_S = 30.0
+WAIT_S = 180.0
+REMOVAL = Change(ChangeKind.REMOVE, 3, replaces=numbered_member(3))
 
 
 class StandIn:
@@ -39,6 +53,11 @@ class StandIn:
         self.submissions = self
         self.pending: list[PendingPayment] = []
         self.done: list[Callable[[PendingPayment], object]] = []
+        self.changes = ChangeRequests(lambda _event: self.happened.append("change"))
+        self.happened: list[str] = []
+
+    def hurry(self) -> None:
+        self.happened.append("hurry")
 
     async def until_confirmed(self) -> int:
         self.asked += 1
@@ -141,3 +160,19 @@ def test_a_request_to_pay_takes_the_room_of_its_columns_until_it_is_answered() -
         assert server._requests_bytes == 0
 
     asyncio.run(scenario())
+
+
+def test_a_change_and_a_hurry_that_come_together_are_handled_in_that_order() -> None:
+    """The other way round, nothing is there yet to campaign for."""
+
+    async def scenario() -> None:
+        service = StandIn(3)
+        server = ControlServer(cast(Service, service), Right.COMMAND)
+        FrameReader.connection_made(server, cast(asyncio.Transport, Connection()))
+        server.on_frame(encode(ProposeChange(1, change_body(REMOVAL), WAIT_S)))
+        server.on_frame(encode(Hurry()))
+        while len(service.happened) < 2:
+            await asyncio.sleep(0)
+        assert service.happened == ["change", "hurry"]
+
+    asyncio.run(asyncio.wait_for(scenario(), WAIT_S))
