@@ -14,9 +14,12 @@ from benmo.admin.progress import Waiting
 from benmo.control.connection import NodeGone, NotReached
 from benmo.errors import Failure
 from benmo.paxos.types import Change, ChangeKind, NodeId
+from benmo.wording import many
 
 _ASK_S = 5.0
-"""How long a node that was asked may take before the next one is."""
+"""How many seconds a node that was asked may take, until the change is decided."""
+_NEXT_AFTER_S = 3.0
+"""How many seconds later the next node is asked, too. All at once would be rivals for the lead."""
 _PAUSE_S = 0.3
 
 
@@ -66,25 +69,57 @@ async def decide(desk: Desk, survey: Survey, change: Change, has_bar: bool = Tru
     """Have a change decided, and wait until a majority of the new members know that; their answers.
 
     Waits as long as it takes. Raises `Failure` if the change would have no effect, or, before
-    anybody was asked, as `require_quorum`. With `has_bar`, a bar on standard error shows how far
-    it is.
+    anybody was asked, as `require_quorum`. With `has_bar`, standard error shows what is waited for.
     """
     if not survey.is_in_force(change):
         require_quorum(survey, change)
-    needed = quorum(survey.voters)
     with Waiting(f"node {change.node}: {change.kind}", has_bar) as bar:
-        turn = 0
         while not survey.is_in_force(change):
-            nodes = sorted(survey.up)
-            if nodes:
-                bar.show(await _ask(desk, survey, nodes[turn % len(nodes)], change), 0, needed)
-            turn += 1
+            await _ask_in_turn(desk, survey, change, bar)
             survey = await _survey_after_pause(desk, survey)
-        while survey.knowing(change) < quorum(survey.voters):
-            known, needed = survey.knowing(change), quorum(survey.voters)
-            bar.show(f"decided; {known} nodes know, {needed} must", known, needed)
+        while (known := survey.knowing(change)) < (needed := quorum(survey.voters)):
+            bar.show(f"decided; {known} of {needed} nodes that must know it do")
             survey = await _survey_after_pause(desk, survey)
     return survey
+
+
+async def _ask_in_turn(desk: Desk, survey: Survey, change: Change, bar: Waiting) -> None:
+    """Ask node after node, until the first that was asked has the change decided, or none has.
+
+    Those that were asked before go on with it. Raises as `_ask`.
+    """
+    nodes = sorted(survey.up)
+    asked: set[asyncio.Task[str]] = set()
+    try:
+        for number, node in enumerate(nodes, 1):
+            asked.add(asyncio.create_task(_ask(desk, survey, node, change)))
+            bar.show(f"{many(nodes[:number])} asked to have it decided")
+            if await _is_decided(asked, bar, _NEXT_AFTER_S):
+                return
+        await _is_decided(asked, bar, None)
+    finally:
+        for each in asked:
+            each.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def _is_decided(asked: set[asyncio.Task[str]], bar: Waiting, timeout_s: float | None) -> bool:
+    """Wait for the first node that has the change decided; False if none has, or in time.
+
+    Shows what the others say, and drops them from `asked`.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            while asked:
+                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    if not each.result():
+                        return True
+                    bar.show(f"not decided yet: {each.result()}")
+                asked.difference_update(done)
+    except TimeoutError:
+        pass
+    return False
 
 
 async def _ask(desk: Desk, survey: Survey, node: NodeId, change: Change) -> str:

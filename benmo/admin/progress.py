@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn
 
 _SHOWN_AFTER_S = 1.0
 _STEP_BYTES = 1 << 18
@@ -70,28 +71,37 @@ class Waiting:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, reason: str, done: int, total: int) -> None:
-        """Show how much is done, and what the rest waits for, perhaps nothing."""
+    def show(self, reason: str) -> None:
+        """Show what the wait waits for now, beside how long it has taken so far."""
         if self._bar is None:
             if not self._is_wanted or time.monotonic() - self._began_s < _SHOWN_AFTER_S:
                 return
-            self._bar = _bar()
+            self._bar = _elapsed()
             self._bar.start()
-            self._bar.add_task(self._what, total=total)
-        text = f"{self._what}: {reason}" if reason else self._what
-        task = self._bar.task_ids[0]
-        self._bar.update(task, description=text, completed=done, total=total)
+            self._bar.add_task(self._what, total=None)
+            self._bar.tasks[0].start_time = self._began_s
+        self._bar.update(self._bar.task_ids[0], description=f"{self._what}: {reason}")
 
 
 def _bar() -> RichProgress:
     from rich import progress  # noqa: PLC0415 - takes a while to load
-    from rich.console import Console  # noqa: PLC0415
 
-    return progress.Progress(
+    return _with(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
         progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
     )
+
+
+def _elapsed() -> RichProgress:
+    from rich import progress  # noqa: PLC0415
+
+    return _with(progress.TextColumn("{task.description}"), progress.TimeElapsedColumn())
+
+
+def _with(*columns: ProgressColumn) -> RichProgress:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+    return RichProgress(*columns, console=Console(stderr=True), transient=True)

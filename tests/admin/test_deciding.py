@@ -1,27 +1,43 @@
-"""A change is refused if it might leave the cluster without a quorum: the count says why."""
+"""A change needs a quorum before and after; then node after node is asked until it is decided."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
+from typing import cast
 
 import pytest
 
-from benmo.admin.deciding import require_quorum
-from benmo.admin.desk import TOO_FEW_UP, Survey
+from benmo.admin.deciding import decide, require_quorum
+from benmo.admin.desk import TOO_FEW_UP, Desk, Survey
 from benmo.commands.node_status import MemberStatus
 from benmo.control.member_requests import MembersRead
 from benmo.errors import Failure
 from benmo.paxos.membership import numbered_member
 from benmo.paxos.types import Change, ChangeKind, NodeId
 
+WAIT_S = 180.0
 NEW = "9" * 32
 TOO_FEW = "2 of 5 nodes are up; 3 must be, for a change to be decided"
 
 
-def surveyed(nodes: int, up: Collection[NodeId], strangers: Collection[NodeId] = ()) -> Survey:
+def surveyed(
+    nodes: int,
+    up: Collection[NodeId],
+    strangers: Collection[NodeId] = (),
+    removed: Collection[NodeId] = (),
+) -> Survey:
     """The answers of the nodes that are up, and those of `strangers` with another member."""
     members = tuple(
-        MemberStatus(node, numbered_member(node), 0, 1, None, "127.0.0.1", 9000 + node)
+        MemberStatus(
+            node,
+            numbered_member(node),
+            0,
+            1,
+            7 if node in removed else None,
+            "127.0.0.1",
+            9000 + node,
+        )
         for node in range(1, nodes + 1)
     )
     answers = {
@@ -84,3 +100,37 @@ def test_a_new_member_that_is_up_already_counts_after_the_change() -> None:
 def test_a_node_whose_member_has_no_vote_is_not_up() -> None:
     survey = surveyed(5, {1, 2, 4}, strangers={3, 5})
     assert survey.up == {1, 2, 4}
+
+
+class AskedDesk:
+    """A desk at which the nodes of `deciding` have a change decided, and others never answer."""
+
+    def __init__(self, deciding: Collection[NodeId]) -> None:
+        self.asked: list[NodeId] = []
+        self._deciding = deciding
+        self._removed: tuple[NodeId, ...] = ()
+
+    async def ask(self, _survey: Survey, node: NodeId, change: Change, _wait_s: float) -> str:
+        self.asked.append(node)
+        if node not in self._deciding:
+            await asyncio.get_running_loop().create_future()
+        self._removed = (change.node,)
+        return ""
+
+    async def survey(self) -> Survey:
+        return surveyed(5, {1, 2, 4, 5}, removed=self._removed)
+
+
+@pytest.mark.parametrize(("deciding", "asked"), [({1, 2}, [1]), ({4, 5}, [1, 2, 4])])
+def test_a_node_that_does_not_decide_is_not_waited_for(
+    deciding: set[NodeId], asked: list[NodeId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benmo.admin.deciding._NEXT_AFTER_S", 0.1)
+    desk = AskedDesk(deciding)
+
+    async def scenario() -> Survey:
+        removal = decide(cast(Desk, desk), await desk.survey(), change(ChangeKind.REMOVE, 3))
+        return await asyncio.wait_for(removal, WAIT_S)
+
+    assert list(asyncio.run(scenario()).voters) == [1, 2, 4, 5]
+    assert desk.asked == asked

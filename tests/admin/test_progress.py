@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 
 import pytest
 
 from benmo.admin import progress
-from benmo.admin.progress import Progress
+from benmo.admin.progress import Progress, Waiting
 
 MEBIBYTE = 1 << 20
 
@@ -61,3 +62,19 @@ def test_no_bar_is_shown_for_short_work_or_elsewhere(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, took_s: float, is_wanted: bool
 ) -> None:
     assert shown(monkeypatch, is_terminal, took_s, is_wanted) == ""
+
+
+def test_a_wait_shows_how_long_it_has_taken_and_claims_no_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, clock = Screen(is_terminal=True), Clock()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setenv("TERM", "xterm")
+    clock.now_s = time.monotonic() - 75.0
+    with Waiting("node 4: replace") as wait:
+        clock.now_s += 75.0
+        wait.show("node 1 asked to have it decided")
+    text = screen.getvalue()
+    assert "node 4: replace: node 1 asked to have it decided" in text and "0:01:" in text
+    assert "%" not in text and "-:--" not in text
