@@ -1,4 +1,4 @@
-"""`benmo export`: writes all decided transfers, for other programs to read.
+"""`benmo export`: writes all decided transfers and changes of the members, for other programs.
 
 They come from one node's files; where no node's files are, from a running node.
 
@@ -24,6 +24,7 @@ from benmo.admin.founding import founded_ledger
 from benmo.admin.progress import Progress
 from benmo.admin.remote_chain import RemoteChain
 from benmo.cluster import Cluster, StateDirectory
+from benmo.commands.block_table import ShownChange, change_sentence, shown_change
 from benmo.commands.fitting import print_error
 from benmo.commands.spreadsheets import as_cell
 from benmo.commands.times import utc
@@ -56,6 +57,14 @@ class _Exported(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
 
 
+class _ExportedChange(msgspec.Struct, frozen=True):
+    """A change of the membership as JSON shows it."""
+
+    slot: int
+    time: float
+    change: ShownChange
+
+
 def _exported(applied: AppliedBlock) -> Iterator[_Exported]:
     block = applied.block
     for transfer, outcome in applied.outcomes():
@@ -72,20 +81,33 @@ def _exported(applied: AppliedBlock) -> Iterator[_Exported]:
         )
 
 
+def _change_in(block: AppliedBlock) -> ShownChange | None:
+    change = block.block.change
+    return None if change is None else shown_change(change, block.is_change_void)
+
+
 def as_json(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """One JSON object per transfer, each on a line; memo and key only where there are any."""
+    """One JSON object per transfer or change, each on a line; what there is none of is left out."""
     for applied in blocks:
         yield "".join(f"{to_json(each)}\n" for each in _exported(applied))
+        change = _change_in(applied)
+        if change is not None:
+            yield f"{to_json(_ExportedChange(applied.block.slot, applied.block.time, change))}\n"
 
 
 def as_csv(blocks: Iterable[AppliedBlock], _balances: Mapping[NodeId, int]) -> Iterator[str]:
-    """One row per transfer, below a row of headers; no memo or key is a spreadsheet's formula."""
-    yield _csv_rows([_Exported.__struct_fields__])
+    """One row per transfer or change, below headers; no text is a spreadsheet's formula."""
+    yield _csv_rows([(*_Exported.__struct_fields__, "change")])
     for applied in blocks:
         yield _csv_rows(
-            (*msgspec.structs.astuple(each)[:-2], as_cell(each.memo), as_cell(each.key))
+            (*msgspec.structs.astuple(each)[:-2], as_cell(each.memo), as_cell(each.key), "")
             for each in _exported(applied)
         )
+        change = _change_in(applied)
+        if change is not None:
+            slot, time = applied.block.slot, applied.block.time
+            sentence = as_cell(change_sentence(change))
+            yield _csv_rows([(slot, time, *[""] * 4, change.outcome, "", "", sentence)])
 
 
 def _csv_rows(rows: Iterable[tuple[object, ...]]) -> str:
@@ -97,7 +119,7 @@ def _csv_rows(rows: Iterable[tuple[object, ...]]) -> str:
 def as_hledger(blocks: Iterable[AppliedBlock], balances: Mapping[NodeId, int]) -> Iterator[str]:
     """A journal for hledger: declarations, opening balances, one transaction per applied transfer.
 
-    Refused and skipped transfers move no money, and are comments.
+    Refused and skipped transfers move no money, and are comments; so are changes of the membership.
     """
     is_open, declared = False, set(balances)
     for applied in blocks:
@@ -109,6 +131,7 @@ def as_hledger(blocks: Iterable[AppliedBlock], balances: Mapping[NodeId, int]) -
             declared.add(change.node)
             yield f"\naccount {_account(change.node)}\n"
         yield "".join(_hledger_transfer(applied))
+        yield _hledger_change(applied)
     if not is_open:
         yield _hledger_opening(balances, 0)
 
@@ -135,6 +158,15 @@ def _hledger_transfer(applied: AppliedBlock) -> Iterator[str]:
             )
         else:
             yield f"\n; {date} {outcome}: {transfer}\n"
+
+
+def _hledger_change(applied: AppliedBlock) -> str:
+    """A comment that says what a block changed in the membership; empty if it changed nothing."""
+    change = _change_in(applied)
+    if change is None:
+        return ""
+    sentence = escaped(change_sentence(change))
+    return f"\n; {_date(applied.block.time)} slot {applied.block.slot}: {sentence}\n"
 
 
 def _account(node: NodeId) -> str:
@@ -258,13 +290,14 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 def export(
     output_format: str, node_id: NodeId | None, state_dir: Path, output: Path | None
 ) -> None:
-    """Write all decided transfers, from the files of one node, running or not.
+    """Write all decided transfers and changes of the members, from one node's files.
 
-    Where no node's files are, a running node is asked, with its certificate or a client's.
+    The node may run. Where no node's files are, a running node is asked, with its certificate or a
+    client's.
 
-    json: one object per line. csv: one row per transfer. hledger: a journal with the nodes'
-    balances. The chain is verified on the way; if it is damaged, the exit status is 1, and no FILE
-    is written.
+    json: one object per line. csv: one row per transfer or change. hledger: a journal with the
+    nodes' balances. The chain is verified on the way; if it is damaged, the exit status is 1, and
+    no FILE is written.
     """
     state = StateDirectory(state_dir)
     cluster = state.load()

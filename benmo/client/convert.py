@@ -7,7 +7,15 @@ from operator import index
 from typing import Literal, TypeVar
 
 from benmo.client.errors import Inconsistent, QueueFull, Refused, Unavailable
-from benmo.client.values import Block, Outcome, Payment, Receipt, Status, Transfer
+from benmo.client.values import (
+    Block,
+    MembershipChange,
+    Outcome,
+    Payment,
+    Receipt,
+    Status,
+    Transfer,
+)
 from benmo.commands.answers import Status as ExitStatus
 from benmo.control.chain_reads import decoded
 from benmo.control.requests import BlockRead, Found, NotDone, Ran
@@ -21,7 +29,7 @@ from benmo.ledger.visible_text import (
     why_column_not_shown,
     why_not_shown,
 )
-from benmo.paxos.types import NodeId
+from benmo.paxos.types import Change, ChangeKind, NodeId
 from benmo.typed_json import from_json
 
 T = TypeVar("T")
@@ -34,6 +42,13 @@ _OUTCOMES: dict[LedgerOutcome, Literal["applied", "refused", "skipped"]] = {
     LedgerOutcome.APPLIED: "applied",
     LedgerOutcome.REFUSED: "refused",
     LedgerOutcome.SKIPPED: "skipped",
+}
+
+_KINDS: dict[ChangeKind, Literal["replace", "add", "remove", "move"]] = {
+    ChangeKind.REPLACE: "replace",
+    ChangeKind.ADD: "add",
+    ChangeKind.REMOVE: "remove",
+    ChangeKind.MOVE: "move",
 }
 
 
@@ -164,7 +179,20 @@ def block_of(read: BlockRead, slot: int, previous: str | None) -> Block:
     block = applied.block
     transfers = tuple(_transfer_of(transfer, outcome) for transfer, outcome in applied.outcomes())
     ballot = (block.ballot.round, block.ballot.node)
-    return Block(slot, ballot, block.previous, block.hash, block.time, transfers)
+    change = None if block.change is None else _change_of(block.change, applied.is_change_void)
+    return Block(slot, ballot, block.previous, block.hash, block.time, transfers, change)
+
+
+def _change_of(change: Change, is_void: bool) -> MembershipChange:
+    return MembershipChange(
+        _KINDS[change.kind],
+        change.node,
+        "refused" if is_void else "applied",
+        change.replaces,
+        change.member,
+        change.host,
+        change.port,
+    )
 
 
 def _transfer_of(transfer: LedgerTransfer, outcome: LedgerOutcome) -> Transfer:

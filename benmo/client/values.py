@@ -86,6 +86,28 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class MembershipChange:
+    """A change of who votes, in a decided block; in force from the next slot on.
+
+    kind        "replace" gives a node whose disk was lost a new member; the others are "add",
+                "remove" and "move"
+    node        the node that the change is about
+    outcome     "applied", or "refused" where it had no effect
+    replaces    the member that voted for the node before, in 32 hexadecimal digits; empty for "add"
+    member      the member that votes for it from then on; empty for "remove"
+    host, port  where it listens from then on; empty and 0 for "remove"
+    """
+
+    kind: Literal["replace", "add", "remove", "move"]
+    node: int
+    outcome: Literal["applied", "refused"]
+    replaces: str
+    member: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A decided block.
 
@@ -95,6 +117,7 @@ class Block:
     hash       the SHA-256 of this block, computed here from the bytes that the node sent
     time       when it was proposed, by its proposer's clock, in seconds since 1970
     transfers  in the order in which they were applied; none, if the block only changes the members
+    change     what the block changes in who votes; None for most blocks
     """
 
     slot: int
@@ -103,6 +126,7 @@ class Block:
     hash: str
     time: float
     transfers: tuple[Transfer, ...]
+    change: MembershipChange | None = None
 
 
 Status = NodeStatus

@@ -88,7 +88,7 @@ def shown(applied: AppliedBlock) -> ShownBlock:
     decided_in = None if applied.decided_in == Ballot.ZERO else applied.decided_in
     return ShownBlock(
         *(block.slot, block.ballot, block.previous, block.hash, transfers, decided_in, block.time),
-        None if block.change is None else _shown_change(block.change, applied.is_change_void),
+        None if block.change is None else shown_change(block.change, applied.is_change_void),
     )
 
 
@@ -104,7 +104,8 @@ def _shown(transfer: Transfer, outcome: Outcome) -> ShownTransfer:
     )
 
 
-def _shown_change(change: Change, is_void: bool) -> ShownChange:
+def shown_change(change: Change, is_void: bool) -> ShownChange:
+    """Turn a block's change into the form in which it is shown; `is_void` if it had no effect."""
     return ShownChange(
         change.kind,
         change.node,
@@ -149,7 +150,7 @@ def chain_table(blocks: Sequence[ShownBlock]) -> Table:
 def chain_notes(blocks: Sequence[ShownBlock]) -> str:
     """What the table has no room for: what changed, who took a block over, what isn't known."""
     changes = [
-        f"slot {block.slot}: {_change_sentence(block.change)}" for block in blocks if block.change
+        f"slot {block.slot}: {change_sentence(block.change)}" for block in blocks if block.change
     ]
     notes = [
         f"slot {block.slot}: {_taken_over(block.ballot, block.decided_in)}"
@@ -163,7 +164,8 @@ def chain_notes(blocks: Sequence[ShownBlock]) -> str:
     return "\n".join([*changes, *notes])
 
 
-def _change_sentence(change: ShownChange) -> str:
+def change_sentence(change: ShownChange) -> str:
+    """Say what a change has done, or that it did nothing."""
     if change.outcome is not Outcome.APPLIED:
         return f"the change had no effect: {change.kind} node {change.node}"
     return what_changed(

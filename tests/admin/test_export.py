@@ -114,7 +114,7 @@ def test_json_has_memos_and_keys_as_they_were_written(state: StateDirectory) -> 
 def test_csv_says_what_json_says(state: StateDirectory) -> None:
     write_node(state, 1, with_memos(), checkpoint_height=2)
     rows = list(csv.DictReader(io.StringIO(exported(state, "csv"), newline="")))
-    named = [{"memo": "", "key": "", **each} for each in exported_json(state)]
+    named = [{"memo": "", "key": "", "change": "", **each} for each in exported_json(state)]
     assert [set(row) for row in rows] == [set(each) for each in named]
     assert rows == [{name: str(cell) for name, cell in each.items()} for each in named]
 
@@ -190,31 +190,61 @@ def test_hledger_gets_the_opening_balances_of_an_empty_chain(state: StateDirecto
     assert balances_in(journal) == BALANCES
 
 
-@needs_hledger
-def test_hledger_knows_the_accounts_of_nodes_that_came_later(state: StateDirectory) -> None:
-    """Also where they are gone by now: hledger wants each account declared."""
+def write_changes(state: StateDirectory) -> Ledger:
+    """Write a chain in which node 4 is added and removed, the second time without effect."""
     ledger = Ledger(BALANCES)
     changes = [
         Change(ChangeKind.ADD, 4, "", "a" * 32, "h", 1),
         None,
         Change(ChangeKind.REMOVE, 4, "a" * 32),
+        Change(ChangeKind.REMOVE, 4, "a" * 32),
     ]
     blocks = []
-    for slot, (run, change) in enumerate(
+    for slot, (runs, change) in enumerate(
         zip(
-            (Run(1, 1, (2,), (5,)), Run(1, 2, (4,), (7,)), Run(4, 1, (1,), (7,))),
+            (
+                (Run(1, 1, (2,), (5,)),),
+                (Run(1, 2, (4,), (7,)),),
+                (Run(4, 1, (1,), (7,)),),
+                (),
+            ),
             changes,
             strict=True,
         ),
         1,
     ):
-        blocks.append(encode_block(slot, Ballot(slot, 1), ledger.head, 1.79e9, (run,), change))
+        blocks.append(encode_block(slot, Ballot(slot, 1), ledger.head, 1.79e9, runs, change))
         assert not ledger.apply(blocks[-1]).refused
     write_node(state, 1, blocks)
+    return ledger
+
+
+@needs_hledger
+def test_hledger_knows_the_accounts_of_nodes_that_came_later(state: StateDirectory) -> None:
+    """Also where they are gone by now: hledger wants each account declared."""
+    ledger = write_changes(state)
     journal = exported(state, "hledger")
     hledger(journal, "check", "--strict")
     assert balances_in(journal) == {1: 95, 2: 105, 3: 100, 4: 0}
     assert ledger.balances == {1: 95, 2: 105, 3: 100}
+
+
+def test_changes_of_the_members_are_exported_behind_their_blocks_transfers(
+    state: StateDirectory,
+) -> None:
+    write_changes(state)
+    lines = exported_json(state)
+    assert [each.get("id") for each in lines] == ["1-1", None, "1-2", "4-1", None, None]
+    added = {"kind": "add", "node": 4, "outcome": "applied", "member": "a" * 32}
+    assert lines[1] == {"slot": 1, "time": 1.79e9, "change": {**added, "host": "h", "port": 1}}
+    assert [each["change"]["outcome"] for each in lines[-2:]] == ["applied", "refused"]
+    rows = list(csv.DictReader(io.StringIO(exported(state, "csv"), newline="")))
+    told = ["node 4 was added", "node 4 was removed", "the change had no effect: remove node 4"]
+    assert [row["change"] for row in rows if row["id"] == ""] == told
+    assert [row["slot"] for row in rows if row["change"]] == ["1", "3", "4"]
+    comments = [line for line in exported(state, "hledger").splitlines() if line.startswith(";")]
+    slots = zip((1, 3, 4), told, strict=True)
+    assert comments == [f"; 2026-09-21 slot {slot}: {what}" for slot, what in slots]
 
 
 @pytest.mark.parametrize(
