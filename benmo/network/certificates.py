@@ -247,6 +247,24 @@ def _damage(directory: Path, error: ssl.SSLError) -> WrongCertificate:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(directory / name)
         except ssl.SSLError:
             return WrongCertificate(directory / name, "it is damaged: it holds no certificate")
+    if not _is_issued(directory):
+        return WrongCertificate(directory / CERTIFICATE, f"it doesn't verify against {AUTHORITY}")
     fits = error.reason != "KEY_VALUES_MISMATCH"
     what = "it is damaged: it holds no key" if fits else _NOT_ITS_KEY
     return WrongCertificate(directory / KEY, what)
+
+
+def _is_issued(directory: Path) -> bool:
+    """Whether the authority signed the certificate as it stands: `ssl` needs the key to say."""
+    from cryptography import x509  # noqa: PLC0415 - takes a while to load
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm  # noqa: PLC0415
+
+    try:
+        certificate, authority = (
+            x509.load_pem_x509_certificate(read_regular(directory / name))
+            for name in (CERTIFICATE, AUTHORITY)
+        )
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True

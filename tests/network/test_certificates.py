@@ -198,6 +198,22 @@ def test_files_that_do_not_fit_are_named(what: str, written: Path, tmp_path: Pat
     assert "\n" not in text
 
 
+def test_a_certificate_with_a_flipped_bit_is_blamed_itself_and_not_its_key(
+    written: Path, tmp_path: Path
+) -> None:
+    """Also where the bit is of its public key, which is then another one than the key's."""
+    tls = tmp_path / "tls"
+    shutil.copytree(written / "own" / "1", tls)
+    certificate = (tls / CERTIFICATE).read_text()
+    content_bytes = len(base64.b64decode("".join(certificate.splitlines()[1:-1])))
+    for place in range(0, content_bytes, 11):
+        (tls / CERTIFICATE).write_text(certificate)
+        damage(CERTIFICATE, place)(tls, written)
+        with pytest.raises(StateError) as refused:
+            require_member(tls, NodeIdentity(CLUSTER, 1, numbered_member(1)))
+        assert str(refused.value).startswith(f"{tls / CERTIFICATE}: it "), place
+
+
 @pytest.mark.parametrize(
     "years", [(1970, 1971), (2000, 2001), (2400, 9999)], ids=["long ago", "past", "future"]
 )
