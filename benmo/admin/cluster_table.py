@@ -9,6 +9,7 @@ import msgspec
 
 from benmo.commands.answers import Answer, Cell, Status, Table
 from benmo.commands.node_status import NodeStatus, link_signs
+from benmo.control.member_requests import MembersRead
 from benmo.paxos.types import Ballot, NodeId
 from benmo.wording import many
 
@@ -35,6 +36,16 @@ DOWN = Absent()
 SILENT = Absent("no answer", "no answer")
 UNKNOWN = Absent("?", "no certificate here", None)
 
+_NO_VOTE = "no vote"
+
+
+def without_vote(read: MembersRead) -> Absent:
+    """Say what answers in a node's place: another member than the one that votes."""
+    retired = [each.until for each in read.members if each.member == read.member]
+    became = "isn't in the chain yet" if not retired else "has no vote any more"
+    return Absent(_NO_VOTE, f"member {read.member[:8]} runs there, which {became}")
+
+
 Said = NodeStatus | Absent
 """The status that a node reports, or why it reports none."""
 
@@ -56,7 +67,7 @@ def cluster_table(
         values.append({"node": node, **own, **_value(status)})
     is_up = _has_quorum(list(said.values()))
     table = Table((HEADERS[0], *columns, *HEADERS[1:]), rows, spare=("head", *columns))
-    text = "\n".join([_summary(said, is_up), *_why_not_asked(said)])
+    text = "\n".join([_summary(said, is_up), *_why_not_asked(said), *_who_has_no_vote(said)])
     return Answer(Status.DONE if is_up else Status.UNKNOWN, values, text, table)
 
 
@@ -68,6 +79,12 @@ def _why_not_asked(said: Mapping[NodeId, Said]) -> Iterator[str]:
             nodes.setdefault(status.reason, []).append(node)
     for reason, some in nodes.items():
         yield f"{many(some)} can't be asked: {reason}"
+
+
+def _who_has_no_vote(said: Mapping[NodeId, Said]) -> Iterator[str]:
+    for node, status in said.items():
+        if isinstance(status, Absent) and status.word == _NO_VOTE:
+            yield f"node {node}: {status.reason}"
 
 
 def _has_quorum(said: Sequence[Said]) -> bool:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import click
 
-from benmo.admin.cluster_table import DOWN, SILENT, UNKNOWN, Absent, Said, cluster_table
+from benmo.admin.cluster_table import (
+    DOWN,
+    SILENT,
+    UNKNOWN,
+    Absent,
+    Said,
+    cluster_table,
+    without_vote,
+)
 from benmo.cluster import Cluster, NodeAddress, StateDirectory
 from benmo.commands.answers import fitting_format
 from benmo.commands.fitting import terminal_columns
@@ -78,7 +86,8 @@ def _said_by(told: Sequence[_NodeAnswer], member: MemberId) -> Said:
     """The status that a member reports, at whichever of its node's addresses it answers."""
     own = (each.said for each in told if each.members and each.members.member == member)
     absent = (each.said for each in told if each.members is None)
-    return next(own, None) or next(absent, DOWN)
+    other = (without_vote(each.members) for each in told if each.members is not None)
+    return next(own, None) or next(other, None) or next(absent, DOWN)
 
 
 async def _ask_at(
