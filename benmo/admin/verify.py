@@ -31,7 +31,13 @@ from benmo.paxos.types import GENESIS_HASH, NodeId
 from benmo.storage.key_check import KeyCheck, WrongIndex
 from benmo.storage.lines import DamagedLine
 from benmo.storage.lock import is_in_use
-from benmo.storage.node_files import Damage, NodeFiles, read_line, require_outcomes
+from benmo.storage.node_files import (
+    Damage,
+    ForeignFiles,
+    NodeFiles,
+    read_line,
+    require_outcomes,
+)
 from benmo.storage.node_storage import CHECKPOINT
 from benmo.storage.replay import ReplayedJournal
 
@@ -116,6 +122,7 @@ class Verification:
         cluster = state.load()
         self._state = state
         self.checks = [_opened(state, cluster, node) for node in cluster.ids]
+        _blame_cluster_file(state, self.checks)
         self.clients = [ClientCheck.of(client, cluster) for client in state.clients()]
         if not self.clients and all(check.result == "not here" for check in self.checks):
             raise StateError(f"no node's files are in {state.path}: there is nothing to verify")
@@ -229,6 +236,18 @@ def _opened(state: StateDirectory, cluster: Cluster, node: NodeId) -> NodeCheck:
     return NodeCheck(node, files, beside=beside)
 
 
+def _blame_cluster_file(state: StateDirectory, checks: list[NodeCheck]) -> None:
+    """Name `cluster.json` as damaged, and no checkpoint, if all of several contradict it alike."""
+    here = [check for check in checks if check.result != "not here"]
+    said = {check.damage.what for check in here if isinstance(check.damage, ForeignFiles)}
+    if len(here) < 2 or len(said) != 1:
+        return
+    if all(isinstance(check.damage, ForeignFiles) for check in here):
+        what = f"no checkpoint here fits it: of each, {said.pop()}"
+        for check in here:
+            check.damage = Damage(state.cluster_file, 1, what)
+
+
 def _strays(state: StateDirectory, cluster: Cluster) -> list[NodeCheck]:
     """A failed check for each directory that is named like a node's, but is of no node here."""
     what = f"the cluster has no such node: nodes are {min(cluster.ids)} to {max(cluster.ids)}"
@@ -275,7 +294,7 @@ def verified(state: StateDirectory) -> Answer:
     rows += [(client.name, "", "", "", client.result) for client in verification.clients]
     table = Table(("node", "height", "head", "transfers", "result"), rows)
     found: list[NodeCheck | ClientCheck] = [*checks, *verification.clients]
-    damages = [str(check.damage) for check in found if check.damage is not None]
+    damages = list(dict.fromkeys(str(each.damage) for each in found if each.damage is not None))
     notes = [f"{note} (no damage)" for check in checks for note in check.notes]
     text = "\n".join([*damages, *notes, *([_MORE] if damages else [])])
     status = Status.REFUSED if damages else Status.DONE

@@ -11,6 +11,7 @@ import pytest
 
 from benmo.admin.verify import verified
 from benmo.cluster import StateDirectory
+from benmo.paxos.membership import numbered_member
 from benmo.storage.disk import Disk
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
 from tests.support.verified_state import PAYMENTS, alter, damage, damages, rewrite
@@ -155,6 +156,34 @@ def test_a_block_of_another_chain_is_found_by_its_hash(state: StateDirectory) ->
 def test_another_clusters_node_is_found(chained: StateDirectory) -> None:
     alter(chained.node(1) / CHECKPOINT, 1, b'"cluster":"' + b"c" * 32, b'"cluster":"' + b"d" * 32)
     assert damage(chained) == f"node-1/{CHECKPOINT}:1: it belongs to another cluster, dddddddd"
+
+
+@pytest.mark.parametrize(
+    ("old", "said"),
+    [("c" * 32, "it belongs to another cluster, cccccccc"), (numbered_member(2), "it names other")],
+)
+def test_an_id_that_is_wrong_in_cluster_json_is_blamed_on_no_checkpoint(
+    state: StateDirectory, old: str, said: str
+) -> None:
+    for node in (1, 2):
+        write_node(state, node, chain_of(*PAYMENTS), checkpoint_height=1)
+    text = state.cluster_file.read_text()
+    assert text.count(old) == 1
+    state.cluster_file.write_text(text.replace(old, f"{int(old, 16) ^ 1 << 124:032x}"))
+    found = damage(state)
+    assert found.startswith(f"cluster.json:1: no checkpoint here fits it: of each, {said}")
+
+
+def test_nodes_whose_directories_were_swapped_are_blamed_themselves(state: StateDirectory) -> None:
+    for node in (1, 2):
+        write_node(state, node, chain_of(*PAYMENTS), checkpoint_height=1)
+    state.node(1).rename(state.path / "aside")
+    state.node(2).rename(state.node(1))
+    (state.path / "aside").rename(state.node(2))
+    assert damages(state) == [
+        f"node-1/{CHECKPOINT}:1: it is node 2's, not node 1's",
+        f"node-2/{CHECKPOINT}:1: it is node 1's, not node 2's",
+    ]
 
 
 def test_another_nodes_directory_is_found(chained: StateDirectory) -> None:
