@@ -22,11 +22,10 @@ from benmo.tape.records import (
     DecidedRecord,
     DroppedRecord,
     Header,
-    NoteRecord,
     PromisedRecord,
     SentRecord,
-    ViolationRecord,
 )
+from benmo.tape.world_records import NoteRecord, ViolationRecord
 
 _FAULTS_S = 30.0
 _SETTING = {

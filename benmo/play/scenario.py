@@ -26,7 +26,7 @@ from benmo.play.sandbox import PendingMessage
 from benmo.play.traced import TracedSandbox, is_shown, line
 from benmo.sim.recording import Recording
 from benmo.sim.trace import accepted_text, outcomes
-from benmo.tape.records import ProcessEvent
+from benmo.tape.world_records import ProcessEvent
 
 NODES_MOST = 9
 """How many nodes a scenario has at most: what they do is looked at by people."""

@@ -38,7 +38,7 @@ from benmo.storage.checkpoint import decode_checkpoint
 from benmo.storage.journal import SECTOR_BYTES
 from benmo.storage.lines import DamagedLine
 from benmo.storage.node_storage import CHAIN, CHECKPOINT, JOURNAL
-from benmo.tape.records import ProcessEvent
+from benmo.tape.world_records import ProcessEvent
 
 
 def happen(world: World, number: int, happening: Happening) -> None:

@@ -20,7 +20,7 @@ from benmo.sim.machine import Machine, height_of
 from benmo.sim.member_names import change_text, numbered_successor
 from benmo.sim.users import pay, ticket
 from benmo.sim.world import World
-from benmo.tape.records import ProcessEvent
+from benmo.tape.world_records import ProcessEvent
 
 _UNKNOWN = 25
 """The place of a member that never was, in the count of its node's members."""

@@ -21,12 +21,11 @@ from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 from benmo.tape.recorder import CHAIN_SHOWN, Recorder
-from benmo.tape.records import (
-    VERSION,
-    AnyRecord,
+from benmo.tape.records import VERSION, AnyRecord, Header
+from benmo.tape.trace_file import TraceWriter
+from benmo.tape.world_records import (
     CutRecord,
     DidRecord,
-    Header,
     HealedRecord,
     ProcessEvent,
     ProcessRecord,
@@ -35,7 +34,6 @@ from benmo.tape.records import (
     Way,
     WorldRecord,
 )
-from benmo.tape.trace_file import TraceWriter
 
 _LIVES_MAX = 1_000_000
 """More starts than a machine has: a later member of a node has greater lives than an earlier."""

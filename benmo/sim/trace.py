@@ -37,7 +37,7 @@ from benmo.paxos.types import Change, Proposal
 from benmo.sim.member_names import change_text
 from benmo.sim.violation import Finding
 from benmo.storage.journal import NodeState
-from benmo.tape.records import ProcessEvent, Way
+from benmo.tape.world_records import ProcessEvent, Way
 from benmo.wording import sentence
 
 if TYPE_CHECKING:

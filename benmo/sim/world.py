@@ -25,7 +25,7 @@ from benmo.sim.plan import BALANCE, Plan
 from benmo.sim.roster import Roster
 from benmo.sim.trace import Trace, started_text
 from benmo.sim.violation import Finding, Violation
-from benmo.tape.records import ProcessEvent
+from benmo.tape.world_records import ProcessEvent
 
 T = TypeVar("T")
 

@@ -15,8 +15,9 @@ from benmo.control.tape_requests import Taped
 from benmo.errors import Failure
 from benmo.paxos.types import NodeId
 from benmo.tape.merging import Merger
-from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header, ProcessEvent, ProcessRecord
+from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header
 from benmo.tape.trace_file import decode_record
+from benmo.tape.world_records import ProcessEvent, ProcessRecord
 
 _TRY_AGAIN_S = 0.5
 _STATE_EVERY_S = 1.0

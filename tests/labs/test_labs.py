@@ -15,8 +15,9 @@ from benmo.labs.command import lab
 from benmo.labs.rerun import LabRun, NoViolation, rerun, tasks, trace_bytes
 from benmo.labs.table import LABS, RULES, Ending, Lab
 from benmo.sim.shrink import Cutting
-from benmo.tape.records import AnyRecord, DecidedRecord, NoteRecord, ViolationRecord
+from benmo.tape.records import AnyRecord, DecidedRecord
 from benmo.tape.trace_file import read_trace
+from benmo.tape.world_records import NoteRecord, ViolationRecord
 
 
 def hashes(made: LabRun) -> dict[int, set[str]]:

@@ -10,8 +10,9 @@ import pytest
 
 from benmo.errors import StateError
 from benmo.node.tape_feed import LISTENERS_MAX, TapeFeed, TapeListener
-from benmo.tape.records import AnyRecord, GapRecord, NoteRecord
+from benmo.tape.records import AnyRecord, GapRecord
 from benmo.tape.trace_file import decode_record
+from benmo.tape.world_records import NoteRecord
 
 
 @pytest.fixture

@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benmo.play.runner import PlayRunner
-from benmo.tape.records import (
-    CutRecord,
-    DidRecord,
-    DroppedRecord,
-    ProcessRecord,
-    ReceivedRecord,
-    SentRecord,
-)
+from benmo.tape.records import DroppedRecord, ReceivedRecord, SentRecord
 from benmo.tape.trace_file import read_trace
+from benmo.tape.world_records import CutRecord, DidRecord, ProcessRecord
 from tests.support import processes
 from tests.support.processes import BENMO
 

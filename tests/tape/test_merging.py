@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benmo.tape.merging import HOLD_S, Merger
-from benmo.tape.records import AnyRecord, GapRecord, NoteRecord, TimerRecord
+from benmo.tape.records import AnyRecord, GapRecord, TimerRecord
+from benmo.tape.world_records import NoteRecord
 
 
 def note(node: int, number: int, time: float) -> AnyRecord:

@@ -19,21 +19,23 @@ from benmo.tape.records import (
     AnyRecord,
     AppliedRecord,
     AskedRecord,
-    CutRecord,
     DecidedRecord,
     DroppedRecord,
     DueRecord,
     DurableRecord,
-    HealedRecord,
     LinkRecord,
-    ProcessEvent,
-    ProcessRecord,
     PromisedRecord,
     QueuedRecord,
     ReceivedRecord,
-    RecordPlace,
     SentRecord,
     StateRecord,
+)
+from benmo.tape.world_records import (
+    CutRecord,
+    HealedRecord,
+    ProcessEvent,
+    ProcessRecord,
+    RecordPlace,
     ViolationRecord,
 )
 from tests.sim.finding_seeds import STUDY

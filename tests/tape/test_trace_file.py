@@ -9,8 +9,9 @@ import pytest
 
 from benmo.errors import ProtocolError
 from benmo.paxos.types import Ballot
-from benmo.tape.records import VERSION, AnyRecord, Header, NoteRecord, PromisedRecord
+from benmo.tape.records import VERSION, AnyRecord, Header, PromisedRecord
 from benmo.tape.trace_file import LINE_BYTES_MAX, TraceWriter, decode_record, read_trace
+from benmo.tape.world_records import NoteRecord
 
 HEADER = Header("trace", VERSION, "live", (1, 2, 3), "block", 1.5, "ab")
 RECORDS: list[AnyRecord] = [

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from benmo.tape.records import Header, NoteRecord
+from benmo.tape.records import Header
+from benmo.tape.world_records import NoteRecord
 from benmo.watch.gate import PROTOCOL
 from benmo.watch.server import PageServer
 from tests.support.processes import DEADLINE_S

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from benmo.tape.records import VERSION, Header, NoteRecord
+from benmo.tape.records import VERSION, Header
 from benmo.tape.trace_file import TraceWriter
+from benmo.tape.world_records import NoteRecord
 from benmo.watch.command import page
 from benmo.watch.one_file import one_file
 

@@ -16,8 +16,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from benmo.tape.records import Header, NoteRecord, StateRecord
+from benmo.tape.records import Header, StateRecord
 from benmo.tape.trace_file import decode_record
+from benmo.tape.world_records import NoteRecord
 from benmo.watch.server import PageServer
 from tests.support.processes import BENMO, DEADLINE_S, end_process, environment, eventually
 from tests.support.real_cluster import RealCluster

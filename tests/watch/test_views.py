@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -259,83 +258,6 @@ def test_words_of_a_trace_are_never_html(simulated: ShownRun, open_run: Opener) 
     assert page.title() == "Watch Paxos happen"
 
 
-def other_hash(records: list[Record]) -> list[Record]:
-    """One node decides another block than the rest."""
-    decided = [each for each in records if each["k"] == "decided"]
-    decided[-1]["block"]["h"] = "0" * 12
-    return records
-
-
-def other_proposal(records: list[Record]) -> list[Record]:
-    next(each for each in reversed(records) if each["k"] == "accepted")["block"]["h"] = "0" * 12
-    return records
-
-
-def lower_ballot(records: list[Record]) -> list[Record]:
-    next(each for each in reversed(records) if each["k"] == "accepted")["b"] = [1, 1]
-    return records
-
-
-def never_durable(records: list[Record]) -> list[Record]:
-    for record in records:
-        if record["k"] == "durable":
-            record["upto"] = 0
-    return records
-
-
-def own_block(records: list[Record]) -> list[Record]:
-    """A leader that must take a block over proposes another."""
-    taken = next(
-        each
-        for each in records
-        if each["k"] == "noticed"
-        and each["what"] == "ProposalMade"
-        and each["fields"]["taken_over"][0] > 0
-    )
-    ballot = taken["fields"]["ballot"]
-    for record in records:
-        message = record.get("m", {})
-        if record["k"] == "sent" and message["k"] == "Accept" and message["b"] == ballot:
-            message["block"]["h"] = "0" * 12
-    return records
-
-
-def more_money(records: list[Record]) -> list[Record]:
-    balances = [each for each in records if each["k"] == "applied"][-1]["balances"]
-    balances["1"] += 1
-    return records
-
-
-BREAKS: dict[str, Callable[[list[Record]], list[Record]]] = {
-    "One block in each slot": other_hash,
-    "One block in each ballot": other_proposal,
-    "Promises are kept": lower_ballot,
-    "The disk before the word": never_durable,
-    "A chosen block stays": own_block,
-    "No money is made or lost": more_money,
-}
-
-
-def test_every_check_holds_in_a_run_that_keeps_the_rules(
-    simulated: ShownRun, open_run: Opener
-) -> None:
-    page = open_run(simulated)
-    page.keyboard.press("End")
-    expect(page.locator(".safety-chip.holds")).to_have_count(len(BREAKS))
-
-
-@pytest.mark.parametrize("title", BREAKS)
-def test_the_safety_panel_finds_what_is_broken(
-    simulated: ShownRun, open_run: Opener, title: str
-) -> None:
-    page = open_run(simulated.changed(BREAKS[title]), "#view=safety", 900)
-    page.keyboard.press("End")
-    broken = page.locator(".checks .broken", has_text=title)
-    expect(broken).to_have_count(1)
-    broken.get_by_role("button", name="Show what broke it").click()
-    expect(page.locator(".why-chain > li")).to_have_count(1)
-
-
 def test_a_cut_is_seen_until_it_heals(simulated: ShownRun, open_run: Opener) -> None:
     place_ = {"i": 0, "l": 0, "t": simulated.records[-1]["t"]}
     ways = [[1, 3], [3, 1], [2, 4]]
@@ -350,19 +272,3 @@ def test_a_cut_is_seen_until_it_heals(simulated: ShownRun, open_run: Opener) -> 
     page.evaluate(f"location.hash = 'at={place(healed)}'")
     expect(said).to_have_text("Messages pass as ever between 1 and 3; from 2 to 4")
     expect(marks).to_have_count(0)
-
-
-def test_a_finding_leads_to_its_record(simulated: ShownRun, open_run: Opener) -> None:
-    _, accepted = simulated.first(lambda record: record["k"] == "accepted")
-    violation: Record = {"k": "violation", "checker": "A2", "sentence": "it forgot its promise"}
-    violation |= {"i": 0, "l": 0, "n": 1_000_000, "t": simulated.records[-1]["t"]}
-    violation["about"] = [{name: accepted[name] for name in "iln"}]
-    page = open_run(simulated.changed(lambda records: [*records, violation]), "", 900)
-    page.keyboard.press("End")
-    expect(page.locator(".headline")).to_have_text("A2: it forgot its promise")
-    page.get_by_role("button", name="Why?").click()
-    expect(page.locator(".causes button")).to_contain_text("accepts a block")
-    page.keyboard.press("Escape")
-    page.get_by_role("tab", name="Safety").click()
-    page.locator(".alarms button").click()
-    expect(page.locator(".headline")).to_contain_text(f"Node {accepted['i']} accepts a block")

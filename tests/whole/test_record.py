@@ -23,13 +23,12 @@ from benmo.tape.records import (
     DecidedRecord,
     DroppedRecord,
     DurableRecord,
-    ProcessEvent,
-    ProcessRecord,
     ReceivedRecord,
     SentRecord,
     StateRecord,
 )
 from benmo.tape.trace_file import decode_record, read_trace
+from benmo.tape.world_records import ProcessEvent, ProcessRecord
 from tests.support.processes import (
     BENMO,
     DEADLINE_S,
