@@ -84,6 +84,11 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def type_ctrl_d(self) -> None:
+        """Type Ctrl-D where a prompt reads: else the terminal takes it for the end of a file."""
+        eventually(lambda: not self.modes[3] & termios.ICANON, "a prompt reads")
+        self.type("\x04")
+
     def enter(self, line: str = "") -> None:
         self.type(line + "\r")
 
