@@ -20,7 +20,7 @@ CHECKS = (
 
 # Work stealing hands each worker neighbouring tests, so a module's fixtures are seldom made
 # twice, and yet no worker idles while the other has a long module before it.
-PYTEST_IN_FULL = ("-n", "2", "--dist", "worksteal")
+PYTEST_IN_FULL = ("-n", "3", "--dist", "worksteal")
 
 
 def main(pytest_arguments: "list[str]") -> None:
