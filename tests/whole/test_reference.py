@@ -35,7 +35,16 @@ from tests.support.real_cluster import RealCluster
 
 DOCUMENT = "docs/reference.md"
 
-VALUES = ("Payment", "Receipt", "Balances", "Block", "Transfer", "AccountTransfer", "Status")
+VALUES = (
+    "Payment",
+    "Receipt",
+    "Balances",
+    "Block",
+    "MembershipChange",
+    "Transfer",
+    "AccountTransfer",
+    "Status",
+)
 
 LIMITS = {
     "nodes": f"{NODES_MAX}",
