@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -47,6 +48,18 @@ class Endless:
             self.has_ended.set()
 
 
+def press_ctrl_c() -> None:
+    """Interrupt the main thread once it waits: just before, its sockets would be left open."""
+    main = threading.main_thread().ident or 0
+
+    def waits() -> bool:
+        frame = sys._current_frames()[main]
+        return frame.f_code is result_of.__code__ and "left_s" in frame.f_locals
+
+    eventually(waits, "the main thread waits")
+    signal.pthread_kill(main, signal.SIGINT)
+
+
 def test_what_several_threads_ask_for_is_done_one_after_the_other_in_one_thread() -> None:
     worker = Worker()
     inside: list[int] = []
@@ -80,11 +93,11 @@ def test_the_caller_gets_what_the_work_returns_or_raises_and_the_worker_goes_on(
 def test_an_interrupt_ends_the_work_that_its_caller_waits_for() -> None:
     worker, endless = Worker(), Endless()
 
-    def press_ctrl_c() -> None:
+    def press_ctrl_c_once_it_has_begun() -> None:
         assert endless.has_begun.wait(DEADLINE_S)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        press_ctrl_c()
 
-    in_thread(press_ctrl_c)
+    in_thread(press_ctrl_c_once_it_has_begun)
     with pytest.raises(KeyboardInterrupt):
         worker.do(endless)
     assert endless.has_ended.wait(DEADLINE_S)
@@ -98,7 +111,7 @@ def test_an_interrupt_also_ends_what_keeps_its_caller_waiting_and_nothing_after_
 
     def press_ctrl_c_once_it_waits() -> None:
         eventually(lambda: worker._given.qsize() == 1, "the second waits")
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        press_ctrl_c()
 
     in_thread(press_ctrl_c_once_it_waits)
     with pytest.raises(KeyboardInterrupt):
