@@ -119,7 +119,7 @@ class NewMember:
         return retired if retired.exists() else None
 
     def old_queue(self, old: MemberId, told: int) -> OldQueue:
-        """What is known of the queue of the member that is replaced; `told` as in `OldQueue`."""
+        """Read the queue of the replaced member, as far as it is known; `told` as in `OldQueue`."""
         path, retired = self.directory, self._state.retired_node(self.node, old or "unknown")
         if retired.exists() and not path.exists():
             path = retired

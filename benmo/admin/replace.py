@@ -182,7 +182,7 @@ def _decided(survey: Survey, node: NodeId) -> int:
 
 
 def _queue(survey: Survey, new: NewMember, old: MemberStatus) -> OldQueue:
-    """What is known of the old member's queue, here and at the nodes that are up."""
+    """Gather what is known of the old member's queue, here and at the nodes that are up."""
     said = [
         waiting.end - 1
         for answer in survey.answers.values()

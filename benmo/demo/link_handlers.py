@@ -124,7 +124,7 @@ def _links_between(stage: Stage, one: Sequence[NodeId], other: Sequence[NodeId])
 
 
 def _what_delays_mean(stage: Stage) -> list[str]:
-    """What the delays mean for the nodes, each sentence once, with the nodes that it is about."""
+    """Say what the delays mean, each sentence once, with the nodes that it is about."""
     about: dict[str, list[NodeId]] = {}
     for node in stage.fleet.nodes:
         cluster, delays_ms = stage.fleet.cluster, stage.fleet.links.delays_of(node)

@@ -28,7 +28,7 @@ RULES = {
 
 
 class Ending(Enum):
-    """Where a lab leads: to two blocks in one slot, or to a broken rule that did no harm yet."""
+    """The end of a lab: two blocks in one slot, or a broken rule that did no harm yet."""
 
     TWO_CHAINS = auto()
     ALARM = auto()

@@ -33,7 +33,7 @@ from benmo.paxos.messages import Message
 
 QUIETLY = "quietly"
 SHOWN = ("chains", "promised", "accepted", "queues", "balances", "leaders", "pending")
-"""What `show` can show."""
+"""The words that may follow `show`."""
 KINDS = tuple(kind.__name__ for kind in get_args(Message))
 """The kinds of messages."""
 

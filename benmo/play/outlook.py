@@ -1,4 +1,4 @@
-"""What somebody sees who can look into every node and onto every wire, as a run has none."""
+"""The view of an observer who looks into every node and onto every wire; real runs have none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benmo.storage.node_storage import NodeStorage
 class NodeOutlook:
     """A node as it is; of one that is down, what its disk holds.
 
-    is_        leader, candidate, acceptor, paused or down
+    is_        the node's state: leader, candidate, acceptor, paused or down
     accepted   empty if nothing that may be undecided
     follows    the leader's ballot that the node knows of, ZERO for none
     """
@@ -58,7 +58,7 @@ class DecisionOutlook:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """All of it."""
+    """All nodes, all messages under way but heartbeats, and how many of these there are."""
 
     nodes: tuple[NodeOutlook, ...]
     messages: tuple[MessageOutlook, ...]
@@ -101,7 +101,7 @@ def _node(sandbox: TracedSandbox, machine: SandboxNode) -> NodeOutlook:
 
 
 def _state(machine: SandboxNode) -> tuple[Durable, Ledger, Run]:
-    """What a node holds: between two turns, its memory and its disk hold the same."""
+    """Read what a node holds: between two turns, its memory and its disk hold the same."""
     engine = machine.engine
     if engine is not None:
         return engine.replica.durable, engine.ledger, engine.queue.own

@@ -72,7 +72,7 @@ class PlayRunner:
 
     @property
     def seen(self) -> Outlook | None:
-        """What an observer sees now; None while there are no nodes."""
+        """The view of an observer now; None while there are no nodes."""
         made = self.branches.scenario.made
         return None if made is None else outlook(made)
 
@@ -89,9 +89,9 @@ class PlayRunner:
         return answer.rendered(output_format)
 
     def new_hint(self) -> str:
-        """What may be typed next, if that is another thing than was said last; else empty.
+        """Suggest what to type next; empty if that was said last.
 
-        With other numbers, it is the same thing.
+        A suggestion with other numbers is the same one.
         """
         text = hint(self.seen)
         said, self._hinted = self._hinted, re.sub(r"\d+", "N", text)

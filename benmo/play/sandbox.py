@@ -27,7 +27,7 @@ CLUSTER = "c" * 32
 """The id of a sandbox's cluster."""
 
 STARTED_AT_S = 1000.0
-"""What the clock of a new sandbox shows."""
+"""The time that the clock of a new sandbox shows, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class PendingMessage:
 
 @dataclass(slots=True)
 class PendingMessages:
-    """What is under way, in the order of sending; `cut` holds (sender, receiver)."""
+    """The messages under way, in the order of sending; `cut` holds (sender, receiver)."""
 
     pending: list[PendingMessage] = field(default_factory=list)
     cut: set[tuple[NodeId, NodeId]] = field(default_factory=set)

@@ -284,7 +284,7 @@ class Scenario:
         return found
 
     def _matching_able(self, kind: str, way: str, which: str) -> list[PendingMessage]:
-        """Of what matches, the messages to nodes that aren't paused."""
+        """Find the messages that match and go to nodes that aren't paused."""
         found = self._matching(kind, way, which)
         arriving = self._arriving(found)
         if found and not arriving:
