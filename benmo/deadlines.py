@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _TICKS_PER_S = 100
 _LONGEST_S = 1e9
+_IDLE_TICKS_MAX = 100
+"""How many ticks more than twice those that somebody waits for are kept."""
 
 
 class Deadlines(Generic[T]):
@@ -38,13 +40,11 @@ class Deadlines(Generic[T]):
     def add(self, item: T, after_s: float) -> int:
         """Let the time of an item be up in `after_s` seconds; returns the tick for `discard`."""
         now_s = asyncio.get_running_loop().time()
-        tick = int((now_s + min(after_s, _LONGEST_S)) * _TICKS_PER_S) + 1
+        tick = int((now_s + min(max(after_s, 0.0), _LONGEST_S)) * _TICKS_PER_S) + 1
         items = self._waiting.get(tick)
         if items is None:
             items = self._waiting[tick] = {}
-            heappush(self._ticks, tick)
-            if tick == self._ticks[0]:
-                self._set_timer()
+            self._push(tick)
         items[item] = None
         return tick
 
@@ -55,6 +55,14 @@ class Deadlines(Generic[T]):
             items.pop(item, None)
             if not items:
                 del self._waiting[tick]
+
+    def _push(self, tick: int) -> None:
+        if len(self._ticks) > 2 * len(self._waiting) + _IDLE_TICKS_MAX:
+            self._ticks = sorted(self._waiting)
+        else:
+            heappush(self._ticks, tick)
+        if tick == self._ticks[0]:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from math import inf
 
@@ -86,6 +87,39 @@ def test_one_that_is_late_may_discard_and_add_others() -> None:
                 await asyncio.sleep(TICK_S)
         assert said in (["a", "c"], ["a", "b", "c"]) and len(deadlines) == 0
         assert said == ["a", "c"] or ticks["a"] != ticks["b"]
+
+    run(test)
+
+
+def test_long_limits_that_are_kept_take_no_memory() -> None:
+    async def test(clock: _Clock) -> None:
+        clock.add("last", 0.02)
+        tracemalloc.start()
+        for n in range(20_000):
+            clock.deadlines.discard("kept", clock.add("kept", 3600.0 + n))
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert taken < 100_000
+        assert await clock.until_nobody_waits() == ["last"]
+
+    run(test)
+
+
+def test_a_limit_that_has_passed_is_late_at_once_even_where_another_is_being_called() -> None:
+    async def test(clock: _Clock) -> None:
+        said: list[str] = []
+
+        def late(item: str) -> None:
+            said.append(item)
+            if item == "a":
+                deadlines.add("past", -5.0)
+
+        deadlines = Deadlines(late)
+        deadlines.add("a", 0.01)
+        async with asyncio.timeout(DEADLINE_S):
+            while "past" not in said:
+                await asyncio.sleep(TICK_S)
+        assert said == ["a", "past"] and len(deadlines) == 0
 
     run(test)
 
