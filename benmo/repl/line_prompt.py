@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -22,8 +22,10 @@ from prompt_toolkit.key_binding import KeyBindingsBase, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
 
 from benmo.commands.answers import Rendered, Status
+from benmo.commands.table import is_crash
 from benmo.repl.batch import cleaned
 from benmo.repl.completion import key_bindings
+from benmo.repl.end_of_file_key import EndOfFileKey
 from benmo.repl.history_file import HistoryFile
 from benmo.repl.interrupts import Interrupts
 from benmo.repl.notices import has_no_colour
@@ -58,6 +60,7 @@ class LinePrompt:
         self._text = text
         self._question = question
         self._interrupts = Interrupts(self._drop_line)
+        self._end_of_file_key = EndOfFileKey()
         self.session: PromptSession[str] = PromptSession(
             history=InMemoryHistory() if history_file is None else HistoryFile(history_file),
             auto_suggest=AutoSuggestFromHistory(),
@@ -78,7 +81,7 @@ class LinePrompt:
         Of several lines pasted at once, each is shown with its answer below it, and the first that
         fails or leaves is the last carried out.
         """
-        with self._interrupts.handled():
+        with self._interrupts.handled(), self._end_of_file_key.off():
             while True:
                 try:
                     typed = self.session.prompt(self._text(), handle_sigint=False)
@@ -108,7 +111,9 @@ class LinePrompt:
                 line = self._with_arguments(text)
                 if not line:
                     continue
-                with self._interrupts.ending_command():
+                # A node that crashes here leaves the terminal as it is at that moment.
+                key = self._end_of_file_key.on() if is_crash(line) else nullcontext()
+                with key, self._interrupts.ending_command():
                     rendered = carry_out(line)
                 if rendered.leaves:
                     break

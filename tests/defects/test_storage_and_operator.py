@@ -280,7 +280,7 @@ def _mistype_at_the_prompt(arguments: tuple[str, ...]) -> None:
         terminal.wait_for("node 1 has 100")
         assert "Traceback" not in terminal.all_text()
         assert terminal.process.poll() is None
-        terminal.type_ctrl_d()
+        terminal.type("\x04")
         assert terminal.wait_exit() == 0
 
 

@@ -133,7 +133,7 @@ def running(place: Place, *options: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def leave(shown: Terminal) -> None:
     """Type Ctrl-D, and see it end well."""
-    shown.type_ctrl_d()
+    shown.type("\x04")
     assert shown.wait_exit() == 0
 
 

@@ -61,7 +61,7 @@ def test_it_says_what_runs_and_takes_transfers_for_any_node(here: Place) -> None
         for node in (1, 2, 3):
             assert any(line.startswith("slot ") for line in said_by(text, node)), text
         leave(shown)
-        assert shown.is_cooked
+        assert shown.is_given_back
     assert not here.processes()
 
 
@@ -219,7 +219,7 @@ def test_a_signal_leaves_the_terminal_as_it_was(here: Place) -> None:
         shown.wait_for(ALL_UP)
         shown.process.send_signal(signal.SIGTERM)
         assert shown.wait_exit() == 0
-        assert shown.is_cooked
+        assert shown.is_given_back
     assert not here.processes()
 
 

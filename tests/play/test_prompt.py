@@ -47,7 +47,8 @@ def test_a_scenario_is_opened_with_its_story() -> None:
         screen = terminal.wait_for("Slot 1 is decided")
         assert "A leader dies between the last vote and the first Decide." in screen
         assert "undo goes back; go 1, then redo" in screen
-        terminal.type_ctrl_d()
+        terminal.wait_for("benmo play>")
+        terminal.type("\x04")
         assert terminal.wait_exit() == 0
 
 

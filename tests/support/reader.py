@@ -163,7 +163,7 @@ class Reader:
         terminal = Terminal("/bin/bash", "-c", line, cwd=where, PATH=path)
         try:
             terminal.wait_for(prompt)
-            terminal.type_ctrl_d()
+            terminal.type("\x04")
             assert terminal.wait_exit() == 0, terminal.all_text()
         finally:
             terminal.close()

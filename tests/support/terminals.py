@@ -78,16 +78,16 @@ class Terminal:
 
     @property
     def is_cooked(self) -> bool:
-        """Whether the terminal is as it was: no prompt reads from it."""
+        """Whether no prompt reads from it: the terminal itself edits lines."""
+        return bool(self.modes[3] & termios.ICANON)
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether it is as it was before the program."""
         return self.modes == self.modes_before
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
-
-    def type_ctrl_d(self) -> None:
-        """Type Ctrl-D where a prompt reads: else the terminal takes it for the end of a file."""
-        eventually(lambda: not self.modes[3] & termios.ICANON, "a prompt reads")
-        self.type("\x04")
 
     def enter(self, line: str = "") -> None:
         self.type(line + "\r")

@@ -36,7 +36,7 @@ def test_an_attached_prompt_says_in_one_line_that_its_node_died(
         lines = terminal.all_text().rstrip().splitlines()
         assert lines[-1] == said, lines
         assert line in lines[-2], lines
-        assert terminal.is_cooked
+        assert terminal.is_given_back
 
 
 def test_an_attached_prompt_that_could_not_crash_its_node_goes_on_to_tell(tmp_path: Path) -> None:

@@ -117,6 +117,6 @@ def test_a_prompt_shows_escapes(program: str, name: str, cluster: RealCluster) -
     terminal.wait_for("quorum: yes")
     terminal.enter("printBlockchain")
     terminal.wait_for(is_above_prompt(r"\u2713 "))
-    terminal.type_ctrl_d()
+    terminal.type("\x04")
     assert terminal.wait_exit() == 0
     assert b"\\u2713" in terminal.raw and MEMO.encode() not in terminal.raw

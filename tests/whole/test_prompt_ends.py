@@ -31,7 +31,7 @@ def test_sigterm_ends_a_prompt_that_is_just_being_drawn(tmp_path: Path) -> None:
     with RealCluster(tmp_path, 3) as cluster:
         terminal = cluster.terminal(sys.executable, "-c", _ENDS_WHILE_IT_IS_DRAWN, "1")
         assert terminal.wait_exit() == 0
-        assert terminal.is_cooked
+        assert terminal.is_given_back
         assert "Unhandled" not in terminal.all_text()
 
 
@@ -41,4 +41,4 @@ def test_crash_node_kills_the_node_and_leaves_the_terminal_usable(tmp_path: Path
         terminal.wait_for("quorum: yes")
         terminal.enter("crashNode")
         assert terminal.wait_exit() == -signal.SIGKILL
-        assert terminal.is_cooked
+        assert terminal.is_given_back

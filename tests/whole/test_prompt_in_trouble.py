@@ -103,7 +103,7 @@ def test_very_fast_ctrl_c_drops_the_line_and_no_more(kind: str, way: str, tmp_pa
             time.sleep(moments.choice((0.0, 0.05)))
         until_answered(shown)
         assert b"Traceback" not in shown.raw and b"Unhandled" not in shown.raw
-        shown.type_ctrl_d()
+        shown.type("\x04")
         assert shown.wait_exit() == 0
 
 

@@ -227,7 +227,7 @@ def test_leaving_ends_with_status_0_and_gives_the_terminal_back(
     terminal = prompts.open()
     terminal.type(leave)
     assert terminal.wait_exit() == 0
-    assert terminal.is_cooked
+    assert terminal.is_given_back
     terminal.wait_for(lambda text: "quorum:" not in text)
     assert terminal.raw.rindex(b"\x1b[?2004l") > terminal.raw.rindex(b"\x1b[?2004h")
     assert "Traceback" not in terminal.all_text()
@@ -236,6 +236,21 @@ def test_leaving_ends_with_status_0_and_gives_the_terminal_back(
         assert journal.count("\n") == 1
     assert prompts.cluster.listens(1) is False
     assert prompts.cluster.ask(2, "printStatus")["node"] == 2
+
+
+def test_ctrl_d_while_a_command_is_carried_out_leaves_after_it(cluster: RealCluster) -> None:
+    terminal = Prompts(cluster, 2).open()
+    for peer in (1, 3):
+        cluster.ask(2, f"severLink {peer}")
+    terminal.enter("moneyTransfer 1,2,3")
+    terminal.wait_for("queued 2-")
+    terminal.enter("wait")
+    terminal.wait_for(lambda text: on_prompt("benmo 2> wait")(text) and terminal.is_cooked)
+    terminal.type(CTRL_D)
+    cluster.ask(2, "restoreLink all")
+    assert terminal.wait_exit() == 0
+    assert "decided" in terminal.all_text()
+    assert terminal.is_given_back
 
 
 def test_a_notice_appears_above_the_half_typed_line_and_leaves_it_alone(prompts: Prompts) -> None:
