@@ -14,8 +14,12 @@ The packages, from the ground up (ARCHITECTURE.md says how they work together):
     admin      what an operator runs: initialize, client-certificate, status, verify, export
     node       a running node: process, listener thread, turns, what it answers
     demo       five nodes and one prompt, with a tour
+    tape       what happens in nodes, fact by fact, each with its cause; a file of that
     sim        the simulator, the explorer, the checkers, the planted mistakes
+    play       a sandbox in which the user is the network; the language of scenarios
     bench      how fast a cluster is, and how far from the limit
+    watch      the page that shows running nodes, its server, and one file of it to hand out
+    labs       runs with a planted mistake, for learners to find
 
 The modules beside them:
 
@@ -26,8 +30,11 @@ The modules beside them:
     cluster             `cluster.json`, and where files are
     notices, wording    what a node reports, and the one place that puts it into words
     waiting             waits that a signal can end
+    deadlines           time limits of many waits at once
+    quorum              the size of a majority
     options             options that several commands share
     child_node          a node's process, started by this one
+    program             the outermost handler: each failure in one line
     cli                 the program `benmo`
 """
 

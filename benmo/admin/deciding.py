@@ -7,25 +7,20 @@ that a doubled or late one does nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 from benmo.admin.desk import TOO_FEW_UP, Desk, Survey
 from benmo.admin.progress import Waiting
 from benmo.control.connection import NodeGone, NotReached
 from benmo.errors import Failure
 from benmo.paxos.types import Change, ChangeKind, NodeId
+from benmo.quorum import quorum_of
 from benmo.wording import many
 
 _ASK_S = 5.0
-"""How many seconds a node that was asked may take, until the change is decided."""
+"""The time limit of asking one node: until the change is decided."""
 _NEXT_AFTER_S = 3.0
-"""How many seconds later the next node is asked, too. All at once would be rivals for the lead."""
+"""The wait before the next node is asked, too. All at once would be rivals for the lead."""
 _PAUSE_S = 0.3
-
-
-def quorum(nodes: Iterable[NodeId]) -> int:
-    """How many of these nodes are a majority."""
-    return len(tuple(nodes)) // 2 + 1
 
 
 def require_quorum(survey: Survey, change: Change) -> None:
@@ -34,9 +29,10 @@ def require_quorum(survey: Survey, change: Change) -> None:
     A majority must be up both of the members before the change and of those after it.
     """
     before, up = set(survey.voters), survey.up
-    if change.kind is not ChangeKind.REPLACE and len(up) < quorum(before):
+    needed = quorum_of(len(before))
+    if change.kind is not ChangeKind.REPLACE and len(up) < needed:
         raise Failure(
-            f"{len(up)} of {len(before)} nodes {_are(len(up))} up; {quorum(before)} must be, "
+            f"{len(up)} of {len(before)} nodes {_are(len(up))} up; {needed} must be, "
             f"for a change to be decided. {TOO_FEW_UP}"
         )
     after, still_up = before - {change.node}, up - {change.node}
@@ -44,7 +40,7 @@ def require_quorum(survey: Survey, change: Change) -> None:
         still_up = still_up | {change.node}
     if change.kind is not ChangeKind.REMOVE:
         after |= {change.node}
-    needed = quorum(after)
+    needed = quorum_of(len(after))
     if len(still_up) < needed:
         raise Failure(_too_few(change, len(still_up), len(before), len(after), needed))
 
@@ -77,7 +73,7 @@ async def decide(desk: Desk, survey: Survey, change: Change, has_bar: bool = Tru
         while not survey.is_in_force(change):
             await _ask_in_turn(desk, survey, change, bar)
             survey = await _survey_after_pause(desk, survey)
-        while (known := survey.knowing(change)) < (needed := quorum(survey.voters)):
+        while (known := survey.knowing(change)) < (needed := quorum_of(len(survey.voters))):
             bar.show(f"decided; {known} of {needed} nodes that must know it do")
             survey = await _survey_after_pause(desk, survey)
     return survey

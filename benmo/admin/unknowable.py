@@ -12,6 +12,7 @@ from benmo.ledger.blocks import Block
 from benmo.ledger.transfers import Run
 from benmo.paxos.membership import Membership
 from benmo.paxos.types import NodeId
+from benmo.quorum import quorum_of
 
 _HEAD_DIGITS = 12
 
@@ -33,7 +34,7 @@ def require_lost(found: SurvivingChain) -> None:
 
 
 def _missing(found: SurvivingChain, whole: list[Survivor]) -> int:
-    """How many whole directories more it takes to go on with these; 0 if none.
+    """Count the whole directories that it takes besides these to go on; 0 if none.
 
     They decide each slot again that none of them holds, with a majority of those who vote for it: a
     block behind their chains may hold a change, of which they don't know yet.
@@ -48,7 +49,7 @@ def _missing(found: SurvivingChain, whole: list[Survivor]) -> int:
     for slot in begins:
         if known < slot <= height + 1:
             voters = {member.id for member in members if member.votes_for(slot)}
-            missing = max(missing, len(voters) // 2 + 1 - len(voters & ids))
+            missing = max(missing, quorum_of(len(voters)) - len(voters & ids))
     return missing
 
 

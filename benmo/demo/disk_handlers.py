@@ -12,6 +12,7 @@ from benmo.demo.handlers import one_node
 from benmo.demo.stage import Stage
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
+from benmo.quorum import quorum_of
 
 _CATCH_UP_S = 10.0
 _POLL_S = 0.03
@@ -71,7 +72,7 @@ def _catches_up(fleet: Fleet, node: NodeId, height: int) -> bool:
 def _require_connected_quorum(stage: Stage, node: NodeId) -> None:
     """Raises `Refused` if no majority can decide, without this node, on its new member."""
     fleet = stage.fleet
-    quorum = len(fleet.nodes) // 2 + 1
+    quorum = quorum_of(len(fleet.nodes))
     up = [each for each in fleet.nodes if each != node and fleet.is_answering(each)]
     if any(len(set(up).intersection(fleet.links.connected_to(each))) >= quorum for each in up):
         return

@@ -12,6 +12,7 @@ from benmo.demo.stage import Stage
 from benmo.errors import NotUnderstood, Refused
 from benmo.network.slow_links import what_slow_links_mean
 from benmo.paxos.types import NodeId
+from benmo.quorum import quorum_of
 from benmo.wording import many
 
 DELAY_MS_MAX = 60_000
@@ -23,7 +24,7 @@ def partition(stage: Stage, text: str) -> Answer:
         raise Misused("it takes the nodes of each side")
     groups = read_groups(text, stage.fleet.nodes)
     stage.fleet.partition(groups)
-    quorum = len(stage.fleet.nodes) // 2 + 1
+    quorum = quorum_of(len(stage.fleet.nodes))
     shown = stage.fleet.links.shown()
     return Answer(
         Status.DONE,
@@ -70,7 +71,7 @@ def _who_can_lead(stage: Stage) -> str:
     """Say which nodes reach a majority: a leader must be heard by it, and hear its answers."""
     fleet = stage.fleet
     count = len(fleet.nodes)
-    quorum = count // 2 + 1
+    quorum = quorum_of(count)
     up = set(filter(fleet.is_answering, fleet.nodes))
     able = [node for node in sorted(up) if len(up & {*fleet.links.connected_to(node)}) >= quorum]
     if not able:

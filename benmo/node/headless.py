@@ -12,6 +12,7 @@ import click
 from benmo.commands.node_status import NodeSnapshot
 from benmo.node.service import Service
 from benmo.paxos.types import NodeId, Tenure
+from benmo.quorum import quorum_of
 from benmo.waiting import LOOK_S
 from benmo.wording import why_no_quorum
 
@@ -72,5 +73,5 @@ def _quorum_line(snapshot: NodeSnapshot) -> str:
     reached = 1 + sum(peer.link.value == "up" for peer in snapshot.peers)
     if snapshot.quorum:
         return f"a quorum is connected: node {snapshot.node} reaches {reached} of {nodes}"
-    why = why_no_quorum(snapshot.node, reached, nodes, nodes // 2 + 1)
+    why = why_no_quorum(snapshot.node, reached, nodes, quorum_of(nodes))
     return f"no quorum, nothing can be decided here: {why}"

@@ -9,6 +9,7 @@ from benmo.ledger.transfers import Run
 from benmo.paxos.types import Ballot, Durable, NodeId, Proposal
 from benmo.play.sandbox import CLUSTER, PendingMessage, SandboxNode
 from benmo.play.traced import TracedSandbox, is_shown
+from benmo.quorum import quorum_of
 from benmo.sim.trace import ids, run_text, text_of
 from benmo.storage.node_storage import NodeStorage
 
@@ -142,7 +143,7 @@ def _decision(sandbox: TracedSandbox, nodes: tuple[NodeOutlook, ...]) -> Decisio
 
     Only somebody who sees all disks can know that before a leader does.
     """
-    quorum = len(sandbox.ids) // 2 + 1
+    quorum = quorum_of(len(sandbox.ids))
     chosen = [where for where, voters in sandbox.votes.items() if len(voters) >= quorum]
     slot = max([*(slot for slot, _ in chosen), *(each.height for each in nodes)])
     if not slot:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
+from benmo.quorum import quorum_of
 
 NODES_MIN = 3
 MONEY = 13
@@ -32,7 +33,7 @@ class Cast:
 
     @property
     def quorum(self) -> int:
-        return self.nodes // 2 + 1
+        return quorum_of(self.nodes)
 
     @property
     def victim(self) -> NodeId:
@@ -85,7 +86,7 @@ def cast(available: Mapping[NodeId, int]) -> Cast:
     if payer is None:
         raise Refused(f"the tour needs a node that has {MONEY} to spend: --fresh starts anew")
     others = [node for node in nodes if node != payer]
-    strength = len(nodes) // 2 + 1
+    strength = quorum_of(len(nodes))
     minority = tuple(sorted((payer, *others[: len(nodes) - strength - 1])))
     majority = tuple(node for node in nodes if node not in minority)
     return Cast(payer, majority[0], minority, majority)

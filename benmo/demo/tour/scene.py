@@ -21,6 +21,7 @@ from benmo.paxos.notices import (
     ProposalMade,
 )
 from benmo.paxos.types import Ballot, Change, ChangeKind, NodeId
+from benmo.quorum import quorum_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Scene:
         for node, notice in list(self._notices):
             if isinstance(notice, ProposalAccepted):
                 accepted.setdefault((notice.slot, notice.ballot), set()).add(node)
-        quorum = len(self.everyone) // 2 + 1
+        quorum = quorum_of(len(self.everyone))
         choices: dict[int, tuple[Ballot, tuple[NodeId, ...]]] = {}
         for (slot, ballot), nodes in sorted(accepted.items()):
             if len(nodes) >= quorum:
