@@ -23,16 +23,16 @@ BALANCE_MAX = 2**40
 """The most that a node may have at first: JSON readers hold 99 times that exactly, too."""
 
 QUEUE_LIMIT = 100_000
-"""How many transfers a node queues for programs, unless `cluster.json` says otherwise."""
+"""The limit of transfers that a node queues for programs, unless `cluster.json` says otherwise."""
 
 DECIDE_DELAY_S = 0.005
-"""How long a stable leader may delay a `Decide`, which its next `Accept` may make needless.
+"""The time for which a stable leader may delay a `Decide`: its next `Accept` may say the same.
 
 Long enough for a client that pays again at once, too short for a user to see.
 """
 
 THRIFT_S = 0.05
-"""How long a busy stable leader may leave out the acceptors whose votes it doesn't need.
+"""The time for which a busy stable leader may leave out acceptors whose votes it doesn't need.
 
 Many blocks under load; too short to matter to an acceptor that then has to catch up.
 """
@@ -73,15 +73,15 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     election_delay_s: tuple[_Seconds, _Seconds] = (20.0, 60.0)
     tenure: Tenure = Tenure.BLOCK
     log_limit: _Whole = 10
-    """How many transfers may wait at a node for one more to be typed there."""
+    """The number of waiting transfers from which on no more can be typed at a node."""
     queue_limit: _Whole = QUEUE_LIMIT
-    """How many transfers may wait at a node for a program to queue more; else its request waits."""
+    """The number of waiting transfers from which on a program's request for more waits, too."""
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     round_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
 
     @property
     def queue_max(self) -> int:
-        """How many transfers may wait at a node at all."""
+        """The limit of transfers that wait at a node."""
         return max(self.log_limit, self.queue_limit)
 
 

@@ -34,7 +34,7 @@ class Deadlines(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """How many items wait."""
+        """Count the items that wait."""
         return sum(map(len, self._waiting.values()))
 
     def add(self, item: T, after_s: float) -> int:

@@ -76,7 +76,7 @@ class CannotStart(Failure):
 
 
 class Reason(StrEnum):
-    """Why a payment or request is refused, for programs to tell apart."""
+    """The reasons for which a payment or request is refused, for programs to tell apart."""
 
     NOT_COVERED = "not covered"
     """The node's balance, without what waits in its queue, doesn't cover the payment."""

@@ -28,11 +28,11 @@ class SlotDecided:
     proposed_in: Ballot
     decided_in: Ballot
     transfers: int
-    """How many transfers the block holds."""
+    """The number of the block's transfers."""
     change: Change | None = None
     """The block's change of the membership."""
     why_void: str = ""
-    """Why that change had no effect, as a clause; empty if it had one."""
+    """The reason why that change had no effect, as a clause; empty if it had one."""
 
 
 @dataclass(frozen=True, slots=True)

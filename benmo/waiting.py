@@ -23,7 +23,7 @@ T = TypeVar("T")
 Handler = Callable[[int, FrameType | None], None]
 
 LOOK_S = 0.5
-"""How long each of the short waits lasts at most."""
+"""The time limit of each of the short waits."""
 
 _READ_BYTES = 1 << 16
 _interruption: ContextVar[Future[None] | None] = ContextVar("interruption", default=None)

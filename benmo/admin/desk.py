@@ -27,7 +27,7 @@ from benmo.ledger.blocks import change_body
 from benmo.paxos.types import Change, ChangeKind, MemberId, NodeId
 
 ANSWER_S = 5.0
-"""How many seconds a node may take to say who the members are."""
+"""The time limit, in seconds, of asking a node who the members are."""
 
 
 TOO_FEW_UP = "Start the others first; docs/operating.md says what to do about lost disks"
@@ -85,7 +85,7 @@ class Survey:
         return _is_in_force(self.members, change)
 
     def knowing(self, change: Change) -> int:
-        """How many of the voters have the block with this change in their chains."""
+        """Count the voters that have the block with this change in their chains."""
         return sum(_is_in_force(self.answers[node].members, change) for node in self.up)
 
 

@@ -18,7 +18,7 @@ from benmo.storage.lock import LOCK
 from benmo.storage.node_files import Damage, NodeFiles
 
 _NAMED_MAX = 20
-"""How many transfers are named one by one; of more, the ids are."""
+"""The limit of transfers that are named one by one; of more, the ids are."""
 
 _KNOWN = "as far as this machine and the nodes that are up know"
 

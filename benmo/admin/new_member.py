@@ -28,7 +28,7 @@ from benmo.storage.lock import LOCK, is_in_use
 from benmo.storage.node_storage import CHECKPOINT
 
 _END_S = 30.0
-"""How long the retired member's process, if it runs here, may take to end."""
+"""The time limit, in seconds, for the end of the retired member's process, if it runs here."""
 
 
 class StillRuns(Failure):

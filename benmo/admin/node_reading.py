@@ -24,10 +24,10 @@ from benmo.paxos.types import NodeId
 T = TypeVar("T", bound=ControlAnswer)
 
 ANSWER_S = 30.0
-"""How many seconds a node may take for each answer."""
+"""The time limit, in seconds, of each of a node's answers."""
 
 _FIRST_ANSWER_S = 5.0
-"""How many seconds each node may take to be compared with the others."""
+"""The time limit, in seconds, of comparing each node with the others."""
 
 
 class NodeReading:

@@ -1,4 +1,4 @@
-"""What is left of a cluster in a directory where a new one is to be made; nothing is written here.
+"""Finds the remains of a cluster where a new one is to be made; nothing is written here.
 
 All that a wipe would remove is looked at first: a wipe begins only if it can be brought to its end.
 """
@@ -27,12 +27,12 @@ _NODE_FILE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What there is of a cluster: all of it is Benmo's, and can be wiped."""
+    """The remains of a cluster: all of it is Benmo's, and can be wiped."""
 
     paths: tuple[Path, ...] = ()
     """`cluster.json`, `ca/` and the nodes' directories, as far as they are there, in this order."""
     loss: str = ""
-    """What a wipe would lose, in words; empty if there is nothing to ask the user about."""
+    """Say what a wipe would lose; empty if there is nothing to ask the user about."""
     is_elsewhere: bool = False
     """Whether something of the cluster is here, but no node's state: its nodes run elsewhere."""
 

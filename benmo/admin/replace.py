@@ -57,7 +57,7 @@ def main(node: int, host: str | None, port: int | None, yes: bool, state_dir: Pa
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a node is to be replaced.
+    """The user's choices for the replacement of a node.
 
     host, port  where the new member listens; None for where the old one did
     is_up_too   whether a node that is up and votes is replaced, too

@@ -44,7 +44,7 @@ from benmo.storage.node_files import NodeFiles
 from benmo.storage.node_storage import NodeStorage
 
 _CHECKPOINT_BYTES = 4 << 20
-"""How many bytes of blocks are held in memory before all directories get them."""
+"""The limit, in bytes, of blocks that are held in memory before all directories get them."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -182,7 +182,7 @@ def _new_cluster(found: SurvivingChain, hosts: str | None) -> Cluster:
 
 
 def _addresses(cluster: Cluster, membership: Membership) -> tuple[NodeAddress, ...]:
-    """Where each node listened, as the chain says, and `cluster.json` of founders."""
+    """Find where each node listened, as the chain says, and `cluster.json` of founders."""
     founders = {founder.node: founder for founder in cluster.nodes}
     return tuple(
         NodeAddress(node, member.host, member.port)

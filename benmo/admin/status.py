@@ -32,7 +32,7 @@ from benmo.options import format_option, state_dir_option
 from benmo.paxos.types import MemberId, NodeId
 
 ANSWER_S = 2.0
-"""How many seconds a node may take to answer; the table waits no longer for any node."""
+"""The time limit, in seconds, of an answer; the table waits no longer for any node."""
 
 
 @click.command()

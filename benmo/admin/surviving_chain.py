@@ -47,7 +47,7 @@ class Survivor:
         self.damage: Damage | None = None
         """The first damage; what stands before it is whole."""
         self.state: NodeState | None = None
-        """What the node had promised, accepted and queued, as far as that is known."""
+        """The node's promise, accepted block and queue, as far as they are known."""
         self._files: NodeFiles | None = None
         try:
             self._files = NodeFiles(path, cluster.cluster, node, cluster.founders.ids)

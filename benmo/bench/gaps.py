@@ -1,4 +1,4 @@
-"""How long nothing is decided when the leader is killed, or stopped, under load."""
+"""Measures how long nothing is decided when the leader is killed, or stopped, under load."""
 
 from __future__ import annotations
 

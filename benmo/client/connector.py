@@ -16,7 +16,7 @@ from benmo.errors import Failure
 _AGAIN_S = (0.05, 1.0)
 
 _GRACE_S = 2.0
-"""How much longer than it was asked to wait a node may take before it counts as silent."""
+"""The time, in seconds, beyond the wait that was asked for, after which a node counts as silent."""
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class Connector:
             raise Refused(str(error), error.reason) from error
 
     def why(self, error: NodeGone | TimeoutError) -> str:
-        """Why a request that was sent has no answer, in words."""
+        """Say why a request that was sent has no answer."""
         return str(error) or f"node {self._node} did not answer in time"
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from benmo.control.requests import AnsweredRequest, ControlAnswer, NotDone
 T = TypeVar("T")
 
 _TRY_S = 1.0
-"""How long, in seconds, a node that isn't there is waited for while there is another to ask."""
+"""The time limit, in seconds, of reaching a node while there is another to ask."""
 
 MakeRequest = Callable[[int, float], AnsweredRequest]
 """Makes a request of its number, and of how many seconds the node may take."""

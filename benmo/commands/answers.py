@@ -195,7 +195,7 @@ def _aligned(header: list[str], cells: list[Cell]) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a printable text takes."""
+    """Count the columns of a terminal that a printable text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - few tables need it

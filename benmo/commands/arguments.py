@@ -14,7 +14,7 @@ _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 
 LINE_CHARACTERS_MAX = 10_000
 WAIT_S = 300.0
-"""How long `wait` waits where no time is given, in seconds."""
+"""The time, in seconds, that `wait` waits where none is given."""
 
 
 class Misused(NotUnderstood):
@@ -76,7 +76,7 @@ def seconds(text: str) -> float:
 
 
 def waiting_time_s(arguments: Sequence[str]) -> float:
-    """How long `wait` is to wait, in seconds. Raises `NotUnderstood`."""
+    """Read how long `wait` is to wait, in seconds. Raises `NotUnderstood`."""
     if len(arguments) > 1:
         misused("it takes one time, in seconds")
     return seconds(arguments[0]) if arguments else WAIT_S

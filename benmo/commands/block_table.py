@@ -148,7 +148,7 @@ def chain_table(blocks: Sequence[ShownBlock]) -> Table:
 
 
 def chain_notes(blocks: Sequence[ShownBlock]) -> str:
-    """What the table has no room for: what changed, who took a block over, what isn't known."""
+    """Say what the table has no room for: what changed, who took a block over, what isn't known."""
     changes = [
         f"slot {block.slot}: {change_sentence(block.change)}" for block in blocks if block.change
     ]

@@ -28,7 +28,7 @@ _UNBROKEN = re.compile(
 
 
 def terminal_columns(stream: TextIO | None = None) -> int | None:
-    """How many columns the terminal has that is written to; None if it is not a terminal."""
+    """Count the columns of the terminal that is written to; None if it is not a terminal."""
     file = sys.__stdout__ if stream is None else stream
     if file is None or file.closed or not file.isatty():
         return None

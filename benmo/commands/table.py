@@ -16,7 +16,7 @@ from benmo.errors import NotUnderstood
 from benmo.network.rights import Right
 
 _PATIENCE_S = 30.0
-"""How long a node may take to answer a line that doesn't wait, before it counts as gone."""
+"""The time limit of an answer to a line that doesn't wait, before the node counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def parse(line: str) -> tuple[Command, list[str]]:
 
 
 def patience_s(line: str) -> float:
-    """How long, in seconds, a node may take to answer a line before it counts as gone."""
+    """The time limit, in seconds, of the answer to a line, before the node counts as gone."""
     try:
         command, arguments = parse(line)
         return _PATIENCE_S + (waiting_time_s(arguments) if command.waits else 0.0)
@@ -87,7 +87,7 @@ def find(name: str) -> Command:
 
 
 _OTHER_NAMES = {"quit": "exit", "?": "help"}
-"""What people type out of habit, and the command that is meant."""
+"""Words that people type out of habit, and the command that is meant."""
 
 
 def usual_name(name: str) -> str:

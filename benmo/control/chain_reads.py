@@ -67,7 +67,7 @@ async def backwards(fetch: Fetch, last: int, first: int = 1) -> AsyncIterator[Ap
 
 
 def _next_window(window: int, window_bytes: int) -> int:
-    """How many blocks to read next: twice as many, as long as they aren't long."""
+    """Choose how many blocks to read next: twice as many, as long as they aren't long."""
     if window_bytes > _WINDOW_BYTES:
         return max(1, window // 2)
     return min(2 * window, _WINDOW_MAX)

@@ -18,10 +18,10 @@ from benmo.errors import Failure, StateError
 from benmo.paxos.types import NodeId
 
 ANSWER_S = 2.0
-"""How many seconds another node may take to say where a node is."""
+"""The time limit, in seconds, of asking another node where a node is."""
 
 _ASK_AGAIN_S = 5.0
-"""How many seconds later the other nodes are asked again, while a node isn't reached."""
+"""The pause, in seconds, before the other nodes are asked again, while a node isn't reached."""
 
 
 class NodePlaces:

@@ -235,7 +235,7 @@ class BlocksRead(ControlMessage, frozen=True, tag=True):
 
 
 class UsageRead(ControlMessage, frozen=True, tag=True):
-    """How often the node has called fsync since its process began."""
+    """The count of the node's calls of fsync since its process began."""
 
     number: int
     fsyncs: int
@@ -291,7 +291,7 @@ _RIGHTS: dict[type[ControlRequest], Right] = {
 
 
 def right_for(kind: type[ControlRequest]) -> Right:
-    """What a certificate must give for such a request: if nothing else is said, everything."""
+    """Tell what a certificate must give for such a request: if nothing else is said, everything."""
     return _RIGHTS.get(kind, Right.COMMAND)
 
 

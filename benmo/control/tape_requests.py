@@ -1,4 +1,4 @@
-"""What is asked of a running node, and answered, about its tape: see `benmo.tape`."""
+"""Requests about a running node's tape, and their answers: see `benmo.tape`."""
 
 from __future__ import annotations
 

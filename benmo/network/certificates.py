@@ -86,7 +86,7 @@ class ClientIdentity:
         return f"client {self.name} of cluster {self.cluster[:8]}"
 
     def right_at(self, node: NodeId) -> Right:
-        """What the client may ask this node for."""
+        """The client's right at this node."""
         return Right.PAY if self.may_pay and self.pays_for in (None, node) else Right.READ
 
 

@@ -11,7 +11,7 @@ from benmo.errors import ProtocolError
 
 FRAME_BYTES_MAX = 16 << 20
 FRAME_TIMEOUT_S = 30.0
-"""How long a frame may take to arrive, from its first byte to its last."""
+"""The time limit of a frame's arrival, from its first byte to its last."""
 LENGTH_BYTES = 4
 SMALL_BYTES = 16 << 10
 """A longer frame has to be allowed before its bytes are gathered."""
@@ -41,7 +41,7 @@ class FrameReader(asyncio.Protocol, ABC):
     """A longer frame drops the connection before the frame is read."""
 
     frames_at_once = 64
-    """How many frames of a connection are taken before the loop turns to the other connections."""
+    """The limit of frames taken from a connection before the loop turns to the other ones."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None

@@ -24,9 +24,9 @@ from benmo.paxos.types import MemberId, NodeId
 FULL_BYTES = 256 << 10
 """While more bytes wait for a peer to read them, no blocks are read for it."""
 _TURNED_AWAY_S = 1.0
-"""How long a retired member has to close a connection itself."""
+"""The time that a retired member has to close a connection itself."""
 _FLOOD_PAUSE_S = 0.005
-"""How long a peer has to wait that sends more messages than are taken at once."""
+"""The wait of a peer that sends more messages than are taken at once."""
 
 
 class LinkTape(Protocol):
@@ -77,7 +77,7 @@ class AcceptedConnection(FrameReader):
         self.commander: FrameReader | None = None
         """The protocol that takes what arrives, if the connection may command this node."""
         self._messages = 0
-        """How many have arrived."""
+        """The count of messages that have arrived."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -158,7 +158,7 @@ class DialledConnection(asyncio.Protocol):
         """The member that answered, once its certificate has been read."""
         self.is_full = False
         self.messages = 0
-        """How many have left."""
+        """The count of messages that have left."""
         self._on_read = on_read
         self._on_retired = on_retired
         self._said = b""

@@ -25,7 +25,7 @@ from benmo.paxos.messages import Message
 from benmo.paxos.types import MemberId, NodeId
 
 SEND_BYTES_MAX = 24 << 20
-"""How many bytes may wait for a peer to read them, before the connection to it is dropped."""
+"""The limit of bytes that wait for a peer to read them, before the connection to it is dropped."""
 _DIAL_PAUSE_MIN_S = 0.05
 _DIAL_PAUSE_MAX_S = 1.0
 _RIVALS = 5
@@ -36,7 +36,7 @@ _REPORT_RIVALS_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class Dialler:
-    """What all links of a node have in common, and whom they report to.
+    """The things that all links of a node have in common, and those whom they report to.
 
     on_link      takes a peer, and whether the link to it is up now
     on_notice    takes what is to be reported to people
@@ -71,9 +71,9 @@ class PeerLink:
         self.outgoing: DialledConnection | None = None
         """The connection to write on."""
         self._addresses: tuple[NodeAddress, ...] = ()
-        """Where to dial the node, in turn, until one of its members answers."""
+        """Addresses to dial in turn, until one of the node's members answers."""
         self._dialled: NodeAddress | None = None
-        """Which address is dialled now, or was last."""
+        """The address that is dialled now, or was last."""
         self._troubles: dict[NodeAddress, str] = {}
         self._dialler = dialler
         self._incoming: dict[MemberId, AcceptedConnection] = {}
@@ -94,7 +94,7 @@ class PeerLink:
 
     @property
     def trouble(self) -> str:
-        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
+        """Say why TLS with what answers at the peer's address fails; empty if it doesn't."""
         return next(filter(None, self._troubles.values()), "")
 
     def dial_at(self, addresses: tuple[NodeAddress, ...]) -> None:

@@ -223,12 +223,12 @@ class PeerLinks:
         return link is not None and link.takes and not link.sends
 
     def delay_s(self, node: NodeId) -> float:
-        """How much later than usual messages to the peer leave, in seconds."""
+        """Tell how much later than usual messages to the peer leave, in seconds."""
         link = self._links.get(node)
         return 0.0 if link is None else link.delay_s
 
     def trouble(self, node: NodeId) -> str:
-        """Why TLS with what answers at the peer's address fails; empty if it doesn't."""
+        """Say why TLS with what answers at the peer's address fails; empty if it doesn't."""
         link = self._links.get(node)
         return "" if link is None else link.trouble
 

@@ -14,7 +14,7 @@ from benmo.ledger.blocks import INTEGER_MAX
 from benmo.network.frames import LENGTH_BYTES, frame
 
 RETIRED_BYTES_MAX = 32
-"""How long the frame is at most, its length included."""
+"""The limit of the frame's bytes, its length included."""
 
 _WORD = "retired"
 

@@ -15,7 +15,7 @@ def what_slow_links_mean(
     delays_ms: Mapping[NodeId, int],
     is_both_ways: bool = True,
 ) -> list[str]:
-    """What the delays of a node's links, by peer, mean for the node: sentences, perhaps none.
+    """Say what the delays of a node's links, by peer, mean for the node: sentences, perhaps none.
 
     Unless `is_both_ways`, only what the node sends is late, and not what it is sent.
     """

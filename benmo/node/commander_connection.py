@@ -15,18 +15,18 @@ from benmo.node.commanders import ANSWER_BYTES_MAX, Commanders, OneAtATime
 _TASK_BYTES = 32 << 10
 """Several times the memory of a task, for all tasks may have to be woken in one pass."""
 _DECODED_BYTES = 8
-"""How much longer than its bytes in a frame a decoded request may be."""
+"""The factor by which a decoded request may be longer than its bytes in a frame."""
 _TASK_S = 0.0001
 _UNREAD_BYTES_MAX = 64 << 10
 """Once more bytes wait for the other end to read them, none of its requests is taken."""
 _STALLED_S = 10.0
-"""How long a very long answer may keep other long answers waiting for its reader."""
+"""The time for which a very long answer may keep other long answers waiting for its reader."""
 _UNREAD_ANSWER_BYTES_MAX = 2 * ANSWER_BYTES_MAX
 
 
 @dataclass(slots=True)
 class Room:
-    """What a request takes while it is under way; `frame_bytes` is 0 unless its frame is long."""
+    """The memory that a request takes under way; `frame_bytes` is 0 unless its frame is long."""
 
     request_bytes: int
     frame_bytes: int

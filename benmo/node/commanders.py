@@ -19,13 +19,13 @@ from benmo.errors import ProtocolError
 from benmo.network.rights import Right
 
 CONNECTIONS_MAX = {Right.READ: 128, Right.PAY: 192, Right.COMMAND: 256}
-"""How many connections there may be for one more of this right: readers leave room for payers, and
-payers for the node's operator."""
+"""The limit of connections for one more of this right: readers leave room for payers, and payers
+for the node's operator."""
 REQUESTS_BYTES_MAX = 16 << 20
-"""How much memory the requests under way may take, all connections together."""
+"""The limit of memory for the requests under way, all connections together."""
 SHARE_BYTES_MIN = 128 << 10
 FRAMES_BYTES_MAX = 4 << 20
-"""How many bytes the long frames may have that are gathered or carried out at a time.
+"""The limit of bytes in long frames that are gathered or carried out at a time.
 
 A frame that was gathered counts as what it is decoded into, if that is more.
 """
@@ -65,11 +65,11 @@ class Commanders:
 
     def __init__(self) -> None:
         self.share_bytes = REQUESTS_BYTES_MAX
-        """How much memory the requests of one connection may take."""
+        """The limit of memory for the requests of one connection."""
         self.answer_bytes = ANSWER_BYTES_MAX
         """About how many bytes of blocks an answer may hold."""
         self.long_answers = OneAtATime()
-        """Where answers are made that take long, or much memory."""
+        """Makes answers that take long, or much memory."""
         self._connections: set[Connection] = set()
         self._ready: dict[Connection, None] = {}
         self._pass_ends_at = 0.0

@@ -52,7 +52,7 @@ class DecisionWaits:
         self._waits.pop(wait.ticket, None)
 
     def __len__(self) -> int:
-        """How many waits there are."""
+        """Count the waits."""
         return len(self._waits)
 
     def applied(self, applied: AppliedBlock) -> None:
@@ -109,9 +109,9 @@ class PaymentRequest:
     on_postponed: Callable[[], object] | None = None
     queue_limit: int | None = None
     ticket: int = 0
-    """When the request was made: later ones have a greater ticket."""
+    """The request's number: later ones have a greater one."""
     weight: int = 0
-    """How much of a turn the request takes; see `Submissions`."""
+    """The part of a turn that the request takes; see `Submissions`."""
     admission: Admission | None = None
     wait: DecisionWait | None = None
     is_forgotten: bool = False

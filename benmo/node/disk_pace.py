@@ -1,4 +1,4 @@
-"""How long the disk takes: whether it is slow, and when people are told."""
+"""Watches how long the disk takes: whether it is slow, and when people are told."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DiskPace:
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self.is_slow = False
         self.report_at_s = REPORT_S
-        """How long a wait has to be to be reported."""
+        """The shortest wait that is reported."""
         self._on_notice = on_notice
         self._quick = 0
 

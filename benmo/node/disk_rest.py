@@ -1,4 +1,4 @@
-"""What a node does with its disk between turns, while little is written."""
+"""Work of a node on its disk between turns, while little is written."""
 
 from __future__ import annotations
 

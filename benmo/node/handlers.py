@@ -26,7 +26,7 @@ from benmo.node.view import View
 
 BLOCKS_SHOWN_MAX = 1000
 TRANSFERS_SHOWN_MAX = 10_000
-"""How many transfers of a queue or of several blocks are shown; a single block is shown whole."""
+"""The limit of transfers shown of a queue or of several blocks; one block is shown whole."""
 
 _KILLED = 128 + signal.SIGKILL
 """The exit status that a shell shows for a process that was killed."""

@@ -43,5 +43,5 @@ class HeightWaits:
                     reached.set_result(None)
 
     def __len__(self) -> int:
-        """How many waits there are."""
+        """Count the waits."""
         return sum(map(len, self._waiting.values()))

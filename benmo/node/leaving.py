@@ -1,4 +1,4 @@
-"""How a node ends whose member was replaced or removed: not before the others can do without it."""
+"""Ends a node whose member was replaced or removed: not before the others can do without it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benmo.node.turns import Turns
 from benmo.paxos.types import NodeId
 
 _LOOK_EVERY_S = 0.5
-"""How often a retired node looks whether it may leave: its last messages leave before."""
+"""The pause between a retired node's looks whether it may leave: its last messages leave before."""
 
 
 class Leaving:

@@ -45,9 +45,9 @@ HOST = "127.0.0.1"
 
 _LOG = logging.getLogger("benmo")
 _ANSWER_S = 2.0
-"""How long the node's loop may take to answer a scrape."""
+"""The time limit of the node's loop to answer a scrape."""
 _SILENCE_S = 5.0
-"""How long a connection may send nothing before it is closed."""
+"""The time after which a connection that sends nothing is closed."""
 _POLL_S = 0.1
 _CLOSE_S = 1.0
 _BUCKETS_S = (

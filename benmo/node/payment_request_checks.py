@@ -1,4 +1,4 @@
-"""How much memory a request to pay takes, and whether its columns can be those of a request."""
+"""Estimates the memory of a request to pay, and checks that its columns can be those of one."""
 
 from __future__ import annotations
 

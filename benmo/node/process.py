@@ -50,11 +50,11 @@ RETIRED = 5
 
 _COLLECT_AFTER = 20_000
 _UNWIND_S = 5.0
-"""How long the main thread has to end after a failure, before the process is ended for it."""
+"""The time that the main thread has to end after a failure, before the process is ended for it."""
 _AGAIN_S = 1.0
 _NO_INPUT = "standard input is empty, so the node leaves at once: --headless keeps it running"
 _LINKS_S = 1.0
-"""How long a node that reads commands from a pipe waits for its links before the first one."""
+"""The time for which a node that reads commands from a pipe first waits for its links."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -175,7 +175,7 @@ class Service:
 
     @property
     def fsyncs(self) -> int:
-        """How often this process has waited for the disk to make something durable."""
+        """Count this process's waits for the disk to make something durable."""
         return self._disk.syncs
 
     # From any thread.

@@ -44,13 +44,13 @@ class Submissions:
         self._waits = DecisionWaits(node)
         self._deadlines = Deadlines(PendingPayment.time_is_up)
         self._weight = 0
-        """What the requests weigh that the engine has."""
+        """The weight of the requests that the engine has."""
         self._postponed: list[tuple[int, PaymentRequest]] = []
         """A heap, by ticket."""
         self._again: set[int] = set()
         """The tickets of postponed requests that the engine has been given again."""
         self._at_a_time = _AGAIN_AT_A_TIME
-        """How many of them it is given: one after one found no room, then more, while all do."""
+        """The number given at a time: one after one found no room, then more, while all do."""
         self._is_full = False
         """Whether a request found no room, and nothing has been decided since."""
 

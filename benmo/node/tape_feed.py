@@ -30,9 +30,9 @@ def _boot_id() -> str:
 
 
 LISTENERS_MAX = 4
-"""How many may listen to a node at a time."""
+"""The limit of those who listen to a node at a time."""
 _RECORDS_MAX = 8_192
-"""How many records wait for a listener to take them; further ones are lost."""
+"""The limit of records that wait for a listener to take them; further ones are lost."""
 _RECORDS_PER_S = 2_000
 _BLOCKS_BYTES_MAX = 256 << 10
 

@@ -19,7 +19,7 @@ from benmo.paxos.messages import Accepted, Message
 from benmo.paxos.types import MemberId, NodeId
 
 _LATE_S = 0.005
-"""How long a vote that decides nothing may wait for a turn."""
+"""The time for which a vote that decides nothing may wait for a turn."""
 
 Turn = Generator[DiskWait, None, Report]
 
@@ -107,7 +107,7 @@ class Turns:
 
     @property
     def disk_wait_s(self) -> float:
-        """How long the turn has waited for the disk that now waits for it in another thread."""
+        """The time, in seconds, for which a thread has now waited for the disk for this turn."""
         return 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
 
     def wait_between(self, wait: DiskWait) -> None:

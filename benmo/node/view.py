@@ -68,7 +68,7 @@ class View:
         self._frozen: NodeSnapshot | None = None
 
     def what_delays_mean(self) -> list[str]:
-        """What the delays of what this node sends mean for it: sentences, perhaps none."""
+        """Say what the delays of what this node sends mean for it: sentences, perhaps none."""
         delays_ms = {peer: round(1000 * self._transport.delay_s(peer)) for peer in self.peers}
         engine = self._engine
         return what_slow_links_mean(engine.settings, engine.membership, delays_ms, False)
@@ -177,7 +177,7 @@ class View:
 
     @property
     def quorum(self) -> int:
-        """How many of the nodes are a majority."""
+        """The number of nodes that are a majority."""
         return self._engine.membership.quorum
 
     def members(self) -> tuple[MemberStatus, ...]:

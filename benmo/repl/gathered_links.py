@@ -8,7 +8,7 @@ from benmo.notices import Notice
 from benmo.paxos.notices import ReachabilityChanged
 
 HOLD_S = 0.5
-"""How long a notice of a link waits for others; links that come back are dialled one by one."""
+"""The time for which a notice of a link waits for others: links are dialled one by one."""
 
 
 class GatheredLinks:

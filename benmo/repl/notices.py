@@ -21,12 +21,12 @@ from benmo.repl.gathered_links import HOLD_S, GatheredLinks
 from benmo.wording import counted, sentence
 
 _PRINT_EVERY_S = 0.03
-"""How long printed text is gathered, as prompt_toolkit draws the prompt anew each time.
+"""The time for which printed text is gathered: prompt_toolkit draws the prompt anew each time.
 
 Short enough to see a notice at once.
 """
 _COUNT_EVERY_S = 1.0
-"""How often the notices that were left out are counted, in seconds."""
+"""The time, in seconds, after which the notices that were left out are counted."""
 COLOURS = {
     NoticeKind.DECIDED: "32",
     NoticeKind.REFUSED: "31",
@@ -43,7 +43,7 @@ DIM = "2"
 
 @dataclass(slots=True)
 class _Quota:
-    """How many lines of one rank may be printed: `burst` at once, and `per_s` a second."""
+    """The lines of one rank that may be printed: `burst` at once, and `per_s` a second."""
 
     burst: float
     per_s: float
