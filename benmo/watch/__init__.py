@@ -12,5 +12,5 @@ is `benmo page`.
 
 `collection.py` listens to the nodes of a cluster. `record.py` (`benmo record`) writes what comes of
 that into a file. `server.py` serves the page and hands it the records; `gate.py` says who may have
-what, `open_page.py` is one page at the server's end.
+what, `opening.py` how many may ask at a time, and `open_page.py` is one page at the server's end.
 """

@@ -27,6 +27,8 @@ texts; a list is a batch of records, an object anything else:
      │  {"id": 1, "status": …, "text": …}   │
      │◀─────────────────────────────────────┤
 
+Connections on which no page is open yet are few, and short: see `benmo.watch.opening`.
+
 A page that reads slowly is behind, and loses what isn't kept any more; one that reads nothing for
 `STALLED_S` is dropped. Without `hands`, nothing that a page sends has any effect.
 """
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
+    from benmo.watch.opening import OpeningConnections
+
 PAGES_MAX = 8
 """How many pages are open at a time."""
 MESSAGE_BYTES_MAX = 64 << 10
@@ -63,6 +67,8 @@ WRITE_BYTES_MAX = 1 << 20
 LOOPBACK = "127.0.0.1"
 _TOO_MANY_PAGES = 4008
 """The code with which the connection of one page too many is closed."""
+OPENING_S = 10.0
+"""How long a connection may take to ask for something."""
 _CLOSE_S = 1.0
 
 
@@ -100,6 +106,7 @@ class PageServer:
         self._arrived: deque[AnyRecord] = deque()
         self._is_woken = False
         self._pages: set[OpenPage] = set()
+        self._opening: OpeningConnections
         self._files = ServedFiles()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -137,6 +144,11 @@ class PageServer:
         """How many pages are open."""
         return len(self._pages)
 
+    @property
+    def pages_opening(self) -> int:
+        """How many connections there are on which no page is open yet."""
+        return len(self._opening)
+
     def put(self, record: AnyRecord) -> None:
         """Hand a record on; from any thread, as long as only one does so."""
         self._arrived.append(record)
@@ -172,11 +184,16 @@ class PageServer:
         from websockets.asyncio.server import serve  # noqa: PLC0415 - 0.2 s, only where it serves
         from websockets.typing import Subprotocol  # noqa: PLC0415
 
+        from benmo.watch.opening import OpeningConnections  # noqa: PLC0415
+
+        self._opening = OpeningConnections()
         async with serve(
             self._open,
             sock=self._socket,
             process_request=self._answer,
             select_subprotocol=lambda _connection, _offered: Subprotocol(PROTOCOL),
+            create_connection=self._opening.held_kind(),
+            open_timeout=OPENING_S,
             compression=None,
             server_header=None,
             close_timeout=_CLOSE_S,
@@ -220,6 +237,7 @@ class PageServer:
 
     async def _open(self, connection: ServerConnection) -> None:
         """Serve a page for as long as it is open."""
+        self._opening.release(connection)
         if len(self._pages) >= PAGES_MAX:
             await connection.close(_TOO_MANY_PAGES, f"{PAGES_MAX} pages are open already")
             return
