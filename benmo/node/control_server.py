@@ -135,21 +135,25 @@ class ControlServer(CommanderConnection):
                 self._service.tape.tell_state()
                 return
             self._listener = self._service.tape.listen()
+            await self._send_records(number, self._listener)
         except Refused as error:
             self._write(_not_done(number, error))
-            return
         except (StateError, OSError) as error:
             self._service.fail(error)
-            return
-        await self._send_records(number, self._listener)
 
     async def _send_records(self, number: int, listener: TapeListener) -> None:
-        """Send what is recorded; while the other end reads too slowly, records wait or are lost."""
+        """Send what is recorded; while the other end reads too slowly, records wait or are lost.
+
+        All nodes do so at the same moments, and so do they end a rest.
+        """
         while True:
+            if self._service.tape.is_rest_over():
+                await self._service.view.until_settled()
+                self._service.tape.end_rest()
             if self.is_read:
                 now, wall = time.monotonic(), time.time()
                 self._write(Taped(number, tuple(listener.take()), BOOT_ID, now, wall))
-            await asyncio.sleep(_RECORDS_EVERY_S)
+            await asyncio.sleep(_RECORDS_EVERY_S - time.time() % _RECORDS_EVERY_S)
 
     async def _run(self, request: RunLine) -> None:
         async with AsyncExitStack() as stack:

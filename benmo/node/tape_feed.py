@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import msgspec
 
@@ -18,6 +17,7 @@ from benmo.network.link import Link
 from benmo.network.peer_links import PeerLinks
 from benmo.paxos.types import NodeId
 from benmo.storage.node_storage import NodeStorage
+from benmo.tape.counter import TapeCounter
 from benmo.tape.recorder import CHAIN_SHOWN, Recorder
 from benmo.tape.records import AnyRecord, GapRecord
 
@@ -33,7 +33,8 @@ LISTENERS_MAX = 4
 """The limit of those who listen to a node at a time."""
 _RECORDS_MAX = 8_192
 """The limit of records that wait for a listener to take them; further ones are lost."""
-_RECORDS_PER_S = 2_000
+RECORDS_PER_S = 1_000
+"""The limit of records that a node makes in each second; what is beyond them is counted."""
 _BLOCKS_BYTES_MAX = 256 << 10
 
 BOOT_ID = _boot_id()
@@ -50,15 +51,11 @@ class TapeListener:
         self._waiting: deque[AnyRecord] = deque()
         self._lost: GapRecord | None = None
         """The records that were lost and not yet reported."""
-        self._allowed = float(_RECORDS_PER_S)
-        self._allowed_at = time.monotonic()
 
     def put(self, record: AnyRecord) -> None:
-        """Keep a record until it is taken, unless there are too many."""
-        if not self._may_keep():
-            self._lose(record, f"more than {_RECORDS_PER_S:,} records a second")
-        elif len(self._waiting) >= _RECORDS_MAX:
-            self._lose(record, "they were read too late")
+        """Keep a record until it is taken, unless too many wait."""
+        if len(self._waiting) >= _RECORDS_MAX:
+            self._lose(record)
         else:
             self._report_lost()
             self._waiting.append(record)
@@ -74,27 +71,16 @@ class TapeListener:
         """Listen no more."""
         self._leave(self)
 
-    def _may_keep(self) -> bool:
-        """Whether one more record is within the rate: a second's worth may come at once."""
-        now = time.monotonic()
-        gained = (now - self._allowed_at) * _RECORDS_PER_S
-        self._allowed = min(self._allowed + gained, _RECORDS_PER_S)
-        self._allowed_at = now
-        if self._allowed < 1.0:
-            return False
-        self._allowed -= 1.0
-        return True
-
-    def _lose(self, record: AnyRecord, why: str) -> None:
-        first = record.number if self._lost is None else self._lost.first
+    def _lose(self, record: AnyRecord) -> None:
+        begin = record.first if isinstance(record, GapRecord) else record.number
         self._lost = GapRecord(
             node=record.node,
             life=record.life,
             number=record.number,
             time=record.time,
-            first=first,
+            first=begin if self._lost is None else self._lost.first,
             last=record.number,
-            why=why,
+            why="they were read too late",
         )
 
     def _report_lost(self) -> None:
@@ -108,6 +94,9 @@ class TapeFeed:
 
     All of it runs in the node's loop. The records' times are those of this machine's monotonic
     clock, which is the same for all processes of the machine.
+
+    Once a second's records are made, the node rests: until the second is over, what happens is only
+    counted. Seconds are those of the time of day, so that all nodes record at the same time.
     """
 
     def __init__(
@@ -120,6 +109,12 @@ class TapeFeed:
         self._storage = storage
         self._listeners: list[TapeListener] = []
         self._number = 0
+        """The last record's."""
+        self._second = 0
+        self._left = RECORDS_PER_S
+        """How many further records may be made in this second."""
+        self._missed: int | None = None
+        """How many records weren't made since the last gap; None if none is missing."""
 
     def listen(self) -> TapeListener:
         """Record from now on, beginning with the node as it is; called between two turns.
@@ -131,17 +126,47 @@ class TapeFeed:
             text = f"{LISTENERS_MAX} listen to node {self._node} already"
             raise Refused(RefusalText(text, Reason.OTHER))
         chain = self._last_blocks()
+        self._report_missed()
         listener = TapeListener(self._leave)
         self._listeners.append(listener)
         self._tell_state(chain)
         return listener
 
     def tell_state(self) -> None:
-        """Record for all who listen how the node is; called between two turns.
+        """Record for all who listen how the node is, unless it rests; called between two turns.
 
         Raises `StateError` or `OSError` if the chain can't be read.
         """
-        self._tell_state(self._last_blocks())
+        if not self._is_resting:
+            self._tell_state(self._last_blocks())
+
+    def is_rest_over(self) -> bool:
+        """Whether the node rests, in another second than before; if it doesn't, allow that one's.
+
+        Called often: a node that doesn't rest may record as much again in each second.
+        """
+        second = int(time.time())
+        if second == self._second:
+            return False
+        self._second = second
+        if self._is_resting:
+            return True
+        self._left = RECORDS_PER_S
+        return False
+
+    def end_rest(self) -> None:
+        """Record again, beginning with the node as it is; called between two turns.
+
+        Raises `StateError` or `OSError` if the chain can't be read.
+        """
+        if self._is_resting:
+            chain = self._last_blocks()
+            self._report_missed()
+            self._tell_state(chain)
+
+    @property
+    def _is_resting(self) -> bool:
+        return isinstance(self._engine.tape, TapeCounter)
 
     def _last_blocks(self) -> list[AppliedBlock]:
         height = self._storage.height
@@ -150,19 +175,58 @@ class TapeFeed:
 
     def _tell_state(self, chain: list[AppliedBlock]) -> None:
         recorder = self._engine.tape
-        if recorder is None:
-            recorder = Recorder(
-                (self._node, self._life),
-                self._engine,
-                time.monotonic,
-                self._put,
-                after=self._number,
-            )
-            self._engine.tape = self._links.tape = recorder
+        if not isinstance(recorder, Recorder):
+            recorder = self._begin()
         links = {node: self._links.link(node) is Link.UP for node in self._engine.membership.nodes}
-        cast(Recorder, recorder).state(links, chain)
+        recorder.state(links, chain)
+
+    def _begin(self) -> Recorder:
+        self._second, self._left = int(time.time()), RECORDS_PER_S
+        recorder = Recorder(
+            (self._node, self._life),
+            self._engine,
+            time.monotonic,
+            self._put,
+            after=self._number,
+        )
+        self._engine.tape = self._links.tape = recorder
+        return recorder
 
     def _put(self, record: AnyRecord) -> None:
+        """Hand a record to all who listen; the last one of a second begins the rest."""
+        if self._left <= 0:
+            self._miss(1)
+            return
+        self._hand_out(record)
+        self._left -= 1
+        if not self._left:
+            self._engine.tape = self._links.tape = TapeCounter(self._miss)
+
+    def _miss(self, count: int) -> None:
+        """Count records that aren't made. The first are reported at once: what was known is old."""
+        if self._missed is None:
+            self._missed = 0
+            self._hand_out(self._gap(count))
+        else:
+            self._missed += count
+
+    def _report_missed(self) -> None:
+        if self._missed:
+            self._hand_out(self._gap(self._missed))
+        self._missed = None
+
+    def _gap(self, count: int) -> GapRecord:
+        return GapRecord(
+            node=self._node,
+            life=self._life,
+            number=self._number + count,
+            time=time.monotonic(),
+            first=self._number + 1,
+            last=self._number + count,
+            why=f"more than {RECORDS_PER_S:,} records in a second",
+        )
+
+    def _hand_out(self, record: AnyRecord) -> None:
         self._number = record.number
         for listener in self._listeners:
             listener.put(record)
@@ -171,4 +235,5 @@ class TapeFeed:
         if listener in self._listeners:
             self._listeners.remove(listener)
         if not self._listeners:
+            self._report_missed()
             self._engine.tape = self._links.tape = None

@@ -8,18 +8,15 @@ from typing import Any, cast
 
 import pytest
 
+from benmo.engine.events import Submitted
 from benmo.errors import StateError
-from benmo.node.tape_feed import LISTENERS_MAX, TapeFeed, TapeListener
-from benmo.tape.records import AnyRecord, GapRecord
+from benmo.ledger.transfers import Payments
+from benmo.network.link import Link
+from benmo.node.tape_feed import LISTENERS_MAX, RECORDS_PER_S, TapeFeed, TapeListener
+from benmo.tape.records import AnyRecord, AskedRecord, GapRecord, StateRecord
 from benmo.tape.trace_file import decode_record
 from benmo.tape.world_records import NoteRecord
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
+from tests.support.taped_node import TapedNode
 
 
 def note(number: int) -> AnyRecord:
@@ -41,7 +38,7 @@ def numbers(records: list[AnyRecord]) -> list[int | tuple[int, int]]:
     ]
 
 
-def test_what_is_put_is_taken_once(clock: list[float]) -> None:
+def test_what_is_put_is_taken_once() -> None:
     listening = listener()
     for number in (1, 2, 3):
         listening.put(note(number))
@@ -49,50 +46,98 @@ def test_what_is_put_is_taken_once(clock: list[float]) -> None:
     assert taken(listening) == []
 
 
-def test_more_than_the_rate_is_a_gap(clock: list[float]) -> None:
-    listening = listener()
-    for number in range(1, 3001):
-        listening.put(note(number))
-    *kept, gap = taken(listening)
-    assert numbers(kept) == list(range(1, 2001))
-    assert isinstance(gap, GapRecord)
-    assert (gap.node, gap.life, gap.first, gap.last) == (3, 9, 2001, 3000)
-    assert gap.why == "more than 2,000 records a second"
-    assert taken(listening) == []  # a gap is told once, also if nothing comes after it
-    clock[0] += 0.5
-    listening.put(note(3001))
-    assert numbers(taken(listening)) == [3001]
-
-
-def test_a_gap_stands_between_what_is_missing_and_what_follows(clock: list[float]) -> None:
-    listening = listener()
-    for number in range(1, 2011):
-        listening.put(note(number))
-    clock[0] += 0.5
-    listening.put(note(2011))
-    assert numbers(taken(listening))[-3:] == [2000, (2001, 2010), 2011]
-
-
-def test_the_rate_is_for_each_second(clock: list[float]) -> None:
-    listening = listener()
-    for number in range(1, 10_001):
-        clock[0] += 0.0005
-        listening.put(note(number))
-        if number % 1000 == 0:
-            assert numbers(taken(listening)) == list(range(number - 999, number + 1))
-
-
-def test_a_listener_that_takes_nothing_gets_what_it_has_room_for(clock: list[float]) -> None:
+def test_a_listener_that_takes_nothing_gets_what_it_has_room_for() -> None:
     listening = listener()
     for number in range(1, 9001):
-        clock[0] += 0.001
         listening.put(note(number))
     *kept, gap = taken(listening)
     assert numbers(kept) == list(range(1, 8193))
     assert isinstance(gap, GapRecord)
+    assert (gap.node, gap.life) == (3, 9)
     assert (gap.first, gap.last, gap.why) == (8193, 9000, "they were read too late")
+    assert taken(listening) == []  # a gap is told once, also if nothing comes after it
     listening.put(note(9001))
     assert numbers(taken(listening)) == [9001]
+
+
+class BusyNode:
+    """A node that makes two records of each question, and what it gives to its listeners."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.25
+        monkeypatch.setattr(time, "time", lambda: self.now)
+        self.node = TapedNode()
+        storage: Any = SimpleNamespace(height=0)
+        links: Any = SimpleNamespace(tape=None, link=lambda _node: Link.UP)
+        self.feed = TapeFeed(1, self.node.engine, links, storage)
+        self.links = links
+        self.asked = 0
+
+    def ask(self, times: int) -> None:
+        """Ask for payments that the node refuses at once."""
+        for _ in range(times):
+            self.asked += 1
+            self.node.turn(Submitted(self.asked, Payments.of((1, 10))))
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> BusyNode:
+    return BusyNode(monkeypatch)
+
+
+def test_a_second_s_records_are_whole_and_what_is_beyond_is_counted(busy: BusyNode) -> None:
+    listening = busy.feed.listen()
+    assert not busy.feed.is_rest_over()
+    busy.ask(600)
+    *kept, gap = taken(listening)
+    assert numbers(kept) == list(range(1, RECORDS_PER_S + 1))
+    assert isinstance(kept[0], StateRecord)
+    assert isinstance(gap, GapRecord)
+    assert gap.first == gap.last == RECORDS_PER_S + 1  # told at once
+    assert gap.why == "more than 1,000 records in a second"
+    busy.now = 1000.99
+    assert not busy.feed.is_rest_over()
+    busy.feed.tell_state()
+    busy.ask(10)
+    assert taken(listening) == []
+    busy.now = 1001.0
+    assert busy.feed.is_rest_over()
+    busy.feed.end_rest()
+    busy.ask(1)
+    rest, state, *after = taken(listening)
+    assert isinstance(rest, GapRecord)
+    made = 1 + 2 * 610
+    assert (rest.first, rest.last) == (RECORDS_PER_S + 2, made)
+    assert isinstance(state, StateRecord)
+    assert isinstance(after[0], AskedRecord)
+    assert numbers([state, *after]) == [made + 1, made + 2, made + 3]
+
+
+def test_as_much_is_recorded_in_each_second(busy: BusyNode) -> None:
+    listening = busy.feed.listen()
+    found = 0
+    for _ in range(5):
+        busy.now += 1.0
+        assert not busy.feed.is_rest_over()
+        busy.ask(RECORDS_PER_S // 2 - 1)
+        found += RECORDS_PER_S - 2
+        assert taken(listening)[-1].number == 1 + found
+
+
+def test_one_who_begins_to_listen_while_a_node_rests_gets_its_state(busy: BusyNode) -> None:
+    first = busy.feed.listen()
+    busy.ask(700)
+    second = busy.feed.listen()
+    busy.ask(1)
+    state, *after = taken(second)
+    assert isinstance(state, StateRecord)
+    assert len(after) == 2
+    *_, told, rest, again, _, last = taken(first)
+    assert numbers([told, rest]) == [(1001, 1001), (1002, 1401)]
+    assert (again, last) == (state, after[-1])
+    for each in (first, second):
+        each.close()
+    assert busy.node.engine.tape is busy.links.tape is None
 
 
 def test_nobody_listens_where_the_chain_cannot_be_read() -> None:
