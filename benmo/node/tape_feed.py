@@ -112,9 +112,9 @@ class TapeFeed:
         """The last record's."""
         self._second = 0
         self._left = RECORDS_PER_S
-        """How many further records may be made in this second."""
+        """The number of further records that may be made in this second."""
         self._missed: int | None = None
-        """How many records weren't made since the last gap; None if none is missing."""
+        """The number of records that weren't made since the last gap; None if none is missing."""
 
     def listen(self) -> TapeListener:
         """Record from now on, beginning with the node as it is; called between two turns.

@@ -6,9 +6,8 @@ May import `benmo.paxos`, `benmo.ledger`, `benmo.storage`, `benmo.engine`, `benm
 Begin with `records.py`, the closed list of what can happen, and `facts.py`, what records say of
 messages and blocks; `world_records.py` has what is done to nodes, rather than by them.
 `recorder.py` makes records of what an engine and its links do, `counter.py` only counts them;
-`merging.py` brings those of several
-nodes into one order; `trace_file.py` is the file. While nobody records, an engine and its links pay
-a comparison with None for it.
+`merging.py` brings those of several nodes into one order; `trace_file.py` is the file. While nobody
+records, an engine and its links pay a comparison with None for it.
 
 Two promises hold for each node's records:
 

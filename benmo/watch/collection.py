@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from typing import Any
 
 from benmo.cluster import Cluster, StateDirectory
@@ -15,7 +16,14 @@ from benmo.control.tape_requests import Taped
 from benmo.errors import Failure
 from benmo.paxos.types import NodeId
 from benmo.tape.merging import Merger
-from benmo.tape.records import VERSION, AnyRecord, GapRecord, Header
+from benmo.tape.records import (
+    VERSION,
+    AnyRecord,
+    AppliedRecord,
+    GapRecord,
+    Header,
+    StateRecord,
+)
 from benmo.tape.trace_file import decode_record
 from benmo.tape.world_records import ProcessEvent, ProcessRecord
 
@@ -52,7 +60,10 @@ class Collection:
 
     emit  takes each record, in the order of a trace
     say   takes the words that say why a node isn't heard, as often as they change; empty words once
-          it is
+          it is, or needn't be any more
+
+    Nodes that are added meanwhile are listened to, too, once the chain of one that is heard has
+    them; and nodes that were removed, no longer than they run.
     """
 
     def __init__(
@@ -68,25 +79,53 @@ class Collection:
         self._merger = Merger(self._take)
         self._number = 0
         self._heard = {node: _HeardNode() for node in nodes}
+        self._height = -inf
+        """That of the highest chain that was heard of."""
+        self._members = frozenset(nodes)
+        """The nodes that vote according to that chain."""
+        self._followed: set[NodeId] = set()
+        self._tasks: asyncio.TaskGroup
 
     @property
     def never_heard(self) -> dict[NodeId, str]:
-        """By node that was never heard, why."""
-        return {node: each.words for node, each in self._heard.items() if not each.records}
+        """By node that votes and was never heard, why."""
+        heard = self._heard.items()
+        return {
+            node: each.words for node, each in heard if node in self._members and not each.records
+        }
+
+    def votes(self, node: NodeId) -> bool:
+        """Whether a node votes, as far as is known."""
+        return node in self._members
 
     async def run(self) -> None:
         """Listen until this is cancelled; all that was heard is emitted then."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for node in self._heard:
-                    tasks.create_task(self._follow(node))
+            async with asyncio.TaskGroup() as self._tasks:
+                self._follow_members()
+                try:
+                    await asyncio.Future()
+                finally:
+                    self._height = inf  # so that no further node is followed
         finally:
             self._merger.close()
 
+    def _follow_members(self) -> None:
+        for node in self._members - self._followed:
+            self._followed.add(node)
+            self._heard.setdefault(node, _HeardNode())
+            self._tasks.create_task(self._follow(node))
+
+    def _learn(self, height: int, members: tuple[NodeId, ...]) -> None:
+        """Follow the nodes that vote once the chain has this height."""
+        if members and height >= self._height:
+            self._height, self._members = height, frozenset(members)
+            self._follow_members()
+
     async def _follow(self, node: NodeId) -> None:
-        """Listen to a node, again and again."""
+        """Listen to a node, again and again, as long as it votes."""
         finder = NodeFinder(self._state, node)
-        while True:
+        while node in self._members:
             try:
                 connection = await finder.connect()
             except (Failure, OSError) as error:
@@ -102,6 +141,8 @@ class Collection:
                 self._gone(node)
             self._is_silent(node, words)
             await asyncio.sleep(_TRY_AGAIN_S)
+        self._followed.discard(node)
+        self._is_silent(node, "")
 
     async def _listen(self, node: NodeId, connection: NodeConnection) -> str:
         """Listen until the connection ends; return the words that say why."""
@@ -131,6 +172,13 @@ class Collection:
     def _take(self, record: AnyRecord) -> None:
         if record.node in self._heard:
             self._heard[record.node].took(record)
+        match record:
+            case StateRecord():
+                self._learn(record.height, record.members)
+            case AppliedRecord():
+                self._learn(record.slot, record.members)
+            case _:
+                pass
         self._emit(record)
 
     def _is_silent(self, node: NodeId, words: str) -> None:
@@ -171,8 +219,8 @@ class _HeardNode:
     def took(self, record: AnyRecord) -> None:
         """Note a record of the node that is emitted."""
         self._since_state += 1
-        if isinstance(record, GapRecord):
-            self._has_lost = True
+        if isinstance(record, GapRecord | StateRecord):
+            self._has_lost = isinstance(record, GapRecord)
 
     def is_state_due(self, now: float) -> bool:
         """Whether the node is to be asked how it is; that counts as done."""

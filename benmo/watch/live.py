@@ -40,8 +40,8 @@ def watch(port: int, host: str, is_opened: bool, state_dir: Path) -> None:
     """Show what the running nodes do, message by message, in a page for the browser.
 
     Whoever has the page's address may watch, and nobody may do anything: to break things, run
-    benmo demo. Nodes that start later are shown, too. A certificate that may read is enough, a
-    node's own or a client's. The page shows memos and balances.
+    benmo demo. Nodes that start later, or are added, are shown, too. A certificate that may read is
+    enough, a node's own or a client's. The page shows memos and balances.
     """
     if host in _ALL_ADDRESSES:
         die("--host takes the one address at which browsers reach this machine")
@@ -51,11 +51,14 @@ def watch(port: int, host: str, is_opened: bool, state_dir: Path) -> None:
 
     def say(node: NodeId, words: str) -> None:
         server.say(node, words)
-        click.echo(words or f"node {node} is heard")
+        heard = f"node {node} is heard" if collection.votes(node) else f"node {node} was removed"
+        click.echo(words or heard)
+
+    collection = Collection(state, cluster.ids, server.put, say)
 
     async def work() -> None:
         click.echo(f"{many(cluster.ids)}, live (Ctrl-C ends it): {server.address}")
-        await Collection(state, cluster.ids, server.put, say).run()
+        await collection.run()
 
     with ExitStack() as held:
         held.callback(server.close)

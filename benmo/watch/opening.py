@@ -7,7 +7,7 @@ import asyncio
 from websockets.asyncio.server import ServerConnection
 
 CONNECTIONS_MAX = 64
-"""How many there are at a time; a browser makes six for a page that it loads."""
+"""The limit of these at a time; a browser makes six for a page that it loads."""
 
 
 class OpeningConnections:

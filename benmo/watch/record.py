@@ -28,9 +28,9 @@ def record(file: Path, seconds: float | None, state_dir: Path) -> None:
     """Record what the running nodes do, message by message, into FILE (run.jsonl.gz).
 
     Each line is a JSON object: what a node sent, received, promised, accepted, refused or decided,
-    when it was durable, and which event led to it. Nodes that start later are recorded, too. A
-    certificate that may read is enough, a node's own or a client's. The file holds memos and
-    balances.
+    when it was durable, and which event led to it. Nodes that start later, or are added, are
+    recorded, too. A certificate that may read is enough, a node's own or a client's. The file holds
+    memos and balances.
     """
     state = StateDirectory(state_dir)
     cluster = state.load()

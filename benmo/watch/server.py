@@ -68,7 +68,7 @@ LOOPBACK = "127.0.0.1"
 _TOO_MANY_PAGES = 4008
 """The code with which the connection of one page too many is closed."""
 OPENING_S = 10.0
-"""How long a connection may take to ask for something."""
+"""The time that a connection has to ask for something."""
 _CLOSE_S = 1.0
 
 
@@ -146,7 +146,7 @@ class PageServer:
 
     @property
     def pages_opening(self) -> int:
-        """How many connections there are on which no page is open yet."""
+        """The number of connections on which no page is open yet."""
         return len(self._opening)
 
     def put(self, record: AnyRecord) -> None:
