@@ -39,6 +39,8 @@ class Merger:
         """The time of day at the beginning."""
         self.now = 0.0
         """The latest time that was heard of."""
+        self._done_early: list[tuple[AnyRecord, float]] = []
+        """What was done before any node was heard, each with what the clock showed."""
         self._until = -inf
         """The time up to which all was emitted."""
 
@@ -49,6 +51,7 @@ class Merger:
         if not self._begins:
             self._wall = wall
         begin = self._begins.setdefault(boot, now - (wall - self._wall))
+        self._add_done()
         shifted = [_shifted(record, begin) for record in records]
         late = [record for record in shifted if record.time < self._until]
         if late:
@@ -63,6 +66,28 @@ class Merger:
         """Take a supervisor's record of this moment."""
         self._add(record)
         self._release()
+
+    def done_here(self, record: AnyRecord, clock: float) -> None:
+        """Take a record of what was done on the nodes' machine, whose clock showed this.
+
+        It waits until a node was heard: only then does the trace have a beginning.
+        """
+        self._done_early.append((record, clock))
+        if self._begins:
+            self._add_done()
+            self._release()
+
+    def passed(self, clock: float) -> None:
+        """Wait no longer for what happened before the monotonic clock showed this."""
+        for begin in self._begins.values():
+            self.now = max(self.now, clock - begin + HOLD_S)
+        self._release()
+
+    def _add_done(self) -> None:
+        begin = next(iter(self._begins.values()))
+        for record, clock in self._done_early:
+            self._add(replace(record, time=max(0.0, round(clock - begin, 6))))
+        self._done_early.clear()
 
     def lost(self, node: NodeId) -> None:
         """Wait no longer for a node that is gone."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from math import inf
 from typing import Any
 
+from msgspec.structs import replace
+
 from benmo.cluster import Cluster, StateDirectory
 from benmo.control.connection import NodeConnection
 from benmo.control.places import NodeFinder
@@ -28,6 +30,8 @@ from benmo.tape.trace_file import decode_record
 from benmo.tape.world_records import ProcessEvent, ProcessRecord
 
 _TRY_AGAIN_S = 0.5
+_SILENT_S = 2.0
+"""How long a record waits at most for nodes all of which are silent."""
 _STATE_EVERY_S = 1.0
 """How often a node is asked at most how it is, while records are lost."""
 _STATE_AFTER = 5_000
@@ -109,6 +113,15 @@ class Collection:
                     self._height = inf  # so that no further node is followed
         finally:
             self._merger.close()
+
+    def happened(self, record: AnyRecord, clock: float) -> None:
+        """Take a record of what was done to the nodes of this machine; only in the loop of `run`.
+
+        It was done when the monotonic clock showed `clock`; the record gets its number here.
+        """
+        self._number += 1
+        self._merger.done_here(replace(record, number=self._number), clock)
+        asyncio.get_running_loop().call_later(_SILENT_S, self._merger.passed, clock)
 
     def _follow_members(self) -> None:
         for node in self._members - self._followed:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 STALLED_S = 30.0
 """How long a page may read nothing while its connection is full; then it is dropped."""
 LINE_CHARACTERS_MAX = 4_000
+UNDER_WAY_MAX = 8
+"""How many lines of one page are carried out at a time: some wait for what the nodes do."""
 _BATCH_BYTES_MAX = 256 << 10
 _BATCH_EVERY_S = 0.05
 _OPENING_S = 10.0
@@ -86,6 +90,7 @@ class OpenPage:
         self._connection = connection
         self._may_act = may_act
         self._place = 0
+        self._under_way = 0
         self.news = asyncio.Event()
         self.is_silence_due = False
         """Whether the words of the nodes that aren't heard have changed."""
@@ -98,7 +103,7 @@ class OpenPage:
             await self._begin()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
-                tasks.create_task(self._read())
+                tasks.create_task(self._read(tasks))
         except* ConnectionClosed:
             pass
         except* (_WrongMessage, TimeoutError) as errors:
@@ -160,11 +165,18 @@ class OpenPage:
             self.is_silence_due = False
             await self._send({"silent": self._source.silent})
 
-    async def _read(self) -> None:
+    async def _read(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             request = await self._receive(_request)
+            tasks.create_task(self._answer(request))
+
+    async def _answer(self, request: HandsRequest) -> None:
+        self._under_way += 1
+        try:
             answer = await self._act(request.line)
-            await self._send({"id": request.id, "status": answer.status, "text": answer.text})
+        finally:
+            self._under_way -= 1
+        await self._send({"id": request.id, "status": answer.status, "text": answer.text})
 
     async def _act(self, line: str) -> HandsAnswer:
         hands = self._source.hands
@@ -172,7 +184,9 @@ class OpenPage:
             return HandsAnswer("refused", "from this page, one may watch and not act")
         if len(line) > LINE_CHARACTERS_MAX or not line.isprintable():
             return HandsAnswer("refused", "that is not a line")
-        return await asyncio.to_thread(hands, line)
+        if self._under_way > UNDER_WAY_MAX:
+            return HandsAnswer("refused", f"{UNDER_WAY_MAX} lines of this page are under way")
+        return await asyncio.wrap_future(_in_thread(hands, line))
 
     async def _receive(self, decoder: msgspec.json.Decoder[T]) -> T:
         message = await self._connection.recv()
@@ -190,3 +204,18 @@ class OpenPage:
                 await self._connection.send(text, text=True)
         except TimeoutError as error:
             raise _Stalled from error
+
+
+def _in_thread(hands: Hands, line: str) -> Future[HandsAnswer]:
+    """Have a line carried out in a thread that doesn't keep the process from ending."""
+    answer: Future[HandsAnswer] = Future()
+
+    def carry_out() -> None:
+        if answer.set_running_or_notify_cancel():
+            try:
+                answer.set_result(hands(line))
+            except BaseException as error:  # noqa: BLE001 - the page's task raises it
+                answer.set_exception(error)
+
+    threading.Thread(target=carry_out, name="hands", daemon=True).start()
+    return answer

@@ -80,7 +80,7 @@ class PageServer:
     host         the address to listen at. Any but the machine's own loopback lets others watch,
                  unencrypted, so nobody may act then
     hands        carries out a line that a viewer asks for, and returns its answer; called in a
-                 thread, once at a time for each page. None if nobody may act
+                 thread of its own for each line. None if nobody may act
     records_max  how many records are kept for pages that open later
     """
 

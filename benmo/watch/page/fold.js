@@ -299,6 +299,10 @@ function processed(state, record, index) {
   return change === undefined ? state : became(state, record, change);
 }
 
+/** Whether a process that can't be reached is known to have ended. */
+const isOver = (state, record, where) =>
+  record.event === "not reached" && state[where][record.of].is === "down";
+
 /** The process that a record is about: `nodes` or `aside`, where it is; null if it is over. */
 function placeOf(state, { of, of_life: life }) {
   const isIt = (each) => each !== undefined && (life === 0 || each.life === life);
@@ -308,7 +312,7 @@ function placeOf(state, { of, of_life: life }) {
 
 function became(state, record, change) {
   const where = placeOf(state, record);
-  if (where === null) return state;
+  if (where === null || isOver(state, record, where)) return state;
   const node = { ...state[where][record.of], ...change };
   return { ...state, [where]: { ...state[where], [record.of]: node } };
 }
@@ -321,6 +325,7 @@ function ended(state, record, index) {
   const [node, aside] = [state[where][id], state.aside[id]];
   const change = {
     is: "down",
+    known: node.known || node.is === "silent",
     role: "acceptor",
     pencil: node.ink,
     waiting: [],
