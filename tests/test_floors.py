@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "watch": PROTOCOL | {"wording", "cluster", "control", "options", "tape"},
     "sim": MONEY | {"storage", "engine", "tape", "network", "commands", "options"},
     "node": CALLING | {"storage", "engine", "tape", "repl", "startup", "program", "quorum"},
-    "demo": CALLING | {"repl", "admin", "child_node", "storage", "quorum"},
+    "demo": CALLING | {"repl", "admin", "child_node", "storage", "quorum", "tape", "watch"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "play": MONEY
     | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl", "quorum"},
@@ -55,6 +55,7 @@ MAY_IMPORT = {
 """From the ground up: which parts of `benmo` a package, or a module beside them, may import."""
 
 PARTLY = {
+    ("demo", "tape"): {"records", "world_records"},
     ("ledger", "paxos"): {"types", "membership"},
     ("storage", "paxos"): {"types", "step", "membership"},
     ("commands", "network"): {"link", "rights"},

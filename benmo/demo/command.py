@@ -67,6 +67,19 @@ _UNWIND_S = 5.0
     multiple=True,
     help="Carry this out and leave; may be given several times.",
 )
+@click.option(
+    "--page/--no-page",
+    "wants_page",
+    default=None,
+    help="Serve a page, at 127.0.0.1, that shows in a browser what the nodes do.  "
+    "[default: on a terminal]",
+)
+@click.option(
+    "--page-port",
+    type=Number(0, 65535),
+    default=0,
+    help="The port of the page.  [default: any that is free]",
+)
 @keep_going_option
 @format_option
 @state_dir_option
@@ -78,6 +91,8 @@ def demo(
     tenure: str | None,
     port: int | None,
     commands: tuple[str, ...],
+    wants_page: bool | None,
+    page_port: int,
     keep_going: bool,
     output_format: str,
     state_dir: Path,
@@ -100,7 +115,9 @@ def demo(
     state = StateDirectory(state_dir)
     try:
         with _signals_leave():
-            status = _run(state, wishes, commands, output_format, keep_going)
+            has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
+            port = page_port if (has_prompt if wants_page is None else wants_page) else None
+            status = _run(state, wishes, commands, output_format, keep_going, has_prompt, port)
     except KeyboardInterrupt:
         status = Status.UNKNOWN
     sys.exit(status)
@@ -112,14 +129,20 @@ def _run(
     commands: Iterable[str],
     output_format: str,
     keep_going: bool,
+    has_prompt: bool,
+    page_port: int | None,
 ) -> Status:
-    has_prompt = not commands and sys.stdin.isatty() and sys.stdout.isatty()
     prepared = prepare(state, wishes, _ask_for_ports if has_prompt else _name_the_option)
     if prepared.is_new and openness(state.path):
         print_error(openness(state.path))
     from benmo.demo.session import Session  # noqa: PLC0415 - takes a while to load
 
-    with Session(state, prepared.cluster, output_format, has_prompt) as session:
+    page = None
+    if page_port is not None:
+        from benmo.demo.page import DemoPage  # noqa: PLC0415 - not every demo has one
+
+        page = DemoPage(state, prepared.cluster, page_port)
+    with Session(state, prepared.cluster, output_format, has_prompt, page) as session:
         if has_prompt:
             return session.run_prompt(banner(state, prepared))
         return session.run_lines(commands or standard_input(), keep_going)

@@ -23,9 +23,7 @@ def lose(stage: Stage, text: str) -> Answer:
     if stage.fleet.state_of(node) == "lost":
         raise Refused(f"node {node} has lost its disk already: replace {node}")
     is_running = stage.fleet.is_running(node)
-    if is_running:
-        stage.fleet.kill([node])
-    stage.fleet.disks.lose(node)
+    stage.fleet.lose(node)
     return Answer(Status.DONE, {"lost": [node]}, _what_is_lost(stage, node, is_running))
 
 

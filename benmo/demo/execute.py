@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benmo.commands.answers import Rendered, Status, refusal
 from benmo.commands.arguments import Misused, split_line
+from benmo.commands.table import Command
 from benmo.control.connection import NodeGone
 from benmo.demo.addresses import (
     EVERYONE,
@@ -24,11 +25,13 @@ class DemoRunner:
 
     Any thread may have a line carried out. The stage's worker does that, one line after the other,
     so that no two lines get in each other's way. But a command that waits for what the nodes do
-    would keep the others waiting: the caller's thread carries it out.
+    would keep the others waiting: the caller's thread carries it out. `by` says, in the log, where
+    the lines come from.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, by: str = "prompt") -> None:
         self._stage = stage
+        self._by = by
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry out a line and return the answer, which also says what is wrong with the line."""
@@ -48,6 +51,7 @@ class DemoRunner:
         return answer.rendered(output_format)
 
     def _carry_out(self, line: str, output_format: str) -> Rendered:
+        self._tell(line)
         parts = read_line(line)
         if parts.target.isdigit() and not parts.text:
             parts = AddressedLine("", f"use {parts.target}")
@@ -68,3 +72,13 @@ class DemoRunner:
             return meaning.handler(self._stage, rest).rendered(output_format)
         except Misused as error:
             raise NotUnderstood(f"{error}: {meaning.usage}") from error
+
+    def _tell(self, line: str) -> None:
+        """Log a line that is understood, and the node that it is for."""
+        meaning, target = meaning_of(line), read_line(line).target
+        if meaning is None:
+            return
+        where = self._stage.selected if isinstance(meaning, Command) else 0
+        if target:
+            where = int(target) if target.isdigit() else 0
+        self._stage.log.did(line, where, self._by)

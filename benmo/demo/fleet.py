@@ -17,9 +17,10 @@ from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, sta
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
 from benmo.demo.link_keeper import LinkKeeper
-from benmo.demo.links import Group, Links, Pair
+from benmo.demo.links import Links
 from benmo.demo.lost_disks import LostDisks
 from benmo.demo.node_threads import at_once
+from benmo.demo.run_log import NoLog, RunLog
 from benmo.errors import Failure, Refused
 from benmo.network.link import Link
 from benmo.notices import Notice
@@ -48,15 +49,18 @@ class _Trap:
     witness: NodeId
     is_sprung: threading.Event = field(default_factory=threading.Event)
 
-    def hear(self, node: NodeId, notice: Notice) -> None:
+    def hear(self, node: NodeId, notice: Notice) -> bool:
+        """Kill the leader if this notice says that it is time; returns whether it did."""
         is_accepted = isinstance(notice, ProposalAccepted) and notice.proposer == self.leader.node
-        if is_accepted and node == self.witness:
+        is_due = is_accepted and node == self.witness and not self.is_sprung.is_set()
+        if is_due:
             self.leader.kill()
             self.is_sprung.set()
+        return is_due
 
 
 class Fleet:
-    """Starts and stops nodes, cuts and slows links; each call returns when that is done.
+    """Starts and stops nodes; each call returns when that is done. `link_keeper` cuts their links.
 
     Only the demo's worker changes which nodes run and which links are whole: see `DemoRunner`. Any
     thread may ask for the state of nodes, and command those that run.
@@ -65,7 +69,12 @@ class Fleet:
     """
 
     def __init__(
-        self, state: StateDirectory, cluster: Cluster, on_notice: OnNotice, on_end: OnEnd
+        self,
+        state: StateDirectory,
+        cluster: Cluster,
+        on_notice: OnNotice,
+        on_end: OnEnd,
+        log: RunLog | None = None,
     ) -> None:
         self.cluster = cluster
         self.nodes = cluster.ids
@@ -79,7 +88,8 @@ class Fleet:
         self._traps: list[_Trap] = []
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
-        self._keeper = LinkKeeper(self.links, self)
+        self._log = log or NoLog()
+        self.link_keeper = LinkKeeper(self.links, self, self._log)
 
     # The state of the nodes.
 
@@ -150,6 +160,7 @@ class Fleet:
         rendered = self.run(node, line, output_format)
         if rendered.leaves and process is not None:
             process.until_ended(_EXIT_S)
+            self._log.did_to(node, "killed")
         elif process is not None:
             process.end_is_wanted = False
         return rendered
@@ -187,7 +198,8 @@ class Fleet:
 
     def _heard(self, node: NodeId, notice: Notice, at: float) -> None:
         for trap in tuple(self._traps):
-            trap.hear(node, notice)
+            if trap.hear(node, notice):
+                self._log.did_to(trap.leader.node, "killed")
         self._on_notice(node, notice, at)
 
     # Processes.
@@ -198,10 +210,11 @@ class Fleet:
             cuts = [f"--sever={other}" for other in self.links.cut_from(node)]
             cuts += [f"--sever-one-way={other}" for other in self.links.unheard_by(node)]
             self._processes[node] = NodeProcess(node, self._state.path, cuts, self._ended)
-            self._keeper.starts_anew(node)
+            self.link_keeper.starts_anew(node)
+            self._log.did_to(node, "started")
         failed = at_once(self._connect, nodes)
         if not self.links.is_whole:
-            self._keeper.set_up(node for node in nodes if not failed[node])
+            self.link_keeper.set_up(node for node in nodes if not failed[node])
         return {node: reason for node, reason in failed.items() if reason}
 
     def until_quorum(self) -> None:
@@ -218,18 +231,28 @@ class Fleet:
     def kill(self, nodes: Sequence[NodeId]) -> None:
         """Kill these nodes and wait for their processes to end. Raises `Failure` if one doesn't."""
         for node in nodes:
+            self._log.did_to(node, "killed")
             self._processes[node].kill()
         for node in nodes:
             self._require_ended(self._processes[node])
 
+    def lose(self, node: NodeId) -> None:
+        """Kill a node if it runs, and wipe its disk. Raises `Failure`."""
+        if self.is_running(node):
+            self.kill([node])
+        self.disks.lose(node)
+        self._log.did_to(node, "lost its disk")
+
     def pause(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             self._processes[node].pause()
+            self._log.did_to(node, "paused")
 
     def resume(self, nodes: Sequence[NodeId]) -> None:
         for node in nodes:
             self._processes[node].resume()
-        self._keeper.catch_up(nodes)
+            self._log.did_to(node, "woken")
+        self.link_keeper.catch_up(nodes)
 
     def end(self) -> None:
         """Let every node leave cleanly; kill those that are paused, or are left after a second."""
@@ -243,34 +266,6 @@ class Fleet:
             process.until_ended(_CLEAN_END_S)
         while self._attached:
             self._attached.popitem()[1].close()
-
-    # Links.
-
-    def partition(self, groups: tuple[Group, ...]) -> None:
-        """Cut the links between these groups, and mend those within each group."""
-        self.links.split(groups)
-        self._keeper.apply(self.links.all)
-
-    def cut(self, ways: Iterable[Pair]) -> None:
-        """Cut these ways: sender, receiver."""
-        cut = set(ways)
-        self.links.cut |= cut
-        self._keeper.apply_cuts({(min(way), max(way)) for way in cut})
-
-    def mend(self, pairs: Sequence[Pair]) -> None:
-        """Mend these links, also if a node's own `severLink` or `delayLink` cut or slowed them."""
-        self.links.mend(pairs)
-        self._keeper.apply(pairs)
-
-    def heal(self) -> None:
-        """Mend every link."""
-        self.links.heal()
-        self._keeper.apply(self.links.all)
-
-    def slow(self, pairs: Sequence[Pair], delay_ms: int) -> None:
-        """Delay what is sent over these links, both ways; 0 ends a delay."""
-        self.links.slow(pairs, delay_ms)
-        self._keeper.apply_delays(pairs)
 
     # Starts and ends of processes.
 
@@ -325,4 +320,5 @@ class Fleet:
             raise Failure(f"process {process.process_id} of node {process.node} does not end")
 
     def _ended(self, process: NodeProcess) -> None:
+        self._log.did_to(process.node, "ended")
         self._on_end(process.node, f"ended {process.how_it_ended}")

@@ -19,7 +19,7 @@ from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
-from benmo.demo.stage import Stage
+from benmo.demo.stage import PageAddresses, Stage
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 from benmo.wording import many
@@ -171,6 +171,18 @@ def _something_queued(stage: Stage, node: NodeId, other: NodeId) -> str:
     if rendered.status is not Status.DONE:
         raise Refused(f"node {node} has nothing to propose: {rendered.output}")
     return f"node {node} had nothing to propose: {rendered.output}"
+
+
+def page(stage: Stage, text: str) -> Answer:
+    require_no_arguments(text)
+    if stage.page is None:
+        raise Refused("no page is served: start the demo with --page")
+    return Answer(Status.DONE, stage.page._asdict(), page_text(stage.page))
+
+
+def page_text(addresses: PageAddresses) -> str:
+    """Say where the page is. Whoever has an address may use it."""
+    return f"watch:    {addresses.watch}\nhands on: {addresses.hands_on}"
 
 
 def quiet(stage: Stage, text: str) -> Answer:

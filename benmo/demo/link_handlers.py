@@ -23,7 +23,7 @@ def partition(stage: Stage, text: str) -> Answer:
     if not text:
         raise Misused("it takes the nodes of each side")
     groups = read_groups(text, stage.fleet.nodes)
-    stage.fleet.partition(groups)
+    stage.fleet.link_keeper.partition(groups)
     quorum = quorum_of(len(stage.fleet.nodes))
     shown = stage.fleet.links.shown()
     return Answer(
@@ -56,7 +56,7 @@ def cut(stage: Stage, text: str) -> Answer:
         said = _what_is_not_heard(ways)
     else:
         ways |= {(b, a) for a, b in ways}
-    stage.fleet.cut(ways)
+    stage.fleet.link_keeper.cut(ways)
     value = {"cut": [list(way) for way in sorted(ways)]}
     return Answer(Status.DONE, value, f"{said}; {_who_can_lead(stage)}")
 
@@ -86,7 +86,7 @@ def heal(stage: Stage, text: str) -> Answer:
     words = split_arguments(text)
     if words:
         return _mend(stage, words)
-    stage.fleet.heal()
+    stage.fleet.link_keeper.heal()
     value = {"groups": [list(stage.fleet.nodes)]}
     text = "every link is whole, and as fast as it can be"
     if not any(map(stage.fleet.is_running, stage.fleet.nodes)):
@@ -98,7 +98,7 @@ def _mend(stage: Stage, words: Sequence[str]) -> Answer:
     if len(words) != 2:
         raise Misused("it takes two nodes, or nothing for every link")
     pairs = _links_between(stage, *(read_nodes(word, stage.fleet.nodes) for word in words))
-    stage.fleet.mend(pairs)
+    stage.fleet.link_keeper.mend(pairs)
     said = f"{links_named(pairs, stage.fleet.nodes)} is whole, and as fast as it can be"
     return Answer(Status.DONE, {"healed": [list(pair) for pair in pairs]}, said)
 
@@ -109,7 +109,7 @@ def slow(stage: Stage, text: str) -> Answer:
         raise Misused("it takes two nodes and a time in milliseconds")
     pairs = _links_between(stage, *(read_nodes(word, stage.fleet.nodes) for word in words[:2]))
     delay_ms = _delay_ms(words[2])
-    stage.fleet.slow(pairs, delay_ms)
+    stage.fleet.link_keeper.slow(pairs, delay_ms)
     how = f"takes {delay_ms} ms, each way" if delay_ms else "is as fast as it can be"
     links = links_named(pairs, stage.fleet.nodes)
     value = {"links": [list(pair) for pair in pairs], "milliseconds": delay_ms}

@@ -45,8 +45,7 @@ class Links:
 
     def heal(self) -> None:
         """Forget every cut and every delay."""
-        self.cut.clear()
-        self.delays_ms.clear()
+        self.mend(self.all)
 
     def slow(self, pairs: Iterable[Pair], delay_ms: int) -> None:
         """Set the delay of these links, in milliseconds; 0 ends it."""

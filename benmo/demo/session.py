@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
@@ -13,11 +14,16 @@ from benmo.commands.fitting import fitted, print_error, terminal_columns
 from benmo.demo.board import Board, Style
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
+from benmo.demo.handlers import page_text
+from benmo.demo.run_log import NoLog
 from benmo.demo.stage import Stage
 from benmo.errors import CannotStart
 from benmo.notices import Notice, ProcessEnded, SlotDecided
 from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.batch import run_lines
+
+if TYPE_CHECKING:
+    from benmo.demo.page import DemoPage
 
 
 class Session:
@@ -27,19 +33,30 @@ class Session:
     """
 
     def __init__(
-        self, state: StateDirectory, cluster: Cluster, output_format: str, has_prompt: bool
+        self,
+        state: StateDirectory,
+        cluster: Cluster,
+        output_format: str,
+        has_prompt: bool,
+        page: DemoPage | None = None,
     ) -> None:
         self._state = state
+        self._has_prompt = has_prompt
         self._format = output_format
         board = None
         if has_prompt and output_format != "json":
             has_colour = not os.environ.get("NO_COLOR")
             board = Board(print, Style(cluster.ids, has_colour))
-        fleet = Fleet(state, cluster, self._on_notice, self._on_end)
-        self._stage = Stage(fleet, cluster.ids[0], board)
+        log = NoLog() if page is None else page
+        fleet = Fleet(state, cluster, self._on_notice, self._on_end, log)
+        self._page = page
+        self._stage = Stage(fleet, cluster.ids[0], board, log=log)
 
     def __enter__(self) -> Session:
         try:
+            if self._page is not None:
+                runner = DemoRunner(self._stage, by="page")
+                self._stage.page = self._page.start(runner, self._echo)
             self._stage.worker.do(self._start)
         except BaseException:
             self._end()
@@ -51,7 +68,10 @@ class Session:
 
     def run_lines(self, lines: Iterable[str], keeps_going: bool) -> Status:
         """Carry out lines, as `benmo.repl.batch.run_lines` does; returns the status."""
-        return run_lines(DemoRunner(self._stage), lines, self._format, keeps_going)
+        if self._stage.page is not None:
+            print_error(page_text(self._stage.page))
+        runner = DemoRunner(self._stage, by="script")
+        return run_lines(runner, lines, self._format, keeps_going)
 
     def run_prompt(self, banner: str) -> Status:
         """Print the banner and ask for commands until the user leaves; returns the status."""
@@ -59,6 +79,8 @@ class Session:
 
         def begin() -> None:
             print(fitted(banner, terminal_columns()))
+            if self._stage.page is not None:
+                print(page_text(self._stage.page))
             if self._stage.board is not None:
                 self._stage.board.open()
 
@@ -87,8 +109,17 @@ class Session:
         if self._stage.board is not None:
             self._stage.board.close()
         self._stage.worker.end(self._stage.fleet.end)
+        if self._page is not None:
+            self._page.close()
 
     # In other threads.
+
+    def _echo(self, line: str) -> None:
+        """Show a line that comes from the page."""
+        if self._has_prompt:
+            print(f"{line}\n", end="")
+        else:
+            print_error(line)
 
     def _on_notice(self, node: NodeId, notice: Notice, at: float) -> None:
         if isinstance(notice, SlotDecided) and notice.decided_in != Ballot.ZERO:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
+from benmo.demo.run_log import NoLog, RunLog
 from benmo.demo.tour.tour import Tour
 from benmo.demo.worker import Worker
 from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.said_once import SaidOnce
+
+
+class PageAddresses(NamedTuple):
+    """The addresses of the demo's page: for those who watch, and for those who act, too."""
+
+    watch: str
+    hands_on: str
 
 
 @dataclass(slots=True)
@@ -21,6 +30,8 @@ class Stage:
     said_once   the reasons that notices have given
     decided_in  the ballots in which slots were decided, as far as notices said
     tour        the tour that was begun last; None if there is none
+    log         takes what is done here, for those who watch
+    page        the addresses of the page; None if none is served
     worker      the only one that starts nodes and changes links; see `DemoRunner`
     """
 
@@ -30,4 +41,6 @@ class Stage:
     said_once: SaidOnce = field(default_factory=SaidOnce)
     decided_in: dict[int, Ballot] = field(default_factory=dict)
     tour: Tour | None = None
+    log: RunLog = field(default_factory=NoLog)
+    page: PageAddresses | None = None
     worker: Worker = field(default_factory=Worker)

@@ -142,6 +142,7 @@ DEMO_COMMANDS = (
         "running",
         waits=True,
     ),
+    DemoCommand("page", "", "the addresses of the page, for a browser", actions.page),
     DemoCommand("quiet", "", "show no notices", actions.quiet),
     DemoCommand("loud", "", "show notices again", actions.loud),
     DemoCommand("help", "[COMMAND]", "what the commands mean", _help, "names"),

@@ -86,7 +86,7 @@ class Merger:
     def _add_done(self) -> None:
         begin = next(iter(self._begins.values()))
         for record, clock in self._done_early:
-            self._add(replace(record, time=max(0.0, round(clock - begin, 6))))
+            self._add(replace(record, time=round(clock - begin, 6)))
         self._done_early.clear()
 
     def lost(self, node: NodeId) -> None:

@@ -82,10 +82,14 @@ class WorldRecord(Record, frozen=True, tag="world"):
 
 
 class DidRecord(Record, frozen=True, tag="did"):
-    """Somebody typed or clicked a command; `where` is the node that it was for, 0 for all."""
+    """Somebody typed or clicked a command; `where` is the node that it was for, 0 for all.
+
+    `by` says where the command came from: `prompt`, `page` or `script`.
+    """
 
     line: str
     where: NodeId = 0
+    by: str = ""
 
 
 class RecordPlace(msgspec.Struct, frozen=True, rename=SHORT_NAMES):

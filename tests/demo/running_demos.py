@@ -27,12 +27,14 @@ from tests.support.terminals import Terminal
 _UNHURRIED = """
 from msgspec.structs import replace
 from benmo.cli import main
+from benmo.commands import table
 from benmo.demo import disk_handlers, fleet, preparation
 
 def new_cluster(nodes, settings):
     return made(nodes, replace(settings, heartbeat_s=5.0))
 
 made, preparation.new_cluster = preparation.new_cluster, new_cluster
+table._PATIENCE_S = 600.0
 fleet._CLEAN_END_S = fleet._QUORUM_S = disk_handlers._CATCH_UP_S = 60.0
 main(prog_name="benmo")
 """

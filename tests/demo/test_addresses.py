@@ -51,7 +51,7 @@ def test_every_name_in_full_means_what_it_says_in_any_case() -> None:
         ("re", "restoreLink"),
         ("resta", "restart"),
         ("w", "wait"),
-        ("pa", "partition"),
+        ("par", "partition"),
         ("k", "kill"),
         ("con", "continue"),
         ("he", "help"),

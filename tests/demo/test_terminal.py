@@ -214,6 +214,26 @@ def test_an_interrupt_ends_the_command_and_not_the_nodes(here: Place) -> None:
         leave(shown)
 
 
+def test_an_interrupt_also_ends_what_no_node_answers_and_the_next_line_is_carried_out(
+    here: Place,
+) -> None:
+    with terminal(here) as shown:
+        shown.wait_for(ALL_UP)
+        shown.enter("ls")
+        found = re.search(r"^ +2 +(\d+) +yes", shown.wait_for("3 of 3 nodes answer"), re.MULTILINE)
+        assert found
+        os.kill(int(found[1]), signal.SIGSTOP)
+        shown.type("2> printBalance")
+        shown.wait_for(prompt_is("benmo 1> 2> printBalance"))
+        shown.enter()
+        eventually(lambda: shown.is_cooked, "the command runs", shown.all_text)
+        drop_line(shown)
+        shown.enter("1> printBalance")
+        shown.wait_for("node 1 has ")
+        os.kill(int(found[1]), signal.SIGCONT)
+        leave(shown)
+
+
 def test_a_signal_leaves_the_terminal_as_it_was(here: Place) -> None:
     with terminal(here) as shown:
         shown.wait_for(ALL_UP)

@@ -120,3 +120,27 @@ def test_another_machine_s_records_keep_their_order_when_its_time_of_day_is_set(
     merger.heard(2, [note(2, 2, 7.1)], "there", 7.1, 4000.0)
     merger.close()
     assert [(each.number, each.time) for each in emitted] == [(1, 0.0), (2, 0.1)]
+
+
+def test_what_was_done_before_any_node_was_heard_comes_first_and_makes_nobody_late() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.done_here(note(0, 1, 0.0), 9.5)
+    assert emitted == []
+    merger.heard(1, [note(1, 1, 9.9)], "boot", 10.0, 0.0)
+    merger.heard(2, [note(2, 1, 9.95)], "boot", 10.0, 0.0)
+    merger.done_here(note(0, 2, 0.0), 10.2)
+    merger.heard(1, [note(1, 2, 10.1)], "boot", 10.3, 0.0)
+    merger.heard(2, [], "boot", 10.3, 0.0)
+    assert order_of(emitted) == [(0, 1), (1, 1), (2, 1), (1, 2), (0, 2)]
+    assert [each.time for each in emitted] == [-0.5, -0.1, -0.05, 0.1, 0.2]
+
+
+def test_what_was_done_comes_also_while_all_nodes_are_silent() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.done_here(note(0, 1, 0.0), 12.0)
+    assert emitted == []
+    merger.passed(12.0)
+    assert order_of(emitted) == [(0, 1)]

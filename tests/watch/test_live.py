@@ -6,8 +6,8 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -22,53 +22,17 @@ from benmo.tape.world_records import NoteRecord
 from benmo.watch.server import PageServer
 from tests.support.processes import BENMO, DEADLINE_S, end_process, environment, eventually
 from tests.support.real_cluster import RealCluster
-from tests.watch.shown_page import DEADLINE_MS, READY, ShownRun, ask
+from tests.watch.live_pages import LivePage, opened
+from tests.watch.shown_page import ShownRun, ask
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from playwright.sync_api import Response, expect
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 NODES = (1, 2, 3, 4, 5)
-
-
-@dataclass
-class LivePage:
-    """A page that a server shows, and all that it said and asked for."""
-
-    page: Page
-    address: str
-    first: Response
-    said: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    @property
-    def wire(self) -> Any:
-        return self.page.locator("#wire")
-
-
-@contextmanager
-def opened(browser: Browser, address: str, **options: Any) -> Iterator[LivePage]:
-    """Open an address; at the end nothing may have gone wrong, or have left the machine."""
-    expect.set_options(timeout=DEADLINE_MS)
-    context = browser.new_context(viewport={"width": 1600, "height": 900}, **options)
-    context.set_default_timeout(DEADLINE_MS)
-    said: list[str] = []
-    requests: list[str] = []
-    context.on("request", lambda request: requests.append(request.url))
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    first = page.goto(address)
-    assert first is not None
-    page.wait_for_selector(READY)
-    yield LivePage(page, address, first, said, requests)
-    context.close()
-    assert said == []
-    own = (address.partition("#")[0], "data:")
-    assert [each for each in requests if not each.startswith(own)] == []
 
 
 @dataclass

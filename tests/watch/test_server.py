@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benmo.errors import CannotStart
 from benmo.watch import open_page
-from benmo.watch.open_page import HandsAnswer
+from benmo.watch.open_page import UNDER_WAY_MAX, HandsAnswer
 from benmo.watch.server import MESSAGE_BYTES_MAX, PAGES_MAX, PageServer
 from tests.support.processes import DEADLINE_S, eventually
 from tests.watch.server_client import (
@@ -102,6 +103,34 @@ def test_one_who_may_act_acts_with_the_words_of_the_prompt(server: PageServer) -
         page.say({"id": 5, "line": "crashNode 3\nexit"})
         assert page.get()["status"] == "refused"
     assert DONE == ["crashNode 3"]
+
+
+def test_a_line_that_waits_keeps_no_other_line_of_its_page_waiting() -> None:
+    goes_on = threading.Event()
+
+    def hands(line: str) -> HandsAnswer:
+        if line == "wait":
+            goes_on.wait(DEADLINE_S)
+        return HandsAnswer("done", line)
+
+    server = PageServer(HEADER, hands=hands)
+    server.start()
+    try:
+        with PageClient(server, server.hands_address) as page:
+            page.get()
+            for number in range(UNDER_WAY_MAX - 1):
+                page.say({"id": number, "line": "wait"})
+            page.say({"id": 10, "line": "ls"})
+            assert page.get() == {"id": 10, "status": "done", "text": "ls"}
+            page.say({"id": 11, "line": "wait"})
+            page.say({"id": 12, "line": "ls"})
+            words = f"{UNDER_WAY_MAX} lines of this page are under way"
+            assert page.get() == {"id": 12, "status": "refused", "text": words}
+            goes_on.set()
+            assert page.get()["text"] == "wait"
+    finally:
+        goes_on.set()
+        server.close()
 
 
 def test_a_page_that_comes_too_late_is_told_how_much_is_gone() -> None:

@@ -69,7 +69,7 @@ def _bring_everything_back(stage: Stage) -> str:
         done.append(f"{many(woken)} {is_or_are(woken)} up again")
     if not fleet.links.is_whole:
         done.append("every link is whole again")
-    fleet.heal()
+    fleet.link_keeper.heal()
     fleet.until_quorum()
     return f"for the tour, {' and '.join(done)}" if done else ""
 

@@ -6,7 +6,7 @@ import { chainsView } from "benmo/chains.js";
 import { Clock } from "benmo/clock.js";
 import { controlsView, listenToKeys } from "benmo/controls.js";
 import { disksView } from "benmo/disks.js";
-import { say, set } from "benmo/dom.js";
+import { make, say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
 import { byId, describe, legend, listenToFrame, listenToTabs, showPanels } from "benmo/frame.js";
@@ -42,6 +42,8 @@ let lab = null;
 let cached = null;
 let isDue = false;
 let shownAt = 0;
+/** What chooses nodes for one who may act, as `handsView` returns it; null if nobody may. */
+let hands = null;
 
 /** The state of the clock's count: one step from the last one, or a seek. */
 function stateNow(trace, count) {
@@ -140,8 +142,9 @@ function visit(index) {
   changed();
 }
 
-/** Picks the last thing that a node did. */
+/** Picks the last thing that a node did; one who may act chooses the node. */
 function pickNode(id) {
+  if (hands !== null) return hands.toggle(id);
   const { trace, count } = clock;
   for (let index = count - 1; index >= 0; index -= 1) {
     const record = trace.records[index];
@@ -149,6 +152,10 @@ function pickNode(id) {
       return pick(index);
   }
   return undefined;
+}
+
+function pickLink(a, b) {
+  hands?.choose([a, b]);
 }
 
 function chooseSlot(slot) {
@@ -223,6 +230,7 @@ function begin({ header, records }, name, { isLive = false, task = null } = {}) 
     clock.follow(trace);
   }
   clock.isLive = isLive;
+  takeHandsAway();
   if (isLive) clock.speed = "live";
   whyLine = whyView(byId("why"), { pick, visit });
   const sheet = () => showSheet(name);
@@ -230,7 +238,7 @@ function begin({ header, records }, name, { isLive = false, task = null } = {}) 
   quiz.turn(chosen.isQuiz);
   views = [
     controlsView(byId("controls"), clock, changed),
-    ringView(byId("ring"), header, { pickNode }),
+    ringView(byId("ring"), header, { pickNode, pickLink }),
     disksView(byId("body-disks"), header, { toggleLens }),
     ballotsView(byId("body-ballots"), header, { pick, chooseSlot }),
     spaceView(byId("body-space"), header, { pick }),
@@ -272,6 +280,21 @@ export function follow(header) {
   begin({ header: checkHeader(header), records: [] }, "", { isLive: true });
   clock.play();
   redraw();
+}
+
+/** Lets the viewer act on the cluster that is shown; `makeView` fills an element, as `handsView` does. */
+export function giveHands(makeView) {
+  takeHandsAway();
+  const root = make("section", { id: "hands", class: "hands", "aria-label": "Hands on" });
+  byId("ring").parentElement.after(root);
+  hands = makeView(root, clock.trace.header.nodes);
+  document.body.classList.add("may-act");
+}
+
+function takeHandsAway() {
+  byId("hands")?.remove();
+  hands = null;
+  document.body.classList.remove("may-act");
 }
 
 /**

@@ -161,7 +161,7 @@ const KINDS = {
   slowed: { fault: whole, ways, delay_ms: number },
   healed: { fault: whole, ways },
   world: { text: line },
-  did: { line, where: count },
+  did: { line, where: count, by: optional(line, "") },
   violation: {
     checker: word,
     sentence: line,

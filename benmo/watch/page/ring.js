@@ -130,6 +130,24 @@ function linkMark(a, b, places) {
   return { a, b, line, cuts, mark: draw("g", {}, line, ...cuts) };
 }
 
+/** A button over a link; it is shown where the viewer may act. */
+function linkButton(a, b, places, pickLink) {
+  const at = between(places.get(a), places.get(b), 0.5);
+  const button = make("button", {
+    type: "button",
+    class: "link-button",
+    onclick: () => pickLink(a, b),
+  });
+  button.style.left = `${(100 * at.x) / WIDTH}%`;
+  button.style.top = `${(100 * at.y) / HEIGHT}%`;
+  return button;
+}
+
+function spokenLink({ a, b }, [isCut, isCutBack], isUp) {
+  const cut = isCut && isCutBack ? "cut" : isCut ? `cut from ${a} to ${b}` : `cut from ${b} to ${a}`;
+  return `Link between ${a} and ${b}, ${isCut || isCutBack ? cut : isUp ? "up" : "not up"}`;
+}
+
 function changeLink(link, state, ways) {
   const [a, b] = [state.nodes[link.a], state.nodes[link.b]];
   const isCut = [ways.has(`${link.a}>${link.b}`), ways.has(`${link.b}>${link.a}`)];
@@ -140,6 +158,7 @@ function changeLink(link, state, ways) {
     class: `link ${isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint"}`,
   });
   link.cuts.forEach((mark, at) => set(mark, { class: isCut[at] ? "scissors" : "scissors absent" }));
+  set(link.button, { "aria-label": spokenLink(link, isCut, isUp) });
 }
 
 /** How far a message is on its way; null if it isn't shown any more. */
@@ -194,12 +213,17 @@ function underWay(moment, places) {
   return shown;
 }
 
-/** Makes the ring in `root`. Returns what draws a moment. */
-export function ringView(root, header, { pickNode }) {
+/**
+ * Makes the ring in `root`. A click on a node or a link calls `pickNode` or `pickLink`. Returns what
+ * draws a moment.
+ */
+export function ringView(root, header, { pickNode, pickLink }) {
   const places = placesOf(header.nodes);
   const marks = new Map(header.nodes.map((id) => [id, nodeMark(id, places.get(id))]));
   const pairs = header.nodes.flatMap((a, at) =>
-    header.nodes.slice(at + 1).map((b) => linkMark(a, b, places)),
+    header.nodes
+      .slice(at + 1)
+      .map((b) => ({ ...linkMark(a, b, places), button: linkButton(a, b, places, pickLink) })),
   );
   const trails = draw("g");
   const messages = draw("g", { class: "messages" });
@@ -215,7 +239,8 @@ export function ringView(root, header, { pickNode }) {
   const buttons = new Map(
     header.nodes.map((id) => [id, nodeButton(id, places.get(id), header.nodes, pickNode)]),
   );
-  root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values()));
+  const links = pairs.map((pair) => pair.button);
+  root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values(), ...links));
   const keep = keeper(messages, messageMark, (mark, message) => {
     const at = between(places.get(message.from), places.get(message.to), message.share);
     set(mark, { transform: `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})` });
@@ -243,6 +268,7 @@ function nodeButton(id, { x, y }, nodes, pickNode) {
   const button = make("button", {
     type: "button",
     class: "node-button",
+    "data-node": id,
     onclick: () => pickNode(id),
   });
   button.style.left = `${(100 * x) / WIDTH}%`;

@@ -3,8 +3,9 @@
  * benmo/watch/server.py describes, and connects again for as long as the server is gone.
  */
 
-import { extend, follow, miss, settle } from "benmo/app.js";
+import { extend, follow, giveHands, miss, settle } from "benmo/app.js";
 import { make, say, set } from "benmo/dom.js";
+import { handsView } from "benmo/hands.js";
 import { TraceError } from "benmo/records.js";
 
 const TOKEN_KEPT = "benmo-token";
@@ -57,7 +58,7 @@ function begin(hello) {
   if (!hello.is_on) follow(hello.header);
   Object.assign(had, { run: hello.run, place: hello.place });
   if (!hello.is_on) historyEnd = hello.end;
-  document.body.classList.toggle("may-act", hello.act);
+  if (hello.act && !hello.is_on) giveHands((root, nodes) => handsView(root, nodes, act));
   tellSilent(hello.silent);
   const words = [hello.act ? "Connected: live, hands on." : "Connected: live, read-only."];
   if (wasOther) words.push("The server was started anew, and so is this page.");

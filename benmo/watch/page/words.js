@@ -114,7 +114,7 @@ const SENTENCES = {
   slowed: (r) => `messages ${waysText(r.ways)} are held back for ${r.delay_ms} ms`,
   healed: (r) => `messages pass as ever ${waysText(r.ways)}`,
   world: (r) => r.text,
-  did: (r) => `somebody typed: ${r.line}`,
+  did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
   violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
   note: (r) => r.text,
 };
