@@ -181,7 +181,8 @@ def test_a_duel_without_anything_queued_queues_something(here: Place) -> None:
 
 
 def test_the_chain_is_kept_and_each_node_has_a_beginning_of_it(here: Place) -> None:
-    (before,) = answers(here.pipe("1> printStatus"))
+    pay = ("1> moneyTransfer 1,1,2", "1> wait 60", "2> moneyTransfer 1,2,1", "2> wait 60")
+    *_, before = answers(here.pipe(*pay, "2> printStatus"))
     (said,) = answers(here.pipe("all printBlockchain"))
     chains = list(said["nodes"].values())
     longest = max(chains, key=len)

@@ -69,6 +69,7 @@ def record(directory: Path, port: int) -> Terminal:
     terminal = Terminal(
         *BENMO,
         "demo",
+        "--no-page",  # whose addresses hold the tokens that open it
         *("--port", str(port)),
         columns=_COLUMNS,
         lines=_LINES,
