@@ -107,7 +107,7 @@ def a_transfer_is_decided_on_five_processes(both: HandsOn) -> None:
     assert others == [first] * 4
     (block,) = first
     (transfer,) = block["transfers"]
-    assert (transfer["amount"], transfer["from"], transfer["to"]) == (7, 1, 2)
+    assert (transfer["amount"], transfer["debit_node"], transfer["credit_node"]) == (7, 1, 2)
     decided = both.live.page.locator(".lane .block.decided b").get_by_text("1", exact=True)
     expect(decided).to_have_count(5)
 
@@ -169,6 +169,11 @@ def a_cut_shows_where_the_message_stopped(both: HandsOn) -> None:
     page.evaluate("(at) => { location.hash = `#at=${at}`; }", place_of(stopped))
     expect(page.locator(".message.lost .message-why").first).to_have_text("cut")
     page.get_by_role("button", name="Back to live").click()
+    both.click("Slow: slow 2 5 300")
+    both.answered("slow 2 5 300", "the link between 2 and 5 takes 300 ms, each way")
+    slowed = "Link between 2 and 5, cut from 5 to 2, slowed: 300 ms"
+    expect(link).to_have_accessible_name(slowed)
+    expect(page.locator("#ring .link-delay", has_text="300 ms")).to_have_count(1)
     both.click("Mend: heal 2 5")
     both.answered("heal 2 5", "the link between 2 and 5 is whole")
     expect(link).to_have_accessible_name("Link between 2 and 5, up")

@@ -70,8 +70,8 @@ export const quorumOf = (members) => Math.floor(members.length / 2) + 1;
 /** The ways that nothing passes, as `"1>2"`. */
 export const cutWays = (state) => new Set(Object.values(state.cuts).flat());
 
-/** The ways on which messages are held back. */
-export const slowedWays = (state) => new Set(Object.values(state.slowed).flat());
+/** The ways on which messages are held back, each with for how many milliseconds. */
+export const slowedWays = (state) => new Map(Object.values(state.slowed).flat());
 
 // What one record changes in its node. `held` is a part of the pencil or of the ink.
 
@@ -272,7 +272,7 @@ function inWorld(state, record, index) {
     case "cut":
       return { ...state, cuts: { ...state.cuts, [record.fault]: waysOf(record) } };
     case "slowed":
-      return { ...state, slowed: { ...state.slowed, [record.fault]: waysOf(record) } };
+      return { ...state, slowed: { ...state.slowed, [record.fault]: delaysOf(record) } };
     case "healed":
       return {
         ...state,
@@ -287,6 +287,7 @@ function inWorld(state, record, index) {
 }
 
 const waysOf = (record) => record.ways.map((way) => way.join(">"));
+const delaysOf = (record) => waysOf(record).map((way) => [way, record.delay_ms]);
 
 function without(table, key) {
   const { [key]: _, ...rest } = table;
@@ -300,8 +301,7 @@ function processed(state, record, index) {
 }
 
 /** Whether a process that can't be reached is known to have ended. */
-const isOver = (state, record, where) =>
-  record.event === "not reached" && state[where][record.of].is === "down";
+const isOver = ({ event, of }, nodes) => event === "not reached" && nodes[of].is === "down";
 
 /** The process that a record is about: `nodes` or `aside`, where it is; null if it is over. */
 function placeOf(state, { of, of_life: life }) {
@@ -312,7 +312,7 @@ function placeOf(state, { of, of_life: life }) {
 
 function became(state, record, change) {
   const where = placeOf(state, record);
-  if (where === null || isOver(state, record, where)) return state;
+  if (where === null || isOver(record, state[where])) return state;
   const node = { ...state[where][record.of], ...change };
   return { ...state, [where]: { ...state[where], [record.of]: node } };
 }

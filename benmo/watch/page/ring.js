@@ -1,7 +1,7 @@
 /** The ring: who is up, what each node has promised, what is under way, and what was lost. */
 
 import { draw, keeper, make, say, set } from "benmo/dom.js";
-import { cutWays, isSame, isZero, quorumOf } from "benmo/fold.js";
+import { cutWays, isSame, isZero, quorumOf, slowedWays } from "benmo/fold.js";
 import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
 
 const WIDTH = 400;
@@ -127,7 +127,8 @@ function linkMark(a, b, places) {
       transform: `translate(${at.x} ${at.y})`,
     });
   });
-  return { a, b, line, cuts, mark: draw("g", {}, line, ...cuts) };
+  const delay = draw("text", { x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 + 4, class: "link-delay" });
+  return { a, b, line, cuts, delay, mark: draw("g", {}, line, ...cuts, delay) };
 }
 
 /** A button over a link; it is shown where the viewer may act. */
@@ -143,22 +144,36 @@ function linkButton(a, b, places, pickLink) {
   return button;
 }
 
-function spokenLink({ a, b }, [isCut, isCutBack], isUp) {
+/** The two directions of a link, as `"1>2"`. */
+const waysBetween = ({ a, b }) => [`${a}>${b}`, `${b}>${a}`];
+
+function spokenLink({ a, b }, [isCut, isCutBack], isUp, delay) {
   const cut = isCut && isCutBack ? "cut" : isCut ? `cut from ${a} to ${b}` : `cut from ${b} to ${a}`;
-  return `Link between ${a} and ${b}, ${isCut || isCutBack ? cut : isUp ? "up" : "not up"}`;
+  const parts = [isCut || isCutBack ? cut : isUp ? "up" : "not up", delay && `slowed: ${delay}`];
+  return [`Link between ${a} and ${b}`, ...parts].filter(Boolean).join(", ");
 }
 
-function changeLink(link, state, ways) {
+/** For how long messages of a link are held back: nothing, one time, or one for each direction. */
+function delayText({ a, b }, delays_ms) {
+  const [there, back] = delays_ms.map((delay_ms) => delay_ms && Math.round(delay_ms));
+  if (there === back) return there === undefined ? "" : `${there} ms`;
+  if (back === undefined) return `${a}→${b} ${there} ms`;
+  return there === undefined ? `${b}→${a} ${back} ms` : `${there}, ${back} ms`;
+}
+
+function changeLink(link, state, cuts, delays_ms) {
   const [a, b] = [state.nodes[link.a], state.nodes[link.b]];
-  const isCut = [ways.has(`${link.a}>${link.b}`), ways.has(`${link.b}>${link.a}`)];
+  const ways = waysBetween(link);
+  const isCut = ways.map((way) => cuts.has(way));
+  const delay = delayText(link, ways.map((way) => delays_ms.get(way)));
   const isDown =
     a.links[link.b] === false || b.links[link.a] === false || a.is === "down" || b.is === "down";
   const isUp = a.links[link.b] === true && b.links[link.a] === true;
-  set(link.line, {
-    class: `link ${isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint"}`,
-  });
+  const sort = isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint";
+  set(link.line, { class: `link ${sort}${delay && " slowed"}` });
+  say(link.delay, delay);
   link.cuts.forEach((mark, at) => set(mark, { class: isCut[at] ? "scissors" : "scissors absent" }));
-  set(link.button, { "aria-label": spokenLink(link, isCut, isUp) });
+  set(link.button, { "aria-label": spokenLink(link, isCut, isUp, delay) });
 }
 
 /** How far a message is on its way; null if it isn't shown any more. */
@@ -251,13 +266,13 @@ export function ringView(root, header, { pickNode, pickLink }) {
     set(mark, { x1: start.x, y1: start.y, x2: at.x.toFixed(1), y2: at.y.toFixed(1) });
   });
   return (moment) => {
-    const ways = cutWays(moment.state);
+    const [cuts, delays_ms] = [cutWays(moment.state), slowedWays(moment.state)];
     for (const [id, mark] of marks) {
       const node = moment.state.nodes[id];
       changeNode(mark, node, moment.isLens, moment.time);
       set(buttons.get(id), { "aria-label": spoken(node) });
     }
-    for (const pair of pairs) changeLink(pair, moment.state, ways);
+    for (const pair of pairs) changeLink(pair, moment.state, cuts, delays_ms);
     const shown = underWay(moment, places);
     keep(shown, keyOf);
     keepTrails(shown, keyOf);
