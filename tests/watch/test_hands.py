@@ -102,7 +102,7 @@ def chains(here: Place) -> list[Any]:
 def a_transfer_is_decided_on_five_processes(both: HandsOn) -> None:
     assert len(both.place.nodes()) == 5
     both.typed("1> moneyTransfer 7,1,2", "queued 1-1")
-    eventually(lambda: all(chains(both.place)), "each node has a block", lambda: both.place)
+    eventually(lambda: all(chains(both.place)), "each node has a block")
     first, *others = chains(both.place)
     assert others == [first] * 4
     (block,) = first
