@@ -29,6 +29,7 @@ export class Trace {
     this.slotOf = new Map();
     this.children = new Map();
     this.promisesOf = new Map();
+    this.proposals = new Map();
     this.starts = new Map();
     this.decidedAt = new Map();
     this.gaps = [];
@@ -94,6 +95,8 @@ export class Trace {
     }
     if (record.k === "decided" && !this.decidedAt.has(record.block.s)) {
       this.decidedAt.set(record.block.s, index);
+    if (record.what === "ProposalMade" && record.fields.ballot)
+      addTo(this.proposals, String(record.fields.ballot), index);
     }
     const slot = slotIn(record, was);
     if (slot > 0) this.#ofSlot(slot, index);

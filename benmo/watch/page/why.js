@@ -11,7 +11,7 @@ const CONE_MAX = 20_000;
 /** Kinds with which a chain of causes ends, and how. */
 const ROOTS = {
   due: "a timer",
-  asked: "a person",
+  asked: "a user",
   did: "a person",
   process: "the world",
   cut: "the world",
@@ -23,6 +23,17 @@ const ROOTS = {
   gap: "a gap",
 };
 
+/** What a supervisor does to processes, because a person told it to. */
+const BY_A_PERSON = ["killed", "restarted", "paused", "woken"];
+
+/** With what a chain of causes ends at a record; links are cut by a person, where nothing is simulated. */
+function rootOf(trace, record) {
+  if (record.k === "process" && BY_A_PERSON.includes(record.event)) return "a person";
+  const isCut = ["cut", "slowed", "healed"].includes(record.k);
+  const isLed = ["live", "played"].includes(trace.header.source);
+  return isCut && isLed ? "a person" : ROOTS[record.k];
+}
+
 /** The last of some records of a node before an index. */
 function lastBefore(indices, index) {
   return (indices ?? []).findLast((each) => each < index) ?? -1;
@@ -33,8 +44,7 @@ function earlier(trace, index, isIt, life) {
   const found = [];
   for (let at = index; at >= 0 && index - at < 4_000; at -= 1) {
     const record = trace.records[at];
-    if (record.i === i && record.l !== life) break;
-    if (record.i === i && isIt(record)) found.push(at);
+    if (record.i === i && record.l === life && isIt(record)) found.push(at);
   }
   return found.reverse();
 }
@@ -70,7 +80,9 @@ function reasons(trace, index) {
   if (record.k === "decided") {
     const cause = trace.records[trace.causeIn(record)];
     if (cause?.k === "received" && cause.m.k === "Accepted") {
-      return earlier(trace, index, answers("Accepted", record.b), record.l);
+      const isVote = answers("Accepted", record.b);
+      const isForIt = (each) => isVote(each) && each.m.s === record.block.s;
+      return earlier(trace, index, isForIt, record.l);
     }
   }
   return [];
@@ -127,8 +139,9 @@ export function why(trace, index) {
   if (about.length) return { causes: about, end: "" };
   if (record.k === "state" && !trace.checks.choices.has(index)) return started(trace, index);
   if (ROOTS[record.k] !== undefined && !record.c)
-    return { causes: [], end: `That was ${ROOTS[record.k]}.` };
-  if (record.k === "link" && !record.c) return { causes: [], end: "That was the network." };
+    return { causes: [], end: `That was ${rootOf(trace, record)}.` };
+  if (record.k === "link" && !record.c)
+    return { causes: [], end: "A node sees its connections come and go, and not why." };
   const event = trace.checks.choices.has(index) ? -1 : eventOf(trace, index);
   const causes = [...reasons(trace, index), event].filter((at) => at >= 0 && at !== index);
   const known = [...new Set(causes)];
@@ -144,11 +157,15 @@ export function aboutOf(trace, record) {
   return record.about.map(({ i, l, n }) => trace.indexOf(i, l, n)).filter((at) => at >= 0);
 }
 
+/** What a `state` follows from: the start of its process, where that was recorded. */
 function started(trace, index) {
-  const { i } = trace.records[index];
+  const { i, l, n } = trace.records[index];
+  if (n > 1 && trace.startOf(trace.records[index]) < index)
+    return { causes: [], end: "A node says so again now and then." };
   for (let at = index - 1; at >= 0 && index - at < 50; at -= 1) {
-    const record = trace.records[at];
-    if (record.k === "process" && record.of === i) return { causes: [at], end: "" };
+    const { k, of, of_life: life, event } = trace.records[at];
+    const isStart = k === "process" && of === i && ["starts", "restarted"].includes(event);
+    if (isStart && (life === 0 || life === l)) return { causes: [at], end: "" };
   }
   return { causes: [], end: "Here its records begin." };
 }

@@ -1,8 +1,9 @@
 /** The why-line: what happens now, and why, and why that, down to a timer or a person. */
 
 import { keeper, make, say, set } from "benmo/dom.js";
+import { ruleOf } from "benmo/rules.js";
 import { why } from "benmo/why.js";
-import { DECIDED_RULE, ruleOf, tell } from "benmo/words.js";
+import { tell } from "benmo/words.js";
 
 const SPOKEN_EVERY_MS = 500;
 const NOTICES = [
@@ -63,8 +64,7 @@ function linksOf(trace, chain) {
   return chain.map((index, at) => {
     const record = trace.records[index];
     const { causes, end } = why(trace, index);
-    const isChoice = trace.checks.choices.has(index);
-    const rule = isChoice ? DECIDED_RULE : ruleOf(record, trace.records[causes.at(-1)]);
+    const rule = ruleOf(trace, index, trace.records[causes.at(-1)]);
     return {
       index,
       record,

@@ -1,4 +1,4 @@
-/** Records as sentences, and the rule behind each. */
+/** Records as sentences. */
 
 import { ballotText, withBallots } from "benmo/marks.js";
 import { isZero } from "benmo/fold.js";
@@ -134,67 +134,6 @@ export function sentence(record) {
   if (record.k === "noticed" && BARE.test(record.text))
     return `node ${record.i}: ${withBallots(record.text)}`;
   return SENTENCES[record.k](record);
-}
-
-const ACCEPTOR = "benmo/paxos/acceptor.py";
-const LEADER = "benmo/paxos/leader.py";
-const RULES = {
-  promised: [
-    "An acceptor promises a ballot higher than all it has promised, and then refuses lower ones.",
-    ACCEPTOR,
-  ],
-  accepted: ["An acceptor accepts a block unless it has promised a higher ballot.", ACCEPTOR],
-  refused: ["An acceptor that has promised a ballot refuses every lower one.", ACCEPTOR],
-  decided: ["A block that a majority has accepted in one ballot is decided.", LEADER],
-  told: [
-    "A Decide tells those who accepted the block in that ballot that it is decided.",
-    "benmo/paxos/learner.py",
-  ],
-  LeadershipWon: [
-    "A majority promised this ballot. Any two majorities share a node, so no earlier choice is missed.",
-    LEADER,
-  ],
-  took: [
-    "The leader must propose the reported block of the highest ballot: it may be decided.",
-    LEADER,
-  ],
-  free: [
-    "No promise reported a block, so none can be decided in a lower ballot: the leader may propose its own.",
-    LEADER,
-  ],
-  CampaignBegun: [
-    "A node that has something to propose, and no leader, waits its election delay and asks.",
-    "benmo/paxos/election.py",
-  ],
-  BallotGivenUp: [
-    "A campaign ends when a higher ballot shows up, or the round takes too long; it is tried again later.",
-    LEADER,
-  ],
-  durable: [
-    "What an answer relies on is on the disk before the answer leaves.",
-    "benmo/engine/engine.py",
-  ],
-};
-
-/** The rule by which a block is decided. */
-export const DECIDED_RULE = RULES.decided;
-
-/** The rule by which a record follows from its cause: `[sentence, file]`, or null. */
-export function ruleOf(record, cause) {
-  if (record.k === "noticed") {
-    if (record.what === "BallotRefused") return RULES.refused;
-    if (record.what === "ProposalMade")
-      return isZero(record.fields.taken_over ?? [0, 0]) ? RULES.free : RULES.took;
-    if (record.what === "PromiseMade") return RULES.promised;
-    if (record.what === "ProposalAccepted") return RULES.accepted;
-    return RULES[record.what] ?? null;
-  }
-  if ((record.k === "sent" || record.k === "dropped") && record.m.k === "Nack")
-    return RULES.refused;
-  if (record.k === "sent" && ["Promise", "Accepted"].includes(record.m.k)) return RULES.durable;
-  if (record.k === "decided")
-    return cause?.k === "received" && cause.m.k === "Decide" ? RULES.told : RULES.decided;
-  return RULES[record.k] ?? null;
 }
 
 /** What happened at an index of a trace: also what no node knows, but all records together tell. */
