@@ -338,4 +338,48 @@ def test_of_too_long_a_trace_the_older_half_is_let_go(
         return [kept.first, first, trace.length, trace.records[0].n];
     """
     records = simulated.records[:1200]
+
+
+def test_one_who_is_far_behind_sees_catching_up_as_a_sum(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    """While the page hurries, it stops at each layer but those in which nodes only catch up."""
+    page = open_run(simulated)
+    script = """
+        const { follow, extend } = await import('benmo/app.js');
+        const { passedText } = await import('benmo/live.js');
+        follow(it[0]);
+        extend(it[1]);
+        const { clock, trace } = (await import('benmo/app.js')).shown();
+        clock.seek(0);
+        clock.play();
+        const [shownAt, counts] = [new Set(), []];
+        let [hurried, passed] = [0, ''];
+        while (clock.isHurrying) {
+            clock.pass(0.05);
+            shownAt.add(clock.layer);
+            if (!clock.isHurrying) break;
+            [hurried, passed] = [clock.layer, passedText(clock.passed)];
+        }
+        const all = trace.records.map((_, index) => trace.layers.layerOf[index]);
+        return { layers: all, shownAt: [...shownAt], hurried, passed };
+    """
+    found = ask(page, script, [simulated.header, simulated.records])
+    places = {(each["i"], each["l"], each["n"]): each for each in simulated.records}
+    busy: set[int] = set()
+    blocks: dict[int, int] = {}
+    for layer, record in zip(found["layers"], simulated.records, strict=True):
+        cause = places.get((record["i"], record["l"], record.get("c", 0)), {})
+        message = (record.get("m") or cause.get("m") or {}).get("k")
+        is_effect = record["k"] in ("decided", "applied", "durable", "timer", "sent", "received")
+        is_effect |= record.get("what") == "CaughtUp"
+        if not (is_effect and message in ("Heartbeat", "Behind", "Blocks")):
+            busy.add(layer)
+        if record["k"] == "received" and record["m"]["k"] == "Blocks":
+            blocks[layer] = blocks.get(layer, 0) + record["m"]["count"]
+    left_out = set(range(1, found["hurried"])) - set(found["shownAt"])
+    assert len(left_out) > 5
+    assert left_out & busy == set()
+    summed = sum(count for layer, count in blocks.items() if layer in left_out)
+    assert f"{summed} blocks caught up" in found["passed"]
     assert ask(page, script, records) == [0, 700, 500, records[700]["n"]]

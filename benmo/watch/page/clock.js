@@ -25,6 +25,8 @@ export class Clock {
     /** How much of the layer's time is over, from 0 to 1. */
     this.fraction = 0;
     this.isPlaying = false;
+    /** What was passed over since the clock began to hurry. */
+    this.passed = { heartbeats: 0, blocks: 0 };
   }
 
   get layers() {
@@ -63,16 +65,33 @@ export class Clock {
   /** Lets `seconds` of the viewer's time pass. */
   pass(seconds) {
     if (!this.isPlaying) return;
+    if (!this.isHurrying) this.passed = { heartbeats: 0, blocks: 0 };
     this.fraction += seconds / this.#duration();
     while (this.fraction >= 1 && !this.isAtEnd) {
       this.fraction -= 1;
       const here = this.layers.countAt(this.layer);
-      this.count =
-        this.count > 0 && this.count >= here ? this.layers.countAt(this.layer + 1) : here;
+      const isWhole = this.count > 0 && this.count >= here;
+      if (isWhole) this.#passOver();
+      this.count = isWhole ? this.layers.countAt(this.layer + 1) : here;
     }
     if (!this.isAtEnd) return;
     if (this.isLive) this.fraction = Math.min(1, this.fraction);
     else this.pause();
+  }
+
+  /** While it hurries: sums up the layers in which nodes only say that they live, or catch up. */
+  #passOver() {
+    const { layers, passed } = this;
+    for (let layer = this.layer + 1; layer < layers.length - 1; layer += 1) {
+      if (!this.isHurrying || layers.telling.has(layer)) return;
+      const upto = layers.countAt(layer);
+      for (const { k, m } of this.trace.records.slice(this.count, upto)) {
+        if (k !== "received") continue;
+        if (m.k === "Heartbeat") passed.heartbeats += 1;
+        if (m.k === "Blocks") passed.blocks += m.count;
+      }
+      this.count = upto;
+    }
   }
 
   play() {

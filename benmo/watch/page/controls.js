@@ -2,7 +2,7 @@
 
 import { draw, make, say, set } from "benmo/dom.js";
 import { BEHIND_SAID_S, SPEEDS } from "benmo/clock.js";
-import { aheadOf } from "benmo/live.js";
+import { aheadOf, passedText } from "benmo/live.js";
 
 const MARKS_ANEW_MS = 500;
 
@@ -195,7 +195,7 @@ export function controlsView(root, clock, changed) {
     set(nowRow, { class: clock.isLive ? "now-row" : "absent" });
     set(toNow, { disabled: isNow(clock) });
     say(toNow, isNow(clock) ? "Live" : "Back to live");
-    say(ahead, isNow(clock) ? "" : `to come: ${aheadOf(moment.trace, moment.count)}`);
+    say(ahead, isNow(clock) ? "" : `to come: ${aheadOf(moment.trace, moment.count)}${passedText(clock.passed)}`);
     say(time, timeText(clock, moment));
     say(place, `${moment.count} of ${moment.trace.length}`);
   };

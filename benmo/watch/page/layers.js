@@ -9,6 +9,17 @@ export const IDLE_S = 0.3;
 /** The records that begin something: they have no cause among the node's own. */
 const isEvent = (record) => (record.k === "received" ? record.from !== record.i : !record.c);
 
+/** Messages by which nodes tell how far they are, and catch up; and what comes of them as a rule. */
+const ROUTINE = ["Heartbeat", "Behind", "Blocks"];
+const EFFECTS = ["decided", "applied", "durable", "timer"];
+
+/** Whether a record, with its cause or undefined, only tells that a node is alive or catches up. */
+export function isRoutine(record, cause) {
+  if (record.m !== undefined) return ROUTINE.includes(record.m.k);
+  if (record.what === "CaughtUp") return true;
+  return EFFECTS.includes(record.k) && cause?.k === "received" && ROUTINE.includes(cause.m.k);
+}
+
 export class Layers {
   constructor() {
     this.starts = [];
@@ -16,6 +27,7 @@ export class Layers {
     this.idleBefore = new Map();
     this.busy = new Set();
     this.time = 0;
+    this.telling = new Set();
   }
 
   get length() {
@@ -36,6 +48,11 @@ export class Layers {
     this.busy.add(record.i);
     this.time = record.t;
     this.layerOf.push(this.starts.length - 1);
+  }
+
+  /** Notes that the record at `index`, which was added, is no mere routine. */
+  tells(index) {
+    this.telling.add(this.layerOf[index]);
   }
 
   /** The layer of the last of `count` records. */

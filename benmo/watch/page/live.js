@@ -27,6 +27,15 @@ export function missingIn(state, last) {
   });
 }
 
+/** Says what was passed over, from `Clock.passed`; `""` if nothing was. */
+export function passedText({ heartbeats, blocks }) {
+  const words = [
+    heartbeats > 0 && `${heartbeats} ${heartbeats === 1 ? "heartbeat" : "heartbeats"}`,
+    blocks > 0 && `${blocks} ${blocks === 1 ? "block" : "blocks"} caught up`,
+  ].filter(Boolean);
+  return words.length ? `; passed over: ${words.join(", ")}` : "";
+}
+
 /** Says what a run has yet to show after the first `count` records. */
 export function aheadOf(trace, count) {
   const blocks = [...trace.decidedAt.values()].filter((at) => at >= count).length;

@@ -4,7 +4,7 @@
  */
 
 import { begin, isAfterGap, isHigher, isSame, processOf, step } from "benmo/fold.js";
-import { Layers } from "benmo/layers.js";
+import { isRoutine, Layers } from "benmo/layers.js";
 import { Checks } from "benmo/checks.js";
 import { addTo, countBelow } from "benmo/lists.js";
 
@@ -60,7 +60,9 @@ export class Trace {
       this.drops.push(...after.lost.filter((each) => !before.lost.includes(each)).map(() => index));
     if (record.i === 0 && hasEnded(before, after)) this.ends.push(index);
     this.checks.add(record, index, before, after);
-    if (isTurningPoint(record) || this.checks.choices.has(index)) this.turningPoints.push(index);
+    const isChoice = this.checks.choices.has(index);
+    if (isChoice || !isRoutine(record, this.records[this.causeIn(record)])) this.layers.tells(index);
+    if (isTurningPoint(record) || isChoice) this.turningPoints.push(index);
   }
 
   #link(record, index) {
