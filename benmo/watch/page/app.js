@@ -9,7 +9,8 @@ import { disksView } from "benmo/disks.js";
 import { make, say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
-import { byId, describe, legend, listenToFrame, listenToTabs, showPanels } from "benmo/frame.js";
+import { byId, describe, forNodes, legend, listenToFrame } from "benmo/frame.js";
+import { listenToTabs, showPanels } from "benmo/frame.js";
 import { embeddedLab, labView } from "benmo/lab.js";
 import { checkHeader, TraceError } from "benmo/records.js";
 import { appendTo, missingIn } from "benmo/live.js";
@@ -238,11 +239,11 @@ function begin({ header, records }, name, { isLive = false, task = null } = {}) 
   quiz.turn(chosen.isQuiz);
   views = [
     controlsView(byId("controls"), clock, changed),
-    ringView(byId("ring"), header, { pickNode, pickLink }),
-    disksView(byId("body-disks"), header, { toggleLens }),
-    ballotsView(byId("body-ballots"), header, { pick, chooseSlot }),
-    spaceView(byId("body-space"), header, { pick }),
-    chainsView(byId("body-chains"), header),
+    forNodes((ids) => ringView(byId("ring"), ids, { pickNode, pickLink })),
+    forNodes((ids) => disksView(byId("body-disks"), ids, { toggleLens })),
+    forNodes((ids) => ballotsView(byId("body-ballots"), ids, { pick, chooseSlot })),
+    forNodes((ids) => spaceView(byId("body-space"), ids, { pick })),
+    forNodes((ids) => chainsView(byId("body-chains"), ids)),
     safetyView(byId("body-safety"), { pick }),
     chipsView(byId("chips"), { showSafety }),
     whyLine.draw,

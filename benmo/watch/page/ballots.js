@@ -2,6 +2,7 @@
 
 import { draw, keeper, make, say, set } from "benmo/dom.js";
 import { ballotText, ownerClass } from "benmo/marks.js";
+import { nameOf } from "benmo/members.js";
 import { ballotTable } from "benmo/tables.js";
 import { blockText } from "benmo/words.js";
 
@@ -159,7 +160,7 @@ function arrows(frame, body, keep, table) {
 }
 
 /** Makes the table in `root`. Returns what draws a moment. */
-export function ballotsView(root, header, { pick, chooseSlot }) {
+export function ballotsView(root, ids, { pick, chooseSlot }) {
   const choice = make("input", {
     type: "number",
     min: 1,
@@ -173,8 +174,8 @@ export function ballotsView(root, header, { pick, chooseSlot }) {
   );
   choice.addEventListener("change", () => chooseSlot(Number(choice.value) || 0));
   const state = make("p", { class: "hint" });
-  const names = header.nodes.map((id) =>
-    make("th", { scope: "col" }, make("span", { class: `chip ${ownerClass(id)}` }, String(id))),
+  const names = ids.map((id) =>
+    make("th", { scope: "col" }, make("span", { class: `chip ${ownerClass(id)}` })),
   );
   const head = make(
     "tr",
@@ -216,22 +217,27 @@ export function ballotsView(root, header, { pick, chooseSlot }) {
     (path, line) => set(path, { d: line.d }),
   );
   let now = null;
-  const keep = keeper(body, rowMaker(header.nodes, pick), (element, row) =>
+  const keep = keeper(body, rowMaker(ids, pick), (element, row) =>
     changeRow(element, row, now.table, now.trace, now.count),
   );
   return (moment) => {
     const slot = moment.slot || slotNow(moment);
     if (document.activeElement !== choice) choice.value = String(slot);
     set(follow, { "aria-pressed": String(moment.slot === 0) });
-    const members =
-      Object.values(moment.state.nodes).find((node) => node.known)?.members ?? header.nodes;
-    const table = ballotTable(moment.trace, slot, moment.count, members);
+    const table = ballotTable(moment.trace, slot, moment.count);
+    names.forEach((name, at) => changeHead(name, moment.state.nodes[ids[at]], moment.state, table));
     now = { table, trace: moment.trace, count: moment.count };
     const hidden = Math.max(0, table.rows.length - ROWS_SHOWN);
     keep(table.rows.slice(hidden), (row) => `${slot}:${row.key}`);
     say(state, verdict(table, hidden));
     arrows(frame, body, arrow, table);
   };
+}
+
+function changeHead(element, node, state, { voters }) {
+  say(element.firstChild, nameOf(state, node));
+  const isOut = !voters.includes(node.id);
+  set(element, { class: isOut ? "voteless" : null, title: isOut ? "no vote on this slot" : null });
 }
 
 function verdict(table, hidden) {

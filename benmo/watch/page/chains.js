@@ -2,6 +2,7 @@
 
 import { keeper, make, say, set } from "benmo/dom.js";
 import { ballotText, ownerClass } from "benmo/marks.js";
+import { nameOf } from "benmo/members.js";
 import { blockText } from "benmo/words.js";
 
 const BLOCK_PIXELS = 62;
@@ -36,9 +37,9 @@ function laneOf(id) {
     make("span", { class: "queue" }),
     make("div", { class: "blocks" }),
   ];
-  const name = make("span", { class: `chip ${ownerClass(id)}` }, String(id));
+  const name = make("span", { class: `chip ${ownerClass(id)}` });
   const row = make("li", { class: "lane" }, name, blocks, money, queue);
-  return { row, money, queue, keep: keeper(blocks, blockMark, changeBlock) };
+  return { row, name, money, queue, keep: keeper(blocks, blockMark, changeBlock) };
 }
 
 function blocksOf(node, slots, isLens) {
@@ -57,8 +58,8 @@ function blocksOf(node, slots, isLens) {
 }
 
 /** Makes the lanes in `root`. Returns what draws a moment. */
-export function chainsView(root, header) {
-  const lanes = new Map(header.nodes.map((id) => [id, laneOf(id)]));
+export function chainsView(root, ids) {
+  const lanes = new Map(ids.map((id) => [id, laneOf(id)]));
   const sum = make("p", { class: "hint" });
   root.replaceChildren(
     sum,
@@ -73,7 +74,7 @@ export function chainsView(root, header) {
     );
   }).observe(root);
   return (moment) => {
-    const nodes = header.nodes.map((id) => moment.state.nodes[id]);
+    const nodes = ids.map((id) => moment.state.nodes[id]);
     const top = Math.max(0, ...nodes.map((node) => node.pencil.height)) + 1;
     const slots = Array.from(
       { length: Math.min(room, top) },
@@ -83,6 +84,7 @@ export function chainsView(root, header) {
       const lane = lanes.get(node.id);
       const held = moment.isLens ? node.ink : node.pencil;
       lane.keep(blocksOf(node, slots, moment.isLens), (each) => String(each.slot));
+      say(lane.name, nameOf(moment.state, node));
       say(lane.money, node.known ? `has ${node.balances[node.id] ?? "?"}` : "not known");
       say(lane.queue, node.known ? `${held.isQueueExact ? "" : "≤ "}${held.queue} queued` : "");
       set(lane.row, { class: `lane ${node.is}` });

@@ -3,6 +3,7 @@
 import { make, say, set } from "benmo/dom.js";
 import { isSame } from "benmo/fold.js";
 import { ballotText, ownerClass } from "benmo/marks.js";
+import { nameOf, standing } from "benmo/members.js";
 
 const FIELDS = [
   [
@@ -32,21 +33,35 @@ const FIELDS = [
 const acceptedText = (held) =>
   held === null ? "–" : `slot ${held.block.s} in ${ballotText(held.b)}`;
 
+const HINTS = [
+  "In ink: on the disk. In pencil: in memory only.",
+  "This is what a power cut now would leave.",
+];
+
+/** Says of members that came in place of others what their letters mean. */
+function newcomers(state, ids) {
+  const names = ids.map((id) => [id, nameOf(state, state.nodes[id])]);
+  return names
+    .filter(([id, name]) => name !== String(id))
+    .map(([id, name]) => ` ${name} is a new member of node ${id}: its disk began empty.`)
+    .join("");
+}
+
 function rowOf(id) {
   const cells = FIELDS.map(() => {
     const ink = make("span", { class: "ink" });
     const pencil = make("span", { class: "pencil" });
     return { ink, pencil, cell: make("td", {}, ink, pencil) };
   });
-  const name = make(
-    "th",
-    { scope: "row" },
-    make("span", { class: `chip ${ownerClass(id)}` }, String(id)),
-  );
-  return { row: make("tr", {}, name, ...cells.map((each) => each.cell)), cells };
+  const name = make("span", { class: `chip ${ownerClass(id)}` });
+  const stands = make("small", { class: "stands" });
+  const head = make("th", { scope: "row" }, name, stands);
+  return { row: make("tr", {}, head, ...cells.map((each) => each.cell)), cells, name, stands };
 }
 
-function changeRow({ row, cells }, node, isLens) {
+function changeRow({ row, cells, name, stands }, node, { state, isLens }) {
+  say(name, nameOf(state, node));
+  say(stands, standing(state, node));
   set(row, {
     class:
       [!node.known && "unknown", node.is === "down" && "down"].filter(Boolean).join(" ") || null,
@@ -70,8 +85,8 @@ function changeRow({ row, cells }, node, isLens) {
 }
 
 /** Makes the disks in `root`. Returns what draws a moment. */
-export function disksView(root, header, { toggleLens }) {
-  const rows = new Map(header.nodes.map((id) => [id, rowOf(id)]));
+export function disksView(root, ids, { toggleLens }) {
+  const rows = new Map(ids.map((id) => [id, rowOf(id)]));
   const head = make(
     "tr",
     {},
@@ -95,13 +110,8 @@ export function disksView(root, header, { toggleLens }) {
   );
   return (moment) => {
     set(lens, { "aria-pressed": String(moment.isLens) });
-    say(
-      words,
-      moment.isLens
-        ? "This is what a power cut now would leave."
-        : "In ink: on the disk. In pencil: in memory only.",
-    );
+    say(words, `${HINTS[Number(moment.isLens)]}${newcomers(moment.state, ids)}`);
     set(root, { class: moment.isLens ? "panel-body with-lens" : "panel-body" });
-    for (const [id, row] of rows) changeRow(row, moment.state.nodes[id], moment.isLens);
+    for (const [id, row] of rows) changeRow(row, moment.state.nodes[id], moment);
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { fly, torn } from "benmo/flights.js";
+import { met, voted } from "benmo/members.js";
 
 export const ZERO = Object.freeze([0, 0]);
 const CHAIN_KEPT = 20;
@@ -55,6 +56,10 @@ export function begin(header) {
     nodes,
     aside: {},
     members: {},
+    voters: { height: -1, ids: header.nodes },
+    left: [],
+    lastLeft: [],
+    replaced: [],
     flying: [],
     lost: [],
     cuts: {},
@@ -63,9 +68,6 @@ export function begin(header) {
     note: null,
   };
 }
-
-/** How many nodes of a node's membership are a quorum. */
-export const quorumOf = (members) => Math.floor(members.length / 2) + 1;
 
 /** The ways that nothing passes, as `"1>2"`. */
 export const cutWays = (state) => new Set(Object.values(state.cuts).flat());
@@ -226,12 +228,6 @@ function placed(state, node) {
   };
 }
 
-function known(state, record) {
-  const before = state.members[record.i] ?? [];
-  if (record.k !== "state" || before.includes(record.member)) return state;
-  return { ...state, members: { ...state.members, [record.i]: [...before, record.member] } };
-}
-
 /** Whether records are missing between a node's last one and this one. */
 export function isAfterGap(node, record) {
   if (record.k === "gap") return true;
@@ -249,7 +245,7 @@ function inNode(state, record, index) {
   const there = { ...before, ...place };
   const after = change === undefined ? there : change(there, record, index, before);
   const gaps = state.gaps + (isLost && before.known ? 1 : 0);
-  return placed({ ...known(state, record), gaps }, after);
+  return placed({ ...voted(met(state, record), record), gaps }, after);
 }
 
 // What the world, a supervisor or a person does.

@@ -3,6 +3,7 @@
 import { VIEWS } from "benmo/address.js";
 import { draw, make, say, set } from "benmo/dom.js";
 import { ownerClass, SHAPES } from "benmo/marks.js";
+import { idsIn } from "benmo/members.js";
 
 export const byId = (id) => document.getElementById(id);
 const WIDE = matchMedia("(min-width: 1400px)");
@@ -28,6 +29,16 @@ export function listenToTabs(chosen, show) {
     show(VIEWS[(VIEWS.indexOf(chosen.view) + by + VIEWS.length) % VIEWS.length]);
     byId(`tab-${chosen.view}`).focus();
   });
+}
+
+/** Draws moments by what `makeView` returns for the nodes that are there; anew where others are. */
+export function forNodes(makeView) {
+  let [ids, drawMoment] = [null, null];
+  return (moment) => {
+    const there = idsIn(moment.state);
+    if (String(there) !== String(ids)) [ids, drawMoment] = [there, makeView(there)];
+    drawMoment(moment);
+  };
 }
 
 /** Explains the signs. */

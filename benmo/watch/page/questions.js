@@ -168,15 +168,14 @@ const DECIDED = ["No.", "Yes, and no node knows it yet.", "Yes, and a node knows
 function whetherDecided(trace, slot, index, after, moment, wrong) {
   const count = index + 1;
   const nodes = Object.values(after.nodes);
-  const members = nodes.find((node) => node.known)?.members ?? trace.header.nodes;
-  const table = ballotTable(trace, slot, count, members);
+  const table = ballotTable(trace, slot, count);
   const isKnown =
     table.known.size > 0 || nodes.some((node) => node.known && node.pencil.height >= slot);
   const right = isKnown ? 2 : table.chosen === null ? 0 : 1;
   const held = table.rows.map((row) => durable(trace, row, count));
   const most = Math.max(0, ...held);
   const votes = most ? votesOf(table.rows[held.indexOf(most)]) : [];
-  const has = `At most ${most} of ${members.length} disks hold a block for slot ${slot} in one ballot`;
+  const has = `At most ${most} of ${table.voters.length} disks hold a block for slot ${slot} in one ballot`;
   return {
     outcome: `${moment}${right}`,
     text: `Is slot ${slot} decided now, and does anybody know?`,

@@ -1,8 +1,9 @@
 /** The ring: who is up, what each node has promised, what is under way, and what was lost. */
 
 import { draw, keeper, make, say, set } from "benmo/dom.js";
-import { cutWays, isSame, isZero, quorumOf, slowedWays } from "benmo/fold.js";
+import { cutWays, isSame, isZero, slowedWays } from "benmo/fold.js";
 import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
+import { nameOf, quorumOf, standing, withoutVote } from "benmo/members.js";
 
 const WIDTH = 400;
 const HEIGHT = 392;
@@ -32,7 +33,7 @@ function between(a, b, share) {
   };
 }
 
-function nodeMark(id, { x, y }) {
+function nodeMark({ x, y }) {
   const parts = {
     arc: draw("circle", { r: ARC, class: "countdown", pathLength: 100, transform: "rotate(-90)" }),
     halo: draw("circle", { r: DISC + 4, class: "halo" }),
@@ -44,7 +45,6 @@ function nodeMark(id, { x, y }) {
     role: draw("text", { y: DISC + 20, class: "node-role" }),
     minority: draw("text", { y: DISC + 35, class: "node-minority" }),
   };
-  say(parts.name, id);
   const mark = draw(
     "g",
     { transform: `translate(${x} ${y})`, class: "node" },
@@ -55,7 +55,7 @@ function nodeMark(id, { x, y }) {
 
 /** What hinders a node that has something to propose: it can't get a majority's promises. */
 function minorityText(node) {
-  const reached = 1 + Object.values(node.links).filter(Boolean).length;
+  const reached = node.members.filter((id) => id === node.id || node.links[id]).length;
   const wants =
     node.known && node.is === "up" && (node.pencil.queue > 0 || node.role !== "acceptor");
   return wants && reached < quorumOf(node.members)
@@ -64,31 +64,31 @@ function minorityText(node) {
 }
 
 /** A node's part in words, with how many have promised or accepted. */
-function roleText(node) {
+function roleText(node, state) {
   const quorum = quorumOf(node.members);
-  if (node.is === "down") return "down";
-  if (node.is === "silent") return "not reached";
-  if (node.is === "paused") return "stands still";
+  const stands = standing(state, node);
+  if (stands) return stands;
   if (node.role === "candidate") return `candidate ${node.promises.length}/${quorum}`;
   if (node.role === "proposing") return `proposing ${node.votes.length}/${quorum}`;
   return node.role;
 }
 
-function spoken(node) {
-  if (!node.known) return `Node ${node.id}, ${node.is === "silent" ? "not reached" : "not known"}`;
+function spoken(node, state) {
+  const name = `Node ${nameOf(state, node)}`;
+  if (!node.known) return `${name}, ${standing(state, node) || "not known"}`;
   const { promised, height, queue } = node.pencil;
   const promise = isZero(promised) ? "promised nothing" : `promised ${ballotText(promised)}`;
   const parts = [
-    roleText(node),
+    roleText(node, state),
     minorityText(node),
     promise,
     `height ${height}`,
     `${queue} queued`,
   ];
-  return [`Node ${node.id}`, ...parts].filter(Boolean).join(", ");
+  return [name, ...parts].filter(Boolean).join(", ");
 }
 
-function changeNode({ mark, parts }, node, lens, time) {
+function changeNode({ mark, parts }, node, { state, time, isLens: lens }) {
   const held = lens ? node.ink : node.pencil;
   const owner = node.known ? held.promised[1] : 0;
   const isPencil = !lens && !isSame(node.pencil.promised, node.ink.promised);
@@ -98,11 +98,13 @@ function changeNode({ mark, parts }, node, lens, time) {
     leads && "leads",
     node.role === "candidate" && "asks",
     isPencil && "pencil",
+    withoutVote(state, node) && "voteless",
   ];
   set(mark, { class: ["node", ownerClass(owner), ...states].filter(Boolean).join(" ") });
   set(parts.pattern, { fill: owner ? `url(#pattern-${((owner - 1) % 7) + 1})` : "none" });
   say(parts.ballot, node.known ? ballotText(held.promised) : "?");
-  say(parts.role, node.known || node.is === "silent" ? roleText(node) : "not known");
+  say(parts.name, nameOf(state, node));
+  say(parts.role, node.known ? roleText(node, state) : standing(state, node) || "not known");
   say(parts.minority, minorityText(node));
   const timer = node.timers.round ?? node.timers.election;
   const whole = timer === undefined ? 0 : timer.due - timer.set;
@@ -169,8 +171,9 @@ function changeLink(link, state, cuts, delays_ms) {
   const isDown =
     a.links[link.b] === false || b.links[link.a] === false || a.is === "down" || b.is === "down";
   const isUp = a.links[link.b] === true && b.links[link.a] === true;
+  const isOver = [a, b].some((each) => each.is !== "up" && withoutVote(state, each) === "retired");
   const sort = isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint";
-  set(link.line, { class: `link ${sort}${delay && " slowed"}` });
+  set(link.line, { class: isOver ? "absent" : `link ${sort}${delay && " slowed"}` });
   say(link.delay, delay);
   link.cuts.forEach((mark, at) => set(mark, { class: isCut[at] ? "scissors" : "scissors absent" }));
   set(link.button, { "aria-label": spokenLink(link, isCut, isUp, delay) });
@@ -232,11 +235,11 @@ function underWay(moment, places) {
  * Makes the ring in `root`. A click on a node or a link calls `pickNode` or `pickLink`. Returns what
  * draws a moment.
  */
-export function ringView(root, header, { pickNode, pickLink }) {
-  const places = placesOf(header.nodes);
-  const marks = new Map(header.nodes.map((id) => [id, nodeMark(id, places.get(id))]));
-  const pairs = header.nodes.flatMap((a, at) =>
-    header.nodes
+export function ringView(root, ids, { pickNode, pickLink }) {
+  const places = placesOf(ids);
+  const marks = new Map(ids.map((id) => [id, nodeMark(places.get(id))]));
+  const pairs = ids.flatMap((a, at) =>
+    ids
       .slice(at + 1)
       .map((b) => ({ ...linkMark(a, b, places), button: linkButton(a, b, places, pickLink) })),
   );
@@ -252,7 +255,7 @@ export function ringView(root, header, { pickNode, pickLink }) {
     messages,
   );
   const buttons = new Map(
-    header.nodes.map((id) => [id, nodeButton(id, places.get(id), header.nodes, pickNode)]),
+    ids.map((id) => [id, nodeButton(id, places.get(id), ids, pickNode)]),
   );
   const links = pairs.map((pair) => pair.button);
   root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values(), ...links));
@@ -269,8 +272,8 @@ export function ringView(root, header, { pickNode, pickLink }) {
     const [cuts, delays_ms] = [cutWays(moment.state), slowedWays(moment.state)];
     for (const [id, mark] of marks) {
       const node = moment.state.nodes[id];
-      changeNode(mark, node, moment.isLens, moment.time);
-      set(buttons.get(id), { "aria-label": spoken(node) });
+      changeNode(mark, node, moment);
+      set(buttons.get(id), { "aria-label": spoken(node, moment.state) });
     }
     for (const pair of pairs) changeLink(pair, moment.state, cuts, delays_ms);
     const shown = underWay(moment, places);

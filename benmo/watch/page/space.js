@@ -5,6 +5,7 @@
 
 import { draw, keeper, make, say, set } from "benmo/dom.js";
 import { ballotText, ownerClass, shapeOf } from "benmo/marks.js";
+import { nameOf } from "benmo/members.js";
 import { causesOf, effectsOf } from "benmo/why.js";
 import { tell } from "benmo/words.js";
 import { LAYERS_SHOWN, windowOf } from "benmo/window.js";
@@ -18,16 +19,16 @@ const RECORDS_LISTED = 12;
 const SIGNS = { decided: "●", accepted: "■", promised: "◆", due: "◷", asked: "☺", state: "▲" };
 
 /** Makes the picture in `root`. Returns what draws a moment. */
-export function spaceView(root, header, { pick }) {
+export function spaceView(root, ids, { pick }) {
   const columns = new Map(
-    header.nodes.map((id, at) => [
+    ids.map((id, at) => [
       id,
-      LEFT + 20 + (at * (WIDTH - LEFT - 50)) / Math.max(1, header.nodes.length - 1),
+      LEFT + 20 + (at * (WIDTH - LEFT - 50)) / Math.max(1, ids.length - 1),
     ]),
   );
   const [layers, links, dots] = [draw("g"), draw("g"), draw("g")];
   const height = TOP + LAYERS_SHOWN * ROW + 8;
-  const threads = header.nodes.map((id) =>
+  const threads = ids.map((id) =>
     draw("line", {
       x1: columns.get(id),
       x2: columns.get(id),
@@ -36,12 +37,12 @@ export function spaceView(root, header, { pick }) {
       class: "thread",
     }),
   );
-  const heads = header.nodes.map((id) => headMark(id, columns.get(id)));
+  const heads = new Map(ids.map((id) => [id, headMark(id, columns.get(id))]));
   const picture = draw(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${height}`, class: "space-picture", "aria-hidden": true },
     ...threads,
-    ...heads,
+    ...heads.values(),
     layers,
     links,
     dots,
@@ -73,6 +74,8 @@ export function spaceView(root, header, { pick }) {
         ? "Time runs down, one causal layer a line. Click a mark to see what led to it, and what came of it."
         : `${cone.causes} causes, ${cone.effects} effects.`,
     );
+    for (const [id, head] of heads)
+      say(head.lastChild, nameOf(moment.state, moment.state.nodes[id]));
     keepLayers(layersIn(moment, shown.first), (each) => String(each.layer));
     keepLinks(shown.lines, (line) => String(line.index));
     keepDots(shown.marks, (each) => each.key);
@@ -122,7 +125,6 @@ const yOf = (layer, view) => TOP + (layer - view.first) * ROW + ROW / 2;
 
 function headMark(id, x) {
   const name = draw("text", { x, y: 17, class: "space-head" });
-  say(name, id);
   return draw(
     "g",
     { class: ownerClass(id) },

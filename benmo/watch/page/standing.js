@@ -1,8 +1,9 @@
 /** Questions about how things stand: what is durable, which answers are old, who can decide. */
 
 import { capital, choice, nodesText, shownNode } from "benmo/asking.js";
-import { cutWays, processOf, quorumOf } from "benmo/fold.js";
+import { cutWays, processOf } from "benmo/fold.js";
 import { ballotText } from "benmo/marks.js";
+import { quorumOf } from "benmo/members.js";
 
 // What would a power cut leave?
 
@@ -82,8 +83,9 @@ const isDown = (trace, node, peer) =>
 
 export function whoDecides(trace, record, index, before, after) {
   const isNew = before.cuts !== after.cuts || before.nodes !== after.nodes;
-  const members = Object.values(after.nodes).find((node) => node.known)?.members;
-  if (!isNew || members === undefined) return null;
+  const isKnown = Object.values(after.nodes).some((node) => node.known);
+  const members = after.voters.ids;
+  if (!isNew || !isKnown) return null;
   const groups = groupsOf(trace, after, members).sort((a, b) => a.ids[0] - b.ids[0]);
   const ups = groups.flatMap((group) => group.ids);
   if (!groups.length || (groups.length < 2 && ups.length === members.length)) return null;

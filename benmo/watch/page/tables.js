@@ -3,8 +3,9 @@
  * of the slot alone, so any moment's table can be asked for.
  */
 
-import { isHigher, isSame, isZero, quorumOf, ZERO } from "benmo/fold.js";
+import { isHigher, isSame, isZero, ZERO } from "benmo/fold.js";
 import { addTo } from "benmo/lists.js";
+import { quorumOf } from "benmo/members.js";
 
 const keyOf = (ballot) => ballot.join(".");
 
@@ -103,13 +104,15 @@ function chosenAt(trace, row, count, quorum) {
  * The table of a slot after `count` records: `rows` from the lowest ballot up, `known` the nodes that
  * know the decision with the record that told them, `chosen` the row that decided it, or null.
  */
-export function ballotTable(trace, slot, count, members) {
+export function ballotTable(trace, slot, count) {
+  const voters = trace.votersOf(slot);
   const table = {
     slot,
+    voters,
     rows: new Map(),
     known: new Map(),
     told: new Map(),
-    quorum: quorumOf(members),
+    quorum: quorumOf(voters),
   };
   for (const index of trace.ofSlot(slot, count)) take(table, trace.records[index], index);
   const rows = [...table.rows.values()].sort((a, b) => (isHigher(a.ballot, b.ballot) ? 1 : -1));

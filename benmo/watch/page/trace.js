@@ -37,6 +37,8 @@ export class Trace {
     this.ends = [];
     this.turningPoints = [];
     this.slots = [];
+    /** By slot, who votes from that slot on, where it changes. */
+    this.electorates = new Map([[1, header.nodes]]);
     for (const record of records) this.append(record);
   }
 
@@ -55,6 +57,8 @@ export class Trace {
     this.places.set(placeOf(record.i, record.l, record.n), index);
     const sent = this.#link(record, index);
     this.layers.add(record, index, sent);
+    const { voters } = after;
+    if (voters.ids !== before.voters.ids) this.electorates.set(voters.height + 1, voters.ids);
     if (record.i !== 0) this.#inNode(record, index, before, after);
     if (after.lost !== before.lost)
       this.drops.push(...after.lost.filter((each) => !before.lost.includes(each)).map(() => index));
@@ -91,14 +95,14 @@ export class Trace {
     if (record.k === "promised" || record.k === "accepted") {
       addTo(this.promisesOf, `${record.i}:${record.b}`, index);
     }
+    if (record.what === "ProposalMade" && record.fields.ballot)
+      addTo(this.proposals, String(record.fields.ballot), index);
     if (record.k === "durable" && was !== undefined) {
       const left = new Set(node.waiting.map((fact) => fact.index));
       for (const fact of was.waiting) if (!left.has(fact.index)) this.#inked(fact.index, index);
     }
     if (record.k === "decided" && !this.decidedAt.has(record.block.s)) {
       this.decidedAt.set(record.block.s, index);
-    if (record.what === "ProposalMade" && record.fields.ballot)
-      addTo(this.proposals, String(record.fields.ballot), index);
     }
     const slot = slotIn(record, was);
     if (slot > 0) this.#ofSlot(slot, index);
@@ -157,6 +161,12 @@ export class Trace {
   /** How many processes ended and how many messages were lost among the first `count` records. */
   tally(count) {
     return { ends: countBelow(this.ends, count), lost: countBelow(this.drops, count) };
+  }
+
+  /** The nodes that vote on a slot. */
+  votersOf(slot) {
+    const from = [...this.electorates.keys()].filter((each) => each <= slot);
+    return this.electorates.get(Math.max(1, ...from));
   }
 
   /** The records of a slot among the first `count`. */

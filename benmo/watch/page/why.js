@@ -61,7 +61,7 @@ function standing(trace, index, promised) {
 /** The votes by which a block is decided, as far as they are on disks. */
 function votes(trace, index) {
   const { s, b } = trace.checks.choices.get(index);
-  return trace.header.nodes.flatMap((node) =>
+  return Object.keys(trace.head.nodes).flatMap((node) =>
     (trace.promisesOf.get(`${node}:${b}`) ?? []).filter((at) => {
       const record = trace.records[at];
       return record.k === "accepted" && record.block.s === s && trace.inkOf.get(at) <= index;
