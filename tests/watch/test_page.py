@@ -266,6 +266,21 @@ def test_a_gap_makes_things_not_known(simulated: ShownRun, open_run: Opener) -> 
     expect(whole.locator(".safety-chip.unknown")).to_have_count(0)
 
 
+def test_a_node_whose_beginning_is_lost_is_known_from_its_next_state(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    page = open_run(simulated)
+    script = """
+        const { begin, step } = await import('benmo/fold.js');
+        const { i, l, n, t, ...rest } = shown.trace.records.find((each) => each.k === 'state');
+        const lost = { k: 'gap', i, l, n, t, first: n, last: n, why: 'too late' };
+        const records = [lost, { i, l, n: n + 1, t, ...rest }];
+        const state = records.reduce(step, begin(shown.trace.header));
+        return [state.nodes[i].known, state.nodes[i].member === rest.member, state.aside];
+    """
+    assert ask(page, script) == [True, True, {}]
+
+
 def test_a_cause_that_is_missing_is_said_to_be(simulated: ShownRun, open_run: Opener) -> None:
     at, promised = simulated.first(lambda record: record["k"] == "promised")
     cause = promised["c"]

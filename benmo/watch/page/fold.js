@@ -218,7 +218,7 @@ export function processOf(state, record) {
 /** Puts a process into the picture, or aside while another member of its node is up there. */
 function placed(state, node) {
   const shown = state.nodes[node.id];
-  const isIt = shown === undefined || shown.life < 0 || shown.member === node.member;
+  const isIt = shown === undefined || ["", node.member].includes(shown.member);
   if (isIt) return { ...state, nodes: { ...state.nodes, [node.id]: node } };
   if (shown.is === "up") return { ...state, aside: { ...state.aside, [node.id]: node } };
   return {

@@ -76,12 +76,15 @@ function alarmOf(trace, index) {
   return { index, text, at: aboutOf(trace, record)[0] ?? index };
 }
 
+const counted = (count, one, more) => `${count} ${count === 1 ? one : more}`;
+
 function scoreText({ trace, count, state }) {
   const { ends, lost } = trace.tally(count);
   const gaps = state.gaps
-    ? ` Records are missing in ${state.gaps} places: what lies there is not known.`
+    ? ` Records are missing in ${counted(state.gaps, "place", "places")}: what lies there is not known.`
     : "";
-  return `So far ${ends} ended processes and ${lost} lost messages.${gaps}`;
+  const ended = counted(ends, "ended process", "ended processes");
+  return `So far ${ended} and ${counted(lost, "lost message", "lost messages")}.${gaps}`;
 }
 
 /** Makes the chips, one for each check. Returns what draws a moment. */

@@ -190,7 +190,7 @@ function isKept(fact, start) {
 const hasEnded = (before, after) =>
   ["nodes", "aside"].some((where) =>
     Object.values(after[where]).some(
-      (node) => node.is === "down" && before[where][node.id]?.is === "up",
+      (node) => node.is === "down" && before[where][node.id]?.is !== "down",
     ),
   );
 
