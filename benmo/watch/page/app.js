@@ -9,7 +9,7 @@ import { disksView } from "benmo/disks.js";
 import { make, say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
-import { byId, describe, forNodes, legend, listenToFrame } from "benmo/frame.js";
+import { byId, describe, forNodes, framesOf, legend, listenToFrame } from "benmo/frame.js";
 import { listenToTabs, showPanels } from "benmo/frame.js";
 import { embeddedLab, labView } from "benmo/lab.js";
 import { checkHeader, TraceError } from "benmo/records.js";
@@ -41,7 +41,6 @@ let whyLine = null;
 let quiz = null;
 let lab = null;
 let cached = null;
-let isDue = false;
 let shownAt = 0;
 /** What chooses nodes for one who may act, as `handsView` returns it; null if nobody may. */
 let hands = null;
@@ -81,7 +80,6 @@ function momentNow() {
 }
 
 function frame(now) {
-  isDue = false;
   if (clock.isPlaying) {
     clock.pass(Math.min(0.1, (now - shownAt) / 1000));
     if (!clock.isPlaying) writeAddress();
@@ -91,14 +89,11 @@ function frame(now) {
   const moment = momentNow();
   for (const view of views) view(moment);
   set(byId("page"), { "data-count": moment.count, "data-length": moment.trace.length });
-  if (clock.isPlaying && !clock.isWaiting) redraw();
+  if (clock.isPlaying && !clock.isWaiting) frames.next(clock.isHurrying);
 }
 
-function redraw() {
-  if (isDue || clock === null) return;
-  isDue = true;
-  requestAnimationFrame(frame);
-}
+const frames = framesOf(frame);
+const redraw = () => clock !== null && frames.next();
 
 /** What follows whatever the viewer does. */
 function changed() {

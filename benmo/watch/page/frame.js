@@ -6,6 +6,7 @@ import { ownerClass, SHAPES } from "benmo/marks.js";
 import { idsIn } from "benmo/members.js";
 
 export const byId = (id) => document.getElementById(id);
+const HURRIED_MS = 60;
 const WIDE = matchMedia("(min-width: 1400px)");
 
 /** Shows the panel that is chosen; all of them where there is room. */
@@ -39,6 +40,30 @@ export function forNodes(makeView) {
     if (String(there) !== String(ids)) [ids, drawMoment] = [there, makeView(there)];
     drawMoment(moment);
   };
+}
+
+/**
+ * Lets `draw` draw frames: `next` asks for one. While nobody can follow them anyway, `isLater` leaves
+ * the processor to others for the time in which a layer is shown.
+ */
+export function framesOf(draw) {
+  let [isDue, later] = [false, 0];
+  function next(isLater = false) {
+    if (isLater) later ||= setTimeout(soon, HURRIED_MS);
+    else if (!isDue) {
+      isDue = true;
+      requestAnimationFrame(begin);
+    }
+  }
+  function soon() {
+    later = 0;
+    next();
+  }
+  function begin(now) {
+    isDue = false;
+    draw(now);
+  }
+  return { next };
 }
 
 /** Explains the signs. */
