@@ -261,6 +261,9 @@ def test_a_gap_makes_things_not_known(simulated: ShownRun, open_run: Opener) -> 
     expect(page.locator(".safety-chip.unknown").first).to_be_visible()
     expect(page.locator(".safety-chip.holds")).to_have_count(0)
     expect(page.locator(".score")).to_contain_text("Records are missing in 1 place")
+    gap = {"k": "gap", "i": 3, "first": 11, "last": 20, "why": "they were read too late"}
+    said = ask(page, "return (await import('benmo/words.js')).sentence(it);", gap)
+    assert said == "10 records of node 3 are not shown: they were read too late"
     whole = open_run(simulated, f"#at={place(after)}")
     expect(whole.locator(".safety-chip.holds").first).to_be_visible()
     expect(whole.locator(".safety-chip.unknown")).to_have_count(0)

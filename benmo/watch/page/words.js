@@ -7,6 +7,9 @@ const plural = (count, thing) => (count === 1 ? `1 ${thing}` : `${count} ${thing
 const heldText = (held) =>
   held === null ? "nothing accepted" : `accepted slot ${held.block.s} in ${ballotText(held.b)}`;
 
+const gapText = (r, count) =>
+  `${plural(count, "record")} of node ${r.i} ${count === 1 ? "is" : "are"} not shown: ${r.why}`;
+
 /** A transfer in words: `1-4: 10 to node 2`. */
 export function transferText(transfer) {
   const id = transfer.n ? `${transfer.debit}-${transfer.n}` : `node ${transfer.debit}`;
@@ -108,7 +111,7 @@ const SENTENCES = {
   answered: (r) => `node ${r.i} answers: ${r.outcome}${r.reason ? `, ${r.reason}` : ""}`,
   noticed: (r) => `node ${r.i} ${withBallots(r.text)}`,
   misbehaved: (r) => `node ${r.i} caught node ${r.peer}: ${r.reason}`,
-  gap: (r) => `records ${r.first} to ${r.last} of node ${r.i} are missing: ${r.why}`,
+  gap: (r) => gapText(r, r.last - r.first + 1),
   process: (r) => `node ${r.of} ${EVENTS[r.event]}${r.status ? `: ${r.status}` : ""}`,
   cut: (r) => `${r.shape ? `${r.shape}: ` : ""}nothing passes ${waysText(r.ways)}`,
   slowed: (r) => `messages ${waysText(r.ways)} are held back for ${r.delay_ms} ms`,
