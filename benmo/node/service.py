@@ -112,7 +112,7 @@ class Service:
         self.submissions = Submissions(node, self._turns.happened)
         self.changes = ChangeRequests(self._turns.happened)
         self.view = self._make_view()
-        self.tape = TapeFeed(node, self._engine, self._transport, self._storage)
+        self.tape = TapeFeed(node, self._engine, self._transport, self._storage, self._now)
         if meter is not None:
             meter.begin(self.view)
 

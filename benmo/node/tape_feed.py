@@ -100,13 +100,19 @@ class TapeFeed:
     """
 
     def __init__(
-        self, node: NodeId, engine: Engine, links: PeerLinks, storage: NodeStorage
+        self,
+        node: NodeId,
+        engine: Engine,
+        links: PeerLinks,
+        storage: NodeStorage,
+        engine_now: Callable[[], float],
     ) -> None:
         self._node = node
         self._life = time.time_ns() // 1_000_000
         self._engine = engine
         self._links = links
         self._storage = storage
+        self._engine_now = engine_now
         self._listeners: list[TapeListener] = []
         self._number = 0
         """The last record's."""
@@ -178,7 +184,7 @@ class TapeFeed:
         if not isinstance(recorder, Recorder):
             recorder = self._begin()
         links = {node: self._links.link(node) is Link.UP for node in self._engine.membership.nodes}
-        recorder.state(links, chain)
+        recorder.state(links, chain, self._engine_now())
 
     def _begin(self) -> Recorder:
         self._second, self._left = int(time.time()), RECORDS_PER_S

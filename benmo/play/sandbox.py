@@ -160,7 +160,7 @@ class Sandbox:
         machine.engine, machine.storage = engine, storage
         machine.life += 1
         if self.recording is not None:
-            self.recording.started(machine, state)
+            self.recording.started(machine, self.now)
         for peer in self.up:
             if peer != node and (node, peer) not in self.network.cut:
                 self.turn(node, [LinkChanged(peer, True)])

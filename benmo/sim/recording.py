@@ -18,7 +18,6 @@ from benmo.paxos.messages import Message
 from benmo.paxos.types import Ballot, MemberId, NodeId
 from benmo.sim.plan import Plan
 from benmo.sim.violation import Finding
-from benmo.storage.journal import NodeState
 from benmo.storage.node_storage import NodeStorage
 from benmo.tape.recorder import CHAIN_SHOWN, Recorder
 from benmo.tape.records import VERSION, AnyRecord, Header
@@ -92,15 +91,16 @@ class Recording:
         """Take the time of records from the world's clock, in seconds."""
         self._clock = lambda: round(clock(), 6)
 
-    def started(self, machine: Recorded, state: NodeState) -> None:
-        """Record a process from its start on."""
+    def started(self, machine: Recorded, engine_now: float) -> None:
+        """Record a process from its start on; `engine_now` is its engine's time."""
         assert machine.engine is not None and machine.storage is not None
         life = _life_of(machine)
         recorder = Recorder((machine.node, life), machine.engine, self._clock, self._of_node)
         self._recorders[machine] = machine.engine.tape = recorder
         self._lives[machine] = life
         self.process(machine, ProcessEvent.STARTS)
-        recorder.state({}, _last_blocks(machine.storage, state.ledger.height))
+        chain = _last_blocks(machine.storage, machine.engine.ledger.height)
+        recorder.state({}, chain, engine_now)
 
     def sent(self, machine: Recorded, to: NodeId, message: Message, why_lost: str) -> str:
         """Record what becomes of a message that is sent; return its frame."""

@@ -118,7 +118,7 @@ class World:
             self.counts["old members that came back"] += 1
         self.trace.state(self.now, machine.label, started_text(state))
         if self.trace.recording is not None:
-            self.trace.recording.started(machine, state)
+            self.trace.recording.started(machine, machine.clock.read(self.now))
         self.watchers.on_start(machine, state)
         for peer in self.roster.nodes:
             if peer != machine.node:

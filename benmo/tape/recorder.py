@@ -219,8 +219,13 @@ class Recorder:
 
     # The node as it is.
 
-    def state(self, links: dict[NodeId, bool], chain: Sequence[AppliedBlock]) -> None:
-        """Record all that a reader needs to begin with; `chain` holds the last blocks."""
+    def state(
+        self, links: dict[NodeId, bool], chain: Sequence[AppliedBlock], engine_now: float
+    ) -> None:
+        """Record all that a reader needs to begin with.
+
+        `chain` holds the last blocks, `engine_now` is the engine's time.
+        """
         engine, replica = self._engine, self._engine.replica
         due = replica.election.deadline
         self._put(
@@ -236,7 +241,7 @@ class Recorder:
             links=links,
             leader=replica.known_leader,
             members=engine.membership.nodes,
-            due_s=None if due == inf else due - self._now,
+            due_s=None if due == inf else due - engine_now,
             member=engine.settings.member,
         )
 

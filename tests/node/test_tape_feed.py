@@ -66,10 +66,10 @@ class BusyNode:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.25
         monkeypatch.setattr(time, "time", lambda: self.now)
-        self.node = TapedNode()
+        self.node = TapedNode(delay_s=30.0)
         storage: Any = SimpleNamespace(height=0)
         links: Any = SimpleNamespace(tape=None, link=lambda _node: Link.UP)
-        self.feed = TapeFeed(1, self.node.engine, links, storage)
+        self.feed = TapeFeed(1, self.node.engine, links, storage, lambda: self.node.now)
         self.links = links
         self.asked = 0
 
@@ -113,6 +113,15 @@ def test_a_second_s_records_are_whole_and_what_is_beyond_is_counted(busy: BusyNo
     assert numbers([state, *after]) == [made + 1, made + 2, made + 3]
 
 
+def test_the_first_record_says_how_long_it_is_until_the_node_campaigns(busy: BusyNode) -> None:
+    busy.node.turn(Submitted(1, Payments.of((2, 10))))
+    busy.node.now += 1.0
+    (state,) = taken(busy.feed.listen())
+    assert isinstance(state, StateRecord)
+    due = busy.node.engine.replica.election.deadline
+    assert state.due_s == due - busy.node.now == pytest.approx(29.0, abs=0.5)
+
+
 def test_as_much_is_recorded_in_each_second(busy: BusyNode) -> None:
     listening = busy.feed.listen()
     found = 0
@@ -146,7 +155,7 @@ def test_nobody_listens_where_the_chain_cannot_be_read() -> None:
 
     engine: Any = SimpleNamespace(tape=None)
     links: Any = SimpleNamespace(tape=None)
-    feed = TapeFeed(1, engine, links, cast(Any, SimpleNamespace(height=6, read=read)))
+    feed = TapeFeed(1, engine, links, cast(Any, SimpleNamespace(height=6, read=read)), float)
     for _ in range(LISTENERS_MAX + 1):
         with pytest.raises(StateError, match="line 6"):
             feed.listen()
