@@ -9,22 +9,14 @@ import msgspec
 from benmo.labs.code import differing_code
 from benmo.labs.table import RULES, Ending, Lab
 from benmo.paxos.types import NodeId
+from benmo.sim.evidence import place_of
 from benmo.sim.planted import plant, sentence
 from benmo.sim.recording import Recording
 from benmo.sim.run import run
 from benmo.sim.seeds import Study
 from benmo.sim.trace import Trace
 from benmo.sim.violation import Finding
-from benmo.tape.records import (
-    VERSION,
-    AcceptedRecord,
-    AnyRecord,
-    DecidedRecord,
-    DroppedRecord,
-    Header,
-    PromisedRecord,
-    SentRecord,
-)
+from benmo.tape.records import VERSION, AnyRecord, Header
 from benmo.tape.world_records import NoteRecord, ViolationRecord
 
 _FAULTS_S = 30.0
@@ -38,16 +30,6 @@ _SETTING = {
         "chains, more has to come together: a power cut at just that moment, and a rival's ballot."
     ),
 }
-_SAYING: dict[str, tuple[type[AnyRecord], ...]] = {
-    "rule A1": (PromisedRecord, AcceptedRecord),
-    "rule A4": (SentRecord, DroppedRecord),
-    "rule P3": (SentRecord, DroppedRecord),
-    "rule P4": (SentRecord, DroppedRecord),
-    "rule P5": (SentRecord, DroppedRecord),
-    "rule P7": (DecidedRecord,),
-    "rule L2": (DecidedRecord,),
-}
-"""By the broken rule, the kinds of the records by which a node breaks it."""
 Place = tuple[NodeId, int, int]
 """The node, life and number of a record."""
 
@@ -67,45 +49,39 @@ class NoViolation(Exception):
     """The run doesn't end as the table says: it has to be looked for anew."""
 
 
-class _LabTape:
-    """Takes the records of a run, and the findings between them."""
+class _LabRecording(Recording):
+    """Leaves out what checkers have found."""
 
     def __init__(self) -> None:
+        super().__init__(self._take)
         self.records: list[AnyRecord] = []
-        self.findings: list[tuple[int, Finding]] = []
+        self.found_at: list[int] = []
+        """How many records there were when something was found."""
 
-    def take(self, record: AnyRecord) -> None:
-        if not isinstance(record, ViolationRecord):
+    def _take(self, record: AnyRecord) -> None:
+        if isinstance(record, ViolationRecord):
+            self.found_at.append(len(self.records))
+        else:
             self.records.append(record)
-
-
-class _SilentRecording(Recording):
-    """A recording that keeps what a checker has found to itself."""
-
-    def __init__(self, tape: _LabTape) -> None:
-        super().__init__(tape.take)
-        self._tape = tape
-
-    def violation(self, finding: Finding) -> None:
-        self._tape.findings.append((len(self._tape.records), finding))
-        super().violation(finding)
 
 
 def rerun(lab: Lab) -> LabRun:
     """Make a lab's run. Raises `NoViolation` if it doesn't end as the table says."""
-    tape = _LabTape()
+    recording = _LabRecording()
     study = Study(lab.cutting.nodes, lab.tenure, _FAULTS_S)
     with plant(lab.mistake, without_assertions=True):
         plan = study.cut(lab.seed, lab.cutting)
-        result = run(plan, Trace(recording=_SilentRecording(tape)), to_the_fork=True)
-    if not tape.findings or (lab.ending is Ending.TWO_CHAINS and result.violation is None):
+        result = run(plan, Trace(recording=recording), to_the_fork=True)
+    last, records = result.violation or result.found_before, recording.records
+    if last is None or (lab.ending is Ending.TWO_CHAINS and result.violation is None):
         raise NoViolation(lab.title)
-    at, first = tape.findings[0]
-    last = first if result.violation is None else result.violation
-    record = _broken_by(tape.records, at, first)
-    records = tape.records
+    first = result.found_before or last
+    place = place_of(first, records, recording.found_at[0])
+    assert place is not None, first
+    about = (place.node, place.life, place.number)
     if lab.ending is Ending.ALARM:
-        records = records[: _end_of_event(records, records.index(record)) + 1]
+        places = [(each.node, each.life, each.number) for each in records]
+        records = records[: _end_of_event(records, places.index(about)) + 1]
     number = 1 + max(each.number for each in records if each.node == 0)
     header = Header(
         "trace",
@@ -120,7 +96,7 @@ def rerun(lab: Lab) -> LabRun:
         [_task(lab), *records, _end(lab, last, records[-1].time, number)],
         first,
         last,
-        (record.node, record.life, record.number),
+        about,
     )
 
 
@@ -140,22 +116,6 @@ def _end(lab: Lab, last: Finding, time: float, number: int) -> ViolationRecord:
         sentence=last.sentence if is_harm else "a rule is broken, and harm may come of it",
         of=(last.node or 0) if is_harm else 0,
     )
-
-
-def _broken_by(records: list[AnyRecord], at: int, finding: Finding) -> AnyRecord:
-    """Find the record that a finding is about, which comes just before it or just after it.
-
-    Checkers look at what leaves before that is recorded, and at what is written after that.
-    """
-    kinds = _SAYING[finding.rule]
-    found = [
-        (abs(index - at), index)
-        for index, each in enumerate(records)
-        if each.node == finding.node
-        and isinstance(each, kinds)
-        and finding.ballot == getattr(getattr(each, "message", each), "ballot", None)
-    ]
-    return records[min(found)[1]]
 
 
 def _end_of_event(records: list[AnyRecord], at: int) -> int:

@@ -1,7 +1,7 @@
 """The simulator: production engines on a simulated clock, network and disk, from a seed.
 
 May import `benmo.engine`, `benmo.storage`, `benmo.ledger`, `benmo.paxos`, `benmo.network.wire`,
-`benmo.typed_json` and `benmo.errors`. Nothing outside this package knows that it is simulated.
+`benmo.tape`, `benmo.typed_json` and `benmo.errors`. Nothing outside this package knows that it is simulated.
 
 Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is about using it.
 
@@ -22,6 +22,8 @@ Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is a
 `checkers/`     the rules and promises that are checked at every step
 `findings.py`   what becomes of what is found: it ends a run, or the run goes on to the fork
 `trace.py`      the steps of a run, as lines
+`recording.py`  the same run as the records of a tape
+`evidence.py`   the record in which a finding shows
 `shrink.py`     cuts a failing plan down
 `planted/`      mistakes that must be found
 `seeds.py`      many runs, in several processes

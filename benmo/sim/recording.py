@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from math import inf
 from operator import itemgetter
@@ -16,6 +16,7 @@ from benmo.ledger.blocks import AppliedBlock
 from benmo.options import die
 from benmo.paxos.messages import Message
 from benmo.paxos.types import Ballot, MemberId, NodeId
+from benmo.sim.evidence import place_of
 from benmo.sim.plan import Plan
 from benmo.sim.violation import Finding
 from benmo.storage.node_storage import NodeStorage
@@ -28,7 +29,6 @@ from benmo.tape.world_records import (
     HealedRecord,
     ProcessEvent,
     ProcessRecord,
-    RecordPlace,
     ViolationRecord,
     Way,
     WorldRecord,
@@ -205,29 +205,6 @@ class Recording:
 
 def _life_of(machine: Recorded) -> int:
     return int(machine.member[:16], 16) * _LIVES_MAX + machine.life
-
-
-def place_of(finding: Finding, records: Sequence[AnyRecord]) -> RecordPlace | None:
-    """Find the last record in which a finding shows: one of its node, slot and ballot.
-
-    Where there is none of that slot and ballot, it is the last of the ballot, of the slot, or of
-    the node. None if the finding says nothing of the three, or nothing is recorded of them.
-    """
-    node, slot, ballot = finding.node, finding.slot, finding.ballot
-    newest = [each for each in reversed(records) if node is None or each.node == node]
-    of_ballot = [each for each in newest if ballot is not None and _of(each, "ballot") == ballot]
-    of_slot = [each for each in newest if slot is not None and _of(each, "slot") == slot]
-    of_both = [each for each in of_ballot if _of(each, "slot") == slot]
-    of_node = newest if node is not None else []
-    found = next(iter((*of_both, *of_ballot, *of_slot, *of_node)), None)
-    return None if found is None else RecordPlace(found.node, found.life, found.number)
-
-
-def _of(record: AnyRecord, name: str) -> object:
-    """The slot or the ballot of a record: its own, or that of its block or message."""
-    message = getattr(record, "message", None)
-    places = (record, getattr(record, "block", None), message, getattr(message, "block", None))
-    return next((getattr(each, name) for each in places if hasattr(each, name)), None)
 
 
 def _last_blocks(storage: NodeStorage, height: int) -> list[AppliedBlock]:

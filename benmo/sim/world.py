@@ -259,30 +259,29 @@ class World:
         if self.ambushes:
             spring(self.ambushes, machine, message)
         self.trace.message(self.now, ">", machine.label, str(to), message)
-        recording, why_lost, arrivals = self.trace.recording, "", []
-        try:
-            self.watchers.on_sent(machine, to, message)
-        except Violation:
-            if recording is not None:
-                recording.sent(machine, to, message, "")
-            raise
-        if not self.network.passes(sender, to):
-            self.counts["messages cut off"] += 1
-            why_lost = "cut"
-        elif self.network.loses(sender, to, message):
-            self.counts["messages lost"] += 1
-            why_lost = "lost"
-        else:
-            arrivals = self.network.arrivals(sender, to, message, self.now)
-            self.counts["messages"] += 1
-            if len(arrivals) != 1:
-                self.counts["messages doubled" if arrivals else "messages lost"] += 1
-            why_lost = "" if arrivals else "lost"
+        why_lost, arrivals = self._fate(sender, to, message)
+        # A finding is about a record that is there already.
+        recording = self.trace.recording
         frame = "" if recording is None else recording.sent(machine, to, message, why_lost)
+        self.watchers.on_sent(machine, to, message)
         if arrivals:
             data = self._wire.encode(message)
             for when in arrivals:
                 self.at(when, self._arrives, machine, to, data, frame)
+
+    def _fate(self, sender: NodeId, to: NodeId, message: Message) -> tuple[str, list[float]]:
+        """Draw why a message is lost, if it is, and the times at which it arrives."""
+        if not self.network.passes(sender, to):
+            self.counts["messages cut off"] += 1
+            return "cut", []
+        if self.network.loses(sender, to, message):
+            self.counts["messages lost"] += 1
+            return "lost", []
+        arrivals = self.network.arrivals(sender, to, message, self.now)
+        self.counts["messages"] += 1
+        if len(arrivals) != 1:
+            self.counts["messages doubled" if arrivals else "messages lost"] += 1
+        return "" if arrivals else "lost", arrivals
 
     def _arrives(self, from_machine: Machine, to: NodeId, data: bytes, frame: str) -> None:
         sender = from_machine.node
