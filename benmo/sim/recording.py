@@ -102,6 +102,17 @@ class Recording:
         chain = _last_blocks(machine.storage, machine.engine.ledger.height)
         recorder.state({}, chain, engine_now)
 
+    def goes_on(self, machine: Recorded) -> None:
+        """Record what a process goes on to do with a copy of the engine that it had."""
+        assert machine.engine is not None
+        recorder = self._recorders[machine]
+        machine.engine.tape = recorder
+        recorder.goes_on_with(machine.engine)
+
+    def unprompted(self, machine: Recorded) -> None:
+        """Note that nothing that is recorded leads to what a machine sends next."""
+        self._recorders[machine].unprompted()
+
     def sent(self, machine: Recorded, to: NodeId, message: Message, why_lost: str) -> str:
         """Record what becomes of a message that is sent; return its frame."""
         self._frames += 1

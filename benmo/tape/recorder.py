@@ -245,6 +245,15 @@ class Recorder:
             member=engine.settings.member,
         )
 
+    def goes_on_with(self, engine: Engine) -> None:
+        """Take a copy of the engine for the node, as of an event; its time begins anew."""
+        self._engine = engine
+        self._timers = self._countdowns()
+
+    def unprompted(self) -> None:
+        """Note that nothing that is recorded leads to what comes next."""
+        self._cause = 0
+
     # How records are made.
 
     def _put(self, kind: type[AnyRecord], cause: int | None = None, **fields: Any) -> None:
@@ -326,16 +335,16 @@ class Recorder:
         if replica.known_leader != self._leader:
             self._leader = replica.known_leader
             self._put(LeaderRecord, ballot=self._leader)
-        countdowns = {
-            "election": replica.election.deadline,
-            "round": replica.leader.round_deadline,
-        }
-        for what, due in countdowns.items():
+        for what, due in self._countdowns().items():
             before = self._timers.get(what, inf)
             if due != before and not abs(due - before) < _TIMER_S:
                 self._timers[what] = due
                 left = None if due == inf else self._clock() + due - self._now
                 self._put(TimerRecord, what=what, due=left)
+
+    def _countdowns(self) -> dict[str, float]:
+        replica = self._engine.replica
+        return {"election": replica.election.deadline, "round": replica.leader.round_deadline}
 
     def _role_now(self) -> str:
         return _ROLES[self._engine.replica.leader.phase]

@@ -117,7 +117,7 @@ def test_a_mistake_is_found_and_the_way_to_it_can_be_gone_again(
         search = Search(system)
         found = search.run().counterexample
         assert found is not None
-        assert found.violation == violation
+        assert found.violation.sentence == violation
         events = steps_of(system, search, found)
         assert list(lines_of(events, found.violation))[-1] == f"! {violation}"
         raised = violation if found.move is not None else None
@@ -202,7 +202,7 @@ def outcome_of(moment: Moment, event: PathStep) -> Moment | Violation:
     crashed = [each for each, _ in outcome.crashed]
     if event.cause is Cause.CRASH:
         crashed = list(moment.crash())
-    if event.has_failed:
+    if event.violation is not None:
         return next(each for each in crashed if isinstance(each, Violation))
     wanted = event.after.identity
     return next(each for each in crashed if isinstance(each, Moment) and each.identity == wanted)

@@ -89,7 +89,7 @@ def test_votes_of_members_that_dont_vote_in_a_slot_are_found_if_they_count(
     search = Search(system)
     found = search.run(states_max=20_000).counterexample
     assert found is not None
-    assert found.violation == "node 1 decided slot 1 without a quorum"
+    assert found.violation.sentence == "node 1 decided slot 1 without a quorum"
     lines = list(lines_of(steps_of(system, search, found), found.violation))
     assert any(line.startswith("> 3b->1 Accepted slot 1") for line in lines)
 
@@ -109,7 +109,7 @@ def test_a_read_that_goes_by_the_answers_of_old_members_is_found(
     monkeypatch.setattr(QuorumReads, "settle", settle)
     found = Search(System(ONE_CHANGE)).run().counterexample
     assert found is not None
-    assert found.violation == "node 2 takes height 1 for confirmed, and slot 2 is decided"
+    assert found.violation.sentence == "node 2 takes height 1 for confirmed, and slot 2 is decided"
 
 
 @pytest.mark.parametrize(
@@ -120,5 +120,8 @@ def test_a_promise_that_a_retired_member_gives_forks_the_chain_if_it_counts(mist
     with plant(mistake, without_assertions=True):
         result = Search(System(bounds)).run()
     assert result.counterexample is not None
-    assert result.counterexample.violation == "quorums have accepted different blocks for slot 2"
+    assert (
+        result.counterexample.violation.sentence
+        == "quorums have accepted different blocks for slot 2"
+    )
     assert result.depth == 16

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import click
+from click.core import ParameterSource
 
-from benmo.options import Number
+from benmo.options import Number, die
 from benmo.paxos.types import ChangeKind, Tenure
 from benmo.sim.explore.bounds import Bounds
-from benmo.sim.explore.path import lines_of, steps_of
+from benmo.sim.explore.path import PathStep, lines_of, steps_of
+from benmo.sim.explore.recording import record as record_path
 from benmo.sim.explore.search import Search, SearchResult, SearchWatcher
 from benmo.sim.explore.system import System
 from benmo.sim.planted import PLANTED
 from benmo.sim.seeds import planted
+from benmo.sim.violation import Finding
 
 _VIOLATION = 1
 _NOT_THE_WHOLE = 3
@@ -91,6 +95,12 @@ _REFRESH_PER_SECOND = 4
     is_flag=True,
     help="With --plant: without the assertions of the protocol.",
 )
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Write the way to a violation as `benmo record` writes what real nodes do.",
+)
 def explore(
     nodes: int,
     leaders: int,
@@ -105,6 +115,7 @@ def explore(
     states_max: int | None,
     plant: str | None,
     to_the_fork: bool,
+    record: Path | None,
 ) -> None:
     """Try every order of deliveries, losses and crashes of a small system.
 
@@ -136,25 +147,51 @@ def explore(
         changed or leaders,
     )
     with planted(plant, to_the_fork):
-        sys.exit(_run(bounds, states_max, plant is not None))
+        sys.exit(_run(bounds, states_max, plant is not None, record))
 
 
-def _run(bounds: Bounds, states_max: int | None, is_planted: bool) -> int:
+def _run(bounds: Bounds, states_max: int | None, is_planted: bool, path: Path | None) -> int:
     """Search, show the result, and return the exit status."""
     started_at = perf_counter()
     system = System(bounds)
     search = Search(system)
     with _progress(states_max) as watcher:
         result = search.run(states_max, watcher)
-    if result.counterexample is not None:
-        steps = steps_of(system, search, result.counterexample)
-        click.echo("\n".join(lines_of(steps, result.counterexample.violation)))
+    found = result.counterexample
+    if found is not None:
+        steps = steps_of(system, search, found)
+        click.echo("\n".join(lines_of(steps, found.violation)))
+        if path is not None:
+            _record(path, bounds, steps, found.violation)
     click.echo(_summary(bounds, result, perf_counter() - started_at))
-    if is_planted and result.counterexample is None:
+    if is_planted and found is None:
         click.echo(_PARTLY_SEEN)
-    if result.counterexample is not None:
+    if path is not None and found is None:
+        click.echo(f"{path} isn't written: there is no violation to show")
+    if found is not None:
         return _VIOLATION
     return 0 if result.is_whole else _NOT_THE_WHOLE
+
+
+def _record(path: Path, bounds: Bounds, steps: list[PathStep], violation: Finding) -> None:
+    try:
+        record_path(path, bounds, steps, violation, _command())
+    except OSError as error:
+        die(f"{path} can't be written: {error.strerror}")
+
+
+def _command() -> str:
+    """Write the command that this is, without the file for the record."""
+    context = click.get_current_context()
+    words = ["benmo explore"]
+    for each in context.command.params:
+        name = each.name or ""
+        is_given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if name != "record" and is_given:
+            value = context.params[name]
+            option = each.secondary_opts[0] if value is False else each.opts[0]
+            words.append(option if isinstance(value, bool) else f"{option} {value}")
+    return " ".join(words)
 
 
 def _summary(bounds: Bounds, result: SearchResult, seconds: float) -> str:

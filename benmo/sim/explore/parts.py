@@ -6,6 +6,7 @@ are up from the start and stay so: a lost message is one that is never delivered
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -101,6 +102,8 @@ class Outbox:
         self.disks: dict[int, tuple[MemoryDisk, int]] = {}
         """By the journal's length: the disk then, and the number of messages sent until it grew."""
         self._disk = disk
+        self.on_send: Callable[[NodeId, Message], None] | None = None
+        """Is told of each message that is sent."""
 
     def is_full(self, _to: NodeId) -> bool:
         return False
@@ -109,6 +112,8 @@ class Outbox:
         if isinstance(message, Heartbeat):
             return
         self.sent.append((to, message))
+        if self.on_send is not None:
+            self.on_send(to, message)
         length = self._disk.size(JOURNAL)
         known = self.disks.get(length)
         disk = known[0] if known is not None else self._disk.copy()

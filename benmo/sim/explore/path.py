@@ -21,11 +21,12 @@ from benmo.sim.explore.search import Counterexample, Move, Place, Search
 from benmo.sim.explore.system import Cause, Envelope, System, bits
 from benmo.sim.member_names import change_text
 from benmo.sim.trace import accepted_text, ids, text_of
+from benmo.sim.violation import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
-    """One event of a node. If it `has_failed`, it isn't left in the state `after`."""
+    """One event of a node. With a `violation`, it isn't left in the state `after`."""
 
     before: Moment
     after: Moment
@@ -34,7 +35,7 @@ class PathStep:
     """The change of the members that somebody asks this node for, right before that."""
     sent: tuple[Envelope, ...]
     crashes: int
-    has_failed: bool
+    violation: Finding | None
 
     def lines(self) -> Iterator[str]:
         node = self.before.actor.label
@@ -43,14 +44,14 @@ class PathStep:
         if isinstance(self.cause, Envelope):
             receiver = "" if node == str(self.cause.to) else f", to {node}"
             yield _line("<", self.cause) + receiver
-        if not (self.crashes or self.has_failed):
+        if not (self.crashes or self.violation):
             yield from (f"= {node} {change}" for change in _changes(self.before, self.after))
         yield from (_line(">", envelope) for envelope in self.sent)
         if self.crashes:
             yield f"! {node} crashes and restarts, at height {len(self.after.chain)}"
 
 
-def lines_of(steps: list[PathStep], violation: str) -> Iterator[str]:
+def lines_of(steps: list[PathStep], violation: Finding) -> Iterator[str]:
     """Describe the steps, and the violation to which they lead."""
     sent: set[Envelope] = set()
     for step in steps:
@@ -61,7 +62,7 @@ def lines_of(steps: list[PathStep], violation: str) -> Iterator[str]:
             yield _line(">", cause)
         sent.update(step.sent)
         yield from step.lines()
-    yield f"! {violation}"
+    yield f"! {violation.sentence}"
 
 
 def steps_of(system: System, search: Search, counterexample: Counterexample) -> list[PathStep]:
@@ -108,7 +109,7 @@ def _path_step(system: System, search: Search, place: Place, move: Move) -> Path
         system.bounds.planned[move.transition.asked - 1] if move.transition.asked else None,
         tuple(envelope for envelope in sent if envelope is not None),
         move.transition.crashes,
-        bool(move.transition.violation),
+        move.transition.violation,
     )
 
 

@@ -69,6 +69,7 @@ from typing import NamedTuple
 from benmo.paxos.types import NodeId
 from benmo.sim.explore.checks import Checks
 from benmo.sim.explore.system import Cause, Local, System, Transition
+from benmo.sim.violation import Finding
 
 STATE_BITS = 24
 _STATE = (1 << STATE_BITS) - 1
@@ -99,7 +100,7 @@ class Counterexample:
 
     places: tuple[Place, ...]
     move: Move | None
-    violation: str
+    violation: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class Search:
         full, _, moves = self.moves(place)
         for move in moves:
             self._transitions += 1
-            if move.transition.violation:
+            if move.transition.violation is not None:
                 raise _Wrong(Counterexample(self._path(place), move, move.transition.violation))
             following = self.after(full, move)
             if self._is_new(following):
@@ -267,7 +268,7 @@ class Search:
 
     def _check(self, place: Place) -> None:
         violation = self._checks.violation(self._all(place), place.messages & self._system.watched)
-        if violation:
+        if violation is not None:
             raise _Wrong(Counterexample(self._path(place), None, violation))
 
     def _path(self, place: Place) -> tuple[Place, ...]:
@@ -285,5 +286,5 @@ class _Wrong(Exception):
     """Ends a search at a counterexample."""
 
     def __init__(self, counterexample: Counterexample) -> None:
-        super().__init__(counterexample.violation)
+        super().__init__(counterexample.violation.sentence)
         self.counterexample = counterexample

@@ -20,7 +20,7 @@ from benmo.sim.explore.bounds import Actor, Bounds
 from benmo.sim.explore.node import EventResult, Moment
 from benmo.sim.explore.parts import Sent
 from benmo.sim.explore.reductions import is_spent
-from benmo.sim.violation import Violation
+from benmo.sim.violation import Finding, Violation
 
 
 class Cause(Enum):
@@ -62,7 +62,7 @@ class Transition(NamedTuple):
     target: int
     sent: int
     crashes: int
-    violation: str = ""
+    violation: Finding | None = None
     asked: int = 0
 
 
@@ -144,7 +144,8 @@ class System:
             return self._tried(state, moment.time_out)
         if cause is Cause.CRASH and moment.bounds.crashes:
             crashed = {self._filed(state, after, (), 1) for after in moment.crash()}
-            return sorted(each for each in crashed if not self._loses_nothing(state, each))
+            kept = (each for each in crashed if not self._loses_nothing(state, each))
+            return sorted(kept, key=_in_order)
         return ()
 
     def calm(self, state: int) -> int:
@@ -209,19 +210,20 @@ class System:
         except Violation as violation:
             return (self._filed(state, violation, (), 0, number),)
         crashed = {self._filed(state, after, sent, 1, number) for after, sent in result.crashed}
-        return (self._filed(state, result.moment, result.sent, 0, number), *sorted(crashed))
+        whole = self._filed(state, result.moment, result.sent, 0, number)
+        return (whole, *sorted(crashed, key=_in_order))
 
     def _filed(
         self, state: int, after: Moment | Violation, sent: Sent, crashes: int, asked: int = 0
     ) -> Transition:
         message_bits = self._bits(self.locals[state].moment.actor, sent)
         if isinstance(after, Violation):
-            return Transition(state, message_bits, crashes, after.finding.sentence, asked)
+            return Transition(state, message_bits, crashes, after.finding, asked)
         try:
             target = self._local(after)
         except Violation as violation:
-            return Transition(state, message_bits, crashes, violation.finding.sentence, asked)
-        return Transition(target, message_bits | self.locals[target].vote, crashes, "", asked)
+            return Transition(state, message_bits, crashes, violation.finding, asked)
+        return Transition(target, message_bits | self.locals[target].vote, crashes, None, asked)
 
     def _local(self, moment: Moment) -> int:
         number = self._states.get(moment.identity)
@@ -272,6 +274,11 @@ class System:
             if isinstance(letter, Envelope):
                 self._inbox[letter.to] |= 1 << number
         return 1 << number
+
+
+def _in_order(transition: Transition) -> tuple[int, int, int, str, int]:
+    target, sent, crashes, violation, asked = transition
+    return (target, sent, crashes, "" if violation is None else violation.sentence, asked)
 
 
 def bits(messages: int) -> Iterator[int]:

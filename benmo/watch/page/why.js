@@ -142,6 +142,8 @@ export function why(trace, index) {
     return { causes: [], end: `That was ${rootOf(trace, record)}.` };
   if (record.k === "link" && !record.c)
     return { causes: [], end: "A node sees its connections come and go, and not why." };
+  if (record.k === "sent" && !record.c && trace.header.source === "explored")
+    return { causes: [], end: "In a search, a node may ask for blocks at any time." };
   const event = trace.checks.choices.has(index) ? -1 : eventOf(trace, index);
   const causes = [...reasons(trace, index), event].filter((at) => at >= 0 && at !== index);
   const known = [...new Set(causes)];
