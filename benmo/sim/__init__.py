@@ -1,7 +1,8 @@
 """The simulator: production engines on a simulated clock, network and disk, from a seed.
 
 May import `benmo.engine`, `benmo.storage`, `benmo.ledger`, `benmo.paxos`, `benmo.network.wire`,
-`benmo.tape`, `benmo.typed_json` and `benmo.errors`. Nothing outside this package knows that it is simulated.
+`benmo.tape`, `benmo.typed_json` and `benmo.errors`. Nothing outside this package knows that it is
+simulated.
 
 Begin with `run.py`, a run from its beginning to its end; docs/simulator.md is about using it.
 
