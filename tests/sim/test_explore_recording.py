@@ -61,10 +61,10 @@ def test_the_records_are_those_of_the_way_that_was_found(
         replay(bounds, steps, found.violation, records.append)
     sent = {each.frame: each for each in records if isinstance(each, SentRecord)}
     arrived = [each for each in records if isinstance(each, ReceivedRecord) and each.frame]
-    for each in arrived:
-        left = sent[each.frame]
-        assert (left.node, left.to, left.message) == (each.sender, each.node, each.message)
-        assert records.index(left) < records.index(each)
+    for came in arrived:
+        left = sent[came.frame]
+        assert (left.node, left.to, left.message) == (came.sender, came.node, came.message)
+        assert records.index(left) < records.index(came)
     delivered = [each.cause for each in steps if not isinstance(each.cause, Cause)]
     assert [each.message for each in arrived] == [message_facts(each.message) for each in delivered]
     told = {(each.node, each.to, each.message) for each in sent.values()}

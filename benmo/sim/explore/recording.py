@@ -44,15 +44,15 @@ def record(
 def replay(
     bounds: Bounds, steps: list[PathStep], violation: Finding, emit: Callable[[AnyRecord], None]
 ) -> None:
-    """Let all steps happen again; `emit` takes their records, the last of which the violation."""
-    replayed = _Replay(bounds, emit)
+    """Let all steps happen again; `emit` takes their records, and the violation last."""
+    replayed = _ReplayedWay(bounds, emit)
     for step in steps:
         replayed.step(step)
     replayed.recording.violation(violation)
 
 
 @dataclass(slots=True, eq=False)
-class _Process:
+class _ReplayedActor:
     """An actor's process: its engine, and its storage, in the event that happens to it."""
 
     actor: Actor
@@ -85,7 +85,7 @@ class _TapedParts(Parts):
         return parts
 
 
-class _Replay:
+class _ReplayedWay:
     def __init__(self, bounds: Bounds, emit: Callable[[AnyRecord], None]) -> None:
         self.recording = Recording(self._take)
         self._emit = emit
@@ -93,7 +93,7 @@ class _Replay:
         self._due: dict[tuple[NodeId, str], float | None] = {}
         """When the nodes' countdowns end."""
         self.recording.begin(lambda: self._now)
-        self._processes = {actor: _Process(actor) for actor in bounds.actors}
+        self._actors = {actor: _ReplayedActor(actor) for actor in bounds.actors}
         self._frames: dict[Envelope, list[str]] = {}
         """The frames in which a message has left; but for one, those that haven't arrived."""
         for actor in bounds.actors:
@@ -101,7 +101,7 @@ class _Replay:
 
     def step(self, step: PathStep) -> None:
         """Let one event happen again; if a process dies in it, the rest of it doesn't happen."""
-        process = self._processes[step.before.actor]
+        process = self._actors[step.before.actor]
         due = self._due.get((process.node, _COUNTDOWNS.get(step.cause, "")))
         self._now = max(self._now + _EVENT_S, due or 0.0)
         if isinstance(step.cause, Envelope):
@@ -125,12 +125,14 @@ class _Replay:
         self._emit(record)
 
     def _start(self, moment: Moment) -> None:
-        process = self._processes[moment.actor]
+        process = self._actors[moment.actor]
         process.engine, process.storage = moment.parts.engine, moment.parts.storage
         process.life += 1
         self.recording.started(process, moment.now)
 
-    def _happen(self, process: _Process, step: PathStep, sends_max: int | None = None) -> None:
+    def _happen(
+        self, process: _ReplayedActor, step: PathStep, sends_max: int | None = None
+    ) -> None:
         """Let an event happen on tape, up to the `sends_max`-th message that leaves."""
         before, left = step.before, sends_max
 
@@ -154,7 +156,7 @@ class _Replay:
         with suppress(Violation):
             _again(Moment(before.bounds, actor, taped, chain, campaigns, before.now), step)
 
-    def _sent(self, process: _Process, to: NodeId, message: Message) -> None:
+    def _sent(self, process: _ReplayedActor, to: NodeId, message: Message) -> None:
         envelope = Envelope(process.actor, to, message)
         frame = self.recording.sent(process, to, message, "")
         self._frames.setdefault(envelope, []).append(frame)
@@ -165,7 +167,7 @@ class _Replay:
         A `Behind` may arrive without having left, since a node may ask at any time: it does now.
         """
         if envelope not in self._frames:
-            sender = self._processes[envelope.sender]
+            sender = self._actors[envelope.sender]
             self.recording.unprompted(sender)
             self._sent(sender, *envelope[1:])
         frames = self._frames[envelope]
