@@ -266,7 +266,9 @@ def test_a_cut_is_seen_until_it_heals(simulated: ShownRun, open_run: Opener) -> 
     before = [each for each in simulated.records if each["k"] not in ("cut", "healed")]
     page = open_run(simulated.changed(lambda _: [*before, cut, healed]), f"#at={place(cut)}")
     marks = page.locator(".scissors:not(.absent)")
-    expect(marks).to_have_count(3)
+    expect(marks).to_have_count(2)
+    for name in ("Link between 1 and 3, cut", "Link between 2 and 4, cut from 2 to 4"):
+        expect(page.locator(f'.link-button[aria-label="{name}"]')).to_have_count(1)
     said = page.locator(".headline")
     expect(said).to_have_text("Nothing passes between 1 and 3; from 2 to 4")
     page.evaluate(f"location.hash = 'at={place(healed)}'")

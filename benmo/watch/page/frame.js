@@ -68,7 +68,7 @@ export function framesOf(draw) {
 
 /** Explains the signs. */
 export function legend(header) {
-  byId("signs").open = matchMedia("(min-width: 900px)").matches && !WIDE.matches;
+  byId("signs").open = matchMedia("(min-width: 900px)").matches;
   const shapes = Object.entries(SHAPES).map(([kind, shape]) => {
     const path = draw("path", { d: shape.path, class: shape.filled ? "shape filled" : "shape" });
     const sign = draw(

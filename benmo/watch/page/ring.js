@@ -6,7 +6,8 @@ import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
 import { nameOf, quorumOf, standing, withoutVote } from "benmo/members.js";
 
 const WIDTH = 400;
-const HEIGHT = 392;
+const HEIGHT = 408;
+const MIDDLE = 208;
 const RADIUS = 134;
 const DISC = 34;
 const ARC = DISC + 7;
@@ -16,7 +17,7 @@ function placesOf(nodes) {
   return new Map(
     nodes.map((id, at) => {
       const angle = (2 * Math.PI * at) / nodes.length - Math.PI / 2;
-      return [id, { x: WIDTH / 2 + RADIUS * Math.cos(angle), y: 186 + RADIUS * Math.sin(angle) }];
+      return [id, { x: WIDTH / 2 + RADIUS * Math.cos(angle), y: MIDDLE + RADIUS * Math.sin(angle) }];
     }),
   );
 }
@@ -33,7 +34,11 @@ function between(a, b, share) {
   };
 }
 
+/** A node's picture. Its words stand outside of the ring, where no link is. */
 function nodeMark({ x, y }) {
+  const isAbove = y < MIDDLE;
+  const side = !isAbove || Math.abs(x - WIDTH / 2) < DISC ? "" : x < WIDTH / 2 ? " left" : " right";
+  const shift = side === "" ? 0 : side === " left" ? DISC : -DISC;
   const parts = {
     arc: draw("circle", { r: ARC, class: "countdown", pathLength: 100, transform: "rotate(-90)" }),
     halo: draw("circle", { r: DISC + 4, class: "halo" }),
@@ -42,9 +47,11 @@ function nodeMark({ x, y }) {
     plate: draw("rect", { x: -19, y: -23, width: 38, height: 43, rx: 9, class: "plate" }),
     name: draw("text", { y: 0, class: "node-name" }),
     ballot: draw("text", { y: 15, class: "node-ballot" }),
-    role: draw("text", { y: DISC + 20, class: "node-role" }),
-    minority: draw("text", { y: DISC + 35, class: "node-minority" }),
+    role: draw("text", { x: shift, y: isAbove ? -DISC - 13 : DISC + 22 }),
+    minority: draw("text", { x: shift, y: isAbove ? -DISC - 29 : DISC + 38 }),
   };
+  set(parts.role, { class: `node-role${side}` });
+  set(parts.minority, { class: `node-minority${side}` });
   const mark = draw(
     "g",
     { transform: `translate(${x} ${y})`, class: "node" },
@@ -118,18 +125,11 @@ function changeNode({ mark, parts }, node, { state, time, isLens: lens }) {
 function linkMark(a, b, places) {
   const [p, q] = [places.get(a), places.get(b)];
   const line = draw("line", { x1: p.x, y1: p.y, x2: q.x, y2: q.y, class: "link" });
-  const cuts = [
-    [p, q],
-    [q, p],
-  ].map(([from, to]) => {
-    const at = between(from, to, 0.42);
-    return draw("path", {
-      d: "M-6,-7L6,7M-6,7L6,-7",
-      class: "scissors",
-      transform: `translate(${at.x} ${at.y})`,
-    });
-  });
-  const delay = draw("text", { x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 + 4, class: "link-delay" });
+  const middle = { x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 };
+  const cuts = [between(p, q, 0.42), between(q, p, 0.42), middle].map((at) =>
+    draw("path", { d: "M-6,-7L6,7M-6,7L6,-7", transform: `translate(${at.x} ${at.y})` }),
+  );
+  const delay = draw("text", { x: middle.x, y: middle.y + 4, class: "link-delay" });
   return { a, b, line, cuts, delay, mark: draw("g", {}, line, ...cuts, delay) };
 }
 
@@ -175,7 +175,10 @@ function changeLink(link, state, cuts, delays_ms) {
   const sort = isCut.some(Boolean) ? "cut" : isDown ? "down" : isUp ? "up" : "faint";
   set(link.line, { class: isOver ? "absent" : `link ${sort}${delay && " slowed"}` });
   say(link.delay, delay);
-  link.cuts.forEach((mark, at) => set(mark, { class: isCut[at] ? "scissors" : "scissors absent" }));
+  const isWhole = isCut.every(Boolean);
+  [...isCut.map((each) => each && !isWhole), isWhole].forEach((isShown, at) =>
+    set(link.cuts[at], { class: isShown ? "scissors" : "scissors absent" }),
+  );
   set(link.button, { "aria-label": spokenLink(link, isCut, isUp, delay) });
 }
 

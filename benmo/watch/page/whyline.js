@@ -28,7 +28,6 @@ const KINDS = [
   "slowed",
   "healed",
   "world",
-  "did",
   "noticed",
   "decided",
   "dropped",
@@ -39,6 +38,7 @@ const KINDS = [
   "state",
   "received",
   "sent",
+  "did",
 ];
 
 function weight(record) {
