@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from benmo.errors import Refused
 from benmo.play.scenario import Scenario
 from benmo.play.script import ScriptLine, written
+from benmo.sim.recording import Recording
+from benmo.tape.records import AnyRecord
 
 _STORY = (
     "# A run that was played by hand.",
@@ -45,12 +47,20 @@ class BranchPlace:
 
 
 class Branches:
-    """A tree of commands, and a scenario at one place in it: `here`."""
+    """A tree of commands, and a scenario at one place in it: `here`.
+
+    `records` are those of the way to here. The same way has equal records whenever it is gone.
+    """
 
     def __init__(self) -> None:
         self.places = [BranchPlace(0, ScriptLine("", ()))]
-        self.here = self.places[0]
-        self.scenario = Scenario()
+        self._begin(self.places[0])
+
+    def _begin(self, place: BranchPlace) -> None:
+        """Be at a place, before anything is done."""
+        self.here = place
+        self.records: list[AnyRecord] = []
+        self.scenario = Scenario(Recording(self.records.append))
 
     def do(self, line: ScriptLine) -> BranchPlace:
         """Carry out a command here; return its place, which may have been there before.
@@ -75,8 +85,7 @@ class Branches:
         if not 0 <= number < len(self.places):
             last = len(self.places) - 1
             raise Refused(f"there is no place {number}, but 0 to {last}: branches shows them")
-        self.here = self.places[number]
-        self.scenario = Scenario()
+        self._begin(self.places[number])
         for place in self.here.path():
             self.scenario.do(place.line.text, is_new=False)
             assert place.parent is not None

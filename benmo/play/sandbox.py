@@ -57,10 +57,6 @@ class PendingMessages:
     cut: set[tuple[NodeId, NodeId]] = field(default_factory=set)
     numbered: int = 0
     """The number of the last message."""
-    lost: set[int] = field(default_factory=set)
-    """The numbers of the messages that were dropped."""
-    arrived: set[int] = field(default_factory=set)
-    """The numbers of the messages that have arrived, doubled ones too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,8 +99,7 @@ class _SandboxTransport:
 class Sandbox:
     """`nodes` engines, a clock that somebody else moves, and everyone connected.
 
-    `recording`, where there is one, gets the run as records. The numbers in `to_be_lost` are those
-    of messages that will be dropped, if that is known: a record says it where a message leaves.
+    `recording`, where there is one, gets the run as records.
     """
 
     def __init__(
@@ -116,7 +111,6 @@ class Sandbox:
         limits: Limits | None = None,
         balance: int = 100,
         recording: Recording | None = None,
-        to_be_lost: frozenset[int] = frozenset(),
     ) -> None:
         self.now = STARTED_AT_S
         self.network = PendingMessages()
@@ -125,7 +119,6 @@ class Sandbox:
         self.ids = tuple(range(1, nodes + 1))
         self.tenure = tenure
         self.recording = recording
-        self._to_be_lost = to_be_lost
         self._election_delay_s = election_delay_s
         self._ticket = 0
         self.machines = {node: SandboxNode(node) for node in self.ids}
@@ -204,8 +197,7 @@ class Sandbox:
         if not is_cut and not isinstance(message, Heartbeat):
             network.numbered += 1
             number = network.numbered
-        is_lost = number > 0 and number in self._to_be_lost
-        why_lost = "cut" if is_cut else "lost" if is_lost else ""
+        why_lost = "cut" if is_cut else ""
         frame = "" if recording is None else recording.sent(machine, to, message, why_lost)
         if not is_cut:
             data = encode_message(message)
@@ -221,7 +213,6 @@ class Sandbox:
         machine, message = self.machines[pending.to], pending.message
         if machine.engine is None:
             return
-        self.network.arrived.add(pending.number)
         if self.recording is not None:
             self.recording.arrived(machine, message, pending.frame)
         self.turn(pending.to, [Received(pending.sender, message, numbered_member(pending.sender))])

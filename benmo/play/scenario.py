@@ -37,15 +37,12 @@ _SOON_S = 60.0
 class Scenario:
     """Carries commands out on one sandbox, which the command `nodes` makes.
 
-    `recording` and `to_be_lost` are the sandbox's.
+    `recording` is the sandbox's.
     """
 
-    def __init__(
-        self, recording: Recording | None = None, to_be_lost: frozenset[int] = frozenset()
-    ) -> None:
+    def __init__(self, recording: Recording | None = None) -> None:
         self.made: TracedSandbox | None = None
         self._recording = recording
-        self._to_be_lost = to_be_lost
         self._commands: dict[str, Callable[..., None]] = {
             "nodes": self._nodes,
             "pay": self._pay,
@@ -115,7 +112,7 @@ class Scenario:
             raise NotUnderstood(f"{count} nodes? It must be an odd number, at most {NODES_MOST}")
         if word != "tenure" or tenure not in list(Tenure):
             raise NotUnderstood("a tenure is block or stable: nodes 3 tenure stable")
-        self.made = TracedSandbox(int(count), Tenure(tenure), self._recording, self._to_be_lost)
+        self.made = TracedSandbox(int(count), Tenure(tenure), self._recording)
 
     def _pay(self, node: str, credit: str, amount: str) -> None:
         debit, amount_number = self._able(node), whole_number(amount, "an amount")
@@ -149,8 +146,7 @@ class Scenario:
 
     def _drop(self, kind: str, way: str, which: str = "") -> None:
         for pending in self._matching(kind, way, which):
-            self.sandbox.network.lost.add(pending.number)
-            self._lose(pending)
+            self._lose(pending, "dropped")
 
     def _settle(self) -> None:
         while arriving := self._arriving(self.sandbox.network.pending):
@@ -207,7 +203,7 @@ class Scenario:
             self.sandbox.network.cut.add((sender, to))
             for pending in list(self.sandbox.network.pending):
                 if (pending.sender, pending.to) == (sender, to):
-                    self._lose(pending)
+                    self._lose(pending, "cut")
         self._link(pairs[0], False)
 
     def _heal(self, one: str, other: str) -> None:
@@ -297,6 +293,8 @@ class Scenario:
     def _arrives(self, pending: PendingMessage) -> None:
         if pending.to not in self.sandbox.up and is_shown(pending):
             self._fault(f"{line('lost', pending)}: node {pending.to} is down")
+            if self._recording is not None:
+                self._recording.lost(pending.frame, f"node {pending.to} is down")
         self.sandbox.deliver(pending)
 
     def _pass(self, seconds: str, between: Callable[[], None]) -> None:
@@ -320,10 +318,12 @@ class Scenario:
             for node, peer in (pair, pair[::-1]):
                 self.sandbox.turn(node, [LinkChanged(peer, up)])
 
-    def _lose(self, pending: PendingMessage) -> None:
+    def _lose(self, pending: PendingMessage, why: str) -> None:
         self.sandbox.network.pending.remove(pending)
         if is_shown(pending):
             self._fault(line("lost", pending))
+            if self._recording is not None:
+                self._recording.lost(pending.frame, why)
 
     def _fault(self, text: str) -> None:
         self.sandbox.trace.append(f"! {text}")

@@ -83,7 +83,6 @@ class TracedSandbox(Sandbox):
         nodes: int,
         tenure: Tenure,
         recording: Recording | None = None,
-        to_be_lost: frozenset[int] = frozenset(),
     ) -> None:
         self.trace: list[str] = []
         self.paused: dict[NodeId, list[Event]] = {}
@@ -95,7 +94,6 @@ class TracedSandbox(Sandbox):
             election_delay_s=(0.0, 0.0),
             seed=1,
             recording=recording,
-            to_be_lost=to_be_lost,
         )
         while self.network.pending:
             self.deliver(self.network.pending[0])

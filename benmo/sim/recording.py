@@ -27,6 +27,7 @@ from benmo.tape.world_records import (
     CutRecord,
     DidRecord,
     HealedRecord,
+    LostRecord,
     ProcessEvent,
     ProcessRecord,
     ViolationRecord,
@@ -129,6 +130,10 @@ class Recording:
         self._recorders[machine].arrived(message, frame)
 
     # What the world does.
+
+    def lost(self, frame: str, why: str) -> None:
+        """Record that a message was lost after it was sent."""
+        self._of_world(LostRecord, frame=frame, why=why)
 
     def process(self, machine: Recorded, event: ProcessEvent, status: str = "") -> None:
         """Record what happens to a machine's process, also to one that never came to run.

@@ -30,6 +30,7 @@ from benmo.tape.world_records import (
     CutRecord,
     DidRecord,
     HealedRecord,
+    LostRecord,
     NoteRecord,
     ProcessRecord,
     SlowedRecord,
@@ -245,6 +246,7 @@ AnyRecord = (
     | CutRecord
     | SlowedRecord
     | HealedRecord
+    | LostRecord
     | WorldRecord
     | DidRecord
     | ViolationRecord

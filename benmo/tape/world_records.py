@@ -75,6 +75,13 @@ class HealedRecord(Record, frozen=True, tag="healed"):
     ways: tuple[Way, ...]
 
 
+class LostRecord(Record, frozen=True, tag="lost"):
+    """The message that was sent in this frame was lost on its way: `why` says how."""
+
+    frame: str
+    why: str
+
+
 class WorldRecord(Record, frozen=True, tag="world"):
     """Something else happened in the simulated world, of which no other kind tells."""
 

@@ -47,8 +47,8 @@ def test_a_played_run_is_shown_as_it_was_played(open_run: Opener, tmp_path: Path
         "cut": ["1>3", "3>1"],
         "is": ["down", "up", "paused"],
         "accepted": [[1, 1], [1, 1], None],
-        "lost": ["Prepare 1->3", "Accept 1->3", "Accepted 2->1"],
-        "flying": [],
+        "lost": ["Prepare 1->3", "Accept 1->3"],
+        "flying": ["Accepted 2->1"],
         "gaps": 0,
     }
 

@@ -20,7 +20,7 @@ export function fly(state, record, index) {
     const message = { ...messageOf(record, index), why: record.why };
     return { ...state, lost: [...state.lost, message].slice(-LOST_KEPT) };
   }
-  if (record.k === "link" && !record.is_up) {
+  if (record.k === "link" && !record.is_up && !state.mayWait) {
     const isTorn = (message) => message.from === record.i && message.to === record.peer;
     return torn(state, isTorn, "the connection ended", index);
   }

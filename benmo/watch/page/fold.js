@@ -61,6 +61,8 @@ export function begin(header) {
     lastLeft: [],
     replaced: [],
     flying: [],
+    /** Whether what is under way outlasts its process and its link, until a record says otherwise. */
+    mayWait: header.source === "played",
     lost: [],
     cuts: {},
     slowed: {},
@@ -275,6 +277,8 @@ function inWorld(state, record, index) {
         cuts: without(state.cuts, record.fault),
         slowed: without(state.slowed, record.fault),
       };
+    case "lost":
+      return torn(state, (message) => message.id === record.id, record.why, index);
     case "process":
       return processed(state, record, index);
     default:
@@ -334,6 +338,7 @@ function ended(state, record, index) {
   const isTurn = aside?.is === "up";
   const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
   const after = { ...state, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };
+  if (state.mayWait) return after;
   return torn(after, (message) => message.to === id, `node ${id} ended`, index);
 }
 

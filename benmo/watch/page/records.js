@@ -160,6 +160,7 @@ const KINDS = {
   cut: { fault: whole, ways, shape: optional(word, "") },
   slowed: { fault: whole, ways, delay_ms: number },
   healed: { fault: whole, ways },
+  lost: { id: word, why: line },
   world: { text: line },
   did: { line, where: count, by: optional(line, "") },
   violation: {

@@ -24,6 +24,7 @@ export class Trace {
     this.sends = new Map();
     this.sentOf = new Map();
     this.receiptOf = new Map();
+    this.lossOf = new Map();
     this.inkOf = new Map();
     this.bySlot = new Map();
     this.slotOf = new Map();
@@ -81,6 +82,8 @@ export class Trace {
         addTo(this.children, sent, index);
       }
     }
+    if (record.k === "lost" && this.sends.has(record.id))
+      this.lossOf.set(this.sends.get(record.id), index);
     const cause = this.causeIn(record);
     if (cause >= 0) addTo(this.children, cause, index);
     return sent;

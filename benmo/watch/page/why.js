@@ -17,6 +17,7 @@ const ROOTS = {
   cut: "the world",
   slowed: "the world",
   healed: "the world",
+  lost: "the world",
   world: "the world",
   violation: "a checker",
   note: "a teacher",

@@ -27,6 +27,7 @@ const KINDS = [
   "cut",
   "slowed",
   "healed",
+  "lost",
   "world",
   "noticed",
   "decided",

@@ -77,6 +77,9 @@ function sentLine({ trace, count, layer: now }, record, index, layer) {
   const other = trace.receiptOf.get(index);
   if (other !== undefined && other < count)
     return { ...line, other, end: trace.layers.layerOf[other] };
-  const isLate = other === undefined && now - layer >= LATE_LAYERS;
+  const loss = trace.lossOf.get(index);
+  if (loss !== undefined && loss < count)
+    return { ...line, end: trace.layers.layerOf[loss], lost: trace.records[loss].why };
+  const isLate = other === undefined && !trace.head.mayWait && now - layer >= LATE_LAYERS;
   return { ...line, end: layer + 1, open: true, lost: isLate ? "not received" : "" };
 }

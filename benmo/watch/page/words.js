@@ -116,6 +116,7 @@ const SENTENCES = {
   cut: (r) => `${r.shape ? `${r.shape}: ` : ""}nothing passes ${waysText(r.ways)}`,
   slowed: (r) => `messages ${waysText(r.ways)} are held back for ${r.delay_ms} ms`,
   healed: (r) => `messages pass as ever ${waysText(r.ways)}`,
+  lost: (r) => `a message is lost on its way: ${r.why}`,
   world: (r) => r.text,
   did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
   violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
@@ -139,10 +140,16 @@ export function sentence(record) {
   return SENTENCES[record.k](record);
 }
 
+/** A record of a message that was lost on its way, as one of its sender's that says which it was. */
+function wasSent(trace, record) {
+  const sent = record.k === "lost" ? trace.records[trace.sends.get(record.id)] : undefined;
+  return sent === undefined ? record : { ...sent, k: "dropped", why: record.why };
+}
+
 /** What happened at an index of a trace: also what no node knows, but all records together tell. */
 export function tell(trace, index) {
   const choice = trace.checks.choices.get(index);
-  if (choice === undefined) return sentence(trace.records[index]);
+  if (choice === undefined) return sentence(wasSent(trace, trace.records[index]));
   const block = `block ${choice.h.slice(0, 4)} in ballot ${ballotText(choice.b)}`;
   return `slot ${choice.s} is decided: a majority’s disks hold ${block}. Nobody knows it yet.`;
 }
