@@ -53,6 +53,7 @@ class PageSource(Protocol):
     run: str
     kept: RecordsKept
     silent: dict[NodeId, str]
+    situation: object
     hands: Hands | None
 
 
@@ -91,6 +92,9 @@ class OpenPage:
         self._may_act = may_act
         self._place = 0
         self._under_way = 0
+        self._run = ""
+        self._situation: object = None
+        """The situation that the page has."""
         self.news = asyncio.Event()
         self.is_silence_due = False
         """Whether the words of the nodes that aren't heard have changed."""
@@ -116,7 +120,10 @@ class OpenPage:
             having = await self._receive(_having)
         kept = self._source.kept
         is_same = having.run == self._source.run and 0 <= having.place <= kept.end
-        self._place = having.place if is_same else kept.first
+        await self._greet(having.place if is_same else kept.first, is_same)
+
+    async def _greet(self, place: int, is_same: bool) -> None:
+        self._place, self._run = place, self._source.run
         await self._send(self._hello(is_same))
 
     def _hello(self, is_same: bool) -> object:
@@ -152,7 +159,9 @@ class OpenPage:
             await asyncio.sleep(_BATCH_EVERY_S)
 
     async def _send_news(self) -> None:
-        kept = self._source.kept
+        if self._run != self._source.run:
+            await self._greet(self._source.kept.first, is_same=False)
+        kept, situation = self._source.kept, self._source.situation
         while self._place < kept.end:
             if self._place < kept.first:
                 missed, self._place = kept.first - self._place, kept.first
@@ -164,6 +173,9 @@ class OpenPage:
         if self.is_silence_due:
             self.is_silence_due = False
             await self._send({"silent": self._source.silent})
+        if self._situation is not situation:
+            self._situation = situation
+            await self._send({"situation": situation})
 
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         while True:

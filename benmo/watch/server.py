@@ -5,6 +5,8 @@
     server.address                        # prints as http://127.0.0.1:49152/#token=…
     server.hands_address                  # the same, with the token of one who may act
     server.put(record)                    # from any thread, in the order of the trace
+    server.begin(header, records)         # another run in place of this one, for all pages
+    server.show(situation)                # what a page shows besides the records so far
     server.say(node, words)               # why a node isn't heard; "" once it is
     server.close()
 
@@ -22,6 +24,8 @@ texts; a list is a batch of records, an object anything else:
      │◀─────────────────────────────────────┤
      │  {"silent": {"5": "words"}}          │   the nodes that aren't heard, and why
      │◀─────────────────────────────────────┤
+     │  {"situation": …}                    │   what `show` was given last
+     │◀─────────────────────────────────────┤
      │  {"id": 1, "line": "crashNode 3"}    │   what its viewer asks for
      ├─────────────────────────────────────▶│
      │  {"id": 1, "status": …, "text": …}   │
@@ -29,8 +33,9 @@ texts; a list is a batch of records, an object anything else:
 
 Connections on which no page is open yet are few, and short: see `benmo.watch.opening`.
 
-A page that reads slowly is behind, and loses what isn't kept any more; one that reads nothing for
-`STALLED_S` is dropped. Without `hands`, nothing that a page sends has any effect.
+Another run begins with another `header` message. A page that reads slowly is behind, and loses what
+isn't kept any more; one that reads nothing for `STALLED_S` is dropped. Without `hands`, nothing
+that a page sends has any effect.
 """
 
 from __future__ import annotations
@@ -40,10 +45,10 @@ import secrets
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benmo.errors import CannotStart
 from benmo.paxos.types import NodeId
@@ -70,6 +75,19 @@ _TOO_MANY_PAGES = 4008
 OPENING_S = 10.0
 """The time that a connection has to ask for something."""
 _CLOSE_S = 1.0
+
+
+class NewRun(NamedTuple):
+    """A run that takes the place of the one that was shown."""
+
+    header: Header
+    records: tuple[AnyRecord, ...]
+
+
+class NewSituation(NamedTuple):
+    """What pages show from now on besides the records."""
+
+    situation: object
 
 
 class PageServer:
@@ -103,7 +121,10 @@ class PageServer:
         self.hands = hands
         self._host = host
         self._port = port
-        self._arrived: deque[AnyRecord] = deque()
+        self.situation: object = None
+        """What pages show besides the records; None for nothing."""
+        self._records_max = records_max
+        self._arrived: deque[AnyRecord | NewRun | NewSituation] = deque()
         self._is_woken = False
         self._pages: set[OpenPage] = set()
         self._opening: OpeningConnections
@@ -151,7 +172,18 @@ class PageServer:
 
     def put(self, record: AnyRecord) -> None:
         """Hand a record on; from any thread, as long as only one does so."""
-        self._arrived.append(record)
+        self._arrive(record)
+
+    def begin(self, header: Header, records: Sequence[AnyRecord]) -> None:
+        """Let all pages begin anew with a run, which has come so far; from the thread of `put`."""
+        self._arrive(NewRun(header, tuple(records)))
+
+    def show(self, situation: object) -> None:
+        """Show what goes with the records so far, for JSON, until the next; as `begin`."""
+        self._arrive(NewSituation(situation))
+
+    def _arrive(self, arrived: AnyRecord | NewRun | NewSituation) -> None:
+        self._arrived.append(arrived)
         if not self._is_woken:
             self._is_woken = True
             self._call(self._take)
@@ -254,7 +286,16 @@ class PageServer:
         """Take what has arrived, for all pages."""
         self._is_woken = False
         while self._arrived:
-            self.kept.add(self._arrived.popleft())
+            match self._arrived.popleft():
+                case NewRun(header, records):
+                    self.header, self.run = header, secrets.token_hex(8)
+                    self.kept = RecordsKept(self._records_max)
+                    for record in records:
+                        self.kept.add(record)
+                case NewSituation(situation):
+                    self.situation = situation
+                case record:
+                    self.kept.add(record)
         self._tell()
 
     def _say(self, node: NodeId, words: str) -> None:
