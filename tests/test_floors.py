@@ -48,7 +48,18 @@ MAY_IMPORT = {
     "demo": CALLING | {"repl", "admin", "child_node", "storage", "quorum", "tape", "watch"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "play": MONEY
-    | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl", "quorum"},
+    | {
+        "storage",
+        "engine",
+        "tape",
+        "network",
+        "sim",
+        "commands",
+        "options",
+        "repl",
+        "quorum",
+        "watch",
+    },
     "labs": {"options", "paxos", "tape", "sim", "watch"},
     "cli": {"startup", "program"},
 }
@@ -65,6 +76,7 @@ PARTLY = {
     ("play", "network"): {"wire"},
     ("play", "sim"): {"disk", "recording", "trace"},
     ("play", "tape"): {"records", "trace_file", "world_records"},
+    ("play", "watch"): {"server", "open_page"},
     ("watch", "tape"): {"records", "merging", "trace_file", "world_records"},
     ("watch", "paxos"): {"types"},
     ("labs", "tape"): {"records", "trace_file", "world_records"},

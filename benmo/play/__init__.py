@@ -1,7 +1,8 @@
 """The sandbox in which a learner is the network: each message waits to arrive, or to be lost.
 
-May import `benmo.sim` for its disk, its words and its recording, what that stands on, and
-`benmo.repl`. The engines are the production ones; time and messages move only when told to.
+May import `benmo.sim` for its disk, its words and its recording, what that stands on,
+`benmo.repl`, and `benmo.watch` for the page. The engines are the production ones; time and messages
+move only when told to.
 
 Begin with `language.py`; docs/play.md is about using it.
 
@@ -15,8 +16,10 @@ Begin with `language.py`; docs/play.md is about using it.
 `outlook.py`      what an observer sees of a run: nodes, messages, what is decided
 `screen.py`       the same for people: a table, a list, a hint
 `runner.py`       carries out what is typed, in the language or about the branches
-`recording.py`    a branch as a trace for the page
+`stage.py`        what a prompt and pages share that act on one sandbox
+`recording.py`    a branch as a trace for a file, or for the page
 `prompt.py`       the prompt, and `completion.py`
+`page.py`         the page
 `command.py`      `benmo play`
 ================  ================================================================
 """

@@ -35,7 +35,7 @@ class NodeOutlook:
 
 @dataclass(frozen=True, slots=True)
 class MessageOutlook:
-    """A message under way; `pattern` is how a scenario names it."""
+    """A message under way; `pattern` is how a scenario names it, `frame` how a trace does."""
 
     number: int
     sender: NodeId
@@ -43,6 +43,7 @@ class MessageOutlook:
     kind: str
     text: str
     pattern: str
+    frame: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def outlook(sandbox: TracedSandbox) -> Outlook:
             type(each.message).__name__,
             text_of(each.message),
             _pattern(each, shown),
+            each.frame,
         )
         for each in shown
     )

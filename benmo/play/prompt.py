@@ -7,6 +7,7 @@ from benmo.commands.fitting import fitted, terminal_columns
 from benmo.play.completion import PlayCompleter
 from benmo.play.runner import PlayRunner
 from benmo.repl.line_prompt import LinePrompt
+from benmo.repl.notices import above_prompt
 
 _GREETING = (
     "A sandbox of Benmo's own engines, in which nothing moves by itself: you let nodes pay and "
@@ -15,10 +16,11 @@ _GREETING = (
 )
 
 
-def run_prompt(runner: PlayRunner, output_format: str, opened: str) -> Status:
+def run_prompt(runner: PlayRunner, output_format: str, opened: str, served: str) -> Status:
     """Ask for commands until the user leaves; return the exit status.
 
-    `opened` says which file was opened; empty for none.
+    `opened` says which file was opened, `served` where the page is; empty for none. What pages do
+    meanwhile is printed above the prompt.
     """
 
     def carry_out(line: str) -> Rendered:
@@ -42,12 +44,15 @@ def run_prompt(runner: PlayRunner, output_format: str, opened: str) -> Status:
         lambda _: "",
     )
     prompt.write(fitted(_GREETING, terminal_columns()))
+    if served:
+        prompt.write(f"\n{served}")
     if opened:
         prompt.write(fitted(f"\n{opened}\n", terminal_columns()))
         carry_out("look")
     else:
         say_hint()
-    return prompt.run(carry_out)
+    with above_prompt():
+        return prompt.run(carry_out)
 
 
 def _toolbar(runner: PlayRunner, columns: int) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.table import help_answer, match
-from benmo.errors import NotUnderstood, Refused
+from benmo.errors import CannotStart, NotUnderstood, Refused
 from benmo.play.branches import Branches, BranchPlace
 from benmo.play.language import COMMANDS, QUIETLY, ScenarioCommand, in_full
-from benmo.play.outlook import Outlook, outlook
+from benmo.play.outlook import Outlook
 from benmo.play.recording import record
 from benmo.play.screen import branch_answer, command_answer, hint, situation, situation_lines
 from benmo.play.script import SEPARATOR, ScriptLine, parse
+from benmo.play.stage import PlayStage
 
 _FILE_BYTES_MAX = 1 << 20
 
@@ -26,8 +27,9 @@ OWN_COMMANDS = (
     ScenarioCommand("go", "N", "go to place N of the tree", offers=("place",)),
     ScenarioCommand("look", "", "the nodes, and the messages under way"),
     ScenarioCommand("open", "FILE", "carry out a scenario's commands, as a branch"),
-    ScenarioCommand("save", "FILE", "write the way to here as a scenario"),
+    ScenarioCommand("save", "[FILE]", "write the way to here as a scenario; without FILE, show it"),
     ScenarioCommand("record", "FILE", "write the way to here as a trace, for benmo page"),
+    ScenarioCommand("page", "", "the addresses of the page, for a browser"),
     ScenarioCommand("help", "[COMMAND]", "what the commands mean", offers=("name",)),
     ScenarioCommand("exit", "", "leave, without saving; so does Ctrl-D"),
 )
@@ -43,19 +45,18 @@ _LEGEND = (
 
 
 class PlayRunner:
-    """A `benmo.repl.commander.Runner` for one tree of branches.
+    """A `benmo.repl.commander.Runner` for one tree of branches, which others may act on, too.
 
-    `is_whole` says whether each answer shows all nodes and messages, as a person wants it.
+    `is_whole` says whether each answer shows all nodes and messages, as a person wants it who sees
+    nothing else.
     """
 
-    def __init__(self, is_whole: bool) -> None:
-        self.branches = Branches()
+    def __init__(self, is_whole: bool, stage: PlayStage | None = None) -> None:
+        self.stage = PlayStage() if stage is None else stage
         self._is_whole = is_whole
         self._hinted = ""
         self._columns: int | None = None
         """How wide the terminal is, if answers go to one."""
-        self._saved: set[Path] = set()
-        """The files written by this runner, which it may write anew."""
         self._own: dict[str, Callable[[str], Answer]] = {
             "undo": self._undo,
             "redo": self._redo,
@@ -65,27 +66,33 @@ class PlayRunner:
             "open": self._open,
             "save": self._save,
             "record": self._record,
+            "page": lambda _: self._page(),
             "help": _help,
             "exit": lambda _: Answer(Status.DONE, None, "", leaves=True),
         }
         assert self._own.keys() == {command.name for command in OWN_COMMANDS}
 
     @property
+    def branches(self) -> Branches:
+        return self.stage.branches
+
+    @property
     def seen(self) -> Outlook | None:
         """The view of an observer now; None while there are no nodes."""
-        made = self.branches.scenario.made
-        return None if made is None else outlook(made)
+        return self.stage.seen
 
     def run(self, line: str, output_format: str) -> Rendered:
         """Carry out a line; the answer also says what is wrong with it."""
         columns = output_format.partition("/")[2]
         self._columns = int(columns) if columns.isdecimal() else None
-        try:
-            answer = self._carry_out(line)
-        except NotUnderstood as error:
-            answer = refusal(Status.NOT_UNDERSTOOD, str(error))
-        except Refused as error:
-            answer = refusal(Status.REFUSED, str(error))
+        with self.stage.lock:
+            try:
+                answer = self._carry_out(line)
+            except NotUnderstood as error:
+                answer = refusal(Status.NOT_UNDERSTOOD, str(error))
+            except Refused as error:
+                answer = refusal(Status.REFUSED, str(error))
+            self.stage.on_change()
         return answer.rendered(output_format)
 
     def new_hint(self) -> str:
@@ -191,15 +198,17 @@ class PlayRunner:
         count = len(self.branches.here.path())
         if not count:
             raise Refused("there is nothing to save yet")
+        if not name:
+            return Answer(Status.DONE, {"scenario": text, "commands": count}, text.rstrip("\n"))
         path = Path(name)
         try:
-            with path.open("w" if path in self._saved else "x", encoding="utf-8") as file:
+            with path.open("w" if path in self.stage.saved else "x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
             raise Refused(f"{name} is there already: choose another name") from None
         except OSError as error:
             raise Refused(f"{name} can't be written: {error.strerror}") from error
-        self._saved.add(path)
+        self.stage.saved.add(path)
         value = {"file": name, "commands": count}
         return Answer(Status.DONE, value, f"{name} holds the {count} commands to here")
 
@@ -207,6 +216,14 @@ class PlayRunner:
         records = record(self.branches, Path(name))
         said = f"{records:,} records in {name}: benmo page {name} makes a page of it"
         return Answer(Status.DONE, {"file": name, "records": records}, said)
+
+    def _page(self) -> Answer:
+        if self.stage.serve_page is None:
+            raise Refused("this sandbox has no page")
+        try:
+            return Answer(Status.DONE, None, self.stage.serve_page())
+        except CannotStart as error:
+            raise Refused(str(error)) from error
 
 
 def _help(rest: str) -> Answer:

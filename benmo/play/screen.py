@@ -87,24 +87,28 @@ def _without_messages(seen: Outlook) -> str:
     return "Let a node pay: pay 1 2 10 (node 1 pays 10 to node 2)"
 
 
+def branch_values(branches: Branches) -> list[dict[str, object]]:
+    """The tree of all that was tried, for JSON, in the order in which it is shown."""
+    return [
+        {
+            "place": place.number,
+            "after": None if place.parent is None else place.parent.number,
+            "command": place.line.text,
+            "here": place is branches.here,
+        }
+        for place, _ in branches.rows()
+    ]
+
+
 def branch_answer(branches: Branches) -> Answer:
     """The tree of all that was tried; `*` marks where the run is."""
-    lines, value = [], []
+    lines = []
     width = len(str(len(branches.places) - 1))
     for place, before in branches.rows():
         mark = "*" if place is branches.here else " "
         text = place.line.text or "the beginning"
         lines.append(f"{mark}{place.number:>{width}}  {before}{text}")
-        parent = None if place.parent is None else place.parent.number
-        value.append(
-            {
-                "place": place.number,
-                "after": parent,
-                "command": place.line.text,
-                "here": place is branches.here,
-            }
-        )
-    return Answer(Status.DONE, value, "\n".join(lines))
+    return Answer(Status.DONE, branch_values(branches), "\n".join(lines))
 
 
 def _fields(value: object) -> dict[str, object]:
