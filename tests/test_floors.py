@@ -48,18 +48,8 @@ MAY_IMPORT = {
     "demo": CALLING | {"repl", "admin", "child_node", "storage", "quorum", "tape", "watch"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "play": MONEY
-    | {
-        "storage",
-        "engine",
-        "tape",
-        "network",
-        "sim",
-        "commands",
-        "options",
-        "repl",
-        "quorum",
-        "watch",
-    },
+    | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl", "quorum"}
+    | {"watch"},
     "labs": {"options", "paxos", "tape", "sim", "watch"},
     "cli": {"startup", "program"},
 }

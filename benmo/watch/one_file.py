@@ -8,7 +8,7 @@ from base64 import b64encode
 from importlib.resources import files
 
 _PAGE = files("benmo.watch") / "page"
-_SHEETS = ("style.css", "quiz.css")
+_SHEETS = ("style.css", "quiz.css", "play.css")
 _STYLE = '<link rel="stylesheet" href="style.css">'
 MAP = '<script type="importmap"></script>'
 _RUN = '<script type="text/plain" id="run"></script>'

@@ -1,12 +1,13 @@
 /** The page: one trace, one clock, and the views that draw the moment which the clock shows. */
 
+import { acting, takeHandsAway } from "benmo/acting.js";
 import { addressOf, readAddress } from "benmo/address.js";
 import { ballotsView } from "benmo/ballots.js";
 import { chainsView } from "benmo/chains.js";
 import { Clock } from "benmo/clock.js";
 import { controlsView, listenToKeys } from "benmo/controls.js";
 import { disksView } from "benmo/disks.js";
-import { make, say, set } from "benmo/dom.js";
+import { say, set } from "benmo/dom.js";
 import { embedded, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
 import { byId, describe, forNodes, framesOf, legend, listenToFrame } from "benmo/frame.js";
@@ -19,10 +20,9 @@ import { ringView } from "benmo/ring.js";
 import { chipsView, safetyView } from "benmo/safety.js";
 import { openSheet } from "benmo/sheet.js";
 import { spaceView } from "benmo/space.js";
-import { Trace } from "benmo/trace.js";
+import { beginningOf, Trace } from "benmo/trace.js";
 import { whyView } from "benmo/whyline.js";
 
-const BEGINNING_MAX = 60;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** All that the viewer has chosen, but for the time, which is the clock's. */
@@ -42,8 +42,6 @@ let quiz = null;
 let lab = null;
 let cached = null;
 let shownAt = 0;
-/** What chooses nodes for one who may act, as `handsView` returns it; null if nobody may. */
-let hands = null;
 
 /** The state of the clock's count: one step from the last one, or a seek. */
 function stateNow(trace, count) {
@@ -76,6 +74,7 @@ function momentNow() {
     slot,
     isLens: chosen.isLens || chosen.isLensHeld,
     behind: clock.behind,
+    situation: acting.situation,
   };
 }
 
@@ -140,7 +139,7 @@ function visit(index) {
 
 /** Picks the last thing that a node did; one who may act chooses the node. */
 function pickNode(id) {
-  if (hands !== null) return hands.toggle(id);
+  if (acting.view !== null) return acting.view.toggle(id);
   const { trace, count } = clock;
   for (let index = count - 1; index >= 0; index -= 1) {
     const record = trace.records[index];
@@ -151,7 +150,11 @@ function pickNode(id) {
 }
 
 function pickLink(a, b) {
-  hands?.choose([a, b]);
+  acting.view?.choose([a, b]);
+}
+
+function pickMessage(number) {
+  acting.view?.pickMessage(number);
 }
 
 function chooseSlot(slot) {
@@ -202,14 +205,6 @@ function beginLab(task, trace) {
   clock.seek(trace.length);
 }
 
-/** How many records come before every node is known; 0 if that takes long. */
-function beginningOf(trace) {
-  for (let count = 1; count <= Math.min(BEGINNING_MAX, trace.length); count += 1) {
-    if (Object.values(trace.state(count).nodes).every((node) => node.known)) return count;
-  }
-  return 0;
-}
-
 /** Shows a trace from its beginning; of a cluster that runs, what happens now; a lab from its end. */
 function begin({ header, records }, name, { isLive = false, task = null } = {}) {
   const trace = new Trace(header, records);
@@ -226,15 +221,16 @@ function begin({ header, records }, name, { isLive = false, task = null } = {}) 
     clock.follow(trace);
   }
   clock.isLive = isLive;
-  takeHandsAway();
-  if (isLive) clock.speed = "live";
+  acting.situation = null;
+  if (!isLive) takeHandsAway();
+  if (isLive && acting.view === null) clock.speed = "live";
   whyLine = whyView(byId("why"), { pick, visit });
   const sheet = () => showSheet(name);
   quiz = quizView(byId("quiz"), clock, { pick, visit, changed, sheet });
   quiz.turn(chosen.isQuiz);
   views = [
     controlsView(byId("controls"), clock, changed),
-    forNodes((ids) => ringView(byId("ring"), ids, { pickNode, pickLink })),
+    forNodes((ids) => ringView(byId("ring"), ids, { pickNode, pickLink, pickMessage })),
     forNodes((ids) => disksView(byId("body-disks"), ids, { toggleLens })),
     forNodes((ids) => ballotsView(byId("body-ballots"), ids, { pick, chooseSlot })),
     forNodes((ids) => spaceView(byId("body-space"), ids, { pick })),
@@ -278,19 +274,21 @@ export function follow(header) {
   redraw();
 }
 
-/** Lets the viewer act on the cluster that is shown; `makeView` fills an element, as `handsView` does. */
-export function giveHands(makeView) {
-  takeHandsAway();
-  const root = make("section", { id: "hands", class: "hands", "aria-label": "Hands on" });
-  byId("ring").parentElement.after(root);
-  hands = makeView(root, clock.trace.header.nodes);
-  document.body.classList.add("may-act");
+/** Takes what a server says of a sandbox: its nodes, the messages that wait, all that was tried. */
+export function showSituation(said) {
+  acting.situation = said;
+  acting.view?.show(said);
+  redraw();
 }
 
-function takeHandsAway() {
-  byId("hands")?.remove();
-  hands = null;
-  document.body.classList.remove("may-act");
+/** Whether what is shown runs, and is no file. */
+export const isFollowing = () => clock !== null && clock.isLive;
+
+/** Goes to what happens now, if the viewer looks at the past, and on from there. */
+export function goOn() {
+  if (!clock.isAtEnd) clock.seek(clock.trace.length);
+  clock.play();
+  changed();
 }
 
 /**
@@ -305,9 +303,12 @@ export function extend(records) {
   return true;
 }
 
-/** Shows what happens now, or the moment at which the address points; called once history is there. */
-export function settle() {
-  if (readAddress(location.hash).at) {
+/**
+ * Shows what happens now, or the moment at which the address points if the page has just been
+ * loaded (`isFirst`); called once history is there.
+ */
+export function settle(isFirst) {
+  if (isFirst && readAddress(location.hash).at) {
     clock.pause();
     followAddress();
   } else clock.toNow();

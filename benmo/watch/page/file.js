@@ -1,5 +1,6 @@
 /** Traces as files: one that is in the page, one that is chosen, one that is dropped on the page. */
 
+import { make } from "benmo/dom.js";
 import { readTrace, TraceError } from "benmo/records.js";
 
 const BYTES_MAX = 200_000_000;
@@ -51,6 +52,13 @@ export async function readPacked(id) {
 export async function embedded() {
   const text = await readPacked("run");
   return text === null ? null : readTrace(text);
+}
+
+/** Offers a text as a file to keep. */
+export function download(text, name, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 /** Calls `open` with each file that is chosen or dropped. */

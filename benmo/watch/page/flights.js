@@ -20,16 +20,20 @@ export function fly(state, record, index) {
     const message = { ...messageOf(record, index), why: record.why };
     return { ...state, lost: [...state.lost, message].slice(-LOST_KEPT) };
   }
-  if (record.k === "link" && !record.is_up && !state.mayWait) {
+  if (record.k === "link" && !record.is_up) {
     const isTorn = (message) => message.from === record.i && message.to === record.peer;
     return torn(state, isTorn, "the connection ended", index);
   }
   return state;
 }
 
-/** Returns the state without the messages for which `isTorn` holds: they are lost, and why. */
-export function torn(state, isTorn, why, index) {
-  const gone = state.flying.filter(isTorn);
+/** Returns the state without the messages that end with a process or a link, if any do. */
+export const torn = (state, isTorn, why, index) =>
+  state.mayWait ? state : lose(state, isTorn, why, index);
+
+/** Returns the state without the messages for which `isLost` holds: they are lost, and why. */
+export function lose(state, isLost, why, index) {
+  const gone = state.flying.filter(isLost);
   if (!gone.length) return state;
   const lost = [
     ...state.lost,
@@ -37,7 +41,7 @@ export function torn(state, isTorn, why, index) {
   ];
   return {
     ...state,
-    flying: state.flying.filter((each) => !isTorn(each)),
+    flying: state.flying.filter((each) => !isLost(each)),
     lost: lost.slice(-LOST_KEPT),
   };
 }

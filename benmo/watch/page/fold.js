@@ -4,7 +4,8 @@
  * it, in `ink` as its disk has it. After a gap nothing of a node is known before its next `state`.
  */
 
-import { fly, torn } from "benmo/flights.js";
+import { fly, lose, torn } from "benmo/flights.js";
+import { without } from "benmo/lists.js";
 import { met, voted } from "benmo/members.js";
 
 export const ZERO = Object.freeze([0, 0]);
@@ -278,7 +279,7 @@ function inWorld(state, record, index) {
         slowed: without(state.slowed, record.fault),
       };
     case "lost":
-      return torn(state, (message) => message.id === record.id, record.why, index);
+      return lose(state, (message) => message.id === record.id, record.why, index);
     case "process":
       return processed(state, record, index);
     default:
@@ -288,11 +289,6 @@ function inWorld(state, record, index) {
 
 const waysOf = (record) => record.ways.map((way) => way.join(">"));
 const delaysOf = (record) => waysOf(record).map((way) => [way, record.delay_ms]);
-
-function without(table, key) {
-  const { [key]: _, ...rest } = table;
-  return rest;
-}
 
 function processed(state, record, index) {
   if (ENDS.includes(record.event)) return ended(state, record, index);
@@ -338,7 +334,6 @@ function ended(state, record, index) {
   const isTurn = aside?.is === "up";
   const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
   const after = { ...state, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };
-  if (state.mayWait) return after;
   return torn(after, (message) => message.to === id, `node ${id} ended`, index);
 }
 

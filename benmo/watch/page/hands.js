@@ -47,7 +47,7 @@ function partition(some, nodes) {
   return ["Part them from the rest", `partition ${some.join(" ")} | ${others.join(" ")}`];
 }
 
-const lineButton = (label, line, run) =>
+export const lineButton = (label, line, run) =>
   make(
     "button",
     { type: "button", class: "command", "aria-label": `${label}: ${line}`, onclick: () => run(line) },
@@ -55,12 +55,18 @@ const lineButton = (label, line, run) =>
     make("code", {}, line),
   );
 
-const choice = (label, values, text = String) =>
+export const choice = (label, values, text = String) =>
   make(
     "select",
     { "aria-label": label },
     ...values.map((value) => make("option", { value }, text(value))),
   );
+
+/** Shows in the ring which nodes are chosen. */
+export function markNodes(chosen) {
+  for (const mark of document.querySelectorAll(".node-button"))
+    set(mark, { "aria-pressed": String(chosen.has(Number(mark.dataset.node))) });
+}
 
 /** The buttons that choose nodes. Returns them, and what shows which are chosen. */
 function chooser(nodes, toggle, chooseAll) {
@@ -85,8 +91,7 @@ function chooser(nodes, toggle, chooseAll) {
   );
   const show = (chosen) => {
     for (const [id, button] of buttons) set(button, { "aria-pressed": String(chosen.has(id)) });
-    for (const mark of document.querySelectorAll(".node-button"))
-      set(mark, { "aria-pressed": String(chosen.has(Number(mark.dataset.node))) });
+    markNodes(chosen);
   };
   return [row, show];
 }
@@ -119,17 +124,17 @@ function transfer(nodes, run) {
   return form;
 }
 
-/** A field for any line. Returns it, and what puts a line there. */
-function lineField(run) {
+/** A field for any line, in which `example` stands. Returns it, and what puts a line there. */
+export function lineField(run, name, example) {
   const field = make("input", {
     type: "text",
     class: "line",
     maxlength: 4000,
-    placeholder: "ls",
+    placeholder: example,
     autocomplete: "off",
     autocapitalize: "off",
     spellcheck: "false",
-    "aria-label": "A line of the demo",
+    "aria-label": name,
   });
   const form = make("form", { class: "hands-row" }, field, make("button", {}, "Do"));
   form.addEventListener("submit", (event) => {
@@ -147,7 +152,7 @@ function lineField(run) {
 }
 
 /** The lines that were done, the last one first. Returns the list, and what adds a line. */
-function linesDone(put) {
+export function linesDone(put) {
   const list = make("ol", { class: "lines-done", "aria-label": "Lines done" });
   const add = (line) => {
     const answer = make("pre", { role: "status" }, "…");
@@ -172,7 +177,7 @@ function linesDone(put) {
 export function handsView(root, nodes, act) {
   const chosen = new Set();
   const run = async (line) => add(line)(await act(line));
-  const [field, put] = lineField(run);
+  const [field, put] = lineField(run, "A line of the demo", "ls");
   const [list, add] = linesDone(put);
   const commands = make("div", { class: "hands-row commands" });
   const delay = choice("Delay", DELAYS_MS, (ms) => (ms === 0 ? "no delay" : `${ms} ms`));

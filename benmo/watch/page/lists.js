@@ -18,3 +18,9 @@ export function countBelow(sorted, limit) {
   }
   return low;
 }
+
+/** A table without the entry of a key. */
+export function without(table, key) {
+  const { [key]: _, ...rest } = table;
+  return rest;
+}

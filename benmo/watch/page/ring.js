@@ -4,6 +4,7 @@ import { draw, keeper, make, say, set } from "benmo/dom.js";
 import { cutWays, isSame, isZero, slowedWays } from "benmo/fold.js";
 import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
 import { nameOf, quorumOf, standing, withoutVote } from "benmo/members.js";
+import { waitingIn } from "benmo/waiting.js";
 
 const WIDTH = 400;
 const HEIGHT = 408;
@@ -135,15 +136,28 @@ function linkMark(a, b, places) {
 
 /** A button over a link; it is shown where the viewer may act. */
 function linkButton(a, b, places, pickLink) {
-  const at = between(places.get(a), places.get(b), 0.5);
   const button = make("button", {
     type: "button",
     class: "link-button",
     onclick: () => pickLink(a, b),
   });
-  button.style.left = `${(100 * at.x) / WIDTH}%`;
-  button.style.top = `${(100 * at.y) / HEIGHT}%`;
+  putAt(button, between(places.get(a), places.get(b), 0.5));
   return button;
+}
+
+/** A place over a message that waits: for a mouse, as all that it does is in the list of them. */
+const messageButton = (number, pickMessage) =>
+  make("button", {
+    type: "button",
+    class: "message-button",
+    tabindex: -1,
+    "data-number": number,
+    onclick: () => pickMessage(number),
+  });
+
+function putAt(button, { x, y }) {
+  button.style.left = `${(100 * x) / WIDTH}%`;
+  button.style.top = `${(100 * y) / HEIGHT}%`;
 }
 
 /** The two directions of a link, as `"1>2"`. */
@@ -188,7 +202,8 @@ function shareOf(moment, message) {
   const begun = layerOf[message.index];
   const received = moment.trace.receiptOf.get(message.index);
   const gone = moment.layer - begun + moment.fraction;
-  if (received === undefined) return gone > SHOWN_LAYERS ? null : Math.min(0.5, 0.12 + gone / 2);
+  const isGone = gone > SHOWN_LAYERS && !moment.state.mayWait;
+  if (received === undefined) return isGone ? null : Math.min(0.5, 0.12 + gone / 2);
   const whole = Math.max(1, layerOf[received] - begun);
   return Math.max(0.06, Math.min(0.94, gone / whole));
 }
@@ -201,7 +216,7 @@ function messageMark(message) {
   const text = draw("text", { y: -12, class: "message-ballot" });
   say(text, label);
   const kind = message.why === undefined ? "message" : "message lost";
-  const parts = [path, text];
+  const parts = [path, text, draw("text", { y: 21, class: "message-number" })];
   if (message.why !== undefined) {
     const why = draw("text", { y: 22, class: "message-why" });
     say(why, message.why);
@@ -219,8 +234,10 @@ function trailMark(message) {
 }
 
 function underWay(moment, places) {
-  const shown = [];
+  const shown = waitingIn(moment);
+  const waiting = new Set(shown.map((message) => message.id));
   for (const message of moment.state.flying) {
+    if (waiting.has(message.id)) continue;
     const share = shareOf(moment, message);
     if (share !== null && places.has(message.from) && places.has(message.to))
       shown.push({ ...message, share });
@@ -235,10 +252,10 @@ function underWay(moment, places) {
 }
 
 /**
- * Makes the ring in `root`. A click on a node or a link calls `pickNode` or `pickLink`. Returns what
- * draws a moment.
+ * Makes the ring in `root`. A click on a node, a link or a message that waits calls `pickNode`,
+ * `pickLink` or `pickMessage`. Returns what draws a moment.
  */
-export function ringView(root, ids, { pickNode, pickLink }) {
+export function ringView(root, ids, { pickNode, pickLink, pickMessage }) {
   const places = placesOf(ids);
   const marks = new Map(ids.map((id) => [id, nodeMark(places.get(id))]));
   const pairs = ids.flatMap((a, at) =>
@@ -261,11 +278,18 @@ export function ringView(root, ids, { pickNode, pickLink }) {
     ids.map((id) => [id, nodeButton(id, places.get(id), ids, pickNode)]),
   );
   const links = pairs.map((pair) => pair.button);
-  root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values(), ...links));
+  const waiting = make("div", { "aria-hidden": true });
+  root.replaceChildren(make("div", { class: "ring-frame" }, picture, ...buttons.values(), ...links, waiting));
   const keep = keeper(messages, messageMark, (mark, message) => {
     const at = between(places.get(message.from), places.get(message.to), message.share);
     set(mark, { transform: `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})` });
+    say(mark.querySelector(".message-number"), message.number ?? "");
   });
+  const keepWaiting = keeper(
+    waiting,
+    ({ number }) => messageButton(number, pickMessage),
+    (button, { from, to, share }) => putAt(button, between(places.get(from), places.get(to), share)),
+  );
   const keepTrails = keeper(trails, trailMark, (mark, message) => {
     const [from, to] = [places.get(message.from), places.get(message.to)];
     const [start, at] = [between(from, to, 0), between(from, to, message.share)];
@@ -282,6 +306,10 @@ export function ringView(root, ids, { pickNode, pickLink }) {
     const shown = underWay(moment, places);
     keep(shown, keyOf);
     keepTrails(shown, keyOf);
+    keepWaiting(
+      shown.filter((message) => message.number),
+      (message) => String(message.number),
+    );
   };
 }
 
@@ -292,8 +320,7 @@ function nodeButton(id, { x, y }, nodes, pickNode) {
     "data-node": id,
     onclick: () => pickNode(id),
   });
-  button.style.left = `${(100 * x) / WIDTH}%`;
-  button.style.top = `${(100 * y) / HEIGHT}%`;
+  putAt(button, { x, y });
   button.addEventListener("keydown", (event) => {
     const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (by === undefined) return;

@@ -89,6 +89,7 @@ function scoreText({ trace, count, state }) {
 
 /** Makes the chips, one for each check. Returns what draws a moment. */
 export function chipsView(root, { showSafety }) {
+  root.replaceChildren();
   const keep = keeper(
     root,
     () => make("button", { type: "button", class: "safety-chip", onclick: showSafety }),

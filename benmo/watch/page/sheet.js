@@ -1,6 +1,7 @@
 /** A sheet of what was answered, to hand in: shown, printed or downloaded. Nothing is sent. */
 
 import { make } from "benmo/dom.js";
+import { download } from "benmo/file.js";
 import { chosenText, scoreText } from "benmo/quizview.js";
 import { addressOf } from "benmo/address.js";
 
@@ -59,12 +60,6 @@ function documentOf(article, title) {
   return `<!doctype html>\n${new XMLSerializer().serializeToString(page.documentElement)}`;
 }
 
-function download(text, name) {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/html" }));
-  make("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
 /** Opens the sheet in `dialog`. `extra` gives rows besides those of the quiz. */
 export function openSheet(dialog, title, trace, quiz, extra) {
   const name = make("input", { type: "text", maxlength: 80, autocomplete: "off" });
@@ -78,7 +73,7 @@ export function openSheet(dialog, title, trace, quiz, extra) {
       "div",
       { class: "sheet-tools" },
       make("label", {}, "Name ", name),
-      act("Download", () => download(documentOf(holder.firstChild, title), "benmo-sheet.html")),
+      act("Download", () => download(documentOf(holder.firstChild, title), "benmo-sheet.html", "text/html")),
       act("Print", () => print()),
       act("Close", () => dialog.close()),
     ),

@@ -9,6 +9,7 @@ import { Checks } from "benmo/checks.js";
 import { addTo, countBelow } from "benmo/lists.js";
 
 export const SNAPSHOT_EVERY = 256;
+const BEGINNING_MAX = 60;
 
 const placeOf = (i, l, n) => `${i}.${l}.${n}`;
 
@@ -255,6 +256,14 @@ function ofMessage(message, next) {
     default:
       return 0;
   }
+}
+
+/** How many records come before every node is known; 0 if that takes long. */
+export function beginningOf(trace) {
+  for (let count = 1; count <= Math.min(BEGINNING_MAX, trace.length); count += 1) {
+    if (Object.values(trace.state(count).nodes).every((node) => node.known)) return count;
+  }
+  return 0;
 }
 
 /**

@@ -35,6 +35,7 @@ const KINDS = [
   "asked",
   "promised",
   "accepted",
+  "did",
   "due",
   "state",
   "received",

@@ -3,19 +3,26 @@
  * benmo/watch/server.py describes, and connects again for as long as the server is gone.
  */
 
-import { extend, follow, giveHands, miss, settle } from "benmo/app.js";
+import { giveHands } from "benmo/acting.js";
+import { extend, follow, goOn, isFollowing, miss, settle, showSituation } from "benmo/app.js";
 import { make, say, set } from "benmo/dom.js";
 import { handsView } from "benmo/hands.js";
+import { playView } from "benmo/play.js";
 import { TraceError } from "benmo/records.js";
 
 const TOKEN_KEPT = "benmo-token";
 const AGAIN_AFTER_MS = 1_000;
 const TOO_MANY_PAGES = 4008;
+const SHOWS_A_FILE = "This page shows a file now. Load it anew to go on with what runs.";
 
 /** What this page has: the records of a run up to a place. */
 const had = { run: "", place: 0 };
 /** Up to which place the records are history, which is not played. */
 let historyEnd = 0;
+/** Whether the run that is shown is the first, so that the address may point at a moment of it. */
+let isFirst = true;
+/** Whether the server has begun with a run over this connection: another is somebody's wish then. */
+let isGreeted = false;
 const asked = new Map();
 let socket = null;
 let numbers = 0;
@@ -55,29 +62,44 @@ function takeToken() {
 
 function begin(hello) {
   const wasOther = had.run !== "" && !hello.is_on;
+  if (wasOther && !isFollowing()) return leave(SHOWS_A_FILE);
+  isFirst = had.run === "" || (isFirst && !wasOther);
   if (!hello.is_on) follow(hello.header);
   Object.assign(had, { run: hello.run, place: hello.place });
   if (!hello.is_on) historyEnd = hello.end;
-  if (hello.act && !hello.is_on) giveHands((root, nodes) => handsView(root, nodes, act));
+  if (hello.act && !hello.is_on) giveHands(viewOf(hello.header), hello.header.nodes);
   tellSilent(hello.silent);
   const words = [hello.act ? "Connected: live, hands on." : "Connected: live, read-only."];
-  if (wasOther) words.push("The server was started anew, and so is this page.");
+  if (wasOther && !isGreeted) words.push("The server was started anew, and so is this page.");
   if (!hello.is_on && hello.gone > 0) words.push(`${hello.gone} older records are gone.`);
-  tell("live", words.join(" "));
+  isGreeted = true;
+  return tell("live", words.join(" "));
+}
+
+/** What one acts with on a run: on a sandbox one acts at its end, wherever one has looked. */
+function viewOf({ source }) {
+  const goOnAndAct = (text) => {
+    goOn();
+    return act(text);
+  };
+  return source === "played"
+    ? (root, nodes) => playView(root, nodes, goOnAndAct)
+    : (root, nodes) => handsView(root, nodes, act);
 }
 
 function take(message) {
   if (Array.isArray(message)) {
     const wasHistory = had.place < historyEnd;
     had.place += message.length;
-    if (!extend(message)) leave("This page shows a file now. Load it anew to watch the cluster.");
-    else if (wasHistory && had.place >= historyEnd) settle();
+    if (!extend(message)) leave(SHOWS_A_FILE);
+    else if (wasHistory && had.place >= historyEnd) settle(isFirst);
   } else if ("header" in message) begin(message);
   else if ("missed" in message) {
     had.place = message.place;
     miss(message.last);
     tell("live", `Connected. ${message.missed} records are missing: this page read too slowly.`);
   } else if ("silent" in message) tellSilent(message.silent);
+  else if ("situation" in message) showSituation(message.situation);
   else if ("id" in message) {
     asked.get(message.id)?.(message);
     asked.delete(message.id);
@@ -112,7 +134,10 @@ function connect() {
     return;
   }
   socket = new WebSocket(`ws://${location.host}/live`, ["benmo.1", token]);
-  socket.addEventListener("open", () => socket.send(JSON.stringify(had)));
+  socket.addEventListener("open", () => {
+    isGreeted = false;
+    socket.send(JSON.stringify(had));
+  });
   socket.addEventListener("close", lost);
   socket.addEventListener("message", (event) => {
     try {
