@@ -34,7 +34,7 @@ class PlayPage:
         self._stage = stage
         self._runner = PlayRunner(is_whole=False, stage=stage)
         self._echo = echo
-        self._server = PageServer(_NOTHING, port, hands=self._carry_out)
+        self.server = PageServer(_NOTHING, port, hands=self._carry_out)
         self._is_served = False
         self._way: list[BranchPlace] = []
         """The places whose records the server has."""
@@ -43,17 +43,17 @@ class PlayPage:
     def serve(self) -> str:
         """Serve the page; return where it is. Raises `CannotStart` if it can't be served."""
         if not self._is_served:
-            self._server.start()
+            self.server.start()
             self._is_served = True
             with self._stage.lock:
                 self._stage.on_change = self._show
                 self._show()
-        return f"watch:    {self._server.address}\nhands on: {self._server.hands_address}"
+        return f"watch:    {self.server.address}\nhands on: {self.server.hands_address}"
 
     def close(self) -> None:
         if self._is_served:
             self._stage.on_change = lambda: None
-            self._server.close()
+            self.server.close()
 
     def _show(self) -> None:
         """Hand on what is new on the way to here; if it is another way, all of it."""
@@ -61,12 +61,12 @@ class PlayPage:
         way, records = branches.here.path(), branches.records
         if self._way and way[: len(self._way)] == self._way:
             for record in records[self._count :]:
-                self._server.put(record)
+                self.server.put(record)
         else:
             made = branches.scenario.made
-            self._server.begin(_NOTHING if made is None else header_of(made), records)
+            self.server.begin(_NOTHING if made is None else header_of(made), records)
         self._way, self._count = way, len(records)
-        self._server.show(_situation(branches, self._stage))
+        self.server.show(_situation(branches, self._stage))
 
     def _carry_out(self, typed: str) -> HandsAnswer:
         """Carry out a line that a viewer of the page asks for."""

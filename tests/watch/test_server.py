@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 
 from benmo.errors import CannotStart
@@ -148,6 +149,32 @@ def test_a_page_that_comes_too_late_is_told_how_much_is_gone() -> None:
         server.close()
     with pytest.raises(OSError, match="refused"):
         answer(server, asked(server))
+
+
+def test_another_run_takes_the_place_of_the_one_that_is_shown() -> None:
+    server = PageServer(HEADER)
+    server.start()
+    try:
+        server.put(note(1, "of the first run"))
+        server.show({"place": 1})
+        with PageClient(server) as page:
+            first = page.get()
+            assert page.get()[0]["text"] == "of the first run"
+            assert page.get() == {"situation": {"place": 1}}
+            server.begin(replace(HEADER, nodes=(1, 2, 3, 4, 5)), [note(1, "of the other")])
+            server.show({"place": 2})
+            hello = page.get()
+            assert hello["header"]["nodes"] == [1, 2, 3, 4, 5]
+            assert (hello["place"], hello["end"], hello["is_on"]) == (0, 1, False)
+            assert hello["run"] != first["run"]
+            assert [each["text"] for each in page.get()] == ["of the other"]
+            assert page.get() == {"situation": {"place": 2}}
+            server.put(note(2, "on"))
+            assert [each["text"] for each in page.get()] == ["on"]
+        with PageClient(server, run=first["run"], place=1) as late:
+            assert (late.get()["is_on"], len(late.until(2))) == (False, 2)
+    finally:
+        server.close()
 
 
 def test_a_port_that_is_taken_is_named(server: PageServer) -> None:

@@ -178,6 +178,7 @@ export function playView(root, nodes, act) {
   redo(whole, WHOLE, run);
   redo(back, BACK, run);
   root.classList.add("play");
+  set(root, { "aria-label": "Play" });
   root.replaceChildren(
     make("h2", {}, "Play: you are the network"),
     hint,
