@@ -67,8 +67,10 @@ def _run(world: World) -> None:
     world.agenda.run_until(plan.faults_s)
     survivors = calm(world)
     for machine in survivors if plan.pays_at_end else ():
-        other = next(each for each in survivors if each.node != machine.node)
-        world.after(1.0, pay, world, UserPays(world.now, machine.node, ((other.node, 1),)))
+        # On the way to a fork, a mistake may have left one survivor: more disks look damaged.
+        others = [each.node for each in survivors if each.node != machine.node]
+        for other in others[:1]:
+            world.after(1.0, pay, world, UserPays(world.now, machine.node, ((other, 1),)))
     for machine in survivors if plan.has_questions else ():
         world.after(1.0, ask, world, machine, True)
     world.agenda.run_until(world.now + 2.0)

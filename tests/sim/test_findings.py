@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,16 @@ def test_a_run_that_goes_on_ends_with_two_blocks_for_one_slot() -> None:
         )
         assert each.found_before.rule == "rule P5"
         assert any(str(each.violation) in line for line in each.last_steps)
+
+
+def test_a_run_that_goes_on_may_have_one_survivor_with_nobody_to_pay() -> None:
+    """A fault damages one disk; the planted mistake's journal is taken for a second such disk."""
+    mistake = "accept-ignores-promise"
+    plan = replace(Study(3, None, 30.0).plan(37), pays_at_end=True)
+    with plant(mistake, without_assertions=True):
+        result = run(plan, to_the_fork=True)
+    assert result.counts["damaged disks"] == result.counts["damage found"] == 1
+    assert (result.violation, result.simulated_s > 30.0) == (None, True)
 
 
 def test_a_sound_program_has_nothing_to_go_on_from() -> None:
