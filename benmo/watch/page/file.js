@@ -4,6 +4,7 @@ import { make } from "benmo/dom.js";
 import { readTrace, TraceError } from "benmo/records.js";
 
 const BYTES_MAX = 200_000_000;
+const TOO_LARGE = "the file is larger than 200 MB";
 
 async function limitedText(stream) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -14,7 +15,7 @@ async function limitedText(stream) {
     const { done, value: chunk } = await reader.read();
     if (done) break;
     bytes += chunk.length;
-    if (bytes > BYTES_MAX) throw new TraceError("the file is larger than 200 MB");
+    if (bytes > BYTES_MAX) throw new TraceError(TOO_LARGE);
     parts.push(decoder.decode(chunk, { stream: true }));
   }
   return parts.join("") + decoder.decode();
@@ -61,10 +62,18 @@ export function download(text, name, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
+async function bytesOf(file) {
+  if (file.size > BYTES_MAX) throw new TraceError(TOO_LARGE);
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    throw new TraceError("that is no file, or it can’t be read");
+  }
+}
+
 /** Calls `open` with each file that is chosen or dropped. */
 export function takeFiles(input, area, open) {
-  const read = async (file) =>
-    open(file.name, async () => readBytes(new Uint8Array(await file.arrayBuffer())));
+  const read = async (file) => open(file.name, async () => readBytes(await bytesOf(file)));
   input.addEventListener("change", () => {
     const [file] = input.files;
     input.value = "";

@@ -15,6 +15,9 @@ const fail = (what) => {
   throw new TraceError(what);
 };
 
+/** What may be said of a value: to make a text of one that is no text may fail. */
+const shown = (value) => (typeof value === "string" ? value.slice(0, 20) : typeof value);
+
 // Checks: each takes a value and returns it, or a copy that holds only what is known.
 
 const whole = (value) =>
@@ -83,7 +86,7 @@ const way = (value) =>
   Array.isArray(value) && value.length === 2 ? value.map(node) : fail("a way is missing");
 const ways = list(way, 99 * 98);
 const oneOf = (words) => (value) =>
-  words.includes(value) ? value : fail(`no such word: ${String(value).slice(0, 20)}`);
+  words.includes(value) ? value : fail(`no such word: ${shown(value)}`);
 
 const PROCESS_EVENTS = [
   "starts",
@@ -179,7 +182,7 @@ const PLACE = { i: node, l: whole, n: whole, t: number, c: count };
 function tagged(kinds, common, value) {
   const kind = typeof value === "object" && value !== null ? value.k : undefined;
   if (typeof kind !== "string" || !kinds.has(kind))
-    fail(`no such kind: ${String(kind).slice(0, 20)}`);
+    fail(`no such kind: ${shown(kind)}`);
   return { k: kind, ...common(value), ...kinds.get(kind)(value) };
 }
 
