@@ -78,6 +78,7 @@ def hands_on(browser: Browser, directory: Path) -> Iterator[HandsOn]:
             text = shown.wait_for(lambda text: "hands on: http" in text)
             watch, act = (find(rf"{name}: +(\S+)", text) for name in ("watch", "hands on"))
             with opened(browser, act) as live:
+                live.page.get_by_label("Speed").select_option("quick")
                 yield HandsOn(here, shown, watch, live)
             leave(shown)
         here.until_nobody_is_left()

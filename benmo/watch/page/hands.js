@@ -7,11 +7,17 @@ import { make, say, set } from "benmo/dom.js";
 
 const LINES_KEPT = 50;
 const DELAYS_MS = [0, 100, 300, 1000];
+const SLOW = "Slow";
 
 const inOrder = (nodes) => [...nodes].sort((a, b) => a - b);
 
+const named = (some) =>
+  some.length === 1
+    ? `Node ${some[0]}`
+    : `Nodes ${some.slice(0, -1).join(", ")} and ${some[some.length - 1]}`;
+
 /** The commands for nodes that are chosen: what a button says, and its line. */
-function nodeCommands(some, delay_ms) {
+function nodeCommands(some) {
   const list = some.join(" ");
   const commands = [
     ["Kill", `kill ${list}`],
@@ -23,28 +29,45 @@ function nodeCommands(some, delay_ms) {
     commands.push(["Lose its disk", `lose ${list}`], ["Replace", `replace ${list}`]);
     commands.push(["Where it stands", `${list}> printStatus`]);
   }
-  if (some.length === 2) commands.push(...linkCommands(some, delay_ms));
   return commands;
 }
 
-/** The commands for the link between two nodes, and those that take two nodes. */
-function linkCommands([a, b], delay_ms) {
-  return [
-    ["Cut both ways", `cut ${a} ${b}`],
-    [`Cut ${a} → ${b}`, `cut ${a} ${b} --one-way`],
-    [`Cut ${b} → ${a}`, `cut ${b} ${a} --one-way`],
-    ["Slow", `slow ${a} ${b} ${delay_ms}`],
-    ["Mend", `heal ${a} ${b}`],
-    ["Duel", `duel ${a} ${b}`],
-    [`Ambush ${a}`, `ambush ${a} ${b}`],
-    [`Ambush ${b}`, `ambush ${b} ${a}`],
-  ];
+/** The commands for the link between two nodes. */
+const linkCommands = ([a, b], delay_ms) => [
+  ["Cut both ways", `cut ${a} ${b}`],
+  [`Cut ${a} → ${b}`, `cut ${a} ${b} --one-way`],
+  [`Cut ${b} → ${a}`, `cut ${b} ${a} --one-way`],
+  [SLOW, `slow ${a} ${b} ${delay_ms}`],
+  ["Mend", `heal ${a} ${b}`],
+];
+
+/** The commands that let two nodes meet. */
+const meetingCommands = ([a, b]) => [
+  ["Duel", `duel ${a} ${b}`],
+  [`Ambush ${a}`, `ambush ${a} ${b}`],
+  [`Ambush ${b}`, `ambush ${b} ${a}`],
+];
+
+/** The commands for all links: the one that parts the chosen nodes from the others, and its end. */
+function partCommands(some, nodes) {
+  const others = nodes.filter((node) => !some.includes(node));
+  const commands = [["Mend every link", "heal"]];
+  if (some.length > 0 && others.length > 0) {
+    const label = `Part ${some.length === 1 ? "it" : "them"} from the rest`;
+    commands.unshift([label, `partition ${some.join(" ")} | ${others.join(" ")}`]);
+  }
+  return commands;
 }
 
-/** The command that parts the nodes that are chosen from the others. */
-function partition(some, nodes) {
-  const others = nodes.filter((node) => !some.includes(node));
-  return ["Part them from the rest", `partition ${some.join(" ")} | ${others.join(" ")}`];
+/** All commands for the nodes that are chosen, in groups: what they are about, and the commands. */
+function commandGroups(some, nodes, delay_ms) {
+  const groups = [];
+  if (some.length > 0) groups.push([named(some), nodeCommands(some)]);
+  if (some.length === 2) {
+    groups.push(["Their link", linkCommands(some, delay_ms)]);
+    groups.push(["Let them lead", meetingCommands(some)]);
+  }
+  return [...groups, ["All links", partCommands(some, nodes)]];
 }
 
 export const lineButton = (label, line, run) =>
@@ -54,6 +77,19 @@ export const lineButton = (label, line, run) =>
     make("span", {}, label),
     make("code", {}, line),
   );
+
+/** The buttons of a group; beside the one that slows a link, the choice of the delay. */
+function commandRow(name, commands, run, delay) {
+  const buttons = commands.flatMap(([label, line]) =>
+    label === SLOW ? [lineButton(label, line, run), delay] : [lineButton(label, line, run)],
+  );
+  return make(
+    "div",
+    { class: "hands-row", role: "group", "aria-label": name },
+    make("span", { class: "hint", "aria-hidden": true }, name),
+    ...buttons,
+  );
+}
 
 export const choice = (label, values, text = String) =>
   make(
@@ -179,19 +215,13 @@ export function handsView(root, nodes, act) {
   const run = async (line) => add(line)(await act(line));
   const [field, put] = lineField(run, "A line of the demo", "ls");
   const [list, add] = linesDone(put);
-  const commands = make("div", { class: "hands-row commands" });
+  const commands = make("div", { class: "commands" });
   const delay = choice("Delay", DELAYS_MS, (ms) => (ms === 0 ? "no delay" : `${ms} ms`));
   delay.value = "300";
   const show = () => {
     showChosen(chosen);
-    const some = inOrder(chosen);
-    const shown = some.length > 0 ? nodeCommands(some, delay.value) : [];
-    if (some.length > 0 && some.length < nodes.length) shown.push(partition(some, nodes));
-    shown.push(["Mend every link", "heal"]);
-    const buttons = shown.map(([label, line]) => lineButton(label, line, run));
-    const slow = buttons.findIndex((_, at) => shown[at][0] === "Slow");
-    if (slow >= 0) buttons.splice(slow + 1, 0, delay);
-    commands.replaceChildren(...buttons);
+    const groups = commandGroups(inOrder(chosen), nodes, delay.value);
+    commands.replaceChildren(...groups.map(([name, all]) => commandRow(name, all, run, delay)));
   };
   const toggle = (id) => {
     if (!chosen.delete(id)) chosen.add(id);
