@@ -52,6 +52,9 @@ ENTRIES = {
     ),
     "move": CommandEntry("benmo.admin.move", "main", "Let a node go to another address."),
     "node": CommandEntry("benmo.node.process", "node", "Run one node of the cluster."),
+    "note": CommandEntry(
+        "benmo.watch.note", "note", "Write a teacher's words into a recorded run."
+    ),
     "page": CommandEntry(
         "benmo.watch.command", "page", "Make a page of a recorded run, in one HTML file."
     ),

@@ -54,8 +54,8 @@ class Reader:
         """Run it to its end; it shows something."""
         assert self.to_end(line).strip(), f"{line} prints nothing"
 
-    def makes_page(self, line: str) -> None:
-        """Make a page of a run that was recorded before."""
+    def prints_of_a_run(self, line: str) -> None:
+        """Do something with a run that was recorded before."""
         self.prints("benmo record --seconds 1")
         self.prints(line)
 

@@ -47,6 +47,9 @@ KINDS = {
 ONE_TEST = Change(r"test\.py.*", "test.py -q -n 0 tests/paxos/test_types.py", "else it runs itself")
 FEW_SEEDS = Change(r"--seeds \d+", "--seeds 3", "the others are run by tests/sim")
 SHORT_RECORD = Change(r"--seconds \d+", "--seconds 1", "tests/whole/test_record.py waits for more")
+FIRST_RECORDS = Change(
+    r"gz \d+ ", "gz 5 ", "a run of a second holds little more than its beginning"
+)
 FEW_STATES = Change(r"$", " --states-max 2000", "the others are explored by tests/sim")
 SHORT_BENCH = Change(
     r"$",
@@ -75,7 +78,8 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo export --format (json|csv|hledger)", Reader.prints),
     Way(r"benmo record --seconds \d+", Reader.prints, (SHORT_RECORD,)),
     Way(r"benmo watch", Reader.watches),
-    Way(r"benmo page run\.jsonl\.gz", Reader.makes_page),
+    Way(r"benmo page run\.jsonl\.gz", Reader.prints_of_a_run),
+    Way(r"benmo note run\.jsonl\.gz .*", Reader.prints_of_a_run, (FIRST_RECORDS,)),
     Way(r"benmo page duel\.jsonl\.gz", Reader.makes_played_page),
     Way(r"benmo play( \S+\.txt)?", Reader.prompts_play),
     Way(r"benmo play \S+\.txt --record \S+", Reader.prints),

@@ -65,6 +65,7 @@ export class Clock {
   /** Lets `seconds` of the viewer's time pass. */
   pass(seconds) {
     if (!this.isPlaying) return;
+    const from = this.count;
     if (!this.isHurrying) this.passed = { heartbeats: 0, blocks: 0 };
     this.fraction += seconds / this.#duration();
     while (this.fraction >= 1 && !this.isAtEnd) {
@@ -74,7 +75,7 @@ export class Clock {
       if (isWhole) this.#passOver();
       this.count = isWhole ? this.layers.countAt(this.layer + 1) : here;
     }
-    if (!this.isAtEnd) return;
+    if (this.#stopsAtNote(from) || !this.isAtEnd) return;
     if (this.isLive) this.fraction = Math.min(1, this.fraction);
     else this.pause();
   }
@@ -92,6 +93,15 @@ export class Clock {
       }
       this.count = upto;
     }
+  }
+
+  /** Stops at the first note after the first `from` records, if it is shown by now. */
+  #stopsAtNote(from) {
+    const note = this.trace.notes.find((at) => at >= from && at < this.count);
+    if (note === undefined) return false;
+    this.pause();
+    this.seek(note + 1);
+    return true;
   }
 
   play() {

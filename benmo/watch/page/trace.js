@@ -38,6 +38,7 @@ export class Trace {
     this.drops = [];
     this.ends = [];
     this.turningPoints = [];
+    this.notes = [];
     this.slots = [];
     /** By slot, who votes from that slot on, where it changes. */
     this.electorates = new Map([[1, header.nodes]]);
@@ -68,6 +69,7 @@ export class Trace {
     this.checks.add(record, index, before, after);
     const isChoice = this.checks.choices.has(index);
     if (isChoice || !isRoutine(record, this.records[this.causeIn(record)])) this.layers.tells(index);
+    if (record.k === "note") this.notes.push(index);
     if (isTurningPoint(record) || isChoice) this.turningPoints.push(index);
   }
 

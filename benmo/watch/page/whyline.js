@@ -53,7 +53,8 @@ function weight(record) {
 export function headline(moment) {
   const { trace, count } = moment;
   let best = -1;
-  if (count > 0 && count < trace.layers.countAt(moment.layer)) return count - 1;
+  const isNote = trace.records[count - 1]?.k === "note";
+  if (isNote || (count > 0 && count < trace.layers.countAt(moment.layer))) return count - 1;
   for (let index = trace.layers.starts[moment.layer] ?? 0; index < count; index += 1) {
     if (trace.checks.choices.has(index)) return index;
     if (best < 0 || weight(trace.records[index]) < weight(trace.records[best])) best = index;

@@ -120,7 +120,7 @@ const SENTENCES = {
   world: (r) => r.text,
   did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
   violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
-  note: (r) => r.text,
+  note: (r) => `note: ${r.text}`,
 };
 
 function askedText(r) {
