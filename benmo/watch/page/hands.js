@@ -215,7 +215,7 @@ export function handsView(root, nodes, act) {
   const run = async (line) => add(line)(await act(line));
   const [field, put] = lineField(run, "A line of the demo", "ls");
   const [list, add] = linesDone(put);
-  const commands = make("div", { class: "commands" });
+  const commands = make("div", { class: "command-groups" });
   const delay = choice("Delay", DELAYS_MS, (ms) => (ms === 0 ? "no delay" : `${ms} ms`));
   delay.value = "300";
   const show = () => {
