@@ -48,6 +48,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from benmo.errors import CannotStart
@@ -70,6 +71,8 @@ MESSAGE_BYTES_MAX = 64 << 10
 WRITE_BYTES_MAX = 1 << 20
 """How much waits at most for a page to read it; further records wait in the history."""
 LOOPBACK = "127.0.0.1"
+HTTP_PORT = 80
+"""The port that browsers leave out."""
 _TOO_MANY_PAGES = 4008
 """The code with which the connection of one page too many is closed."""
 OPENING_S = 10.0
@@ -119,7 +122,7 @@ class PageServer:
         self.silent: dict[NodeId, str] = {}
         """By node that isn't heard, the words that say why."""
         self.hands = hands
-        self._host = host
+        self._host = host.lower()  # as browsers name it
         self._port = port
         self.situation: object = None
         """What pages show besides the records; None for nothing."""
@@ -138,15 +141,21 @@ class PageServer:
     def start(self) -> None:
         """Listen. Raises `CannotStart` if that can't be done."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        place = f"{self._host}:{self._port}" if self._port else self._host
         try:
             self._socket = socket.create_server((self._host, self._port), family=family)
         except OSError as error:
+            why = str(error.strerror).partition(" (while")[0]
+            raise CannotStart(f"the page can't be served at {place}: {why}") from error
+        address, self._port, *_ = self._socket.getsockname()
+        if ip_address(address).is_unspecified:
+            self._socket.close()
             raise CannotStart(
-                f"the page can't be served at {self._host}:{self._port}: {error.strerror}"
-            ) from error
-        self._port = self._socket.getsockname()[1]
+                f"the page is served at one address of this machine: {self._host!r} stands for all"
+            )
         names = (self._host, "localhost") if self._host == LOOPBACK else (self._host,)
-        hosts = tuple(f"{_in_address(name)}:{self._port}" for name in names)
+        ports = (f":{self._port}", "") if self._port == HTTP_PORT else (f":{self._port}",)
+        hosts = tuple(f"{_in_address(name)}{port}" for name in names for port in ports)
         self._gate = Gate(hosts, self.hands is not None)
         self._thread.start()
 
