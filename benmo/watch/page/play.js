@@ -13,13 +13,11 @@ const FILE = "played.txt";
 const FILE_CHARACTERS_MAX = 1_000_000;
 const BEGINNINGS = ["nodes 3", "nodes 5", "nodes 3 tenure stable"];
 const WHOLE = [
-  ["Let all arrive", "settle"],
-  ["Wait", "wait 3"],
-  ["Wait, and let all arrive", "advance 3"],
-];
-const BACK = [
   ["Undo", "undo"],
   ["Redo", "redo"],
+  ["Let all arrive", "settle"],
+  ["Wait", "wait 3"],
+  ["Advance", "advance 3"],
 ];
 
 /** The commands of a scenario's text, without its comments and what the commands led to. */
@@ -127,8 +125,9 @@ export function playView(root, nodes, act) {
   const chosen = new Set();
   const holder = (name, attributes = {}) => make("div", { class: name, ...attributes });
   const [waiting, tree] = [holder("waiting-box"), holder("tree", { tabindex: -1 })];
-  const rows = ["begin", "whole", "back", "commands"];
-  const [begin, whole, back, commands] = rows.map((name) => holder(`hands-row ${name}`));
+  const [begin, whole, commands] = ["begin", "whole", "commands"].map((name) =>
+    holder(`hands-row ${name}`),
+  );
   const chooser = holder("hands-row", { role: "group", "aria-label": "Nodes" });
   const pay = holder("pay");
   const hint = make("p", { class: "hint play-hint", role: "status" });
@@ -140,6 +139,7 @@ export function playView(root, nodes, act) {
     answered(answer);
     return answer;
   };
+  const files = make("div", { class: "hands-row" }, ...fileButtons(run, act, add));
   const list = waitingList(waiting, run);
   const showTree = treeView(tree, run);
   let situation = { nodes: [] };
@@ -168,15 +168,18 @@ export function playView(root, nodes, act) {
     situation = now;
     const isBegun = now.nodes.length > 0;
     say(hint, now.hint);
-    for (const each of [chooser, pay, commands, waiting, whole]) each.hidden = !isBegun;
+    for (const each of [chooser, pay, commands, waiting]) each.hidden = !isBegun;
     begin.hidden = isBegun;
+    const [undo, again] = whole.children;
+    set(undo, { disabled: now.place === 0 });
+    set(again, { disabled: now.redo === null });
+    set(files.firstElementChild, { disabled: now.place === 0 });
     list.show(now.messages);
     showTree(now.places);
     showCommands();
   };
   redo(begin, BEGINNINGS.map((line) => ["Begin", line]), run);
   redo(whole, WHOLE, run);
-  redo(back, BACK, run);
   root.classList.add("play");
   set(root, { "aria-label": "Play" });
   root.replaceChildren(
@@ -189,9 +192,8 @@ export function playView(root, nodes, act) {
     commands,
     pay,
     make("h3", {}, "All that was tried"),
-    back,
     tree,
-    make("div", { class: "hands-row" }, ...fileButtons(run, act, add)),
+    files,
     field,
     done,
   );

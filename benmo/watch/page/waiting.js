@@ -5,7 +5,7 @@ import { ownerClass, shapeOf, withBallots } from "benmo/marks.js";
 import { lineButton } from "benmo/hands.js";
 
 const ALONE = 0.32;
-const [FIRST, LAST] = [0.16, 0.7];
+const [FIRST, LAST] = [0.24, 0.62];
 const LAYERS_TO_THERE = 2;
 
 /** The messages that wait, as the ring shows them: those that were sent by the moment. */

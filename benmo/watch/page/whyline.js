@@ -151,7 +151,8 @@ export function whyView(root, { pick, visit }) {
     if (now !== null && now.trace !== moment.trace) chain = [];
     now = moment;
     const at = moment.picked >= 0 ? moment.picked : headline(moment);
-    const text = at < 0 ? "Nothing has happened yet. Press Space to play." : tell(moment.trace, at);
+    const start = moment.trace.length > 0 ? " Press Space to play." : "";
+    const text = at < 0 ? `Nothing has happened yet.${start}` : tell(moment.trace, at);
     say(said, text.charAt(0).toUpperCase() + text.slice(1));
     set(ask, { class: at < 0 ? "ask absent" : "ask" });
     const clock = performance.now();
