@@ -19,6 +19,16 @@ from tests.support.processes import DEADLINE_S
 
 HEADER = Header("trace", 1, "live", (1, 2, 3), "block")
 
+STRICT = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What goes with every answer, besides the policy."""
+
 
 def note(number: int, text: str = "", node: int = 3) -> NoteRecord:
     return NoteRecord(node=node, life=9, number=number, time=float(number), text=text)

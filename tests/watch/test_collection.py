@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from benmo.admin.client_certificate import make_client
+from benmo.client import AsyncClient
 from benmo.cluster import NodeAddress, StateDirectory
 from benmo.control import places
+from benmo.node import tape_feed
 from benmo.node.process import RETIRED
 from benmo.paxos.types import Change, ChangeKind
-from benmo.tape.records import AnyRecord, StateRecord
+from benmo.tape.records import AnyRecord, GapRecord, StateRecord
 from benmo.watch.collection import Collection
 from tests.node.test_changes import decided, move, running, up
+from tests.support.mixed_cluster import MixedCluster
 from tests.support.new_members import NewMember, ask_for
 from tests.support.processes import DEADLINE_S, eventually
 
@@ -43,6 +47,9 @@ class Heard:
     def of(self, node: int) -> list[str]:
         """The words that were said of a node."""
         return [words for each, words in list(self.said) if each == node]
+
+    def of_node(self, node: int) -> list[AnyRecord]:
+        return [each for each in list(self.records) if each.node == node]
 
     def told(self) -> str:
         return str(self.said)
@@ -96,3 +103,43 @@ def test_nodes_are_heard_that_are_added_or_move_and_removed_ones_are_not_missed(
             cluster.service(3)
             heard.until_heard(3, lives=2)
             assert heard.collection.never_heard == {}
+
+
+PAYMENTS = 90
+
+
+def test_of_a_busy_node_each_second_s_beginning_is_heard_and_the_rest_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All payments come in one turn or two, however slow the machine is."""
+    monkeypatch.setattr(tape_feed, "RECORDS_PER_S", 50)
+    with MixedCluster(tmp_path, 3, tenure="stable") as cluster:
+        first, *_ = (cluster.service(node) for node in (1, 2, 3))
+        up(first, 2, 3)
+        with heard_by(cluster.state) as heard:
+            for node in (1, 2, 3):
+                heard.until_heard(node)
+            before = len(heard.of_node(1))
+            asyncio.run(pay(cluster.state))
+            eventually(lambda: after_rest(heard.of_node(1)[before:]), "node 1 says how it is")
+    found = heard.of_node(1)
+    for last, each in itertools.pairwise(found):
+        assert each.number - last.number == (
+            each.last - each.first + 1 if isinstance(each, GapRecord) else 1
+        )
+    gaps = [each for each in found if isinstance(each, GapRecord)]
+    assert {each.why for each in gaps} == {"more than 50 records in a second"}
+    assert sum(each.last - each.first + 1 for each in gaps) > PAYMENTS
+
+
+def after_rest(records: list[AnyRecord]) -> bool:
+    """Whether a state follows on a gap."""
+    return any(
+        isinstance(last, GapRecord) and isinstance(each, StateRecord)
+        for last, each in itertools.pairwise(records)
+    )
+
+
+async def pay(state: StateDirectory) -> None:
+    async with AsyncClient(1, state.path) as client:
+        await asyncio.gather(*(client.transfer(1, to=2) for _ in range(PAYMENTS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,10 @@ from click.testing import CliRunner
 
 from benmo.admin.initialize import main as initialize
 from benmo.errors import CannotStart
+from benmo.watch.open_page import HandsAnswer
 from benmo.watch.server import PageServer
 from tests.support.processes import BENMO, DEADLINE_S, end_process, environment, eventually
-from tests.watch.server_client import HEADER, answer, asked, host_of
+from tests.watch.server_client import HEADER, PageClient, answer, asked, host_of
 
 
 def test_the_page_is_served_at_one_address_and_answers_to_no_other_name() -> None:
@@ -30,6 +32,21 @@ def test_the_page_is_served_at_one_address_and_answers_to_no_other_name() -> Non
         assert server.address.startswith(f"http://localhost:{port}/#token=")
         for host, status in {"localhost": 200, "127.0.0.1": 403, "0.0.0.0": 403}.items():
             assert answer(server, asked(server, Host=f"{host}:{port}"))[0] == status
+        with socket.socket() as elsewhere:
+            assert elsewhere.connect_ex(("127.0.0.2", port)) != 0
+
+
+def test_nobody_acts_where_other_machines_may_watch_or_a_server_has_no_hands() -> None:
+    with pytest.raises(AssertionError):
+        PageServer(HEADER, host="localhost", hands=lambda line: HandsAnswer("done", line))
+    server = PageServer(HEADER)
+    server.start()
+    with closing(server), PageClient(server) as page:
+        assert page.get()["act"] is False
+        page.say({"id": 1, "line": "crashNode 3"})
+        assert page.get()["status"] == "refused"
+        with pytest.raises(KeyError):
+            print(server.hands_address)
 
 
 BROWSER = """#!/bin/sh
