@@ -33,6 +33,7 @@ _LINKS_S = 0.7
 _EXIT_S = 10.0
 _CLEAN_END_S = 1.0
 _POLL_S = 0.03
+_AMBUSHED_AGAIN_S = 1.0
 
 REMEDIES = {"paused": "continue", "down": "restart", "lost": "replace"}
 """The command that brings a node back, by the node's state."""
@@ -172,25 +173,29 @@ class Fleet:
             self.hurried[node] += 1
 
     def ambush(
-        self, leader: NodeId, witness: NodeId, prepare: Callable[[], None], within_s: float
+        self, leader: NodeId, witness: NodeId, prepare: Callable[[], bool], within_s: float
     ) -> bool:
         """Let `leader` campaign at once, and kill it once `witness` has accepted its block.
 
-        `prepare` gives it something to propose; it may raise. The trap is set before, since the
-        leader may be quick. It is killed in the thread that hears of that, within milliseconds.
-        False if that didn't happen within `within_s` seconds.
+        `prepare` gives it something to propose if it has nothing, and says whether it did; it may
+        raise. It is called again and again: another leader may have had the block decided before.
+        The trap is set before, since the leader may be quick. It is killed in the thread that hears
+        of that, within milliseconds. False if that didn't happen within `within_s` seconds.
         """
         trap = _Trap(self._processes[leader], witness)
         self._traps.append(trap)
+        until = time.monotonic() + within_s
         try:
-            try:
-                prepare()
-                self.hurry([leader])
-            except (Failure, Refused):
-                if not trap.is_sprung.is_set():  # else it died while it was asked
-                    raise
-            if not trap.is_sprung.wait(within_s):
-                return False
+            prepare()
+            self.hurry([leader])
+            while not trap.is_sprung.wait(_AMBUSHED_AGAIN_S):
+                if time.monotonic() > until:
+                    return False
+                if prepare():
+                    self.hurry([leader])
+        except (Failure, Refused):
+            if not trap.is_sprung.is_set():  # else it died while it was asked
+                raise
         finally:
             self._traps.remove(trap)
         self._require_ended(trap.leader)

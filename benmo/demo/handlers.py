@@ -138,20 +138,21 @@ def ambush(stage: Stage, text: str) -> Answer:
         raise Misused("it takes two nodes")
     leader, witness = nodes
     _require_answering(stage, nodes)
-    said = ""
+    said: list[str] = []
 
-    def prepare() -> None:
-        nonlocal said
-        said = _something_queued(stage, leader, witness)
-        if said and stage.board is not None:
-            stage.board.reply(said)  # before the notices of what it leads to
-            said = ""
+    def prepare() -> bool:
+        queued = _something_queued(stage, leader, witness)
+        if queued and stage.board is not None:
+            stage.board.reply(queued)  # before the notices of what it leads to
+        elif queued:
+            said.append(queued)
+        return bool(queued)
 
     within_s = _AMBUSH_S + 2 * stage.fleet.cluster.settings.election_delay_s[1]
     if not stage.fleet.ambush(leader, witness, prepare, within_s):
         raise Refused(f"node {witness} has accepted nothing from node {leader} in {within_s:g} s")
     how = f"node {witness} accepted its block, and at that moment node {leader} was killed"
-    return Answer(Status.DONE, {"killed": [leader]}, "\n".join(filter(None, [said, how])))
+    return Answer(Status.DONE, {"killed": [leader]}, "\n".join([*said, how]))
 
 
 def _require_answering(stage: Stage, nodes: Sequence[NodeId]) -> None:
