@@ -71,8 +71,11 @@ def test_an_attacker_gets_no_file_and_no_token(server: PageServer) -> None:
 def test_an_attacker_gets_no_record(server: PageServer) -> None:
     own, token = host_of(server), token_of(server.address)
     port = own.partition(":")[2]
+    may_act = f"benmo.1, {token_of(server.hands_address)}"
     gets = {
         live(server): 101,
+        live(server, Sec_WebSocket_Protocol=may_act): 101,
+        live(server, Origin="http://evil.example", Sec_WebSocket_Protocol=may_act): 403,
         live(server, Origin=f"http://localhost:{port}"): 101,
         live(server, Host="evil.example", Origin="http://evil.example"): 403,
         live(server, Origin="http://evil.example"): 403,

@@ -189,8 +189,9 @@ def test_a_port_that_is_taken_is_named(server: PageServer) -> None:
 
 def test_one_who_may_watch_may_not_act(server: PageServer) -> None:
     DONE.clear()
+    assert server.address != server.hands_address
     with PageClient(server, run=server.run, place=server.kept.end) as page:
-        page.get()
+        assert page.get()["act"] is False
         page.say({"id": 1, "line": "crashNode 3"})
         words = "from this page, one may watch and not act"
         assert page.get() == {"id": 1, "status": "refused", "text": words}
