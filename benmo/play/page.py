@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benmo.commands.table import match
-from benmo.errors import NotUnderstood
+from benmo.errors import Refused
 from benmo.paxos.types import Tenure
 from benmo.play.branches import Branches, BranchPlace
 from benmo.play.language import QUIETLY
@@ -71,13 +71,14 @@ class PlayPage:
     def _carry_out(self, typed: str) -> HandsAnswer:
         """Carry out a line that a viewer of the page asks for."""
         line = cleaned(typed)
-        refusal = _why_not(line)
-        if refusal:
-            return HandsAnswer("refused", refusal)
+        try:
+            name = _allowed(line)
+        except Refused as error:
+            return HandsAnswer("refused", str(error))
         with self._stage.lock:
             rendered = self._runner.run(line, "table")
-            is_text = line.split()[0] == "save"
-            self._echo(f"page> {line}" if is_text else f"page> {line}\n{rendered.output}".rstrip())
+            led_to = "" if name == "save" else rendered.output
+            self._echo(f"page> {line}\n{led_to}".rstrip())
         return HandsAnswer(rendered.status.name.lower().replace("_", " "), rendered.output)
 
 
@@ -93,19 +94,16 @@ def _situation(branches: Branches, stage: PlayStage) -> dict[str, object]:
     }
 
 
-def _why_not(line: str) -> str:
-    """Say why a page may not have this carried out; empty if it may."""
+def _allowed(line: str) -> str:
+    """The name of the command in a line. Raises `Refused` if a page may not have it carried out."""
     words = line.split()
     if words and words[0].lower() == QUIETLY:
         words = words[1:]
     if not words:
-        return "there is no command in that line"
-    try:
-        name = match(words[0], ALL_COMMANDS).name
-    except NotUnderstood as error:
-        return str(error)
+        raise Refused("there is no command in that line")
+    name = match(words[0], ALL_COMMANDS).name
     if name in _AT_THE_PROMPT:
-        return f"{name} is for the prompt in the terminal"
+        raise Refused(f"{name} is for the prompt in the terminal")
     if name == "save" and len(words) > 1:
-        return "save without a name: the page offers the file"
-    return ""
+        raise Refused("save without a name: the page offers the file")
+    return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,6 +15,8 @@ import pytest
 from benmo.play.page import PlayPage
 from benmo.play.runner import PlayRunner
 from benmo.play.stage import PlayStage
+from tests.support import processes
+from tests.support.processes import BENMO
 from tests.watch.server_client import PageClient
 
 LED_TO = "< 1->2 Prepare (1, 1)\n= 2 promised (1, 1)\n> 2->1 Promise (1, 1) height 0"
@@ -88,7 +92,17 @@ def test_a_page_touches_no_file_and_doesnt_end_the_program(
     (tmp_path / "there.txt").write_text("nodes 5\n")
     refused = (
         *("open there.txt", "OP there.txt", "save mine.txt", "sa mine.txt", "record run.jsonl"),
-        *("rec run.jsonl", "exit", "ex", "page", "quietly", "quietly open there.txt", "#"),
+        *(
+            "rec run.jsonl",
+            "exit",
+            "ex",
+            "quit",
+            "quietly exit",
+            "page",
+            "quietly",
+            "quietly open there.txt",
+            "#",
+        ),
         *("open there.txt # deliver 1", "fly", "----"),
     )
     with shown.client() as page:
@@ -99,3 +113,18 @@ def test_a_page_touches_no_file_and_doesnt_end_the_program(
     assert shown.said == []
     assert [each.name for each in tmp_path.iterdir()] == ["there.txt"]
     assert shown.prompt.seen is None
+
+
+def test_the_program_says_where_the_page_is_or_why_it_is_nowhere() -> None:
+    ended = processes.run(*BENMO, "play", "--page", "-e", "page")
+    watch, hands_on = ended.out.splitlines()
+    assert re.fullmatch(r"watch:    http://127\.0\.0\.1:\d+/#token=\S{43}", watch)
+    assert re.fullmatch(r"hands on: http://127\.0\.0\.1:\d+/#token=\S{43}", hands_on)
+    assert watch.split("#")[1] != hands_on.split("#")[1]
+    assert (ended.status, ended.err.splitlines()) == (0, [watch, hands_on])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for options in (("--page", "--page-port", port), ("--page-port", port, "-e", "page")):
+            ended = processes.run(*BENMO, "play", *options)
+            assert ended.status == 1
+            assert f"127.0.0.1:{port}: Address already in use" in ended.err

@@ -81,7 +81,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo page run\.jsonl\.gz", Reader.prints_of_a_run),
     Way(r"benmo note run\.jsonl\.gz .*", Reader.prints_of_a_run, (FIRST_RECORDS,)),
     Way(r"benmo page duel\.jsonl\.gz", Reader.makes_played_page),
-    Way(r"benmo play( \S+\.txt)?", Reader.prompts_play),
+    Way(r"benmo play( \S+\.txt| --page)?", Reader.prompts_play),
     Way(r"benmo play \S+\.txt --record \S+", Reader.prints),
     Way(r"jq .*", Reader.reads_files),
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
