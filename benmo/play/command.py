@@ -78,7 +78,7 @@ def play(
     with _page_offered(stage, page_port, echo=print if has_prompt else print_error):
         try:
             difference = "" if scenario is None else runner.open(scenario)
-            served = stage.serve_page() if wants_page and stage.serve_page is not None else ""
+            served = stage.serve_page().text if wants_page and stage.serve_page is not None else ""
             if has_prompt:
                 from benmo.play.prompt import run_prompt  # noqa: PLC0415 - only a terminal needs it
 

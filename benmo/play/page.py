@@ -12,7 +12,7 @@ from benmo.play.language import QUIETLY
 from benmo.play.recording import header_of
 from benmo.play.runner import ALL_COMMANDS, PlayRunner
 from benmo.play.screen import branch_values, hint, situation
-from benmo.play.stage import PlayStage
+from benmo.play.stage import PlayAddresses, PlayStage
 from benmo.repl.batch import cleaned
 from benmo.tape.records import VERSION, Header
 from benmo.watch.open_page import HandsAnswer
@@ -40,15 +40,15 @@ class PlayPage:
         """The places whose records the server has."""
         self._count = 0
 
-    def serve(self) -> str:
-        """Serve the page; return where it is. Raises `CannotStart` if it can't be served."""
+    def serve(self) -> PlayAddresses:
+        """Serve the page; return its addresses. Raises `CannotStart` if it can't be served."""
         if not self._is_served:
             self.server.start()
             self._is_served = True
             with self._stage.lock:
                 self._stage.on_change = self._show
                 self._show()
-        return f"watch:    {self.server.address}\nhands on: {self.server.hands_address}"
+        return PlayAddresses(self.server.address, self.server.hands_address)
 
     def close(self) -> None:
         if self._is_served:

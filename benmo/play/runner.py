@@ -221,9 +221,10 @@ class PlayRunner:
         if self.stage.serve_page is None:
             raise Refused("this sandbox has no page")
         try:
-            return Answer(Status.DONE, None, self.stage.serve_page())
+            addresses = self.stage.serve_page()
         except CannotStart as error:
             raise Refused(str(error)) from error
+        return Answer(Status.DONE, addresses._asdict(), addresses.text)
 
 
 def _help(rest: str) -> Answer:

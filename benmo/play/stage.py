@@ -6,9 +6,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from benmo.play.branches import Branches
 from benmo.play.outlook import Outlook, outlook
+
+
+class PlayAddresses(NamedTuple):
+    """The addresses of a sandbox's page: for those who watch, and for those who play."""
+
+    watch: str
+    hands_on: str
+
+    @property
+    def text(self) -> str:
+        return f"watch:    {self.watch}\nhands on: {self.hands_on}"
 
 
 @dataclass(slots=True, eq=False)
@@ -18,15 +30,15 @@ class PlayStage:
     lock        held by the one that carries out a line, or looks
     saved       the files that were written, which may be written anew
     on_change   called with the lock held after each line that may have changed something
-    serve_page  serves the page, unless it is served already, and returns the words that say where;
-                None if there can be none
+    serve_page  serves the page, unless it is served already, and returns its addresses; None if
+                there can be none
     """
 
     branches: Branches = field(default_factory=Branches)
     lock: threading.RLock = field(default_factory=threading.RLock)
     saved: set[Path] = field(default_factory=set)
     on_change: Callable[[], None] = lambda: None
-    serve_page: Callable[[], str] | None = None
+    serve_page: Callable[[], PlayAddresses] | None = None
 
     @property
     def seen(self) -> Outlook | None:
