@@ -9,6 +9,7 @@ import pytest
 
 from benmo.labs.rerun import LabRun, rerun, tasks, trace_bytes
 from benmo.labs.table import LABS, Ending, Lab
+from benmo.tape.records import AcceptedRecord
 from tests.watch.shown_page import Opener, ShownRun, ask
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -34,7 +35,7 @@ def first(ending: Ending) -> Lab:
 def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
     open_run: Opener,
 ) -> None:
-    lab = first(Ending.TWO_CHAINS)
+    lab = next(each for each in LABS if each.mistake == "accept-ignores-promise")
     page, made = _opened(lab, open_run, 1600)
     panel = page.get_by_role("region", name="Lab")
     expect(panel.get_by_role("heading")).to_have_text(f"Lab {lab.number}: {lab.title}")
@@ -51,6 +52,31 @@ def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
     page.get_by_role("button", name="Why?").click()
     claim.click()
     expect(said).to_contain_text("✗ No")
+    page.keyboard.press("Escape")
+    accepts = [each for each in made.records if isinstance(each, AcceptedRecord)]
+    again = next(each for each in accepts if each.ballot == (1, 3) and each.node == 2)
+    page.evaluate(f"location.hash = '#at=2.{again.life}.{again.number}'")
+    page.get_by_role("button", name="Why?").click()
+    claim.click()
+    expect(said).to_contain_text("this breaks a rule, too. But another record did so first.")
+    near = """
+        const { effectsOf } = await import('benmo/why.js');
+        const { nearness } = await import('benmo/lab.js');
+        const { trace } = shown;
+        const [again, wanted] = it.map((place) => trace.indexOf(...place));
+        const came = [...effectsOf(trace, again, trace.length)].map((at) => trace.records[at]);
+        return came.filter(({ k }) => ['sent', 'decided'].includes(k)).map((each) => [
+            each.i, each.m?.k ?? each.k,
+            nearness(trace, trace.indexOf(each.i, each.l, each.n), wanted),
+        ]);
+    """
+    places = [[2, again.life, again.number], list(made.about)]
+    assert ask(page, near, places) == [
+        [2, "Accepted", "again"],
+        [3, "decided", "afterAgain"],
+        [3, "Decide", "afterAgain"],
+        [3, "Decide", "afterAgain"],
+    ]
     page.keyboard.press("Escape")
     page.evaluate(f"location.hash = '#at={node}.{life}.{number}'")
     index = ask(page, "return shown.trace.indexOf(...it);", list(made.about))

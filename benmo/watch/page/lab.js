@@ -11,8 +11,13 @@ const TEXTS = {
   sibling: "✓ That belongs to it: the same event led to both.",
   before: "Close: this led to it. What came of it?",
   after: "Close: this came of it. What led to it?",
-  no: "✗ No: this neither led to it, nor came of it.",
+  again: "Close: this breaks a rule, too. But another record did so first.",
+  afterAgain: "Close: this came of a record that breaks a rule, too. But another did so first.",
+  no: "✗ No: by the records, this neither led to it, nor came of it.",
 };
+
+/** The page's checks of what a rule forbids a node; what the others find may come of another's break. */
+const RULED = ["promise", "ballot", "disk"];
 
 /** What the page was made with besides the run: a lab's tasks, and what is right. Or null. */
 export async function embeddedLab() {
@@ -23,11 +28,18 @@ export async function embeddedLab() {
 /** How near a record is to the one that is to be found: a key of `TEXTS`. */
 export function nearness(trace, index, wanted) {
   if (index === wanted) return "hit";
-  const [one, other] = [trace.records[index], trace.records[wanted]];
-  const event = (record) => record.c || record.n;
-  if (one.i === other.i && one.l === other.l && event(one) === event(other)) return "sibling";
+  if (isOfOneEvent(trace, index, wanted)) return "sibling";
+  const later = RULED.flatMap((check) => trace.checks.broken[check]).filter((at) => at > wanted);
+  if (later.some((at) => isOfOneEvent(trace, index, at))) return "again";
   if (causesOf(trace, wanted).has(index)) return "before";
-  return causesOf(trace, index).has(wanted) ? "after" : "no";
+  const causes = causesOf(trace, index);
+  if (causes.has(wanted)) return "after";
+  return later.some((at) => causes.has(at)) ? "afterAgain" : "no";
+}
+
+function isOfOneEvent(trace, one, other) {
+  const [a, b] = [trace.records[one], trace.records[other]];
+  return a.i === b.i && a.l === b.l && (a.c || a.n) === (b.c || b.n);
 }
 
 const code = (title, text) =>
@@ -143,7 +155,7 @@ export function labView(root, lab, clock, { visit, changed }) {
 
 function claimRow(trace, at, wanted) {
   const near = nearness(trace, at, wanted);
-  const result = { hit: "right", sibling: "right", before: "near", after: "near", no: "wrong" };
+  const result = { hit: "right", sibling: "right", no: "wrong" };
   const text = (index) => `${trace.records[index].t.toFixed(3)} s: ${tell(trace, index)}`;
-  return ["–", "Which record broke the rule?", text(at), text(wanted), result[near]];
+  return ["–", "Which record broke the rule?", text(at), text(wanted), result[near] ?? "near"];
 }

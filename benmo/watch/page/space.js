@@ -72,7 +72,7 @@ export function spaceView(root, ids, { pick }) {
       hint,
       cone === null
         ? "Time runs down, one causal layer a line. Click a mark to see what led to it, and what came of it."
-        : `${cone.causes} causes, ${cone.effects} effects.`,
+        : `Led to it: ${cone.causes} records. Came of it: ${cone.effects}.`,
     );
     for (const [id, head] of heads)
       say(head.lastChild, nameOf(moment.state, moment.state.nodes[id]));

@@ -1,6 +1,6 @@
 /**
- * A trace with all that is looked up in it: the state after any number of records, causes and what
- * came of them, sends with their receipts, the records of a slot, the layers.
+ * A trace with all that is looked up in it: the state after any number of records, causes, sends
+ * with their receipts, the records of a slot, the layers.
  */
 
 import { begin, isAfterGap, isHigher, isSame, processOf, step } from "benmo/fold.js";
@@ -29,7 +29,6 @@ export class Trace {
     this.inkOf = new Map();
     this.bySlot = new Map();
     this.slotOf = new Map();
-    this.children = new Map();
     this.promisesOf = new Map();
     this.proposals = new Map();
     this.starts = new Map();
@@ -82,13 +81,10 @@ export class Trace {
       if (sent >= 0) {
         this.sentOf.set(index, sent);
         if (!this.receiptOf.has(sent)) this.receiptOf.set(sent, index);
-        addTo(this.children, sent, index);
       }
     }
     if (record.k === "lost" && this.sends.has(record.id))
       this.lossOf.set(this.sends.get(record.id), index);
-    const cause = this.causeIn(record);
-    if (cause >= 0) addTo(this.children, cause, index);
     return sent;
   }
 

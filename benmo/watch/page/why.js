@@ -7,6 +7,8 @@ import { isHigher, isSame, isZero, ZERO } from "benmo/fold.js";
 import { binding } from "benmo/tables.js";
 
 const CONE_MAX = 20_000;
+const BACK_MAX = 4_000;
+const KEPT = ["promised", "accepted", "decided", "queued"];
 
 /** Kinds with which a chain of causes ends, and how. */
 const ROOTS = {
@@ -43,20 +45,56 @@ function lastBefore(indices, index) {
 function earlier(trace, index, isIt, life) {
   const { i } = trace.records[index];
   const found = [];
-  for (let at = index; at >= 0 && index - at < 4_000; at -= 1) {
+  for (let at = index; at >= 0 && index - at < BACK_MAX; at -= 1) {
     const record = trace.records[at];
     if (record.i === i && record.l === life && isIt(record)) found.push(at);
   }
   return found.reverse();
 }
 
+/** Whether a record is a message that leaves its node, or that the node hands to itself. */
+const isWord = ({ k, i, from }) => ["sent", "dropped"].includes(k) || (k === "received" && from === i);
+
 const answers = (kind, ballot) => (record) =>
   record.k === "received" && record.m.k === kind && isSame(record.m.b, ballot);
 
-/** The promise that stands behind a refusal. */
+/** The promise that stands behind a refusal: as it was given, or as it came with an accepted block. */
 function standing(trace, index, promised) {
-  const record = trace.records[index];
-  return lastBefore(trace.promisesOf.get(`${record.i}:${promised}`), index);
+  const facts = trace.promisesOf.get(`${trace.records[index].i}:${promised}`) ?? [];
+  const given = facts.filter((at) => trace.records[at].k === "promised");
+  const found = lastBefore(given, index);
+  return found < 0 ? lastBefore(facts, index) : found;
+}
+
+/** By a message's kind, whether a record of its sender holds what the message says. */
+const SAYS = {
+  Prepare: (m) => (fact) => fact.k === "promised" && isSame(fact.b, m.b),
+  Promise: (m) => (fact) => fact.k === "promised" && isSame(fact.b, m.b),
+  Accept: (m) => (fact) => fact.what === "ProposalMade" && isOf(fact.fields, m.b, m.block.s),
+  Accepted: (m) => (fact) => fact.k === "accepted" && isSame(fact.b, m.b) && fact.block.s === m.s,
+  Decide: (m) => (fact) => fact.k === "decided" && fact.block.s === m.s,
+};
+const isOf = ({ ballot, slot }, b, s) => slot === s && ballot && isSame(ballot, b);
+
+/** What a node did or noted before it said so in a message, to others or to itself. */
+function behind(trace, index, { i, m, l }) {
+  const isIt = SAYS[m.k]?.(m);
+  return isIt === undefined ? -1 : (earlier(trace, index, isIt, l).at(-1) ?? -1);
+}
+
+/** What a write put on a disk. */
+function written(trace, index) {
+  const { i, l, upto } = trace.records[index];
+  const found = [];
+  let past = 0;
+  for (let at = index - 1; at >= 0 && index - at < BACK_MAX; at -= 1) {
+    const record = trace.records[at];
+    if (record.i !== i || record.l !== l) continue;
+    if (record.k === "durable") past = Math.max(past, record.upto);
+    if (record.n <= past || record.k === "state") break;
+    if (record.n <= upto && KEPT.includes(record.k)) found.push(at);
+  }
+  return found.reverse();
 }
 
 /** The votes by which a block is decided, as far as they are on disks. */
@@ -77,6 +115,12 @@ function reasons(trace, index) {
   if (record.k === "noticed") return ofNotice(trace, index, record);
   if ((record.k === "sent" || record.k === "dropped") && record.m.k === "Nack") {
     return [standing(trace, index, record.m.promised)];
+  }
+  if (isWord(record)) return [behind(trace, index, record)];
+  if (record.k === "durable") return written(trace, index);
+  if (record.k === "applied") {
+    const isIt = (each) => each.k === "decided" && each.block.s === record.s;
+    return earlier(trace, index, isIt, record.l);
   }
   if (record.k === "decided") {
     const cause = trace.records[trace.causeIn(record)];
@@ -145,10 +189,11 @@ export function why(trace, index) {
     return { causes: [], end: "A node sees its connections come and go, and not why." };
   if (record.k === "sent" && !record.c && trace.header.source === "explored")
     return { causes: [], end: "In a search, a node may ask for blocks at any time." };
-  const event = trace.checks.choices.has(index) ? -1 : eventOf(trace, index);
-  const causes = [...reasons(trace, index), event].filter((at) => at >= 0 && at !== index);
-  const known = [...new Set(causes)];
-  if (known.length) return { causes: known, end: "" };
+  const found = reasons(trace, index).filter((at) => at >= 0);
+  const isOwn = trace.checks.choices.has(index) || (found.length && !record.c && !record.id);
+  const event = isOwn ? -1 : eventOf(trace, index);
+  const causes = [...new Set([...found, event])].filter((at) => at >= 0 && at !== index);
+  if (causes.length) return { causes, end: "" };
   const isBeat = record.k === "received" && record.m.k === "Heartbeat" && !trace.header.heartbeats;
   const untold = "Heartbeats are not recorded where they are sent.";
   return { causes: [], end: isBeat ? untold : "The cause was not recorded." };
@@ -173,24 +218,34 @@ function started(trace, index) {
   return { causes: [], end: "Here its records begin." };
 }
 
-function reach(from, next) {
-  const seen = new Set([from]);
-  const open = [from];
-  while (open.length && seen.size < CONE_MAX) {
-    for (const each of next(open.pop())) {
-      if (!seen.has(each)) {
-        seen.add(each);
-        open.push(each);
-      }
-    }
-  }
-  seen.delete(from);
-  return seen;
+const known = new WeakMap();
+
+/** The causes of a record; they stay what they are, as a cause comes before what came of it. */
+function causesAt(trace, index) {
+  if (!known.has(trace)) known.set(trace, []);
+  const found = known.get(trace);
+  found[index] ??= why(trace, index).causes;
+  return found[index];
 }
 
 /** The causes of a record, and theirs, as far as they are recorded. */
-export const causesOf = (trace, index) => reach(index, (at) => why(trace, at).causes);
+export function causesOf(trace, index) {
+  const seen = new Set([index]);
+  const open = [index];
+  while (open.length && seen.size < CONE_MAX) {
+    const fresh = causesAt(trace, open.pop()).filter((each) => !seen.has(each));
+    for (const each of fresh) seen.add(each);
+    open.push(...fresh);
+  }
+  seen.delete(index);
+  return seen;
+}
 
-/** What came of a record among the first `count`. */
-export const effectsOf = (trace, index, count) =>
-  reach(index, (at) => (trace.children.get(at) ?? []).filter((each) => each < count));
+/** What came of a record among the first `count`: the records that have it among their causes. */
+export function effectsOf(trace, index, count) {
+  const seen = new Set([index]);
+  for (let at = index + 1; at < count; at += 1)
+    if (causesAt(trace, at).some((each) => seen.has(each))) seen.add(at);
+  seen.delete(index);
+  return seen;
+}
