@@ -33,7 +33,7 @@ LISTENERS_MAX = 4
 """The limit of those who listen to a node at a time."""
 _RECORDS_MAX = 8_192
 """The limit of records that wait for a listener to take them; further ones are lost."""
-RECORDS_PER_S = 1_000
+RECORDS_PER_S = 500
 """The limit of records that a node makes in each second; what is beyond them is counted."""
 _BLOCKS_BYTES_MAX = 256 << 10
 

@@ -94,7 +94,7 @@ def test_a_second_s_records_are_whole_and_what_is_beyond_is_counted(busy: BusyNo
     assert isinstance(kept[0], StateRecord)
     assert isinstance(gap, GapRecord)
     assert gap.first == gap.last == RECORDS_PER_S + 1  # told at once
-    assert gap.why == "more than 1,000 records in a second"
+    assert gap.why == "more than 500 records in a second"
     busy.now = 1000.99
     assert not busy.feed.is_rest_over()
     busy.feed.tell_state()
@@ -142,7 +142,7 @@ def test_one_who_begins_to_listen_while_a_node_rests_gets_its_state(busy: BusyNo
     assert isinstance(state, StateRecord)
     assert len(after) == 2
     *_, told, rest, again, _, last = taken(first)
-    assert numbers([told, rest]) == [(1001, 1001), (1002, 1401)]
+    assert numbers([told, rest]) == [(501, 501), (502, 1401)]
     assert (again, last) == (state, after[-1])
     for each in (first, second):
         each.close()
