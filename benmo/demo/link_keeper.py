@@ -91,10 +91,13 @@ class LinkKeeper:
         self._tell("healed", cut - links.cut)
         self._apply(_ends(pairs), *lines_to)
         self._tell("cut", links.cut - cut)
+        slowed: dict[int, set[Pair]] = {}
         for one, other in links.all:
             delay_ms = links.delays_ms.get((one, other), 0)
             if delay_ms != delays_ms.get((one, other), 0):
-                self._tell("slowed", {(one, other), (other, one)}, delay_ms)
+                slowed.setdefault(delay_ms, set()).update([(one, other), (other, one)])
+        for delay_ms, ways in slowed.items():
+            self._tell("slowed", ways, delay_ms)
 
     def _tell(self, event: str, ways: set[Pair], delay_ms: int = 0) -> None:
         if ways:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from benmo.commands.answers import Status, refusal
 from benmo.control.connection import NodeGone
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
+from benmo.demo.links import Pair
+from benmo.demo.run_log import NoLog
 from benmo.demo.stage import Stage
 from benmo.demo.tour.scene import Scene
 
@@ -150,6 +153,34 @@ def test_a_cut_names_what_is_cut_and_those_who_can_lead(demo: DemoRunner) -> Non
     said = demo.run("heal 2 all", "json").output
     assert json.loads(said) == {"healed": [[1, 2], [2, 3], [2, 4], [2, 5]]}
     assert demo.run("ls", "table").output.splitlines()[-1] == "cut: 1–3, 5 to 4"
+
+
+class Log(NoLog):
+    """What happened to links, in words."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def did_to_links(self, event: str, ways: Iterable[Pair], delay_ms: int = 0) -> None:
+        shown = " ".join(f"{sender}>{receiver}" for sender, receiver in ways)
+        self.events.append(f"{event} {shown} {delay_ms or ''}".strip())
+
+
+def test_what_happens_to_links_is_logged_once_for_each_command(tmp_path: Path) -> None:
+    cluster = new_cluster(addresses(3, 9001), ClusterSettings())
+    log = Log()
+    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None, log)
+    demo = DemoRunner(Stage(fleet, selected=1))
+    for line in ("slow 3 all 300", "cut 1 2 --one-way", "partition 1 | 2 3", "slow 1 3 0", "heal"):
+        assert demo.run(line, "table").status is Status.DONE
+    assert log.events == [
+        "slowed 1>3 2>3 3>1 3>2 300",
+        "cut 1>2",
+        "cut 1>3 2>1 3>1",
+        "slowed 1>3 3>1",
+        "healed 1>2 1>3 2>1 3>1",
+        "slowed 2>3 3>2",
+    ]
 
 
 def test_ls_tells_what_is_cut_and_slowed(demo: DemoRunner) -> None:
