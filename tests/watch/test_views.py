@@ -107,6 +107,56 @@ def test_a_screen_reader_hears_what_each_node_is(simulated: ShownRun, open_run: 
     expect(page.get_by_role("tab")).to_have_count(5)
     expect(page.get_by_role("tab", name="Ballots")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("status")).to_have_count(1)
+    expect(page.get_by_role("img")).to_have_count(0)
+    row = page.get_by_role("row", name=f"{ballot} ")
+    expect(row.get_by_role("button", name=f"node {node} promised {ballot}, not")).to_be_visible()
+
+
+SHOWN = "button, select, input, summary, [tabindex='0']"
+
+
+def test_the_keyboard_alone_reaches_all_that_can_be_used(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    _, record = simulated.first(lambda each: each["k"] == "accepted")
+    page = open_run(simulated, f"#at={place(record)}", 900)
+    every = """(shown) => {
+        const isShown = (each) => each.checkVisibility() && each.tabIndex >= 0 && !each.disabled;
+        window.all = [...document.querySelectorAll(shown)].filter(isShown);
+        return window.all.length;
+    }"""
+    count = page.evaluate(every, SHOWN)
+    assert count > 30
+    walked = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        walked.append(page.evaluate("window.all.indexOf(document.activeElement)"))
+    assert walked == list(range(count))
+    page.get_by_role("button", name="Why?").focus()
+    page.keyboard.press("Enter")
+    causes = page.locator(".why-chain .causes button")
+    while not page.locator(".why-chain > li").last.inner_text().endswith("That was a timer."):
+        length = page.locator(".why-chain > li").count()
+        causes.last.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".why-chain > li")).to_have_count(length + 1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".why-chain > li")).to_have_count(0)
+
+
+def test_a_finger_finds_what_it_can_touch(simulated: ShownRun, open_run: Opener) -> None:
+    """44 pixels each way, but for the marks of the ballot table, of which a cell has several."""
+    _, record = simulated.first(lambda each: each["k"] == "accepted")
+    page = open_run(simulated, f"#at={place(record)}", 390, is_mobile=True, has_touch=True)
+    page.get_by_role("button", name="Why?").tap()
+    sizes = """(shown) => [...document.querySelectorAll(shown)]
+        .filter((each) => each.checkVisibility() && !each.matches('.mark'))
+        .map((each) => [each.className || each.id, each.getBoundingClientRect()])
+        .filter(([, box]) => Math.min(box.width, box.height) < 43.9)
+        .map(([name, box]) => `${name} ${box.width} ${box.height}`)"""
+    for view in VIEWS:
+        page.locator(f"#tab-{view}").tap()
+        assert page.evaluate(sizes, SHOWN) == [], view
 
 
 @pytest.mark.parametrize("width", [390, 900, 1600])

@@ -17,12 +17,20 @@ export function slotNow(moment) {
   return moment.trace.slots[0] ?? 1;
 }
 
-function cellParts(cell, inked) {
+function cellParts(cell, ballot, inked) {
+  const { node } = cell;
   const parts = [];
   if (cell.promised >= 0)
-    parts.push({ at: cell.promised, text: "◆", says: "promised", ink: inked(cell.promised) });
+    parts.push({
+      node,
+      at: cell.promised,
+      text: "◆",
+      says: `promised ${ballot}`,
+      ink: inked(cell.promised),
+    });
   if (cell.report)
     parts.push({
+      node,
       at: cell.reported,
       text: `had ${ballotText(cell.report.b)}`,
       says: `reported a block accepted in ${ballotText(cell.report.b)}`,
@@ -31,17 +39,19 @@ function cellParts(cell, inked) {
     });
   if (cell.accepted >= 0)
     parts.push({
+      node,
       at: cell.accepted,
       text: "■",
-      says: "accepted",
+      says: `accepted in ${ballot}`,
       ink: inked(cell.accepted),
       vote: true,
     });
   if (cell.nack >= 0)
     parts.push({
+      node,
       at: cell.nack,
       text: "✕",
-      says: `refused: it had promised ${ballotText(cell.higher)}`,
+      says: `refused ${ballot}: it had promised ${ballotText(cell.higher)}`,
       ink: true,
       nack: true,
     });
@@ -68,7 +78,7 @@ function changePart(button, part) {
   set(button, {
     class: ["mark", ...sorts].filter(Boolean).join(" "),
     "data-at": part.at,
-    "aria-label": `${part.says}${part.ink ? "" : ", not durable yet"}`,
+    "aria-label": `node ${part.node} ${part.says}${part.ink ? "" : ", not durable yet"}`,
   });
 }
 
@@ -121,7 +131,8 @@ function changeRow(element, row, table, trace, count) {
   );
   for (const { node, keep, box } of cells) {
     const cell = row.cells.get(node);
-    keep(cell === undefined ? [] : cellParts(cell, inked), (part) => part.says.slice(0, 8));
+    const parts = cell === undefined ? [] : cellParts(cell, row.key, inked);
+    keep(parts, (part) => part.text.slice(0, 3));
     set(box, {
       class:
         cell?.accepted >= 0 && inked(cell.accepted)

@@ -2,11 +2,13 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** An attribute's value as text: the names of a screen reader's want `true`, others need no value. */
+const written = (name, value) => (value === true && !name.startsWith("aria-") ? "" : String(value));
+
 function dressed(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false)
-      element.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== false) element.setAttribute(name, written(name, value));
   }
   element.append(...children);
   return element;
@@ -32,7 +34,7 @@ export function set(element, attributes) {
     if (value === null || value === false) {
       if (element.hasAttribute(name)) element.removeAttribute(name);
     } else {
-      const wanted = value === true ? "" : String(value);
+      const wanted = written(name, value);
       if (element.getAttribute(name) !== wanted) element.setAttribute(name, wanted);
     }
   }

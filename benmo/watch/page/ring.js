@@ -6,7 +6,7 @@ import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
 import { nameOf, quorumOf, standing, withoutVote } from "benmo/members.js";
 import { waitingIn } from "benmo/waiting.js";
 
-const WIDTH = 400;
+const WIDTH = 424;
 const HEIGHT = 408;
 const MIDDLE = 208;
 const RADIUS = 134;
@@ -39,7 +39,7 @@ function between(a, b, share) {
 function nodeMark({ x, y }) {
   const isAbove = y < MIDDLE;
   const side = !isAbove || Math.abs(x - WIDTH / 2) < DISC ? "" : x < WIDTH / 2 ? " left" : " right";
-  const shift = side === "" ? 0 : side === " left" ? DISC : -DISC;
+  const shift = side === "" ? 0 : side === " left" ? DISC / 2 : -DISC / 2;
   const parts = {
     arc: draw("circle", { r: ARC, class: "countdown", pathLength: 100, transform: "rotate(-90)" }),
     halo: draw("circle", { r: DISC + 4, class: "halo" }),

@@ -105,7 +105,7 @@ const SENTENCES = {
   leader: (r) =>
     isZero(r.b)
       ? `node ${r.i} follows nobody`
-      : `node ${r.i} follows node ${r.b[1]}, in ballot ${ballotText(r.b)}`,
+      : `node ${r.i} ${r.b[1] === r.i ? "leads" : `follows node ${r.b[1]}`}, in ballot ${ballotText(r.b)}`,
   link: (r) => `node ${r.i}’s link to node ${r.peer} is ${r.is_up ? "up" : "down"}`,
   asked: (r) => askedText(r),
   answered: (r) => `node ${r.i} answers: ${r.outcome}${r.reason ? `, ${r.reason}` : ""}`,
