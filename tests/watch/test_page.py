@@ -226,6 +226,26 @@ def test_a_node_that_reaches_no_majority_says_so(simulated: ShownRun, open_run: 
     expect(page.get_by_role("button", name=name)).to_be_visible()
 
 
+def test_a_click_on_a_node_says_why_it_is_what_it_is(simulated: ShownRun, open_run: Opener) -> None:
+    _, won = simulated.first(lambda each: each["k"] == "role" and each["now"] == "proposing")
+    _, missing = simulated.first(noticed("QuorumMissing"))
+    at, ended = simulated.first(
+        lambda each: each["k"] == "process" and each["event"] in ("ends", "loses power")
+    )
+    page = open_run(simulated)
+    for record, node, text, rule in (
+        (won, won["i"], "leads with ballot", "Any two majorities share a node"),
+        (missing, missing["i"], "queued, not decided: node", "Only a majority of all nodes"),
+        (ended, ended["of"], f"node {ended['of']} {ended['event']}", "That was the world."),
+    ):
+        page.evaluate(f"location.hash = 'at={place(record)}'")
+        page.locator(f'.node-button[aria-label^="Node {node},"]').click()
+        expect(page.locator(".why-text")).to_contain_text(text)
+        expect(page.locator(".why-chain .rule")).to_contain_text(rule)
+        page.keyboard.press("Escape")
+    assert at > 0
+
+
 def test_what_is_not_durable_is_in_pencil_and_gone_under_the_lens(
     simulated: ShownRun, open_run: Opener
 ) -> None:

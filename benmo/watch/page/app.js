@@ -21,6 +21,7 @@ import { chipsView, safetyView } from "benmo/safety.js";
 import { openSheet } from "benmo/sheet.js";
 import { spaceView } from "benmo/space.js";
 import { beginningOf, Trace } from "benmo/trace.js";
+import { tellingOf } from "benmo/why.js";
 import { whyView } from "benmo/whyline.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
@@ -137,16 +138,10 @@ function visit(index) {
   changed();
 }
 
-/** Picks the last thing that a node did; one who may act chooses the node. */
+/** Picks what made a node what it is; one who may act chooses the node. */
 function pickNode(id) {
   if (acting.view !== null) return acting.view.toggle(id);
-  const { trace, count } = clock;
-  for (let index = count - 1; index >= 0; index -= 1) {
-    const record = trace.records[index];
-    if (record.i === id && !["durable", "timer", "leader", "link"].includes(record.k))
-      return pick(index);
-  }
-  return undefined;
+  return pick(tellingOf(clock.trace, stateNow(clock.trace, clock.count), id));
 }
 
 function pickLink(a, b) {

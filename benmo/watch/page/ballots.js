@@ -78,6 +78,7 @@ function changePart(button, part) {
   set(button, {
     class: ["mark", ...sorts].filter(Boolean).join(" "),
     "data-at": part.at,
+    title: `${part.time.toFixed(3)} s: node ${part.node} ${part.says}`,
     "aria-label": `node ${part.node} ${part.says}${part.ink ? "" : ", not durable yet"}`,
   });
 }
@@ -132,6 +133,7 @@ function changeRow(element, row, table, trace, count) {
   for (const { node, keep, box } of cells) {
     const cell = row.cells.get(node);
     const parts = cell === undefined ? [] : cellParts(cell, row.key, inked);
+    for (const part of parts) part.time = trace.records[part.at].t;
     keep(parts, (part) => part.text.slice(0, 3));
     set(box, {
       class:

@@ -5,6 +5,17 @@ const IS = { down: "down", silent: "not reached", paused: "stands still" };
 /** How many nodes of a node's membership are a quorum. */
 export const quorumOf = (members) => Math.floor(members.length / 2) + 1;
 
+/** How many members a node's links reach, itself included. */
+export const reachedBy = ({ id, members, links }) =>
+  members.filter((each) => each === id || links[each]).length;
+
+/** Whether a node wants something decided, and reaches fewer members than a quorum. */
+export function isAlone(node) {
+  const wants = node.pencil.queue > 0 || node.role !== "acceptor";
+  const isUp = node.known && node.is === "up";
+  return isUp && wants && reachedBy(node) < quorumOf(node.members);
+}
+
 /** A node's name: its number, with a letter if its member is the second there, or the third: `3b`. */
 export function nameOf(state, node) {
   const before = membersBefore(state, node);

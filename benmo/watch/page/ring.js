@@ -3,7 +3,7 @@
 import { draw, keeper, make, say, set } from "benmo/dom.js";
 import { cutWays, isSame, isZero, slowedWays } from "benmo/fold.js";
 import { ballotText, ownerClass, patterns, shapeOf } from "benmo/marks.js";
-import { nameOf, quorumOf, standing, withoutVote } from "benmo/members.js";
+import { isAlone, nameOf, quorumOf, reachedBy, standing, withoutVote } from "benmo/members.js";
 import { waitingIn } from "benmo/waiting.js";
 
 const WIDTH = 424;
@@ -63,12 +63,7 @@ function nodeMark({ x, y }) {
 
 /** What hinders a node that has something to propose: it can't get a majority's promises. */
 function minorityText(node) {
-  const reached = node.members.filter((id) => id === node.id || node.links[id]).length;
-  const wants =
-    node.known && node.is === "up" && (node.pencil.queue > 0 || node.role !== "acceptor");
-  return wants && reached < quorumOf(node.members)
-    ? `reaches ${reached} of ${node.members.length}`
-    : "";
+  return isAlone(node) ? `reaches ${reachedBy(node)} of ${node.members.length}` : "";
 }
 
 /** A node's part in words, with how many have promised or accepted. */

@@ -61,6 +61,11 @@ const GIVEN_UP = [
   LEADER,
 ];
 
+const QUORUM_MISSING = [
+  "Only a majority of all nodes decides: else each of two groups that can’t talk could decide a block.",
+  "benmo/paxos/reachability.py",
+];
+
 const OF_NOTICES = {
   BallotRefused: () => REFUSED,
   PromiseMade: () => PROMISED,
@@ -69,6 +74,7 @@ const OF_NOTICES = {
   ProposalMade: proposed,
   CampaignBegun: (_trace, _index, cause) => (cause?.k === "asked" ? HURRIED : CAMPAIGN_BEGUN),
   BallotGivenUp: () => GIVEN_UP,
+  QuorumMissing: () => QUORUM_MISSING,
 };
 
 /** Why a leader may, or must, propose this block: in a later slot of a ballot, nobody promises anew. */

@@ -203,6 +203,7 @@ const TURNS = new Set([
   "QuorumMissing",
   "BallotGivenUp",
   "ProposalMade",
+  "BallotRefused",
 ]);
 
 const TURNING_KINDS = new Set([

@@ -4,6 +4,7 @@
  */
 
 import { isHigher, isSame, isZero, ZERO } from "benmo/fold.js";
+import { isAlone } from "benmo/members.js";
 import { binding } from "benmo/tables.js";
 
 const CONE_MAX = 20_000;
@@ -248,4 +249,28 @@ export function effectsOf(trace, index, count) {
     if (causesAt(trace, at).some((each) => seen.has(each))) seen.add(at);
   seen.delete(index);
   return seen;
+}
+
+/** The notice that says why a node is what it is. */
+function noticeOf(node) {
+  if (isAlone(node)) return "QuorumMissing";
+  if (node.role === "candidate") return "CampaignBegun";
+  return node.role === "acceptor" ? "" : "LeadershipWon";
+}
+
+/**
+ * The index of the record that made a node what it is in a state: its election, its end, or where
+ * there is none of these, the last telling thing that it did; -1 if it did nothing.
+ */
+export function tellingOf(trace, state, id) {
+  const [node, upto] = [state.nodes[id], state.count];
+  const isIts = ({ i, l }) => i === id && l === node.life;
+  const what = noticeOf(node);
+  const find = (isIt) => trace.records.findLastIndex((each, at) => at < upto && isIt(each));
+  const found = [
+    node.is !== "up" && find((each) => each.k === "process" && each.of === id),
+    what !== "" && find((each) => each.what === what && isIts(each)),
+    find((each) => isIts(each) && !["durable", "timer", "leader", "link"].includes(each.k)),
+  ];
+  return found.find((index) => index !== false && index >= 0) ?? -1;
 }
