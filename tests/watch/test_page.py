@@ -242,6 +242,10 @@ def test_a_click_on_a_node_says_why_it_is_what_it_is(simulated: ShownRun, open_r
         page.locator(f'.node-button[aria-label^="Node {node},"]').click()
         expect(page.locator(".why-text")).to_contain_text(text)
         expect(page.locator(".why-chain .rule")).to_contain_text(rule)
+        if record is missing:
+            down = page.locator(".causes button", has_text=f"node {node}’s link to node")
+            fields = record["fields"]
+            expect(down).to_have_count(fields["nodes"] - fields["reached"])
         page.keyboard.press("Escape")
     assert at > 0
 

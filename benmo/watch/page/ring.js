@@ -186,7 +186,7 @@ function changeLink(link, state, cuts, delays_ms) {
   say(link.delay, delay);
   const isWhole = isCut.every(Boolean);
   [...isCut.map((each) => each && !isWhole), isWhole].forEach((isShown, at) =>
-    set(link.cuts[at], { class: isShown ? "scissors" : "scissors absent" }),
+    set(link.cuts[at], { class: isShown && !isOver ? "scissors" : "scissors absent" }),
   );
   set(link.button, { "aria-label": spokenLink(link, isCut, isUp, delay) });
 }

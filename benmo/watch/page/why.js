@@ -144,8 +144,17 @@ function counted(trace, index, { fields, l }) {
   return earlier(trace, won, answers("Promise", fields.ballot), l);
 }
 
+/** Those of a node's links that were down, with the records in which they went down. */
+function linksDown(trace, index, { l }) {
+  const last = new Map();
+  for (const at of earlier(trace, index, (each) => each.k === "link", l))
+    last.set(trace.records[at].peer, at);
+  return [...last.values()].filter((at) => !trace.records[at].is_up);
+}
+
 function ofNotice(trace, index, record) {
   const { fields } = record;
+  if (record.what === "QuorumMissing") return linksDown(trace, index, record);
   if (record.what === "BallotRefused" && fields.promised)
     return [standing(trace, index, fields.promised)];
   if (record.what === "LeadershipWon" && fields.ballot) {
