@@ -96,8 +96,10 @@ class DemoPage:
         self._happened(DidRecord, line=line, where=where, by=by)
 
     def did_to(self, node: NodeId, event: str) -> None:
+        is_first = node not in self._last
         self._last[node] = event
-        self._happened(ProcessRecord, of=node, event=_EVENTS[event])
+        known = ProcessEvent.STARTS if is_first else _EVENTS[event]
+        self._happened(ProcessRecord, of=node, event=known)
 
     def did_to_links(self, event: str, ways: Iterable[Pair], delay_ms: int = 0) -> None:
         is_slowed = event == "slowed"

@@ -138,6 +138,11 @@ def a_click_kills_the_real_process_and_another_starts_it_again(both: HandsOn) ->
     expect(node).not_to_have_accessible_name(re.compile("down"))
     assert len(both.place.nodes()) == 5
     assert process not in both.place.nodes()
+    events = """
+        const befell = shown.trace.records.filter((r) => r.k === 'process' && r.of === 4);
+        return befell.map((r) => r.event).filter((each) => each !== 'not reached');
+    """
+    assert ask(both.live.page, events) == ["starts", "killed", "restarted"]
 
 
 def in_a_partition_the_minority_says_that_it_is_one(both: HandsOn) -> None:
