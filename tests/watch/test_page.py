@@ -272,42 +272,6 @@ def test_what_is_not_durable_is_in_pencil_and_gone_under_the_lens(
     expect(row.locator(".ink").first).to_have_text(ballot)
 
 
-def test_a_gap_makes_things_not_known(simulated: ShownRun, open_run: Opener) -> None:
-    at, _ = simulated.first(lambda record: record["k"] == "accepted")
-    node = simulated.records[at]["i"]
-    lost = [each for each in range(at, at + 60) if simulated.records[each]["i"] == node][:3]
-    torn = simulated.changed(
-        lambda records: [each for place_, each in enumerate(records) if place_ not in lost]
-    )
-    after = next(each for each in simulated.records[lost[-1] + 1 :] if each["i"] == node)
-    page = open_run(torn, f"#at={place(after)}")
-    expect(page.get_by_role("button", name=f"Node {node}, not known")).to_be_visible()
-    expect(page.locator(".safety-chip.unknown").first).to_be_visible()
-    expect(page.locator(".safety-chip.holds")).to_have_count(0)
-    expect(page.locator(".score")).to_contain_text("Records are missing in 1 place")
-    gap = {"k": "gap", "i": 3, "first": 11, "last": 20, "why": "they were read too late"}
-    said = ask(page, "return (await import('benmo/words.js')).sentence(it);", gap)
-    assert said == "10 records of node 3 are not shown: they were read too late"
-    whole = open_run(simulated, f"#at={place(after)}")
-    expect(whole.locator(".safety-chip.holds").first).to_be_visible()
-    expect(whole.locator(".safety-chip.unknown")).to_have_count(0)
-
-
-def test_a_node_whose_beginning_is_lost_is_known_from_its_next_state(
-    simulated: ShownRun, open_run: Opener
-) -> None:
-    page = open_run(simulated)
-    script = """
-        const { begin, step } = await import('benmo/fold.js');
-        const { i, l, n, t, ...rest } = shown.trace.records.find((each) => each.k === 'state');
-        const lost = { k: 'gap', i, l, n, t, first: n, last: n, why: 'too late' };
-        const records = [lost, { i, l, n: n + 1, t, ...rest }];
-        const state = records.reduce(step, begin(shown.trace.header));
-        return [state.nodes[i].known, state.nodes[i].member === rest.member, state.aside];
-    """
-    assert ask(page, script) == [True, True, {}]
-
-
 def test_a_cause_that_is_missing_is_said_to_be(simulated: ShownRun, open_run: Opener) -> None:
     at, promised = simulated.first(lambda record: record["k"] == "promised")
     cause = promised["c"]

@@ -34,6 +34,8 @@ export class Trace {
     this.starts = new Map();
     this.decidedAt = new Map();
     this.gaps = [];
+    /** By node, from which record to which one it was not known. */
+    this.unknown = new Map();
     this.drops = [];
     this.ends = [];
     this.turningPoints = [];
@@ -93,6 +95,9 @@ export class Trace {
     const node = processOf(after, record);
     if (was === null) return;
     if (was !== undefined && was.known && isAfterGap(was, record)) this.gaps.push(index);
+    if (was?.known && !node.known) addTo(this.unknown, record.i, { begin: index, end: Infinity });
+    else if (!was?.known && node.known && this.unknown.has(record.i))
+      this.unknown.get(record.i).at(-1).end = index;
     if (record.k === "state") this.#started(record, index);
     if (record.k === "promised" || record.k === "accepted") {
       addTo(this.promisesOf, `${record.i}:${record.b}`, index);
@@ -163,6 +168,12 @@ export class Trace {
   /** How many processes ended and how many messages were lost among the first `count` records. */
   tally(count) {
     return { ends: countBelow(this.ends, count), lost: countBelow(this.drops, count) };
+  }
+
+  /** Whether all records of a node are there from an index up to another. */
+  isWhole(id, from, upto) {
+    const gaps = this.unknown.get(id) ?? [];
+    return !gaps.some(({ begin, end }) => begin < upto && end > from);
   }
 
   /** The nodes that vote on a slot. */

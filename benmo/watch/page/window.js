@@ -81,5 +81,6 @@ function sentLine({ trace, count, layer: now }, record, index, layer) {
   if (loss !== undefined && loss < count)
     return { ...line, end: trace.layers.layerOf[loss], lost: trace.records[loss].why };
   const isLate = other === undefined && !trace.head.mayWait && now - layer >= LATE_LAYERS;
-  return { ...line, end: layer + 1, open: true, lost: isLate ? "not received" : "" };
+  const isLost = isLate && trace.isWhole(record.to, index, count);
+  return { ...line, end: layer + 1, open: true, lost: isLost ? "not received" : "" };
 }
