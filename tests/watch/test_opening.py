@@ -31,8 +31,9 @@ def got(connection: socket.socket) -> bytes:
     return found
 
 
-def test_one_who_holds_many_connections_keeps_nobody_out() -> None:
+def test_one_who_holds_many_connections_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 150, all but the newest are dropped without an answer; a page opens meanwhile."""
+    monkeypatch.setattr(page_server, "OPENING_S", DEADLINE_S)
     server = PageServer(HEADER)
     server.start()
     with closing(server), ExitStack() as held:
