@@ -1,4 +1,4 @@
-"""What the loops of Benmo's own threads report, and the one false alarm that they don't."""
+"""What the loops of Benmo's own threads report, and the false alarms that they don't."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler
         ("Fatal error on SSL protocol", ValueError(CLOSED), True),
         ("Fatal error on transport", RuntimeError(CLOSED), True),
         ("Task exception was never retrieved", RuntimeError(CLOSED), True),
+        ("Future exception was never retrieved", ConnectionResetError(), False),
+        ("Future exception was never retrieved", RuntimeError(CLOSED), True),
+        ("Task exception was never retrieved", ConnectionResetError(), True),
     ],
 )
 def test_every_error_is_reported_but_that_of_a_handshake_that_was_cancelled(
