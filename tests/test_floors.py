@@ -66,7 +66,7 @@ PARTLY = {
     ("play", "network"): {"wire"},
     ("play", "sim"): {"disk", "recording", "trace"},
     ("play", "tape"): {"records", "trace_file", "world_records"},
-    ("play", "watch"): {"server", "open_page"},
+    ("play", "watch"): {"addresses", "server", "open_page"},
     ("watch", "tape"): {"records", "merging", "trace_file", "world_records"},
     ("watch", "paxos"): {"types"},
     ("labs", "tape"): {"records", "trace_file", "world_records"},

@@ -19,7 +19,7 @@ from benmo.demo.merged_answers import together
 from benmo.demo.merged_chains import chains_together
 from benmo.demo.node_threads import at_once
 from benmo.demo.phrases import is_or_are
-from benmo.demo.stage import PageAddresses, Stage
+from benmo.demo.stage import Stage
 from benmo.errors import Refused
 from benmo.paxos.types import NodeId
 from benmo.wording import many
@@ -178,12 +178,7 @@ def page(stage: Stage, text: str) -> Answer:
     require_no_arguments(text)
     if stage.page is None:
         raise Refused("no page is served: start the demo with --page")
-    return Answer(Status.DONE, stage.page._asdict(), page_text(stage.page))
-
-
-def page_text(addresses: PageAddresses) -> str:
-    """Say where the page is. Whoever has an address may use it."""
-    return f"watch:    {addresses.watch}\nhands on: {addresses.hands_on}"
+    return Answer(Status.DONE, stage.page._asdict(), stage.page.text)
 
 
 def quiet(stage: Stage, text: str) -> Answer:

@@ -14,7 +14,6 @@ from benmo.cluster import Cluster, StateDirectory
 from benmo.commands.answers import Status
 from benmo.demo.addresses import meaning_of, read_line
 from benmo.demo.links import Pair
-from benmo.demo.stage import PageAddresses
 from benmo.network.event_loop import new_event_loop
 from benmo.paxos.types import NodeId
 from benmo.repl.batch import cleaned
@@ -28,6 +27,7 @@ from benmo.tape.world_records import (
     ProcessRecord,
     SlowedRecord,
 )
+from benmo.watch.addresses import PageAddresses
 from benmo.watch.collection import Collection, live_header
 from benmo.watch.open_page import HandsAnswer
 from benmo.watch.server import PageServer

@@ -14,7 +14,6 @@ from benmo.commands.fitting import fitted, print_error, terminal_columns
 from benmo.demo.board import Board, Style
 from benmo.demo.execute import DemoRunner
 from benmo.demo.fleet import Fleet
-from benmo.demo.handlers import page_text
 from benmo.demo.run_log import NoLog
 from benmo.demo.stage import Stage
 from benmo.errors import CannotStart
@@ -69,7 +68,7 @@ class Session:
     def run_lines(self, lines: Iterable[str], keeps_going: bool) -> Status:
         """Carry out lines, as `benmo.repl.batch.run_lines` does; returns the status."""
         if self._stage.page is not None:
-            print_error(page_text(self._stage.page))
+            print_error(self._stage.page.text)
         runner = DemoRunner(self._stage, by="script")
         return run_lines(runner, lines, self._format, keeps_going)
 
@@ -80,7 +79,7 @@ class Session:
         def begin() -> None:
             print(fitted(banner, terminal_columns()))
             if self._stage.page is not None:
-                print(page_text(self._stage.page))
+                print(self._stage.page.text)
             if self._stage.board is not None:
                 self._stage.board.open()
 

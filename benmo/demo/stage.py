@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
@@ -12,13 +11,7 @@ from benmo.demo.tour.tour import Tour
 from benmo.demo.worker import Worker
 from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.said_once import SaidOnce
-
-
-class PageAddresses(NamedTuple):
-    """The addresses of the demo's page: for those who watch, and for those who act, too."""
-
-    watch: str
-    hands_on: str
+from benmo.watch.addresses import PageAddresses
 
 
 @dataclass(slots=True)

@@ -12,9 +12,10 @@ from benmo.play.language import QUIETLY
 from benmo.play.recording import header_of
 from benmo.play.runner import ALL_COMMANDS, PlayRunner
 from benmo.play.screen import branch_values, hint, situation
-from benmo.play.stage import PlayAddresses, PlayStage
+from benmo.play.stage import PlayStage
 from benmo.repl.batch import cleaned
 from benmo.tape.records import VERSION, Header
+from benmo.watch.addresses import PageAddresses
 from benmo.watch.open_page import HandsAnswer
 from benmo.watch.server import PageServer
 
@@ -40,7 +41,7 @@ class PlayPage:
         """The places whose records the server has."""
         self._count = 0
 
-    def serve(self) -> PlayAddresses:
+    def serve(self) -> PageAddresses:
         """Serve the page; return its addresses. Raises `CannotStart` if it can't be served."""
         if not self._is_served:
             self.server.start()
@@ -48,7 +49,7 @@ class PlayPage:
             with self._stage.lock:
                 self._stage.on_change = self._show
                 self._show()
-        return PlayAddresses(self.server.address, self.server.hands_address)
+        return PageAddresses(self.server.address, self.server.hands_address)
 
     def close(self) -> None:
         if self._is_served:

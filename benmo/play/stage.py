@@ -6,21 +6,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from benmo.play.branches import Branches
 from benmo.play.outlook import Outlook, outlook
-
-
-class PlayAddresses(NamedTuple):
-    """The addresses of a sandbox's page: for those who watch, and for those who play."""
-
-    watch: str
-    hands_on: str
-
-    @property
-    def text(self) -> str:
-        return f"watch:    {self.watch}\nhands on: {self.hands_on}"
+from benmo.watch.addresses import PageAddresses
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +27,7 @@ class PlayStage:
     lock: threading.RLock = field(default_factory=threading.RLock)
     saved: set[Path] = field(default_factory=set)
     on_change: Callable[[], None] = lambda: None
-    serve_page: Callable[[], PlayAddresses] | None = None
+    serve_page: Callable[[], PageAddresses] | None = None
 
     @property
     def seen(self) -> Outlook | None:

@@ -75,8 +75,8 @@ def hands_on(browser: Browser, directory: Path) -> Iterator[HandsOn]:
     """Start a demo, and open its page; at the end nothing of it is left."""
     with place(directory) as here:
         with terminal(here, *QUICK) as shown:
-            text = shown.wait_for(lambda text: "hands on: http" in text)
-            watch, act = (find(rf"{name}: +(\S+)", text) for name in ("watch", "hands on"))
+            text = shown.wait_for(re.compile(r"To act there, too:\n +http\S+\n"))
+            watch, act = (find(rf"{what}:\n +(\S+)", text) for what in ("watch", "too"))
             with opened(browser, act) as live:
                 live.page.get_by_label("Speed").select_option("quick")
                 yield HandsOn(here, shown, watch, live)

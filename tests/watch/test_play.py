@@ -24,7 +24,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ADDRESS = re.compile(r"^(\w[\w ]*): +(http\S+)$", re.MULTILINE)
+ADDRESS = re.compile(r"(watch|too):\n +(http\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Played:
 def played(browser: Browser, directory: Path) -> Iterator[Played]:
     command = (*BENMO, "play", "--page")
     with closing(Terminal(*command, columns=120, lines=50, cwd=directory)) as shown:
-        text = shown.wait_for(re.compile(r"hands on: http\S+#token=\S+\n"))
+        text = shown.wait_for(re.compile(r"too:\n +http\S+#token=\S+\n"))
         addresses = dict(ADDRESS.findall(text))
-        with opened(browser, addresses["hands on"]) as live:
+        with opened(browser, addresses["too"]) as live:
             yield Played(shown, addresses["watch"], live)
         shown.type("\x04")
         assert shown.wait_exit() == 0
