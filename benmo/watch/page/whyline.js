@@ -35,7 +35,6 @@ const KINDS = [
   "asked",
   "promised",
   "accepted",
-  "did",
   "due",
   "state",
   "received",
