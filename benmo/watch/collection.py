@@ -103,7 +103,10 @@ class Collection:
         return node in self._members
 
     async def run(self) -> None:
-        """Listen until this is cancelled; all that was heard is emitted then."""
+        """Listen until this is cancelled; all that was heard is emitted then.
+
+        Raises what `say` or `emit` raises.
+        """
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._follow_members()
@@ -111,6 +114,8 @@ class Collection:
                     await asyncio.Future()
                 finally:
                     self._height = inf  # so that no further node is followed
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
         finally:
             self._merger.close()
 

@@ -18,6 +18,7 @@ from benmo.control import places
 from benmo.node import tape_feed
 from benmo.node.process import RETIRED
 from benmo.paxos.types import Change, ChangeKind
+from benmo.startup import ReaderGone
 from benmo.tape.records import AnyRecord, GapRecord, StateRecord
 from benmo.watch.collection import Collection
 from tests.node.test_changes import decided, move, running, up
@@ -143,3 +144,13 @@ def after_rest(records: list[AnyRecord]) -> bool:
 async def pay(state: StateDirectory) -> None:
     async with AsyncClient(1, state.path) as client:
         await asyncio.gather(*(client.transfer(1, to=2) for _ in range(PAYMENTS)))
+
+
+def test_what_the_one_who_is_told_raises_ends_the_collection(tmp_path: Path) -> None:
+    def say(node: int, words: str) -> None:
+        raise ReaderGone("Broken pipe")
+
+    with MixedCluster(tmp_path, 3) as cluster:
+        collection = Collection(cluster.state, (1, 2, 3), lambda _record: None, say)
+        with pytest.raises(ReaderGone):
+            asyncio.run(collection.run())
