@@ -272,6 +272,17 @@ def test_what_is_not_durable_is_in_pencil_and_gone_under_the_lens(
     expect(row.locator(".ink").first).to_have_text(ballot)
 
 
+def test_a_memo_stays_as_it_was_written(simulated: ShownRun, open_run: Opener) -> None:
+    """Also one that looks like a ballot, which the page writes shorter than a prompt does."""
+    paid = {"k": "noticed", "i": 3, "what": "TransferApplied", "text": "decided 3-1 (: (1, 2))"}
+    told = {"k": "noticed", "i": 3, "what": "CampaignBegun", "text": "wants to lead: … (1, 2)"}
+    script = "const { sentence } = await import('benmo/words.js'); return it.map(sentence);"
+    assert ask(open_run(simulated), script, [paid, told]) == [
+        "node 3 decided 3-1 (: (1, 2))",
+        "node 3 wants to lead: … 1.2",
+    ]
+
+
 def test_a_cause_that_is_missing_is_said_to_be(simulated: ShownRun, open_run: Opener) -> None:
     at, promised = simulated.first(lambda record: record["k"] == "promised")
     cause = promised["c"]

@@ -109,7 +109,7 @@ const SENTENCES = {
   link: (r) => `node ${r.i}’s link to node ${r.peer} is ${r.is_up ? "up" : "down"}`,
   asked: (r) => askedText(r),
   answered: (r) => `node ${r.i} answers: ${r.outcome}${r.reason ? `, ${r.reason}` : ""}`,
-  noticed: (r) => `node ${r.i} ${withBallots(r.text)}`,
+  noticed: (r) => `node ${r.i} ${noticeText(r)}`,
   misbehaved: (r) => `node ${r.i} caught node ${r.peer}: ${r.reason}`,
   gap: (r) => gapText(r, r.last - r.first + 1),
   process: (r) => `node ${r.of} ${EVENTS[r.event]}${r.status ? `: ${r.status}` : ""}`,
@@ -130,13 +130,17 @@ function askedText(r) {
   return `somebody asks node ${r.i} to ${r.what}`;
 }
 
+/** Notices that quote a memo, which stays as somebody has written it. */
+const QUOTING = new Set(["TransferApplied", "TransferVoid"]);
+const noticeText = ({ what, text }) => (QUOTING.has(what) ? text : withBallots(text));
+
 /** Notices that don't begin with what their node does. */
 const BARE = /^(?:the |node |nodes |answers |queued, )/;
 
 /** A record in one sentence. */
 export function sentence(record) {
   if (record.k === "noticed" && BARE.test(record.text))
-    return `node ${record.i}: ${withBallots(record.text)}`;
+    return `node ${record.i}: ${noticeText(record)}`;
   return SENTENCES[record.k](record);
 }
 
