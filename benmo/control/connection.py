@@ -115,14 +115,16 @@ class NodeConnection(FrameReader):
         listener: Callable[[Taped], None],
         refused: Callable[[str], None],
         lost: Callable[[], None],
+        heartbeats: bool = False,
     ) -> None:
         """Call `listener` with the node's records from now on, and `lost` if they end.
 
-        If the node refuses, `refused` is called with its words.
+        If the node refuses, `refused` is called with its words. With `heartbeats`, all of those are
+        among the records.
         """
         self._listener, self._refused, self._lost = listener, refused, lost
         self._listening = self.next_number()
-        self.tell(Listen(self._listening))
+        self.tell(Listen(self._listening, heartbeats))
 
     def ask_state(self) -> None:
         """Let the node record how it is now; called after `listen`."""

@@ -10,10 +10,11 @@ class Listen(ControlMessage, frozen=True, tag=True):
 
     The first record is the node's state. A further `Listen` on the connection asks for that anew,
     which makes up for records that were lost. Of heartbeats, only those are recorded of which
-    something comes.
+    something comes, unless somebody who listens asks for all `heartbeats`: then all get them.
     """
 
     number: int
+    heartbeats: bool = False
 
 
 class Taped(ControlMessage, frozen=True, tag=True):

@@ -103,8 +103,8 @@ class ControlServer(CommanderConnection):
             case Hurry():
                 # The tasks of what was asked before must have begun.
                 asyncio.get_running_loop().call_soon(self._service.hurry)
-            case Listen(number):
-                self.start(self._listen(number))
+            case Listen(number, heartbeats):
+                self.start(self._listen(number, heartbeats))
             case Pay() as request:
                 self._pay(request, self.take_room(payload, bytes_of(request.payments)))
             case ProposeChange() as request:
@@ -127,14 +127,14 @@ class ControlServer(CommanderConnection):
         self._stop_watching = self._service.watch(self._on_notice)
         self.start(self._show_snapshots())
 
-    async def _listen(self, number: int) -> None:
+    async def _listen(self, number: int, heartbeats: bool) -> None:
         """Send records from now on; to one who gets them already, how the node is now."""
         await self._service.view.until_settled()
         try:
             if self._listener is not None:
                 self._service.tape.tell_state()
                 return
-            self._listener = self._service.tape.listen()
+            self._listener = self._service.tape.listen(heartbeats)
             await self._send_records(number, self._listener)
         except Refused as error:
             self._write(_not_done(number, error))

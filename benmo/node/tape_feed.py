@@ -44,10 +44,11 @@ _encoder = msgspec.json.Encoder()
 
 
 class TapeListener:
-    """The records that wait for one listener, as JSON lines."""
+    """The records that wait for one listener, as JSON lines; perhaps it wants all `heartbeats`."""
 
-    def __init__(self, leave: Callable[[TapeListener], None]) -> None:
+    def __init__(self, leave: Callable[[TapeListener], None], heartbeats: bool = False) -> None:
         self._leave = leave
+        self.heartbeats = heartbeats
         self._waiting: deque[AnyRecord] = deque()
         self._lost: GapRecord | None = None
         """The records that were lost and not yet reported."""
@@ -122,9 +123,10 @@ class TapeFeed:
         self._missed: int | None = None
         """The number of records that weren't made since the last gap; None if none is missing."""
 
-    def listen(self) -> TapeListener:
+    def listen(self, heartbeats: bool = False) -> TapeListener:
         """Record from now on, beginning with the node as it is; called between two turns.
 
+        With `heartbeats`, all of those are recorded while this one listens, for all who do.
         Raises `Refused` if too many listen, and `StateError` or `OSError` if the chain can't be
         read: nobody listens then.
         """
@@ -133,7 +135,7 @@ class TapeFeed:
             raise Refused(RefusalText(text, Reason.OTHER))
         chain = self._last_blocks()
         self._report_missed()
-        listener = TapeListener(self._leave)
+        listener = TapeListener(self._leave, heartbeats)
         self._listeners.append(listener)
         self._tell_state(chain)
         return listener
@@ -193,6 +195,7 @@ class TapeFeed:
             self._engine,
             time.monotonic,
             self._put,
+            heartbeats=lambda: any(each.heartbeats for each in self._listeners),
             after=self._number,
         )
         self._engine.tape = self._links.tape = recorder

@@ -81,7 +81,7 @@ class Recorder:
     place       the node, and when its process began, as a number that only grows
     clock       gives the time of a record, in seconds
     emit        takes each record
-    heartbeats  whether heartbeats are recorded that nothing comes of
+    heartbeats  says whether heartbeats are recorded that nothing comes of; they aren't by default
     after       the number of the last record of this process before these
     """
 
@@ -91,7 +91,7 @@ class Recorder:
         engine: Engine,
         clock: Callable[[], float],
         emit: Callable[[AnyRecord], None],
-        heartbeats: bool = False,
+        heartbeats: Callable[[], bool] = bool,
         after: int = 0,
     ) -> None:
         self._node, self._life = place
@@ -161,17 +161,16 @@ class Recorder:
         """Note what a step of the replica says, and what it leads to once the disk is done."""
         for notice in step.notices:
             fields: dict[str, Any] = msgspec.to_builtins(notice)
-            name = type(notice).__name__
             is_report = isinstance(notice, BlockReported | ForeignBlockReported)
             ballot = self._engine.replica.leader.ballot if is_report else Ballot.ZERO
-            text = sentence(notice)
-            self._put(NoticedRecord, what=name, fields=fields, text=text, ballot=ballot)
+            what, text = type(notice).__name__, sentence(notice)
+            self._put(NoticedRecord, what=what, fields=fields, text=text, ballot=ballot)
         self._compare()
+        if any(not isinstance(message, Heartbeat) for _, message in step.messages):
+            self._settle()
         if self._pending is None:
             self._causes.update(((to, id(message)), self._cause) for to, message in step.messages)
-        elif any(not isinstance(message, Heartbeat) for _, message in step.messages):
-            self._settle()
-            self._causes.update(((to, id(message)), self._cause) for to, message in step.messages)
+        self._pending = None  # or else nothing came of it
 
     def durable(self) -> None:
         """Note that all records so far are on the disk."""
@@ -206,14 +205,14 @@ class Recorder:
     def sent(self, to: NodeId, message: Message, frame: str, late_s: float) -> None:
         """Note that a message leaves in a frame, `late_s` seconds later than it could have."""
         cause = self._cause_of(to, message)
-        if self._heartbeats or not isinstance(message, Heartbeat):
+        if not isinstance(message, Heartbeat) or self._heartbeats():
             facts, late_ms = message_facts(message), round(1000 * late_s, 1)
             self._put(SentRecord, cause=cause, to=to, message=facts, frame=frame, late_ms=late_ms)
 
     def dropped(self, to: NodeId, message: Message, why: str, frame: str = "") -> None:
         """Note that a message is lost: its link is down or severed, or the network loses it."""
         cause = self._cause_of(to, message)
-        if self._heartbeats or not isinstance(message, Heartbeat):
+        if not isinstance(message, Heartbeat) or self._heartbeats():
             facts = message_facts(message)
             self._put(DroppedRecord, cause=cause, to=to, message=facts, why=why, frame=frame)
 
@@ -230,6 +229,7 @@ class Recorder:
         due = replica.election.deadline
         self._put(
             StateRecord,
+            cause=0,
             role=self._role_now(),
             ballot=replica.leader.ballot,
             promised=replica.durable.promised,
@@ -289,7 +289,7 @@ class Recorder:
             facts = message_facts(message)
             self._begin(ReceivedRecord, cause=cause, sender=sender, message=facts, frame=frame)
 
-        if isinstance(message, Heartbeat) and not self._heartbeats:
+        if isinstance(message, Heartbeat) and not self._heartbeats():
             self._pending = begin
         else:
             begin()

@@ -38,11 +38,12 @@ _STATE_AFTER = 5_000
 """After this many records a node is asked how it is, for those who don't have the earlier ones."""
 
 
-def live_header(cluster: Cluster) -> Header:
+def live_header(cluster: Cluster, heartbeats: bool = False) -> Header:
     """Make the first line of a trace of running nodes that begins now."""
     tenure = cluster.settings.tenure.value
     nodes = tuple(cluster.ids)
-    return Header("trace", VERSION, "live", nodes, tenure, time.time(), cluster.cluster)
+    began = time.time()
+    return Header("trace", VERSION, "live", nodes, tenure, began, cluster.cluster, heartbeats)
 
 
 async def until_interrupted(*work: Coroutine[Any, Any, None], seconds: float | None) -> None:
@@ -67,7 +68,8 @@ class Collection:
           it is, or needn't be any more
 
     Nodes that are added meanwhile are listened to, too, once the chain of one that is heard has
-    them; and nodes that were removed, no longer than they run.
+    them; and nodes that were removed, no longer than they run. With `heartbeats`, all of those are
+    asked for.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class Collection:
         nodes: Sequence[NodeId],
         emit: Callable[[AnyRecord], None],
         say: Callable[[NodeId, str], None],
+        heartbeats: bool = False,
     ) -> None:
         self._state = state
+        self._heartbeats = heartbeats
         self._emit = emit
         self._say = say
         self._merger = Merger(self._take)
@@ -174,6 +178,7 @@ class Collection:
             lambda taped: self._on_taped(node, connection, taped),
             end,
             lambda: end(f"node {node} is gone"),
+            self._heartbeats,
         )
         return await ended
 

@@ -23,8 +23,13 @@ _FLUSH_EVERY_S = 0.5
     type=click.FloatRange(min=0, min_open=True),
     help="How long to record.  [default: until Ctrl-C]",
 )
+@click.option(
+    "--heartbeats",
+    is_flag=True,
+    help="Record every heartbeat, where it leaves and where it arrives.",
+)
 @state_dir_option
-def record(file: Path, seconds: float | None, state_dir: Path) -> None:
+def record(file: Path, seconds: float | None, heartbeats: bool, state_dir: Path) -> None:
     """Record what the running nodes do, message by message, into FILE (run.jsonl.gz).
 
     Each line is a JSON object: what a node sent, received, promised, accepted, refused or decided,
@@ -35,8 +40,10 @@ def record(file: Path, seconds: float | None, state_dir: Path) -> None:
     state = StateDirectory(state_dir)
     cluster = state.load()
     try:
-        with TraceWriter(file, live_header(cluster)) as writer:
-            collection = Collection(state, cluster.ids, writer.write, lambda _node, _words: None)
+        with TraceWriter(file, live_header(cluster, heartbeats)) as writer:
+            collection = Collection(
+                state, cluster.ids, writer.write, lambda _node, _words: None, heartbeats
+            )
             asyncio.run(until_interrupted(collection.run(), _flush(writer), seconds=seconds))
     except OSError as error:
         die(f"{file} can't be written: {error.strerror}")

@@ -106,7 +106,7 @@ REQUESTS: dict[type, st.SearchStrategy[Any]] = {
     ReadBlocks: st.builds(ReadBlocks, integers, integers, integers, seconds),
     ReadUsage: st.builds(ReadUsage, integers),
     ReadMembers: st.builds(ReadMembers, integers),
-    Listen: st.builds(Listen, integers),
+    Listen: st.builds(Listen, integers, st.booleans()),
     ProposeChange: st.builds(ProposeChange, integers, changes, seconds),
 }
 ANSWERS: dict[type, st.SearchStrategy[Any]] = {

@@ -13,9 +13,12 @@ from benmo.errors import StateError
 from benmo.ledger.transfers import Payments
 from benmo.network.link import Link
 from benmo.node.tape_feed import LISTENERS_MAX, RECORDS_PER_S, TapeFeed, TapeListener
-from benmo.tape.records import AnyRecord, AskedRecord, GapRecord, StateRecord
+from benmo.paxos.messages import Heartbeat
+from benmo.paxos.types import Ballot
+from benmo.tape.records import AnyRecord, AskedRecord, GapRecord, ReceivedRecord, StateRecord
 from benmo.tape.trace_file import decode_record
 from benmo.tape.world_records import NoteRecord
+from tests.support.replicas import received
 from tests.support.taped_node import TapedNode
 
 
@@ -120,6 +123,18 @@ def test_the_first_record_says_how_long_it_is_until_the_node_campaigns(busy: Bus
     assert isinstance(state, StateRecord)
     due = busy.node.engine.replica.election.deadline
     assert state.due_s == due - busy.node.now == pytest.approx(29.0, abs=0.5)
+
+
+def test_heartbeats_are_recorded_while_somebody_asks_for_them(busy: BusyNode) -> None:
+    beat = received(2, Heartbeat(0, Ballot.ZERO))
+    busy.node.turn(beat)  # of the first one, something comes
+    first = busy.feed.listen()
+    busy.node.turn(beat)
+    second = busy.feed.listen(heartbeats=True)
+    busy.node.turn(beat)
+    second.close()
+    busy.node.turn(beat)
+    assert [type(each) for each in taken(first)] == [StateRecord, StateRecord, ReceivedRecord]
 
 
 def test_as_much_is_recorded_in_each_second(busy: BusyNode) -> None:
