@@ -85,6 +85,8 @@ def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
     claim.click()
     expect(said).to_contain_text("✓")
 
+    rules = page.locator(".why-chain .rule")
+    expect(rules).to_have_text(re.compile(r"^An acceptor may accept .*acceptor\.py\)$"))
     rule = made.first.rule.removeprefix("rule ")
     choice = panel.get_by_role("combobox", name="The broken rule")
     choice.select_option("A3")
@@ -95,6 +97,7 @@ def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
     expect(panel.locator(".solution")).to_contain_text(shown(made.first.sentence))
     expect(panel.locator("pre")).to_have_count(2)
     expect(page.locator("#chips")).to_be_visible()
+    expect(rules).to_contain_text("Here it was broken.")
 
 
 def test_an_alarm_lab_opens_under_the_power_cut_lens_and_can_be_given_up(

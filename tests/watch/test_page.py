@@ -131,6 +131,20 @@ def test_a_refusal_is_explained_by_the_promise_that_stood_against_it(
     expect(page.locator(".why-chain > li")).to_have_count(2)
     expect(page.locator(".why-chain .rule").first).to_contain_text("refuses every lower one")
 
+    script = """
+        const { layers, records } = shown.trace;
+        const refusals = records.flatMap(({ what }, at) => (what === 'BallotRefused' ? [at] : []));
+        const two = (at, place) => layers.layerOf[at] === layers.layerOf[refusals[place - 1]];
+        const at = refusals.find(two);
+        shown.clock.seek(layers.countAt(layers.layerOf[at]));
+        return records[at];
+    """
+    second = ask(page, script)
+    page.keyboard.press("Escape")
+    other = page.get_by_role("list", name="At the same time").get_by_role("button")
+    other.filter(has_text=f"node {second['i']} refused").click()
+    expect(page.locator(".headline")).to_contain_text(f"Node {second['i']} refused")
+
 
 def test_a_leader_that_takes_a_block_over_is_bound_by_an_arrow(
     simulated: ShownRun, open_run: Opener
@@ -224,6 +238,12 @@ def test_a_node_that_reaches_no_majority_says_so(simulated: ShownRun, open_run: 
     page = open_run(simulated, f"#at={place(missing)}")
     name = re.compile(rf"^Node {missing['i']}, .*reaches {fields['reached']} of {fields['nodes']}")
     expect(page.get_by_role("button", name=name)).to_be_visible()
+    due = ask(page, "return shown.trace.records[[...shown.trace.short.keys()].at(-1)];")
+    page.evaluate(f"location.hash = 'at={place(due)}'")
+    said = re.compile(r"election delay\. It reaches \d of 5 nodes: no majority$")
+    expect(page.locator(".headline")).to_have_text(said)
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".why-chain .rule")).to_contain_text("That was a timer. A node that can’t")
 
 
 def test_a_click_on_a_node_says_why_it_is_what_it_is(simulated: ShownRun, open_run: Opener) -> None:
@@ -311,6 +331,19 @@ def test_a_picked_record_keeps_its_cone_and_the_rest_fades(
     expect(page.locator(".faded").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".faded")).to_have_count(0)
+    _, lost = simulated.first(
+        lambda each: each["k"] == "dropped" and abs(each["to"] - each["i"]) > 1
+    )
+    page.evaluate(f"location.hash = 'at={place(lost)}&view=space'")
+    where = """(to) => {
+        const group = [...document.querySelectorAll('.flight-group.lost')]
+            .find((each) => each.querySelector('.lost-to').textContent === `to ${to}`);
+        const { x1, x2 } = group.querySelector('line');
+        const [a, b] = [...document.querySelectorAll('.thread')].map(({ x1 }) => x1.baseVal.value);
+        return Math.abs(x2.baseVal.value - x1.baseVal.value) / (b - a);
+    }"""
+    expect(page.locator(".flight-group.lost").first).to_be_visible()
+    assert 0 < page.evaluate(where, lost["to"]) < 1
 
 
 def test_records_that_come_one_by_one_give_the_same_state(

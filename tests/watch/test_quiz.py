@@ -251,6 +251,7 @@ def test_a_wrong_answer_meets_its_refutation_and_stands_on_the_sheet(
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     expect(panel.locator(".misconception")).to_contain_text("“the newest value wins”?")
+    expect(panel.get_by_role("button", name="Go on")).to_be_focused()
     expect(panel.locator(".answer-is")).to_contain_text("is the highest ballot")
     records = panel.get_by_role("list", name="The records that show it").get_by_role("button")
     expect(records).to_have_count(len(question["evidence"]))

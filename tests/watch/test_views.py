@@ -81,6 +81,13 @@ def test_space_plays_and_pauses(simulated: ShownRun, open_run: Opener) -> None:
     count = count_of(page)
     page.keyboard.press("ArrowRight")
     expect_count(page, count + 1)
+    predict = page.get_by_role("button", name="Predict", exact=True)
+    predict.click()
+    page.get_by_role("slider").click()
+    predict.click()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause (Space)")).to_be_visible()
+    expect(predict).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_slider_goes_over_all_that_was_recorded(simulated: ShownRun, open_run: Opener) -> None:

@@ -50,7 +50,7 @@ function cellParts(cell, ballot, inked) {
     parts.push({
       node,
       at: cell.nack,
-      text: "✕",
+      text: "⊖",
       says: `refused ${ballot}: it had promised ${ballotText(cell.higher)}`,
       ink: true,
       nack: true,

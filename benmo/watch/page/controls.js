@@ -47,13 +47,25 @@ const KEYS = {
 /** Whether an element needs a key itself. */
 function needs(element, key) {
   if (!(element instanceof Element)) return false;
+  if (key === " " && element.matches("[type=range]")) return false;
   if (element.closest("input, select, textarea, dialog")) return true;
   if (element.closest("[role=tablist]") && key.startsWith("Arrow")) return true;
   return key === " " && element.closest("button, summary, a") !== null;
 }
 
+/** Takes the focus from what a pointer was used on, so that Space plays, and doesn't use it again. */
+function freeSpace() {
+  let isPointed = false;
+  const leave = (event, what) => isPointed && event.target.closest(what)?.blur();
+  document.addEventListener("pointerdown", () => (isPointed = true), true);
+  document.addEventListener("keydown", () => (isPointed = false), true);
+  document.addEventListener("click", (event) => leave(event, "button, summary"));
+  document.addEventListener("change", (event) => leave(event, "select"));
+}
+
 /** Lets keys move a clock. */
 export function listenToKeys(clock, { changed, help, lens, leave }) {
+  freeSpace();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (needs(event.target, event.key)) return;

@@ -13,7 +13,7 @@ export const SHAPES = {
   Promise: { path: DIAMOND, filled: true, sign: "◆", says: "promises, and reports" },
   Accept: { path: SQUARE, filled: false, sign: "□", says: "proposes a block" },
   Accepted: { path: SQUARE, filled: true, sign: "■", says: "has accepted it" },
-  Nack: { path: "M-7,-7L7,7M7,-7L-7,7", filled: false, sign: "✕", says: "refuses" },
+  Nack: { path: `${CIRCLE}M-4,0H4`, filled: false, sign: "⊖", says: "refuses" },
   Decide: { path: CIRCLE, filled: true, sign: "●", says: "it is decided" },
 };
 const OTHER = { path: SMALL, filled: false, sign: "○", says: "anything else" };

@@ -84,7 +84,7 @@ export function quizView(root, clock, { pick, visit, changed, sheet }) {
   const next = button("Next question", () => goTo(quiz.between(clock.count, Infinity)));
   const tools = make("div", { class: "quiz-buttons" }, next, button("Sheet", sheet), score);
   root.replaceChildren(make("h2", {}, "Predict first"), body, tools, spoken);
-  let [isOn, last, shown] = [false, clock.count, ""];
+  let [isOn, last, shown, isSettled] = [false, clock.count, "", false];
 
   const goTo = (question) => {
     if (question === undefined) return;
@@ -95,8 +95,8 @@ export function quizView(root, clock, { pick, visit, changed, sheet }) {
   };
   const settle = (question, chosen) => {
     quiz.answer(question, chosen);
+    isSettled = true;
     changed();
-    body.querySelector("button")?.focus();
   };
   const goOn = () => {
     clock.play();
@@ -123,6 +123,8 @@ export function quizView(root, clock, { pick, visit, changed, sheet }) {
       body.replaceChildren(
         verdict(clock.trace, question, quiz.answers.get(question), { pick, visit, goOn }),
       );
+    if (isSettled) body.querySelector(".go-on")?.focus();
+    isSettled = false;
     say(
       spoken,
       isOpen

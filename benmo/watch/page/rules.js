@@ -8,17 +8,17 @@ const LEARNER = "benmo/paxos/learner.py";
 const ELECTION = "benmo/paxos/election.py";
 
 const PROMISED = [
-  "An acceptor promises a ballot higher than all it has promised, and then refuses lower ones.",
+  "An acceptor may promise only a ballot higher than all it has promised, and then refuses lower ones.",
   ACCEPTOR,
 ];
 const ACCEPTED = [
-  "An acceptor accepts a block for its next slot unless it has promised a higher ballot.",
+  "An acceptor may accept a block for its next slot only if it has promised no higher ballot.",
   ACCEPTOR,
 ];
-const REFUSED = ["An acceptor that has promised a ballot refuses every lower one.", ACCEPTOR];
+const REFUSED = ["An acceptor that has promised a ballot, or accepted a block in it, refuses every lower one.", ACCEPTOR];
 const DECIDED = ["A block that a majority has accepted in one ballot is decided.", LEADER];
 const DURABLE = [
-  "What a message relies on is on the disk before the message leaves.",
+  "What a message relies on must be on the disk before the message leaves.",
   "benmo/engine/engine.py",
 ];
 
@@ -56,6 +56,10 @@ const CAMPAIGN_BEGUN = [
   ELECTION,
 ];
 const HURRIED = ["A node that is told to hurry doesn’t wait for its election delay.", ELECTION];
+const NOT_ASKED = [
+  "A node that can’t reach a majority asks for no promises: it waits for another election delay.",
+  "benmo/paxos/replica.py",
+];
 const GIVEN_UP = [
   "A ballot is given up when a higher one shows up, or when no majority answers in time.",
   LEADER,
@@ -88,8 +92,22 @@ function proposed(trace, index) {
   return (trace.proposals.get(String(fields.ballot)) ?? []).some(isEarlier) ? FREE_AGAIN : FREE;
 }
 
+/** Whether a node that would have asked for promises reached no majority, and waits anew. */
+function isPutOff(trace, index) {
+  const { i, l, n } = trace.records[index];
+  const next = trace.records[trace.indexOf(i, l, n + 1)];
+  return trace.short.has(index) && next?.k === "timer" && next.c === n && next.due !== null;
+}
+
 const ofMessage = ({ k }) =>
   k === "Nack" ? REFUSED : ["Prepare", "Promise", "Accepted"].includes(k) ? DURABLE : null;
+
+/** Whether a record, or the one that its notice is about, breaks the rule that it is under. */
+export function isBroken(trace, index) {
+  const { i, l, n, what } = trace.records[index];
+  const at = what === "ProposalAccepted" ? trace.indexOf(i, l, n - 1) : index;
+  return [trace.checks.broken.promise, trace.checks.broken.disk].some((each) => each.includes(at));
+}
 
 /** The rule by which the record at an index follows from its cause, a record or undefined; or null. */
 export function ruleOf(trace, index, cause) {
@@ -109,6 +127,10 @@ export function ruleOf(trace, index, cause) {
       return cause?.k === "received" ? (LEARNED[cause.m.k] ?? null) : null;
     case "durable":
       return DURABLE;
+    case "due":
+      return isPutOff(trace, index) ? NOT_ASKED : null;
+    case "timer":
+      return cause?.k === "due" && isPutOff(trace, trace.causeIn(record)) ? NOT_ASKED : null;
     default:
       return null;
   }

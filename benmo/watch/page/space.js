@@ -157,15 +157,18 @@ function changeLayer(element, each, view) {
 
 function linkMark(line) {
   const owner = ownerClass(line.m.b?.[1] ?? 0);
-  const parts = [draw("line", { class: "flight" }), draw("path", { class: "flight-head" })];
+  const parts = [
+    draw("line", { class: "flight" }),
+    draw("path", { class: "flight-head" }),
+    draw("text", { class: "lost-to" }),
+  ];
   return draw("g", { class: `flight-group ${owner} is-${line.m.k}` }, ...parts);
 }
 
 function changeLink(element, line, view) {
-  const [stroke, head] = element.children;
-  const [x1, x2] = [view.columns.get(line.from), view.columns.get(line.to)];
-  const [y1, y2] = [yOf(line.layer, view), yOf(line.end, view)];
-  const share = line.lost ? 0.5 : line.open ? 0.7 : 1;
+  const [stroke, head, to] = element.children;
+  const [x1, x2, y1, y2] = line.lost ? lostEnds(line, view) : ends(line, view);
+  const share = line.open && !line.lost ? 0.7 : 1;
   const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
   set(stroke, { x1, y1, x2: x, y2: y });
   const shape = shapeOf(line.m.k);
@@ -173,6 +176,8 @@ function changeLink(element, line, view) {
     d: line.lost ? "M-6,-6L6,6M6,-6L-6,6" : shape.path,
     transform: headPlace(x1, y1, x2, y2, share, line),
   });
+  say(to, line.lost ? `to ${line.to}` : "");
+  if (line.lost) set(to, { x: x2 + Math.sign(x2 - x1) * 18, y: y2 + 3.5 });
   const isFaded = view.faded(line.other === undefined ? [line.index] : [line.index, line.other]);
   const sorts = [
     line.lost && "lost",
@@ -184,6 +189,22 @@ function changeLink(element, line, view) {
   set(element, {
     class: ["flight-group", ownerClass(line.m.b?.[1] ?? 0), ...sorts].filter(Boolean).join(" "),
   });
+}
+
+const ends = (line, { columns, ...view }) => [
+  columns.get(line.from),
+  columns.get(line.to),
+  yOf(line.layer, view),
+  yOf(line.end, view),
+];
+
+/** A lost message ends before the next node's line, which never saw it: lower, the farther it was to go. */
+function lostEnds(line, view) {
+  const [x1, x2, y1] = ends(line, view);
+  const columns = [...view.columns.keys()];
+  const far = columns.indexOf(line.to) - columns.indexOf(line.from);
+  const gap = Math.abs((x2 - x1) / far);
+  return [x1, x1 + Math.sign(far) * 0.45 * gap, y1, y1 + (ROW * Math.abs(far)) / columns.length];
 }
 
 function headPlace(x1, y1, x2, y2, share, line) {
@@ -206,7 +227,7 @@ function dotMark(pick) {
 }
 
 function changeDot(element, each, view) {
-  const sign = each.nack ? "✕" : (SIGNS[each.record.k] ?? "");
+  const sign = each.nack ? "⊖" : (SIGNS[each.record.k] ?? "");
   set(element, {
     transform: `translate(${view.columns.get(each.node).toFixed(1)} ${yOf(each.layer, view)})`,
     class: [

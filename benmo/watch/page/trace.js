@@ -7,6 +7,7 @@ import { begin, isAfterGap, isHigher, isSame, processOf, step } from "benmo/fold
 import { isRoutine, Layers } from "benmo/layers.js";
 import { Checks } from "benmo/checks.js";
 import { addTo, countBelow } from "benmo/lists.js";
+import { quorumOf, reachedBy } from "benmo/members.js";
 
 export const SNAPSHOT_EVERY = 256;
 const BEGINNING_MAX = 60;
@@ -33,6 +34,8 @@ export class Trace {
     this.proposals = new Map();
     this.starts = new Map();
     this.decidedAt = new Map();
+    /** By a record of a time that is up, how many nodes that node reaches, if too few. */
+    this.short = new Map();
     this.gaps = [];
     /** By node, from which record to which one it was not known. */
     this.unknown = new Map();
@@ -99,6 +102,8 @@ export class Trace {
     else if (!was?.known && node.known && this.unknown.has(record.i))
       this.unknown.get(record.i).at(-1).end = index;
     if (record.k === "state") this.#started(record, index);
+    if (record.what?.includes?.("election delay") && was?.known && reachedBy(was) < quorumOf(was.members))
+      this.short.set(index, { reached: reachedBy(was), nodes: was.members.length });
     if (record.k === "promised" || record.k === "accepted") {
       addTo(this.promisesOf, `${record.i}:${record.b}`, index);
     }

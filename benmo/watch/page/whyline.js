@@ -1,7 +1,7 @@
 /** The why-line: what happens now, and why, and why that, down to a timer or a person. */
 
 import { keeper, make, say, set } from "benmo/dom.js";
-import { ruleOf } from "benmo/rules.js";
+import { isBroken, ruleOf } from "benmo/rules.js";
 import { why } from "benmo/why.js";
 import { tell } from "benmo/words.js";
 
@@ -61,6 +61,25 @@ export function headline(moment) {
   return best;
 }
 
+/** Before which of `KINDS` a record tells enough to stand beside the headline. */
+const TOLD_UPTO = 20 * KINDS.indexOf("asked");
+const OTHERS_MAX = 3;
+
+/** What else the layer shows so far: the most telling record of each other event, if it tells enough. */
+function others(moment, best) {
+  const { trace, count, layer } = moment;
+  const { records } = trace;
+  const eventOf = ({ i, l, c, n }) => `${i}.${l}.${c || n}`;
+  const first = new Map([[eventOf(records[best]), best]]);
+  for (let index = trace.layers.starts[layer] ?? 0; index < count; index += 1) {
+    const event = eventOf(records[index]);
+    const known = first.get(event) ?? index;
+    if (known !== best && weight(records[index]) <= weight(records[known])) first.set(event, index);
+  }
+  const found = [...first.values()].filter((at) => at !== best && weight(records[at]) < TOLD_UPTO);
+  return found.slice(0, OTHERS_MAX).map((index) => ({ index, text: tell(trace, index) }));
+}
+
 /** The links of the chain that is open: each with its sentence, its rule, and what it follows from. */
 function linksOf(trace, chain) {
   return chain.map((index, at) => {
@@ -74,6 +93,7 @@ function linksOf(trace, chain) {
       causes,
       end,
       rule,
+      isBroken: isBroken(trace, index) && !document.body.classList.contains("unsolved"),
       isFirst: at === 0,
       next: chain[at + 1] ?? -1,
     };
@@ -112,7 +132,9 @@ function linkMark(trace, follow, visit) {
 function changeLink(element, link) {
   const [text, rule] = element.children;
   say(text, `${link.record.t.toFixed(3)} s · ${link.text}`);
-  say(rule, link.end || (link.rule ? `${link.rule[0]} (${link.rule[1]})` : ""));
+  const isKnown = link.rule && (!link.end || link.record.k === "due");
+  const words = isKnown ? `${link.rule[0]} (${link.rule[1]})` : "";
+  say(rule, [link.end, words, link.isBroken && "Here it was broken."].filter(Boolean).join(" "));
   element.keep(
     link.causes.map((index) => ({ index, isChosen: index === link.next })),
     (each) => String(each.index),
@@ -125,8 +147,16 @@ export function whyView(root, { pick, visit }) {
   const spoken = make("p", { class: "spoken", role: "status", "aria-live": "polite" });
   const ask = make("button", { type: "button", class: "ask", "aria-expanded": "false" }, "Why?");
   const list = make("ol", { class: "why-chain" });
-  root.replaceChildren(make("div", { class: "headline-row" }, said, ask), spoken, list);
-  let [chain, now, told, toldAt] = [[], null, "", 0];
+  const also = make("ul", { class: "also", "aria-label": "At the same time" });
+  const words = make("div", { class: "headline-words" }, said, also);
+  root.replaceChildren(make("div", { class: "headline-row" }, words, ask), spoken, list);
+  const keepAlso = keeper(
+    also,
+    (each) => make("li", {}, make("button", { type: "button", onclick: () => pick(each.index) }, each.text)),
+    () => {},
+  );
+  said.addEventListener("click", () => shownAt >= 0 && pick(shownAt));
+  let [chain, now, told, toldAt, shownAt] = [[], null, "", 0, -1];
   const trace = () => now.trace;
   const follow = (from, to) => {
     chain = [...chain.slice(0, chain.indexOf(from) + 1), to];
@@ -150,6 +180,8 @@ export function whyView(root, { pick, visit }) {
     if (now !== null && now.trace !== moment.trace) chain = [];
     now = moment;
     const at = moment.picked >= 0 ? moment.picked : headline(moment);
+    shownAt = at;
+    keepAlso(at < 0 || moment.picked >= 0 ? [] : others(moment, at), (each) => String(each.index));
     const start = moment.trace.length > 0 ? " Press Space to play." : "";
     const text = at < 0 ? `Nothing has happened yet.${start}` : tell(moment.trace, at);
     say(said, text.charAt(0).toUpperCase() + text.slice(1));

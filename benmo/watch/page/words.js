@@ -150,10 +150,17 @@ function wasSent(trace, record) {
   return sent === undefined ? record : { ...sent, k: "dropped", why: record.why };
 }
 
+/** For whom it is too few: a node that reaches no majority can't win one's promises. */
+function shortText(trace, index) {
+  const short = trace.short.get(index);
+  return short ? `. It reaches ${short.reached} of ${short.nodes} nodes: no majority` : "";
+}
+
 /** What happened at an index of a trace: also what no node knows, but all records together tell. */
 export function tell(trace, index) {
   const choice = trace.checks.choices.get(index);
-  if (choice === undefined) return sentence(wasSent(trace, trace.records[index]));
+  if (choice === undefined)
+    return `${sentence(wasSent(trace, trace.records[index]))}${shortText(trace, index)}`;
   const block = `block ${choice.h.slice(0, 4)} in ballot ${ballotText(choice.b)}`;
   return `slot ${choice.s} is decided: a majority’s disks hold ${block}. Nobody knows it yet.`;
 }
