@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
 from operator import itemgetter
@@ -92,8 +92,11 @@ class Recording:
         """Take the time of records from the world's clock, in seconds."""
         self._clock = lambda: round(clock(), 6)
 
-    def started(self, machine: Recorded, engine_now: float) -> None:
-        """Record a process from its start on; `engine_now` is its engine's time."""
+    def started(self, machine: Recorded, engine_now: float, linked: Iterable[NodeId] = ()) -> None:
+        """Record a process from its start on.
+
+        `engine_now` is its engine's time; with the nodes `linked`, it is so already.
+        """
         assert machine.engine is not None and machine.storage is not None
         life = _life_of(machine)
         recorder = Recorder((machine.node, life), machine.engine, self._clock, self._of_node)
@@ -101,7 +104,7 @@ class Recording:
         self._lives[machine] = life
         self.process(machine, ProcessEvent.STARTS)
         chain = _last_blocks(machine.storage, machine.engine.ledger.height)
-        recorder.state({}, chain, engine_now)
+        recorder.state(dict.fromkeys(linked, True), chain, engine_now)
 
     def goes_on(self, machine: Recorded) -> None:
         """Record what a process goes on to do with a copy of the engine that it had."""

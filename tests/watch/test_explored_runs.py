@@ -29,6 +29,8 @@ def test_the_way_to_a_violation_is_shown_and_its_record_named(
         const end = shown.trace.state(shown.trace.records.length);
         const last = shown.trace.records.length - 1;
         const about = why(shown.trace, last).causes.map((at) => shown.trace.records[at]);
+        const ids = (kind) => shown.trace.records.filter(({ k }) => k === kind).map(({ id }) => id);
+        const came = new Set(ids("received"));
         const asked = shown.trace.records.findIndex(({ k, c }) => k === "sent" && !c);
         return {
             asked: why(shown.trace, asked),
@@ -36,6 +38,8 @@ def test_the_way_to_a_violation_is_shown_and_its_record_named(
             is: Object.values(end.nodes).map((node) => node.is),
             gaps: end.gaps,
             lost: end.lost.length,
+            flying: end.flying.length - ids("sent").filter((id) => !came.has(id)).length,
+            up: Object.values(end.nodes).map(({ links }) => [links[1], links[2], links[3]]),
             last: shown.trace.records[last].sentence,
             about: about.map(({ k, i, block }) => [k, i, block.s]),
         };
@@ -46,6 +50,8 @@ def test_the_way_to_a_violation_is_shown_and_its_record_named(
         "is": ["up", "up", "up"],
         "gaps": 0,
         "lost": 0,
+        "flying": 0,
+        "up": [[True, True, True]] * 3,
         "last": "node 1 fails: AssertionError: slot 1 at height 1",
         "about": [["decided", 1, 1]],
     }

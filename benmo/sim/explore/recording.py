@@ -128,7 +128,7 @@ class _ReplayedWay:
         process = self._actors[moment.actor]
         process.engine, process.storage = moment.parts.engine, moment.parts.storage
         process.life += 1
-        self.recording.started(process, moment.now)
+        self.recording.started(process, moment.now, moment.bounds.all_nodes)
 
     def _happen(
         self, process: _ReplayedActor, step: PathStep, sends_max: int | None = None

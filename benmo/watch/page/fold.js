@@ -63,7 +63,7 @@ export function begin(header) {
     replaced: [],
     flying: [],
     /** Whether what is under way outlasts its process and its link, until a record says otherwise. */
-    mayWait: header.source === "played",
+    mayWait: header.source === "played" || header.source === "explored",
     lost: [],
     cuts: {},
     slowed: {},
