@@ -1,4 +1,4 @@
-"""Programs run as a user runs them: to their end, or attached to a node for long.
+"""Programs run as a user runs them, to their end.
 
 Every wait polls for a condition and has a deadline; what it fails with shows what was said.
 """
@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
+
+from tests.support.forked import ForkedProcess
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 180.0
 _POLL_S = 0.02
+_PIPE_CHARACTERS_MAX = 10_000
 
 BENMO = (sys.executable, "-c", "from benmo.cli import main; main(prog_name='benmo')")
 NODE = (sys.executable, "-m", "benmo.node")
@@ -61,6 +64,9 @@ class Finished:
 
 def run(*command: str, typed: str = "", cwd: Path | None = None, **more: str) -> Finished:
     """Run a program to its end, with `typed` on a pipe as its standard input."""
+    is_python = command[0] == sys.executable and command[1] in ("-c", "-m")
+    if is_python and len(typed) < _PIPE_CHARACTERS_MAX and not more:
+        return _run_forked(command[1:], typed, cwd)
     ended = subprocess.run(
         command,
         input=typed,
@@ -74,43 +80,22 @@ def run(*command: str, typed: str = "", cwd: Path | None = None, **more: str) ->
     return Finished(ended.returncode, ended.stdout, ended.stderr)
 
 
-class Attached:
-    """A `benmo attach` that stays: a line in, one JSON value out."""
-
-    def __init__(self, node: int, state: Path) -> None:
-        self._node = node
-        self._process = subprocess.Popen(
-            [*BENMO, "attach", str(node), "--format", "json", "--state-dir", str(state)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment(),
-        )
-        self._rest = b""
-
-    def ask(self, line: str) -> Any:
-        """The answer. A command that failed is the last that this one carries out."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        self._process.stdin.flush()
-        answer = self._read_line(line)
-        assert answer.startswith(("{", "[")), f"node {self._node}, {line}: {answer}"
-        return json.loads(answer)
-
-    def _read_line(self, asked: str) -> str:
-        assert self._process.stdout is not None
-        end = time.monotonic() + DEADLINE_S
-        while b"\n" not in self._rest:
-            ready = select.select([self._process.stdout], [], [], max(0, end - time.monotonic()))
-            assert ready[0], f"node {self._node} does not answer {asked}: {self._rest!r}"
-            data = os.read(self._process.stdout.fileno(), 1 << 16)
-            assert data, f"attach {self._node} ended at {asked}: {self._rest!r}"
-            self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line.decode()
-
-    def close(self) -> None:
-        end_process(self._process)
+def _run_forked(words: Sequence[str], typed: str, cwd: Path | None) -> Finished:
+    """As `run`, but Python doesn't load anew what it needs in nearly all tests."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as input_file:
+        input_file.write(typed)
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        with os.fdopen(reading) as files:
+            numbers = (files.fileno(), out.fileno(), err.fileno())
+            process = ForkedProcess(words, numbers, cwd, environment())
+        try:
+            status = process.wait()
+        finally:
+            process.end()
+        out.seek(0)
+        err.seek(0)
+        return Finished(status, out.read(), err.read())
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

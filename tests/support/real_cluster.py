@@ -7,11 +7,11 @@ seconds, and its peers are not to count that as its end.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,13 +22,16 @@ from click.testing import CliRunner
 
 from benmo.admin.initialize import main as initialize
 from benmo.cluster import StateDirectory, write_private
+from benmo.commands.answers import Status
+from benmo.control.attached_node import AttachedNode
+from benmo.control.places import find_node
 from benmo.network.ports import first_ports
+from benmo.repl.batch import outcome_of
+from tests.support.forked import ForkedProcess
 from tests.support.processes import (
     BENMO,
     NODE,
-    Attached,
     Finished,
-    end_process,
     environment,
     eventually,
     run,
@@ -74,8 +77,8 @@ class RealCluster:
         self.port = self._held.enter_context(free_ports(nodes + ADDED_MAX))
         self.moved: dict[int, int] = {}
         """The ports of nodes that have moved from their own."""
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-        self._attached: dict[int, Attached] = {}
+        self._running: dict[int, ForkedProcess] = {}
+        self._attached: dict[int, AttachedNode] = {}
         self._terminals: list[Terminal] = []
         settings = {"election_delay": "0-0.3", **options, "nodes": str(nodes)}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
@@ -110,15 +113,11 @@ class RealCluster:
     def start(self, *nodes: int) -> None:
         """Start these, or all, without a prompt, and wait until they listen."""
         for node in nodes or self.nodes:
-            with open(self.log(node), "ab") as log:
-                self._running[node] = subprocess.Popen(
-                    [*NODE, str(node), "--headless", *self.state_option],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment(),
-                )
-            self._held.callback(end_process, self._running[node])
+            words = [*NODE[1:], str(node), "--headless", *self.state_option]
+            with open(os.devnull) as nothing, open(self.log(node), "ab") as log:
+                files = (nothing.fileno(), log.fileno(), log.fileno())
+                self._running[node] = ForkedProcess(words, files, None, environment())
+            self._held.callback(self._running[node].end)
         for node in nodes or self.nodes:
             self._until_listening(node)
 
@@ -158,6 +157,7 @@ class RealCluster:
         process = self._running[node]
         eventually(lambda: process.poll() is not None, f"node {node} ended", self._logs)
         self._drop_attached(node)
+        assert process.returncode is not None
         return process.returncode
 
     def kill(self, *nodes: int) -> None:
@@ -187,14 +187,17 @@ class RealCluster:
         return run(*BENMO, *words, *self.state_option)
 
     def ask(self, node: int, line: str) -> Any:
-        """One command through an attach that stays; its answer in JSON."""
+        """One command as `benmo attach` carries it out, over a connection that stays; its answer.
+
+        Without a process for it: tests ask much.
+        """
         if node not in self._attached:
-            self._attached[node] = Attached(node, self.state)
+            self._attached[node] = AttachedNode(StateDirectory(self.state), node, find_node)
             self._held.callback(self._drop_attached, node)
-        answer = self._attached[node].ask(line)
-        if isinstance(answer, dict) and answer.get("outcome") not in (None, "queued", "decided"):
+        rendered = outcome_of(self._attached[node], line, "json")
+        if rendered.status is not Status.DONE:
             self._drop_attached(node)
-        return answer
+        return json.loads(rendered.output)
 
     def until(self, node: int, line: str, wanted: Callable[[Any], object]) -> Any:
         """Ask until the answer is as wanted; that answer."""
