@@ -46,6 +46,7 @@ KINDS = {
 
 ONE_TEST = Change(r"test\.py.*", "test.py -q -n 0 tests/paxos/test_types.py", "else it runs itself")
 FEW_SEEDS = Change(r"--seeds \d+", "--seeds 3", "the others are run by tests/sim")
+FEW_FORKS = Change(r"$", " --seeds 20", "more are run by those who look for the earliest fork")
 SHORT_RECORD = Change(r"--seconds \d+", "--seconds 1", "tests/whole/test_record.py waits for more")
 FIRST_RECORDS = Change(
     r"gz \d+ ", "gz 5 ", "a run of a second holds little more than its beginning"
@@ -53,8 +54,8 @@ FIRST_RECORDS = Change(
 FEW_STATES = Change(r"$", " --states-max 2000", "the others are explored by tests/sim")
 SHORT_BENCH = Change(
     r"$",
-    " --seconds 0.1 --runs 1 --transfers 100000",
-    "else it takes minutes; tests/whole/test_bench",
+    " --seconds 0.1 --runs 1 --nodes 3 --batch 100",
+    "else it takes minutes; tests/whole/test_bench.py measures all there is",
 )
 FEW_CHANGES = Change(
     r"--times \d+", "--times 1 --rate 100", "more of them are in tests/scripts/test_torture.py"
@@ -87,7 +88,8 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),
     Way(r"benmo simulate --seed \d+( --trace \S+)?", Reader.prints),
-    Way(r"benmo simulate --plant \S+( --to-the-fork)?", Reader.finds),
+    Way(r"benmo simulate --plant \S+", Reader.finds),
+    Way(r"benmo simulate --plant \S+ --to-the-fork", Reader.finds, (FEW_FORKS,)),
     Way(r"benmo bench.*", Reader.prints, (SHORT_BENCH,)),
     Way(r"benmo explore", Reader.stops_early, (FEW_STATES,)),
     Way(r"python3 scripts/planted_table\.py", Reader.prints_first_row),
