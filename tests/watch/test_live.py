@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -117,10 +118,13 @@ def elements_stay_the_same_over_a_thousand_records(watched: Watched) -> None:
     elements, before = ask(live.page, script)
     assert elements > 30
     slot = 1
+    is_there = "return shown.trace.decidedAt.has(it);"
     while ask(live.page, "return shown.trace.length;") < before + 1_000:
         slot += 1
         cluster.ask(1, "moneyTransfer 1,1,2")
         assert cluster.ask(1, "wait 60")["outcome"] == "decided"
+        # Records come every 50 ms: so no node makes more of them in a second than it may.
+        eventually(partial(ask, live.page, is_there, slot), "the page has the block")
     live.page.get_by_role("button", name="Back to live").click()
     expect(lanes(live, slot)).to_have_count(5)
     assert ask(live.page, "return window.kept.every((each) => each.isConnected);")
