@@ -18,17 +18,19 @@ from benmo.paxos.types import NodeId
 from benmo.tape.records import AnyRecord, GapRecord, TimerRecord
 
 HOLD_S = 1.0
-"""How long a record waits at most for an earlier one of a node that hasn't been heard since."""
+"""How long a record waits at most where somebody looks on."""
 
 
 class Merger:
     """Takes the records of all nodes, each node's in their order, and emits them by their times.
 
-    `emit` takes a record whose time is in seconds since the first that was heard of.
+    `emit` takes a record whose time is in seconds since the first that was heard of. A record waits
+    at most `hold_s` seconds for an earlier one of a node that hasn't been heard since.
     """
 
-    def __init__(self, emit: Callable[[AnyRecord], None]) -> None:
+    def __init__(self, emit: Callable[[AnyRecord], None], hold_s: float = HOLD_S) -> None:
         self._emit = emit
+        self._hold_s = hold_s
         self._waiting: list[tuple[float, int, AnyRecord]] = []
         self._count = 0
         self._heard: dict[NodeId, float] = {}
@@ -80,7 +82,7 @@ class Merger:
     def passed(self, clock: float) -> None:
         """Wait no longer for what happened before the monotonic clock showed this."""
         for begin in self._begins.values():
-            self.now = max(self.now, clock - begin + HOLD_S)
+            self.now = max(self.now, clock - begin + self._hold_s)
         self._release()
 
     def _add_done(self) -> None:
@@ -105,7 +107,7 @@ class Merger:
 
     def _release(self) -> None:
         complete = min(self._heard.values(), default=inf)
-        until = max(complete, self.now - HOLD_S)
+        until = max(complete, self.now - self._hold_s)
         while self._waiting and self._waiting[0][0] <= until:
             self._until, _, record = heapq.heappop(self._waiting)
             self._emit(record)

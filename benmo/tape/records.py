@@ -264,6 +264,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     source   `live` for real nodes, `simulated`, `explored`, or `played` by hand
     nodes    those that vote at the beginning; others may join, and have records then
     began    when the trace began, in seconds since 1970; 0.0 in a simulation
+    heartbeats  whether heartbeats are recorded that nothing came of
     """
 
     benmo: Literal["trace"]

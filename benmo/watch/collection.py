@@ -17,7 +17,7 @@ from benmo.control.places import NodeFinder
 from benmo.control.tape_requests import Taped
 from benmo.errors import Failure
 from benmo.paxos.types import NodeId
-from benmo.tape.merging import Merger
+from benmo.tape.merging import HOLD_S, Merger
 from benmo.tape.records import (
     VERSION,
     AnyRecord,
@@ -69,7 +69,7 @@ class Collection:
 
     Nodes that are added meanwhile are listened to, too, once the chain of one that is heard has
     them; and nodes that were removed, no longer than they run. With `heartbeats`, all of those are
-    asked for.
+    asked for. `hold_s` is how long a record waits for earlier ones.
     """
 
     def __init__(
@@ -79,12 +79,13 @@ class Collection:
         emit: Callable[[AnyRecord], None],
         say: Callable[[NodeId, str], None],
         heartbeats: bool = False,
+        hold_s: float = HOLD_S,
     ) -> None:
         self._state = state
         self._heartbeats = heartbeats
         self._emit = emit
         self._say = say
-        self._merger = Merger(self._take)
+        self._merger = Merger(self._take, hold_s)
         self._number = 0
         self._heard = {node: _HeardNode() for node in nodes}
         self._height = -inf

@@ -14,6 +14,8 @@ from benmo.watch.collection import Collection, live_header, until_interrupted
 from benmo.wording import many
 
 _FLUSH_EVERY_S = 0.5
+_HOLD_S = 10.0
+"""How long a record waits for earlier ones of a slow node: nobody looks on."""
 
 
 @click.command()
@@ -42,7 +44,7 @@ def record(file: Path, seconds: float | None, heartbeats: bool, state_dir: Path)
     try:
         with TraceWriter(file, live_header(cluster, heartbeats)) as writer:
             collection = Collection(
-                state, cluster.ids, writer.write, lambda _node, _words: None, heartbeats
+                state, cluster.ids, writer.write, lambda _node, _words: None, heartbeats, _HOLD_S
             )
             asyncio.run(until_interrupted(collection.run(), _flush(writer), seconds=seconds))
     except OSError as error:

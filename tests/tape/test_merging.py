@@ -45,6 +45,18 @@ def test_a_silent_node_is_waited_for_only_so_long() -> None:
     assert order_of(emitted) == [(1, 1)]
 
 
+def test_where_nobody_looks_on_a_slow_node_is_waited_for_longer() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append, hold_s=10.0)
+    merger.heard(1, [], "boot", 10.0, 0.0)
+    merger.heard(2, [], "boot", 10.0, 0.0)
+    merger.heard(1, [note(1, 1, 10.2)], "boot", 19.0, 0.0)
+    merger.heard(2, [note(2, 1, 10.1)], "boot", 19.0, 0.0)
+    assert order_of(emitted) == [(2, 1), (1, 1)]
+    merger.heard(1, [note(1, 2, 19.1)], "boot", 29.2, 0.0)
+    assert order_of(emitted)[2:] == [(1, 2)]
+
+
 def test_a_lost_node_is_not_waited_for() -> None:
     emitted: list[AnyRecord] = []
     merger = Merger(emitted.append)
