@@ -48,9 +48,16 @@ def test_nodes_are_shown_from_when_they_join_until_they_are_gone(
 
     records = changing.records
     removed, _ = changing.first(lambda each: each["k"] == "applied" and "members" in each)
+    second, _ = changing.first(lambda each: is_event(each, "ends", 1))
     begun, _ = changing.first(lambda each: each["i"] == 6)
     added, _ = changing.first(lambda each: each["k"] == "applied" and 6 in each.get("members", ()))
     over, _ = changing.first(lambda each: is_event(each, "ends", 6))
+    replaced, decision = changing.first(
+        lambda each: each["k"] == "decided" and each["block"].get("change") == "replace node 6"
+    )
+    new_life = next(each["l"] for each in records if each["i"] == 6 and each["l"] > 1_000_000)
+    heard, _ = changing.first(lambda each: each["l"] == new_life and each["t"] > decision["t"])
+    assert heard < over
     page = open_run(changing, f"#at={place(records[removed - 1])}")
 
     def go_to(index: int) -> None:
@@ -64,21 +71,25 @@ def test_nodes_are_shown_from_when_they_join_until_they_are_gone(
     go_to(removed)
     expect(leaves).to_have_count(1)
     assert shown_nodes(page) == old
-    go_to(begun - 1)
-    assert shown_nodes(page) == ["1b", *old[1:]], "an operator has begun to replace node 1"
+    go_to(second)
+    assert shown_nodes(page) == ["1b", *old[1:]], "node 1 is down, and is to be replaced"
     expect(page.locator('.node-button[aria-label^="Node 1b, no vote yet"]')).to_have_count(1)
+    go_to(begun - 1)
+    assert shown_nodes(page) == old, "node 1 is back, and is the one that votes"
     go_to(begun)
     expect(joins).to_have_count(1)
-    assert shown_nodes(page) == ["1b", *old[1:], "6"]
+    assert shown_nodes(page) == [*old, "6"]
     go_to(added - 1)
     expect(joins).to_have_count(1)
     go_to(added)
     expect(joins).to_have_count(0)
-    assert shown_nodes(page)[1:] == ["2", "3", "4", "6"]
-    go_to(over - 1)
-    assert shown_nodes(page)[1:] == ["2", "3", "4", "6"]
-    go_to(over)
-    assert shown_nodes(page)[-1] == "6b"
+    assert shown_nodes(page) == ["1", "2", "3", "4", "6"]
+    go_to(replaced - 1)
+    expect(page.locator('.node-button[aria-label^="Node 6, acceptor"]')).to_have_count(1)
+    go_to(replaced)
+    expect(page.locator('.node-button[aria-label^="Node 6, retired"]')).to_have_count(1)
+    go_to(heard)
+    assert shown_nodes(page)[1:] == ["2", "3", "4", "6b"], "the one that votes, though both run"
     expect(page.locator('.node-button[aria-label^="Node 6b, acceptor"]')).to_have_count(1)
     expect(page.locator("#panel-disks .hint")).to_contain_text("6b is a new member of node 6")
     go_to(removed - 1)

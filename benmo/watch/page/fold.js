@@ -6,7 +6,7 @@
 
 import { fly, lose, torn } from "benmo/flights.js";
 import { without } from "benmo/lists.js";
-import { met, voted } from "benmo/members.js";
+import { met, voted, withoutVote } from "benmo/members.js";
 
 export const ZERO = Object.freeze([0, 0]);
 const CHAIN_KEPT = 20;
@@ -61,6 +61,7 @@ export function begin(header) {
     left: [],
     lastLeft: [],
     replaced: [],
+    top: -1,
     flying: [],
     /** Whether what is under way outlasts its process and its link, until a record says otherwise. */
     mayWait: header.source === "played" || header.source === "explored",
@@ -218,12 +219,13 @@ export function processOf(state, record) {
   return shown !== undefined && record.l < shown.life ? null : shown;
 }
 
-/** Puts a process into the picture, or aside while another member of its node is up there. */
+/** Puts a process into the picture, or aside while another member of its node is up there, and votes. */
 function placed(state, node) {
   const shown = state.nodes[node.id];
   const isIt = shown === undefined || ["", node.member].includes(shown.member);
   if (isIt) return { ...state, nodes: { ...state.nodes, [node.id]: node } };
-  if (shown.is === "up") return { ...state, aside: { ...state.aside, [node.id]: node } };
+  const isBetter = withoutVote(state, shown) !== "" && withoutVote(state, node) === "";
+  if (shown.is === "up" && !isBetter) return { ...state, aside: { ...state.aside, [node.id]: node } };
   return {
     ...state,
     nodes: { ...state.nodes, [node.id]: node },

@@ -24,11 +24,16 @@ export function nameOf(state, node) {
 
 const membersBefore = (state, { id, member }) => (state.members[id] ?? []).indexOf(member);
 
-/** What a node is to the cluster, where it has no vote: `retired`, or `no vote yet`; else `""`. */
+/**
+ * What a node is to the cluster, where it has no vote: `retired`, or `no vote yet`; else `""`. Of a
+ * node that was replaced, the first member is retired; of another, later members have no vote yet.
+ */
 export function withoutVote(state, node) {
   const { id } = node;
   if (!state.voters.ids.includes(id)) return state.left.includes(id) ? "retired" : "no vote yet";
-  return membersBefore(state, node) > 0 && !state.replaced.includes(id) ? "no vote yet" : "";
+  const isFirst = membersBefore(state, node) <= 0;
+  if (state.replaced.includes(id)) return isFirst ? "retired" : "";
+  return isFirst ? "" : "no vote yet";
 }
 
 /** In a few words, what sets a node apart from one that runs and votes; `""` if nothing does. */
@@ -55,7 +60,14 @@ export function met(state, record) {
 
 /** Returns the state after a record that may say who votes: that of the longest chain counts. */
 export function voted(state, record) {
-  if (record.k === "decided") return changed(state, record.block.change);
+  if (record.k === "decided") return learned(state, record.block);
+  if (record.k !== "state") return elected(state, record);
+  const isFirst = state.top < 0;
+  const after = isFirst ? { ...state, top: record.height } : record.chain.reduce(learned, state);
+  return elected(after, record);
+}
+
+function elected(state, record) {
   const height = record.k === "state" ? record.height : record.s;
   const { voters } = state;
   if (!record.members?.length || height < voters.height) return state;
@@ -70,10 +82,11 @@ export function voted(state, record) {
   };
 }
 
-/** Returns the state after a decided change, in the words that records have for it. */
-function changed(state, change) {
+/** A block that is decided above all others may replace a member, of which nothing may be known. */
+function learned(state, { s: slot, change }) {
+  if (slot <= state.top) return state;
   const id = Number(/^replace node (\d+)$/.exec(change)?.[1]);
-  return id && !state.replaced.includes(id)
-    ? { ...state, replaced: [...state.replaced, id] }
-    : state;
+  if (!id || state.replaced.includes(id)) return { ...state, top: slot };
+  const members = { ...state.members, [id]: state.members[id] ?? [""] };
+  return { ...state, top: slot, members, replaced: [...state.replaced, id] };
 }
