@@ -15,7 +15,10 @@ const ACCEPTED = [
   "An acceptor may accept a block for its next slot only if it has promised no higher ballot.",
   ACCEPTOR,
 ];
-const REFUSED = ["An acceptor that has promised a ballot, or accepted a block in it, refuses every lower one.", ACCEPTOR];
+const REFUSED = [
+  "An acceptor that has promised a ballot, or accepted a block in it, refuses every lower one.",
+  ACCEPTOR,
+];
 const DECIDED = ["A block that a majority has accepted in one ballot is decided.", LEADER];
 const DURABLE = [
   "What a message relies on must be on the disk before the message leaves.",
