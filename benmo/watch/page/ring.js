@@ -214,7 +214,7 @@ function messageMark(message) {
   const parts = [path, text, draw("text", { y: 21, class: "message-number" })];
   if (message.why !== undefined) {
     const why = draw("text", { y: 22, class: "message-why" });
-    say(why, message.why === "cut" ? "" : message.why);
+    say(why, message.why);
     parts.push(draw("path", { d: "M-11,-11L11,11M11,-11L-11,11", class: "strike" }), why);
   }
   return draw("g", { class: `${kind} ${ownerClass(owner)} is-${message.k}` }, ...parts);
