@@ -13,6 +13,8 @@ from tests.watch.shown_page import Opener, ShownRun, ask
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+from playwright.sync_api import expect
+
 
 def test_the_way_to_a_violation_is_shown_and_its_record_named(
     open_run: Opener, tmp_path: Path
@@ -22,6 +24,9 @@ def test_the_way_to_a_violation_is_shown_and_its_record_named(
     result = CliRunner().invoke(explore, words)
     assert result.exit_code == 1, result.output
     page = open_run(ShownRun(gzip.decompress(path.read_bytes())))
+    page.keyboard.press("End")
+    expect(page.locator(".flight-group.open").first).to_be_visible()
+    expect(page.locator(".flight-group.lost")).to_have_count(0)
     assert "an explored run" in page.locator("#about").inner_text()
     script = """
         const { differences } = await import("benmo/trace.js");
