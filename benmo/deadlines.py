@@ -16,7 +16,7 @@ T = TypeVar("T")
 _TICKS_PER_S = 100
 _LONGEST_S = 1e9
 _IDLE_TICKS_MAX = 100
-"""How many ticks more than twice those that somebody waits for are kept."""
+"""The number of ticks that are kept beyond twice those that somebody waits for."""
 
 
 class Deadlines(Generic[T]):

@@ -23,7 +23,7 @@ class HeardNotice:
 
 @dataclass(slots=True)
 class NoticeSum:
-    """How many notices of each kind a node reported, where there were too many to show."""
+    """The counts of a node's notices, by kind, where there were too many to show."""
 
     node: NodeId
     counts: Counter[NoticeKind] = field(default_factory=Counter)

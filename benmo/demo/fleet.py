@@ -82,7 +82,7 @@ class Fleet:
         self.links = Links(cluster.ids)
         self.disks = LostDisks(state)
         self.hurried: Counter[NodeId] = Counter()
-        """How often each node was asked to campaign at once."""
+        """The count, by node, of the times that it was asked to campaign at once."""
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
@@ -121,7 +121,7 @@ class Fleet:
         return self.is_running(node) and not self._processes[node].is_paused
 
     def why_silent(self, node: NodeId) -> str:
-        """Why a node can't be commanded; empty if it can."""
+        """Say why a node can't be commanded; empty if it can."""
         if self.is_paused(node):
             return f"node {node} is paused"
         if self.state_of(node) == "lost":

@@ -22,7 +22,7 @@ class LostDisks:
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
         self.kept_down: Counter[NodeId] = Counter()
-        """How often each node was to be started again, and was not, for its disk is lost."""
+        """The count, by node, of the times that it was not started again, for its disk is lost."""
 
     def is_lost(self, node: NodeId) -> bool:
         return not self._state.node(node).is_dir()

@@ -16,7 +16,7 @@ from benmo.wording import many
 def chains_together(
     values: Mapping[NodeId, object], decided_in: Mapping[int, Ballot]
 ) -> tuple[str, Table]:
-    """How much of the longest chain each node has, in words, and that chain as a table.
+    """Say how much of the longest chain each node has, and show that chain as a table.
 
     `values` are the nodes' answers to `printBlockchain`, decoded from JSON: a list of blocks, or an
     object from a node that could not answer. At least one must be a list. `decided_in` has, for

@@ -36,7 +36,7 @@ class Pacer:
     def __init__(self) -> None:
         self._backlog: deque[BoardEntry] = deque()
         self._waiting = 0
-        """How many entries of the backlog cost a line."""
+        """Count the entries of the backlog that cost a line."""
         self._is_summed_up = False
         self._is_flooded = False
         self._credit = float(BURST_LINES)

@@ -93,7 +93,7 @@ def _told_as_failures(state: StateDirectory) -> Iterator[None]:
 
 
 def _wipeable(state: StateDirectory, fresh: bool) -> Remains:
-    """What a new cluster takes the place of. Raises `Failure` if it may not be wiped."""
+    """Find what a new cluster takes the place of. Raises `Failure` if it may not be wiped."""
     remains = Remains.of(state)
     if remains.is_elsewhere:
         raise CannotStart(

@@ -56,7 +56,7 @@ class _LabRecording(Recording):
         super().__init__(self._take)
         self.records: list[AnyRecord] = []
         self.found_at: list[int] = []
-        """How many records there were when something was found."""
+        """The count of the records when something was found."""
 
     def _take(self, record: AnyRecord) -> None:
         if isinstance(record, ViolationRecord):

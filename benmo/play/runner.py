@@ -56,7 +56,7 @@ class PlayRunner:
         self._is_whole = is_whole
         self._hinted = ""
         self._columns: int | None = None
-        """How wide the terminal is, if answers go to one."""
+        """The columns of the terminal, if answers go to one."""
         self._own: dict[str, Callable[[str], Answer]] = {
             "undo": self._undo,
             "redo": self._redo,

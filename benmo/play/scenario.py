@@ -29,7 +29,7 @@ from benmo.sim.trace import accepted_text, outcomes
 from benmo.tape.world_records import ProcessEvent
 
 NODES_MOST = 9
-"""How many nodes a scenario has at most: what they do is looked at by people."""
+"""The limit of a scenario's nodes: what they do is looked at by people."""
 _SOON_S = 60.0
 """A node that campaigns later has no reason to."""
 

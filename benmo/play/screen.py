@@ -1,4 +1,4 @@
-"""What people see after a command: what it led to, the nodes, the messages under way, a hint."""
+"""Shows what a command led to: the nodes, the messages under way, a hint."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from benmo.watch.addresses import PageAddresses
 
 @dataclass(slots=True, eq=False)
 class PlayStage:
-    """What the runners of one sandbox share.
+    """The state that the runners of one sandbox share.
 
     lock        held by the one that carries out a line, or looks
     saved       the files that were written, which may be written anew

@@ -36,7 +36,7 @@ def is_shown(pending: PendingMessage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """What of a node is watched."""
+    """The parts of a node that are watched."""
 
     promised: Ballot
     accepted: Proposal | None

@@ -11,9 +11,9 @@ import msgspec
 from benmo.paxos.types import Ballot, NodeId
 
 HASH_DIGITS = 12
-"""How many digits of a block's hash a record holds."""
+"""The number of digits of a block's hash that a record holds."""
 TRANSFERS_SHOWN = 3
-"""How many of a block's or a request's transfers a record holds."""
+"""The limit of a block's or a request's transfers that a record holds."""
 MEMO_CHARACTERS_SHOWN = 40
 
 SHORT_NAMES = {

@@ -42,7 +42,7 @@ class Merger:
         self.now = 0.0
         """The latest time that was heard of."""
         self._done_early: list[tuple[AnyRecord, float]] = []
-        """What was done before any node was heard, each with what the clock showed."""
+        """Events from before any node was heard, each with what the clock showed."""
         self._until = -inf
         """The time up to which all was emitted."""
 
@@ -114,7 +114,7 @@ class Merger:
 
 
 def _gap(late: list[AnyRecord], time: float) -> GapRecord:
-    """What stands for records of one node that came too late."""
+    """A record that stands for those of one node that came too late."""
     last = late[-1]
     return GapRecord(
         node=last.node,

@@ -59,7 +59,7 @@ from benmo.tape.records import (
 from benmo.wording import sentence
 
 CHAIN_SHOWN = 20
-"""How many blocks a `StateRecord` holds at most."""
+"""The limit of blocks in a `StateRecord`."""
 
 _ROLES = {
     Phase.IDLE: "acceptor",

@@ -34,7 +34,7 @@ class TraceWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self._file = _open(path, "wb")
         self.records = 0
-        """How many were written."""
+        """The count of the records that were written."""
         self._file.write(_encoder.encode(header) + b"\n")
 
     def write(self, record: AnyRecord) -> None:

@@ -15,7 +15,7 @@ from benmo.tape.record import Record
 
 
 class ProcessEvent(StrEnum):
-    """What happens to a node's process, or to its disk."""
+    """An event of a node's process, or of its disk."""
 
     STARTS = "starts"
     RESTARTED = "restarted"
@@ -24,7 +24,7 @@ class ProcessEvent(StrEnum):
     """By itself: `status` is its exit status, or its last words."""
     KILLED = "killed"
     LOSES_POWER = "loses power"
-    """What wasn't durable is gone."""
+    """The power is cut: what wasn't durable is gone."""
     LOSES_DISK = "loses its disk"
     STANDS_STILL = "stands still"
     """By itself; `GOES_ON` ends it."""
@@ -33,7 +33,7 @@ class ProcessEvent(StrEnum):
     """By a supervisor; `WOKEN` ends it."""
     WOKEN = "woken"
     NOT_REACHED = "not reached"
-    """Who records it can't tell whether it runs."""
+    """The recorder can't tell whether the node runs."""
 
 
 class ProcessRecord(Record, frozen=True, tag="process"):

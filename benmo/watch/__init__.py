@@ -1,4 +1,4 @@
-"""What running nodes record: the page that shows it, and files to hand out.
+"""Listens to running nodes: the page that shows what they record, and files to hand out.
 
 May import `benmo.control`, `benmo.cluster`, of `benmo.tape` what is about records, `benmo.wording`,
 `benmo.options` and `benmo.errors`.

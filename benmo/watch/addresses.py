@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class PageAddresses(NamedTuple):
-    """Where a page is for those who watch, and for those who act, too.
+    """The addresses of a page, for those who watch, and for those who act, too.
 
     Whoever has an address may use it.
     """
@@ -16,5 +16,5 @@ class PageAddresses(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What to tell a user. Each address has a line of its own, which 80 columns hold."""
+        """Say where the page is. Each address has a line of its own, which 80 columns hold."""
         return f"In a browser, to watch:\n  {self.watch}\nTo act there, too:\n  {self.hands_on}"

@@ -31,9 +31,9 @@ from benmo.tape.world_records import ProcessEvent, ProcessRecord
 
 _TRY_AGAIN_S = 0.5
 _SILENT_S = 2.0
-"""How long a record waits at most for nodes all of which are silent."""
+"""The time limit of a record's wait for nodes all of which are silent."""
 _STATE_EVERY_S = 1.0
-"""How often a node is asked at most how it is, while records are lost."""
+"""The time between two questions to a node how it is, while records are lost."""
 _STATE_AFTER = 5_000
 """After this many records a node is asked how it is, for those who don't have the earlier ones."""
 
@@ -228,12 +228,12 @@ class Collection:
 
 
 class _HeardNode:
-    """What is known of listening to one node."""
+    """The state of listening to one node."""
 
     def __init__(self) -> None:
         self.words = ""
         self.records = 0
-        """How many have come."""
+        """The count of the records that have come."""
         self.life = 0
         """Of the latest one."""
         self._has_lost = False

@@ -1,4 +1,4 @@
-"""Who may have what of a page's server: every request is checked here before it is answered.
+"""Decides who may have what of a page's server: each request is checked before it is answered.
 
 The dangers are other web pages in the same browser, other users of the machine, and a name that
 somebody else lets lead to this machine.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request
 
 LIVE_PATH = "/live"
-"""Where a page asks for the records, by a WebSocket."""
+"""The path at which a page asks for the records, by a WebSocket."""
 PROTOCOL = "benmo.1"
 """The subprotocol of that; a page offers its token as a second one."""
 

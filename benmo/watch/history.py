@@ -10,7 +10,7 @@ from benmo.paxos.types import NodeId
 from benmo.tape.records import AnyRecord
 
 RECORDS_MAX = 200_000
-"""How many records are kept at most."""
+"""The limit of records that are kept."""
 
 _encoder = msgspec.json.Encoder()
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
 STALLED_S = 30.0
-"""How long a page may read nothing while its connection is full; then it is dropped."""
+"""The time limit of a page that reads nothing while its connection is full; then it is dropped."""
 LINE_CHARACTERS_MAX = 4_000
 UNDER_WAY_MAX = 8
-"""How many lines of one page are carried out at a time: some wait for what the nodes do."""
+"""The limit of one page's lines that are carried out at a time: some wait for the nodes."""
 _BATCH_BYTES_MAX = 256 << 10
 _BATCH_EVERY_S = 0.05
 _OPENING_S = 10.0

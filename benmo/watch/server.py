@@ -66,10 +66,10 @@ if TYPE_CHECKING:
     from benmo.watch.opening import OpeningConnections
 
 PAGES_MAX = 8
-"""How many pages are open at a time."""
+"""The limit of pages that are open at a time."""
 MESSAGE_BYTES_MAX = 64 << 10
 WRITE_BYTES_MAX = 1 << 20
-"""How much waits at most for a page to read it; further records wait in the history."""
+"""The limit of what waits for a page to read it; further records wait in the history."""
 LOOPBACK = "127.0.0.1"
 HTTP_PORT = 80
 """The port that browsers leave out."""
@@ -88,7 +88,7 @@ class NewRun(NamedTuple):
 
 
 class NewSituation(NamedTuple):
-    """What pages show from now on besides the records."""
+    """The things that pages show from now on, besides the records."""
 
     situation: object
 
@@ -125,7 +125,7 @@ class PageServer:
         self._host = host.lower()  # as browsers name it
         self._port = port
         self.situation: object = None
-        """What pages show besides the records; None for nothing."""
+        """The things that pages show besides the records; None for nothing."""
         self._records_max = records_max
         self._arrived: deque[AnyRecord | NewRun | NewSituation] = deque()
         self._is_woken = False
@@ -171,7 +171,7 @@ class PageServer:
 
     @property
     def pages_open(self) -> int:
-        """How many pages are open."""
+        """Count the pages that are open."""
         return len(self._pages)
 
     @property

@@ -33,7 +33,7 @@ from benmo.wording import many
 
 _DELAY_MS = 300
 _LATE_VOTE_MS = 700
-"""How late the witness answers: a round trip is shorter than the time limit of a round."""
+"""The delay of the witness's answers: a round trip is shorter than the time limit of a round."""
 
 
 def walk(parts: Cast, tenure: Tenure) -> list[Beat]:

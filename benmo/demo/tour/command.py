@@ -75,7 +75,7 @@ def _bring_everything_back(stage: Stage) -> str:
 
 
 def _available(stage: Stage) -> dict[NodeId, int]:
-    """How much each node can spend: its balance less what waits in its queue."""
+    """Tell how much each node can spend: its balance less what waits in its queue."""
     balances = at_once(lambda node: stage.fleet.value(node, "printBalance"), stage.fleet.nodes)
     return {
         node: balance["available"] if isinstance(balance, dict) else 0

@@ -10,7 +10,7 @@ from benmo.wording import listed as comma_listed
 
 
 def explain_agreement(scene: Scene) -> list[str]:
-    """How the last slot was decided, from its leader's campaign on, if that was seen."""
+    """Tell how the last slot was decided, from its leader's campaign on, if that was seen."""
     decided = scene.decided()[-1:]
     return [*(f"{_led(last)}{_decided(last)}" for last in decided), all_alike(scene)]
 
@@ -30,7 +30,7 @@ def explain_healing(scene: Scene, payer: NodeId) -> str:
 
 
 def explain_half_way(scene: Scene, dead: NodeId) -> list[str]:
-    """How far the block had come when its leader was killed."""
+    """Tell how far the block had come when its leader was killed."""
     accepted = scene.accepted_from(dead)
     if accepted is None:
         return [f"Node {dead} is gone."]
@@ -45,7 +45,7 @@ def explain_half_way(scene: Scene, dead: NodeId) -> list[str]:
 
 
 def explain_taking_over(scene: Scene, dead: NodeId) -> list[str]:
-    """Which leader had to take over which block, on whose report, and why it must."""
+    """Tell which leader had to take over which block, on whose report, and why it must."""
     seen = scene.taken_over()
     if seen is None:
         return [
@@ -75,7 +75,7 @@ def _was_it_decided(scene: Scene, seen: TakenOver) -> str:
 
 
 def explain_lost_disk(scene: Scene, parts: Cast) -> list[str]:
-    """What went with the payee's disk, and which disks still hold the block decided last."""
+    """Tell what went with the payee's disk, and which disks still hold the block decided last."""
     slot = scene.height(parts.payer)
     left = [node for node in parts.circle if node != parts.payee and scene.height(node) == slot]
     return [
@@ -86,7 +86,7 @@ def explain_lost_disk(scene: Scene, parts: Cast) -> list[str]:
 
 
 def explain_why_kept_down(scene: Scene, parts: Cast) -> list[str]:
-    """How a decided block could be undone if a node voted after it has lost its disk."""
+    """Tell how a decided block could be undone if a node voted after it has lost its disk."""
     lost, slot = parts.payee, scene.height(parts.payer)
     unaware = [node for node in parts.outside if scene.height(node) < slot]
     danger = (
@@ -127,7 +127,7 @@ def _disks(count: int) -> str:
 
 
 def explain_duel(scene: Scene) -> list[str]:
-    """Which nodes gave a ballot up, and in which ballots slots were decided."""
+    """Tell which nodes gave a ballot up, and in which ballots slots were decided."""
     lost = [
         f"Node {lost.ballot.node} had ballot {lost.ballot} and gave it up: {why_given_up(lost)}."
         for lost in scene.given_up()[:2]
@@ -154,7 +154,7 @@ def _in_which_ballot(decided: DecidedSlot) -> str:
 
 
 def last_decided(scene: Scene) -> str:
-    """Which nodes accepted the slot that was decided last; empty if none was decided."""
+    """Tell which nodes accepted the slot that was decided last; empty if none was decided."""
     return "".join(_decided(decided) for decided in scene.decided()[-1:])
 
 
@@ -169,7 +169,7 @@ def all_alike(scene: Scene) -> str:
 
 
 def how_many_are_left(scene: Scene) -> str:
-    """How many nodes answer, and whether they are a majority."""
+    """Tell how many nodes answer, and whether they are a majority."""
     up, nodes = len(scene.answering), len(scene.everyone)
     what = "still a majority" if up > nodes // 2 else "no majority any more"
     return f"{up} of {nodes} are left: {what}."

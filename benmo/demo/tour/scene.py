@@ -62,7 +62,7 @@ class Scene:
         self.fleet = fleet
         self._notices: list[tuple[NodeId, Notice]] = []
         self._marked = 0
-        """How many notices came before the mark."""
+        """The count of the notices that came before the mark."""
         self._heights: dict[NodeId, int] = {}
         self._heights_before: dict[NodeId, int] = {}
         self._hurried_before: Counter[NodeId] = Counter()
@@ -117,7 +117,7 @@ class Scene:
         return len(heights) == 1 and all(each is not None and each > above for each in heights)
 
     def queue(self, node: NodeId) -> int | None:
-        """How many transfers wait at a node; None if the node doesn't answer."""
+        """Count the transfers that wait at a node; None if the node doesn't answer."""
         snapshot = self.fleet.snapshot(node)
         return None if snapshot is None else snapshot.queue
 
@@ -151,7 +151,7 @@ class Scene:
         return any(peer.link is Link.UP for peer in peers if peer.node in set(others))
 
     def reached_by(self, node: NodeId) -> int:
-        """How many nodes this one can reach, itself included."""
+        """Count the nodes that this one can reach, itself included."""
         snapshot = self.fleet.snapshot(node)
         return 0 if snapshot is None else 1 + sum(peer.link is Link.UP for peer in snapshot.peers)
 
