@@ -132,7 +132,9 @@ def a_click_kills_the_real_process_and_another_starts_it_again(both: HandsOn) ->
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     expect(node).to_have_accessible_name(re.compile("^Node 4, down"))
-    expect(both.live.page.locator(".score")).to_contain_text("So far 1 ended process and")
+    expect(both.live.page.locator(".score")).to_contain_text(
+        "So far 1 process that is known to have ended, and"
+    )
     both.click("Restart: restart 4")
     both.answered("restart 4", "node 4 is up again")
     expect(node).not_to_have_accessible_name(re.compile("down"))

@@ -288,8 +288,14 @@ def test_what_is_not_durable_is_in_pencil_and_gone_under_the_lens(
             and record["upto"] >= promised["n"]
         )
     )
+    hint = page.locator("#panel-disks .hint")
+    expect(hint).not_to_contain_text("A decision")
     page.evaluate(f"location.hash = 'at={place(after)}&view=disks'")
     expect(row.locator(".ink").first).to_have_text(ballot)
+    page.get_by_role("button", name="Power-cut lens").click()
+    _, decided = simulated.first(lambda record: record["k"] == "decided")
+    page.evaluate(f"location.hash = 'at={place(decided)}&view=disks'")
+    expect(hint).to_contain_text("A decision is written with whatever has to be on the disk next")
 
 
 def test_a_memo_stays_as_it_was_written(simulated: ShownRun, open_run: Opener) -> None:
@@ -371,7 +377,24 @@ def test_a_node_that_is_not_reached_is_not_known(simulated: ShownRun, open_run: 
     page = open_run(simulated.changed(lambda records: [*records, silent]))
     page.keyboard.press("End")
     expect(page.get_by_role("button", name="Node 2, not reached")).to_be_visible()
-    expect(page.locator(".headline")).to_have_text("Node 2 is not reached any more")
+    expect(page.locator(".headline")).to_contain_text("Node 2 is not reached any more: nobody")
+    script = """
+        const { tell } = await import('benmo/words.js');
+        const { records } = shown.trace;
+        const isNew = (_, at) => tell(shown.trace, at).endsWith('another process than before');
+        return records.filter(isNew).map(({ i, l }) => [i, l]);
+    """
+    choices = ask(page, "return [...shown.trace.checks.choices.keys()];")
+    states = [each for each in simulated.records if each["k"] == "state" and each["n"] == 1]
+    lives = {(each["i"], each["l"]) for each in states}
+    again = [
+        (each["i"], each["l"])
+        for each in states
+        if any((each["i"], life) in lives for life in range(each["l"]))
+        and simulated.records.index(each) not in choices
+    ]
+    assert again
+    assert [(i, life) for i, life in ask(page, script)] == again
 
 
 def test_of_too_long_a_trace_the_older_half_is_let_go(

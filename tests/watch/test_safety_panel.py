@@ -99,7 +99,7 @@ def test_a_finding_leads_to_its_record(simulated: ShownRun, open_run: Opener) ->
     violation["about"] = [{name: accepted[name] for name in "iln"}]
     page = open_run(simulated.changed(lambda records: [*records, violation]), "", 900)
     page.keyboard.press("End")
-    expect(page.locator(".headline")).to_have_text("A2: it forgot its promise")
+    expect(page.locator(".headline")).to_have_text("The checker of A2 found: it forgot its promise")
     page.get_by_role("button", name="Why?").click()
     expect(page.locator(".causes button")).to_contain_text("accepts a block")
     page.keyboard.press("Escape")

@@ -92,12 +92,17 @@ def test_space_plays_and_pauses(simulated: ShownRun, open_run: Opener) -> None:
 
 def test_the_slider_goes_over_all_that_was_recorded(simulated: ShownRun, open_run: Opener) -> None:
     page = open_run(simulated)
-    slider = page.get_by_role("slider", name="Time, in layers")
+    slider = page.get_by_role("slider", name="Time, in steps")
     slider.focus()
     slider.press("End")
     expect_count(page, len(simulated.records))
     slider.press("Home")
     expect_count(page, 0)
+    at = len(simulated.records) // 2
+    time = simulated.records[at]["t"]
+    page.get_by_label("Go to a time, in seconds").fill(str(time))
+    page.keyboard.press("Enter")
+    expect_count(page, sum(each["t"] <= time for each in simulated.records))
 
 
 def test_a_screen_reader_hears_what_each_node_is(simulated: ShownRun, open_run: Opener) -> None:
@@ -197,6 +202,10 @@ def test_an_address_points_at_a_moment(simulated: ShownRun, open_run: Opener) ->
     page = open_run(simulated, f"#at={place(record)}&view=chains&slot=1", 900)
     expect_count(page, at + 1)
     expect(page.get_by_role("tab", name="Chains")).to_have_attribute("aria-selected", "true")
+    page.locator(".block.decided").first.click()
+    paid = record["block"]["transfers"][0]
+    said = page.locator("#panel-chains").get_by_role("status")
+    expect(said).to_contain_text(f"{paid['amount']} to node {paid['credit']}")
     page.keyboard.press("ArrowLeft")
     expect_count(page, at)
     before = simulated.records[at - 1]

@@ -11,27 +11,35 @@ const LABEL_PIXELS = 196;
 const NAME_PIXELS = 44;
 const NARROW_PIXELS = 520;
 
-function blockMark() {
-  return make("div", { class: "block" }, make("b"), make("span", { class: "hash" }), make("small"));
+const blockMark = (tell) => () => {
+  const parts = [make("b"), make("span", { class: "hash" }), make("small")];
+  const block = make("button", { type: "button", class: "block" }, ...parts);
+  block.addEventListener("click", () => tell(block.title));
+  return block;
+};
+
+/** A block in words, as far as it is known. */
+function wordsOf({ slot, block, isDecided, ballot }) {
+  if (block !== null)
+    return `Slot ${slot}: ${blockText(block)}${isDecided ? "" : `, accepted in ${ballotText(ballot)}`}`;
+  return `Slot ${slot}: ${isDecided ? "decided, with a block that was not recorded" : "nothing yet"}`;
 }
 
-function changeBlock(element, { slot, block, isDecided, isInk, ballot }) {
+function changeBlock(element, each) {
+  const { slot, block, isDecided, isInk } = each;
   const [number, hash, count] = element.children;
   say(number, slot);
-  say(hash, block === null ? "" : block.h.slice(0, 4));
+  say(hash, block === null ? (isDecided ? "?" : "") : block.h.slice(0, 4));
   say(count, block === null ? "" : block.change ? "change" : `× ${block.count}`);
   const owner = block === null ? "o0" : ownerClass(block.first[1]);
   const sort = block === null ? "empty" : isDecided ? "decided" : "accepted";
   set(element, {
     class: `block ${owner} ${sort}${isInk ? "" : " penciled"}`,
-    title:
-      block === null
-        ? null
-        : `Slot ${slot}: ${blockText(block)}${isDecided ? "" : `, accepted in ${ballotText(ballot)}`}`,
+    title: wordsOf(each),
   });
 }
 
-function laneOf(id) {
+function laneOf(id, tell) {
   const [money, queue, blocks] = [
     make("span", { class: "money" }),
     make("span", { class: "queue" }),
@@ -39,7 +47,7 @@ function laneOf(id) {
   ];
   const name = make("span", { class: `chip ${ownerClass(id)}` });
   const row = make("li", { class: "lane" }, name, blocks, money, queue);
-  return { row, name, money, queue, keep: keeper(blocks, blockMark, changeBlock) };
+  return { row, name, money, queue, keep: keeper(blocks, blockMark(tell), changeBlock) };
 }
 
 function blocksOf(node, slots, isLens) {
@@ -53,17 +61,19 @@ function blocksOf(node, slots, isLens) {
       const isInk = node.ink.accepted !== null && node.ink.accepted.block.h === accepted.block.h;
       return { slot, block: accepted.block, isDecided: false, isInk, ballot: accepted.b };
     }
-    return { slot, block: null, isDecided: false, isInk: true };
+    return { slot, block: null, isDecided: node.known && slot <= held.height, isInk: true };
   });
 }
 
 /** Makes the lanes in `root`. Returns what draws a moment. */
 export function chainsView(root, ids) {
-  const lanes = new Map(ids.map((id) => [id, laneOf(id)]));
+  const told = make("p", { role: "status" });
+  const lanes = new Map(ids.map((id) => [id, laneOf(id, (text) => say(told, text))]));
   const sum = make("p", { class: "hint" });
   root.replaceChildren(
     sum,
     make("ul", { class: "lanes" }, ...[...lanes.values()].map((lane) => lane.row)),
+    told,
   );
   let room = 4;
   new ResizeObserver(([entry]) => {
@@ -89,6 +99,10 @@ export function chainsView(root, ids) {
       say(lane.queue, node.known ? `${held.isQueueExact ? "" : "≤ "}${held.queue} queued` : "");
       set(lane.row, { class: `lane ${node.is}` });
     }
-    say(sum, "Dashed: accepted. Solid: known to be decided. The colour is the first proposer’s.");
+    say(
+      sum,
+      "Dashed: accepted. Solid: known to be decided. The colour is the first proposer’s. × 2: it holds two " +
+        "transfers; a click on a block tells which. At the right: what the node has by this chain.",
+    );
   };
 }

@@ -165,6 +165,13 @@ export class Clock {
     this.seek(next === undefined ? (by > 0 ? this.trace.length : 0) : next + 1);
   }
 
+  /** Shows all that had happened by a time, in seconds since the trace began. */
+  toTime(time) {
+    this.pause();
+    const next = this.trace.records.findIndex((record) => record.t > time);
+    this.seek(next < 0 ? this.trace.length : next);
+  }
+
   toLayer(layer) {
     this.pause();
     this.seek(layer < 0 ? 0 : this.layers.countAt(layer));

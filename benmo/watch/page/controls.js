@@ -3,6 +3,7 @@
 import { draw, make, say, set } from "benmo/dom.js";
 import { BEHIND_SAID_S, SPEEDS } from "benmo/clock.js";
 import { aheadOf, passedText } from "benmo/live.js";
+import { secondsText } from "benmo/words.js";
 
 const MARKS_ANEW_MS = 500;
 
@@ -27,9 +28,9 @@ const icon = (name) =>
 const BUTTONS = [
   ["start", "To the beginning (Home)", (clock) => clock.toLayer(-1)],
   ["pointBack", "To the turning point before (Page Up)", (clock) => clock.stepPoint(-1)],
-  ["layerBack", "A layer back (Shift+←)", (clock) => clock.stepLayer(-1)],
+  ["layerBack", "A step back (Shift+←)", (clock) => clock.stepLayer(-1)],
   ["play", "Play (Space)", (clock) => (clock.isPlaying ? clock.pause() : clock.play())],
-  ["layerOn", "A layer on (Shift+→)", (clock) => clock.stepLayer(1)],
+  ["layerOn", "A step on (Shift+→)", (clock) => clock.stepLayer(1)],
   ["pointOn", "To the next turning point (Page Down)", (clock) => clock.stepPoint(1)],
   ["end", "To the end (End)", (clock) => clock.toLayer(clock.layers.length - 1)],
 ];
@@ -127,7 +128,17 @@ const isNow = (clock) => clock.isPlaying && clock.layers.length - 1 - clock.laye
 function timeText(clock, moment) {
   if (moment.behind > BEHIND_SAID_S) return `showing ${moment.behind.toFixed(0)} s ago`;
   const isIdle = clock.isPlaying && clock.idleNext > 0;
-  return isIdle ? `… ${clock.idleNext.toFixed(1)} s …` : `${moment.time.toFixed(3)} s`;
+  return isIdle ? `… ${clock.idleNext.toFixed(1)} s …` : `${secondsText(moment.time)} s`;
+}
+
+/** Where one may type a time, to see what had happened by then. */
+function timeChoice(clock, changed) {
+  const choice = make("input", { type: "number", min: 0, step: "any", "aria-label": "Go to a time, in seconds" });
+  choice.addEventListener("change", () => {
+    if (choice.value !== "") clock.toTime(Number(choice.value));
+    changed();
+  });
+  return make("label", { class: "to-time" }, "go to ", choice, " s");
 }
 
 /** Makes the controls in `root`. Returns what draws a moment. */
@@ -159,7 +170,7 @@ export function controlsView(root, clock, changed) {
     min: -1,
     step: 1,
     value: -1,
-    "aria-label": "Time, in layers",
+    "aria-label": "Time, in steps",
     class: "slider",
   });
   slider.addEventListener("input", () => {
@@ -189,7 +200,7 @@ export function controlsView(root, clock, changed) {
       make("div", { class: "slider-box" }, slider, overview),
       place,
     ),
-    make("div", { class: "button-row" }, ...buttons.values(), speedChoice(clock)),
+    make("div", { class: "button-row" }, ...buttons.values(), speedChoice(clock), timeChoice(clock, changed)),
     nowRow,
   );
   return (moment) => {
@@ -201,7 +212,7 @@ export function controlsView(root, clock, changed) {
     const layer = moment.count === 0 ? -1 : moment.layer;
     if (Number(slider.value) !== layer) slider.value = String(layer);
     set(slider, {
-      "aria-valuetext": `${moment.time.toFixed(2)} seconds, layer ${layer + 1} of ${layers.length}`,
+      "aria-valuetext": `${moment.time.toFixed(2)} seconds, step ${layer + 1} of ${layers.length}`,
     });
     showMarks(moment.trace);
     set(nowRow, { class: clock.isLive ? "now-row" : "absent" });
@@ -209,6 +220,6 @@ export function controlsView(root, clock, changed) {
     say(toNow, isNow(clock) ? "Live" : "Back to live");
     say(ahead, isNow(clock) ? "" : `to come: ${aheadOf(moment.trace, moment.count)}${passedText(clock.passed)}`);
     say(time, timeText(clock, moment));
-    say(place, `${moment.count} of ${moment.trace.length}`);
+    say(place, `record ${moment.count} of ${moment.trace.length}`);
   };
 }

@@ -38,6 +38,12 @@ const HINTS = [
   "This is what a power cut now would leave.",
 ];
 
+/** Says why a decision may stand in pencil for long: nothing that was said relies on the disk for it. */
+const lateDecisions = (nodes) =>
+  nodes.some(({ known, ink, pencil }) => known && ink.height < pencil.height)
+    ? " A decision is written with whatever has to be on the disk next: the votes for it are there."
+    : "";
+
 /** Says of members that came in place of others what their letters mean. */
 function newcomers(state, ids) {
   const names = ids.map((id) => [id, nameOf(state, state.nodes[id])]);
@@ -110,7 +116,8 @@ export function disksView(root, ids, { toggleLens }) {
   );
   return (moment) => {
     set(lens, { "aria-pressed": String(moment.isLens) });
-    say(words, `${HINTS[Number(moment.isLens)]}${newcomers(moment.state, ids)}`);
+    const late = lateDecisions(ids.map((id) => moment.state.nodes[id]));
+    say(words, `${HINTS[Number(moment.isLens)]}${late}${newcomers(moment.state, ids)}`);
     set(root, { class: moment.isLens ? "panel-body with-lens" : "panel-body" });
     for (const [id, row] of rows) changeRow(row, moment.state.nodes[id], moment);
   };

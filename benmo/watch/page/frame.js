@@ -66,6 +66,27 @@ export function framesOf(draw) {
   return { next };
 }
 
+const MORE_SIGNS = [
+  [
+    "The ring",
+    "○ small: any other message, such as a block for one who lacks it. × over a message: lost. × on a link: cut.",
+    "An arc around a node: how long until it asks for promises, or, in blue, gives its round up.",
+    "A black ring: it leads; dashed: it asks for promises. A dashed, pale node: its promise is not on the disk yet. " +
+      "Dotted: it is down, not known, or has no vote.",
+  ],
+  [
+    "Ballots",
+    "◆ promised, ■ accepted, ⊖ refused; pale: not on the disk yet. had 6.1: with its promise, " +
+      "it reported a block that it had accepted in 6.1. Grey cells are votes on disks; green ones decide.",
+  ],
+  [
+    "Space and time",
+    "◆ ■ ● it promises, accepts, knows a decision. ☺ somebody asks. ◷ a time is up. " +
+      "▲ it says how it is, at its start or later. Small ○: anything else. " +
+      "Dashed lines: not received yet, or sent when nobody recorded it.",
+  ],
+];
+
 /** Explains the signs. */
 export function legend(header) {
   byId("signs").open = matchMedia("(min-width: 900px)").matches;
@@ -87,7 +108,11 @@ export function legend(header) {
     "Each node has a colour and a pattern. A ballot, like 7.3 (round 7 of node 3), has those of its node: ",
     ...chips,
   );
-  byId("legend").replaceChildren(make("ul", {}, ...shapes), colours);
+  const more = MORE_SIGNS.flatMap(([where, ...lines]) => [
+    make("dt", {}, where),
+    ...lines.map((line) => make("dd", {}, line)),
+  ]);
+  byId("legend").replaceChildren(make("ul", {}, ...shapes), colours, make("dl", {}, ...more));
 }
 
 /** Says what the trace is. */
@@ -101,7 +126,7 @@ export function describe(header, name) {
     }[header.source] ?? header.source;
   const words = [
     `${header.nodes.length} nodes`,
-    `tenure ${header.tenure}`,
+    header.tenure === "block" ? "a leader for each block" : `tenure ${header.tenure}`,
     source,
     header.command,
     name,

@@ -3,7 +3,7 @@
 import { readPacked } from "benmo/file.js";
 import { make, say, set } from "benmo/dom.js";
 import { withBallots } from "benmo/marks.js";
-import { tell } from "benmo/words.js";
+import { secondsText, tell } from "benmo/words.js";
 import { causesOf } from "benmo/why.js";
 
 const TEXTS = {
@@ -156,6 +156,6 @@ export function labView(root, lab, clock, { visit, changed }) {
 function claimRow(trace, at, wanted) {
   const near = nearness(trace, at, wanted);
   const result = { hit: "right", sibling: "right", no: "wrong" };
-  const text = (index) => `${trace.records[index].t.toFixed(3)} s: ${tell(trace, index)}`;
+  const text = (index) => `${secondsText(trace.records[index].t)} s: ${tell(trace, index)}`;
   return ["–", "Which record broke the rule?", text(at), text(wanted), result[near] ?? "near"];
 }

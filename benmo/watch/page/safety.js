@@ -72,7 +72,8 @@ export function safetyView(root, { pick }) {
 
 function alarmOf(trace, index) {
   const record = trace.records[index];
-  const text = `The checker found: ${sentence(record)}`;
+  const said = sentence(record);
+  const text = `${said[0].toUpperCase()}${said.slice(1)}`;
   return { index, text, at: aboutOf(trace, record)[0] ?? index };
 }
 
@@ -83,8 +84,8 @@ function scoreText({ trace, count, state }) {
   const gaps = state.gaps
     ? ` Records are missing in ${counted(state.gaps, "place", "places")}: what lies there is not known.`
     : "";
-  const ended = counted(ends, "ended process", "ended processes");
-  return `So far ${ended} and ${counted(lost, "lost message", "lost messages")}.${gaps}`;
+  const ended = counted(ends, "process that is known to have ended", "processes that are known to have ended");
+  return `So far ${ended}, and ${counted(lost, "lost message", "lost messages")}.${gaps}`;
 }
 
 /** Makes the chips, one for each check. Returns what draws a moment. */

@@ -7,11 +7,11 @@ import { draw, keeper, make, say, set } from "benmo/dom.js";
 import { ballotText, ownerClass, shapeOf } from "benmo/marks.js";
 import { nameOf } from "benmo/members.js";
 import { causesOf, effectsOf } from "benmo/why.js";
-import { tell } from "benmo/words.js";
+import { secondsText, tell } from "benmo/words.js";
 import { LAYERS_SHOWN, windowOf } from "benmo/window.js";
 
 const ROW = 26;
-const LEFT = 62;
+const LEFT = 72;
 const WIDTH = 420;
 const TOP = 30;
 const RECORDS_LISTED = 12;
@@ -71,7 +71,8 @@ export function spaceView(root, ids, { pick }) {
     say(
       hint,
       cone === null
-        ? "Time runs down, one causal layer a line. Click a mark to see what led to it, and what came of it."
+        ? "Time runs down, a step a line, often several in a millisecond. In a step, nothing depends on a " +
+            "message sent in it. Click a mark to see what led to it, and what came of it."
         : `Led to it: ${cone.causes} records. Came of it: ${cone.effects}.`,
     );
     for (const [id, head] of heads)
@@ -109,12 +110,14 @@ const listed = (moment) =>
   });
 
 function layersIn(moment, first) {
+  const { count } = moment;
   const { layers, records } = moment.trace;
   const shown = [];
   for (let layer = first; layer <= moment.layer && layer < layers.length; layer += 1) {
     shown.push({
       layer,
       t: records[layers.starts[layer]].t,
+      until: records[Math.max(layers.starts[layer], Math.min(layers.countAt(layer), count) - 1)].t,
       idle: layers.idleBefore.get(layer) ?? 0,
     });
   }
@@ -138,16 +141,26 @@ function layerMark() {
     "g",
     {},
     draw("text", { x: 4, class: "layer-time" }),
+    draw("text", { x: 4, class: "layer-time idle" }),
     draw("line", { x1: LEFT - 4, x2: WIDTH - 4, class: "idle-line" }),
   );
 }
 
+/** When the records of a layer were made: `4.118–.127` where it took a while. */
+function spanText({ t, until }) {
+  const [from, to] = [secondsText(t), secondsText(until)];
+  if (from === to) return from;
+  const [whole, part] = to.split(".");
+  return `${from}–${whole === from.split(".")[0] ? `.${part}` : to}`;
+}
+
 function changeLayer(element, each, view) {
-  const [time, line] = element.children;
+  const [time, idle, line] = element.children;
   const y = yOf(each.layer, view);
   set(time, { y: y + 4 });
-  say(time, each.idle ? `… ${each.idle.toFixed(1)} s …` : `${each.t.toFixed(3)}`);
-  set(time, { class: each.idle ? "layer-time idle" : "layer-time" });
+  say(time, spanText(each));
+  set(idle, { y: y - ROW / 2 + 3 });
+  say(idle, each.idle ? `… ${each.idle.toFixed(1)} s …` : "");
   set(line, {
     y1: y - ROW / 2,
     y2: y - ROW / 2,
@@ -256,7 +269,7 @@ function changeItem(element, each) {
   const ballot = each.record.b ? ` (${ballotText(each.record.b)})` : "";
   say(
     element.firstChild,
-    `${each.record.t.toFixed(3)} s · ${each.text}${each.record.k === "role" ? ballot : ""}`,
+    `${secondsText(each.record.t)} s · ${each.text}${each.record.k === "role" ? ballot : ""}`,
   );
   set(element, { class: each.isPicked ? "picked" : null });
 }

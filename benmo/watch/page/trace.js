@@ -33,6 +33,7 @@ export class Trace {
     this.promisesOf = new Map();
     this.proposals = new Map();
     this.starts = new Map();
+    this.lives = new Map();
     this.decidedAt = new Map();
     /** By a record of a time that is up, how many nodes that node reaches, if too few. */
     this.short = new Map();
@@ -123,7 +124,10 @@ export class Trace {
   /** A start shows what the disk kept, also of what no `durable` came to tell of before the end. */
   #started(record, index) {
     const start = placeOf(record.i, record.l, 0);
-    if (!this.starts.has(start)) this.starts.set(start, index);
+    if (!this.starts.has(start)) {
+      this.starts.set(start, index);
+      addTo(this.lives, record.i, record.l);
+    }
     const kept =
       record.accepted === null ? [record.promised] : [record.promised, record.accepted.b];
     for (const ballot of kept) {
@@ -153,6 +157,11 @@ export class Trace {
   /** The index of the record at a place, or -1. */
   indexOf(i, l, n) {
     return this.places.get(placeOf(i, l, n)) ?? -1;
+  }
+
+  /** Whether a node's records tell of a process before this one. */
+  hadLife(i, life) {
+    return (this.lives.get(i) ?? []).some((each) => each < life);
   }
 
   /** The index of the `state` with which a life of a node begins, or -1. */

@@ -3,7 +3,7 @@
 import { keeper, make, say, set } from "benmo/dom.js";
 import { isBroken, ruleOf } from "benmo/rules.js";
 import { why } from "benmo/why.js";
-import { tell } from "benmo/words.js";
+import { secondsText, tell } from "benmo/words.js";
 
 const SPOKEN_EVERY_MS = 500;
 const NOTICES = [
@@ -43,6 +43,7 @@ const KINDS = [
 ];
 
 function weight(record) {
+  if (record.k === "state" && record.n === 1) return 20 * KINDS.indexOf("process");
   const kind = KINDS.indexOf(record.k);
   if (kind < 0) return 900;
   return kind * 20 + (record.k === "noticed" ? (NOTICES.indexOf(record.what) + 20) % 20 : 0);
@@ -131,7 +132,7 @@ function linkMark(trace, follow, visit) {
 
 function changeLink(element, link) {
   const [text, rule] = element.children;
-  say(text, `${link.record.t.toFixed(3)} s · ${link.text}`);
+  say(text, `${secondsText(link.record.t)} s · ${link.text}`);
   const isKnown = link.rule && (!link.end || link.record.k === "due");
   const words = isKnown ? `${link.rule[0]} (${link.rule[1]})` : "";
   say(rule, [link.end, words, link.isBroken && "Here it was broken."].filter(Boolean).join(" "));

@@ -65,7 +65,7 @@ const EVENTS = {
   "goes on": "goes on",
   paused: "is paused",
   woken: "goes on",
-  "not reached": "is not reached any more",
+  "not reached": "is not reached any more: nobody outside can tell whether it ended or is cut off",
 };
 
 /** One-way pairs in words: `between 1 and 2, 1 and 3; from 4 to 5`. */
@@ -85,7 +85,7 @@ const SENTENCES = {
     `promised ${ballotText(r.promised)}, height ${r.height}, ${heldText(r.accepted)}`,
   received: (r) =>
     r.from === r.i
-      ? `node ${r.i} hands itself ${messageText(r.m)}`
+      ? `node ${r.i} gets its own ${messageText(r.m)}`
       : `node ${r.i} receives ${messageText(r.m)} from node ${r.from}`,
   sent: (r) => `node ${r.i} sends ${messageText(r.m)} to node ${r.to}`,
   dropped: (r) => `node ${r.i}’s ${messageText(r.m)} to node ${r.to} is lost: ${r.why}`,
@@ -104,7 +104,7 @@ const SENTENCES = {
       : `node ${r.i} begins its ${r.what} countdown: ${(r.due - r.t).toFixed(2)} s`,
   leader: (r) =>
     isZero(r.b)
-      ? `node ${r.i} follows nobody`
+      ? `node ${r.i} follows no leader now`
       : `node ${r.i} ${r.b[1] === r.i ? "leads" : `follows node ${r.b[1]}`}, in ballot ${ballotText(r.b)}`,
   link: (r) => `node ${r.i}’s link to node ${r.peer} is ${r.is_up ? "up" : "down"}`,
   asked: (r) => askedText(r),
@@ -119,7 +119,7 @@ const SENTENCES = {
   lost: (r) => `a message is lost on its way: ${r.why}`,
   world: (r) => r.text,
   did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
-  violation: (r) => `${r.checker}: ${withBallots(r.sentence)}`,
+  violation: (r) => `the checker of ${r.checker} found: ${withBallots(r.sentence)}`,
   note: (r) => `note: ${r.text}`,
 };
 
@@ -127,7 +127,8 @@ function askedText(r) {
   if (r.what === "pay")
     return `somebody asks node ${r.i} to pay: ${r.transfers.map(transferText).join(", ")}`;
   if (r.what === "change") return `an operator asks node ${r.i}: ${r.change}`;
-  return `somebody asks node ${r.i} to ${r.what}`;
+  const more = r.what === "hurry" ? ", and not to wait for its election delay" : "";
+  return `somebody asks node ${r.i} to ${r.what}${more}`;
 }
 
 /** Notices that quote a memo, which stays as somebody has written it. */
@@ -150,17 +151,23 @@ function wasSent(trace, record) {
   return sent === undefined ? record : { ...sent, k: "dropped", why: record.why };
 }
 
-/** For whom it is too few: a node that reaches no majority can't win one's promises. */
-function shortText(trace, index) {
+/** What earlier records add: a node that reaches no majority, or that runs anew. */
+function moreText(trace, index) {
+  const { k, i, l, n } = trace.records[index];
   const short = trace.short.get(index);
-  return short ? `. It reaches ${short.reached} of ${short.nodes} nodes: no majority` : "";
+  if (short) return `. It reaches ${short.reached} of ${short.nodes} nodes: no majority`;
+  const isAnew = k === "state" && n === 1 && trace.hadLife(i, l);
+  return isAnew ? ". It is another process than before" : "";
 }
+
+/** Seconds since the trace began, to the millisecond. */
+export const secondsText = (t) => (Math.abs(t) < 0.0005 ? 0 : t).toFixed(3);
 
 /** What happened at an index of a trace: also what no node knows, but all records together tell. */
 export function tell(trace, index) {
   const choice = trace.checks.choices.get(index);
   if (choice === undefined)
-    return `${sentence(wasSent(trace, trace.records[index]))}${shortText(trace, index)}`;
+    return `${sentence(wasSent(trace, trace.records[index]))}${moreText(trace, index)}`;
   const block = `block ${choice.h.slice(0, 4)} in ballot ${ballotText(choice.b)}`;
   return `slot ${choice.s} is decided: a majority’s disks hold ${block}. Nobody knows it yet.`;
 }
