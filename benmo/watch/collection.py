@@ -100,7 +100,9 @@ class Collection:
         """By node that votes and was never heard, why."""
         heard = self._heard.items()
         return {
-            node: each.words for node, each in heard if node in self._members and not each.records
+            node: each.words or f"nothing came from node {node} in time"
+            for node, each in heard
+            if node in self._members and not each.records
         }
 
     def votes(self, node: NodeId) -> bool:

@@ -106,6 +106,12 @@ def test_nodes_are_heard_that_are_added_or_move_and_removed_ones_are_not_missed(
             assert heard.collection.never_heard == {}
 
 
+def test_of_a_node_that_had_no_time_to_answer_that_is_said(tmp_path: Path) -> None:
+    with MixedCluster(tmp_path, 3) as cluster:
+        heard = Heard(cluster.state)
+    assert heard.collection.never_heard[3] == "nothing came from node 3 in time"
+
+
 PAYMENTS = 90
 
 
