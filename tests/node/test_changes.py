@@ -21,6 +21,7 @@ from benmo.paxos.types import GENESIS_HASH, Ballot, Change, ChangeKind, NodeId
 from tests.support.mixed_cluster import MixedCluster, answer
 from tests.support.new_members import NewMember, ask_for
 from tests.support.processes import DEADLINE_S, eventually
+from tests.support.real_cluster import free_ports
 from tests.support.written_state import empty_state, write_node
 
 OLD = "takes no part any more"
@@ -116,13 +117,14 @@ def test_a_member_whose_own_chain_has_retired_it_goes_on_while_nobody_says_so(
     tmp_path: Path,
 ) -> None:
     """It may be the only one that has the block with the change."""
-    state = empty_state(tmp_path / "state")
     change = Change(ChangeKind.REPLACE, 3, numbered_member(3), "a" * 32, "127.0.0.1", 9009)
     block = encode_block(1, Ballot(1, 1), GENESIS_HASH, 1_790_000_000.0, (), change)
-    write_node(state, 3, [block], checkpoint_height=1)
     failed: list[BaseException] = []
-    service = Service(state, 3, failed.append, ControlServer)
-    service.start()
+    with free_ports(3) as port:
+        state = empty_state(tmp_path / "state", port)
+        write_node(state, 3, [block], checkpoint_height=1)
+        service = Service(state, 3, failed.append, ControlServer)
+        service.start()
     try:
         service.call(_told(service, 1)).result(DEADLINE_S)
         service.call(_until_looked(service)).result(DEADLINE_S)

@@ -23,10 +23,10 @@ from tests.support.numbered_nodes import created
 from tests.support.written_storage import BALANCES, NODE, Writer
 
 
-def empty_state(path: Path) -> StateDirectory:
-    """A cluster of three, of which no node's files are there."""
+def empty_state(path: Path, port: int = 9001) -> StateDirectory:
+    """A cluster of three, of which no node's files are there; node 1's port is given."""
     founders = tuple(
-        Founder(node, "127.0.0.1", 9000 + node, numbered_member(node)) for node in BALANCES
+        Founder(node, "127.0.0.1", port + node - 1, numbered_member(node)) for node in BALANCES
     )
     path.mkdir()
     state = StateDirectory(path)
