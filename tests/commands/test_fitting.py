@@ -12,6 +12,7 @@ from benmo.commands.answers import FORMATS, Answer, Cell, Status, Table, fitting
 from benmo.commands.fitting import COLUMNS_MIN, fitted, wrapped
 from benmo.commands.table import COMMANDS, Explained, help_answer
 from benmo.demo.table import DEMO_COMMANDS, node_commands
+from tests.support.strategies import examples
 
 WORDS = st.lists(st.text("abc(1,2)-./", min_size=1, max_size=12), max_size=40)
 STATUS_ROWS: list[tuple[Cell, ...]] = [
@@ -21,6 +22,7 @@ STATUS_ROWS: list[tuple[Cell, ...]] = [
 HEADERS = ("node", "process", "up", "role", "ballot", "height", "head", "queue", "links")
 
 
+@examples
 @given(WORDS, st.integers(COLUMNS_MIN, 100))
 def test_only_blanks_are_broken_and_no_line_is_too_long(words: list[str], columns: int) -> None:
     lines = fitted(" ".join(words), columns, "  ").split("\n")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benmo.commands.answers import Answer, Status, Table
 from benmo.commands.spreadsheets import as_cell
+from tests.support.strategies import examples
 
 RISKY = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠x"]
 
@@ -25,6 +26,7 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
     assert as_cell(text) == text
 
 
+@examples
 @given(st.text("'=+-@ab\t＝", max_size=8))
 def test_it_can_be_undone(text: str) -> None:
     cell = as_cell(text)

@@ -22,8 +22,10 @@ from benmo.paxos.types import Ballot
 from tests.support.mixed_cluster import MixedCluster
 from tests.support.processes import eventually
 from tests.support.scripted_peers import is_closed_by_peer
+from tests.support.strategies import examples
 
 
+@examples
 @given(st.text(min_size=1, max_size=255), st.integers(1, 65535))
 def test_the_address_comes_back(host: str, port: int) -> None:
     address = NodeAddress(3, host, port)

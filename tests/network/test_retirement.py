@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from benmo.errors import ProtocolError
 from benmo.network.frames import frame
 from benmo.network.retirement import RETIRED_BYTES_MAX, decode_retired, encode_retired
+from tests.support.strategies import examples
 
 
+@examples
 @given(st.integers(1, 2**53))
 def test_the_slot_comes_back_and_is_awaited_byte_by_byte(slot: int) -> None:
     data = encode_retired(slot)
@@ -48,6 +50,7 @@ def test_anything_else_is_refused(what: str) -> None:
         decode_retired(WRONG[what])
 
 
+@examples
 @given(st.binary(max_size=100))
 def test_random_bytes_tell_nobody_to_leave(data: bytes) -> None:
     try:
