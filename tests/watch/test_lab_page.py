@@ -28,6 +28,12 @@ def shown(sentence: str) -> str:
     return re.sub(r"\((\d+), (\d+)\)", r"\1.\2", sentence)
 
 
+def top_of_ring(page: Page) -> float:
+    box = page.get_by_role("region", name="The ring").bounding_box()
+    assert box is not None
+    return box["y"]
+
+
 def first(ending: Ending) -> Lab:
     return next(each for each in LABS if each.ending is ending)
 
@@ -53,12 +59,14 @@ def test_a_harm_lab_opens_in_front_of_two_chains_and_hides_its_checks(
     claim.click()
     expect(said).to_contain_text("✗ No")
     page.keyboard.press("Escape")
+    was = top_of_ring(page)
     accepts = [each for each in made.records if isinstance(each, AcceptedRecord)]
     again = next(each for each in accepts if each.ballot == (1, 3) and each.node == 2)
     page.evaluate(f"location.hash = '#at=2.{again.life}.{again.number}'")
     page.get_by_role("button", name="Why?").click()
     claim.click()
     expect(said).to_contain_text("this breaks a rule, too. But another record did so first.")
+    assert top_of_ring(page) < was + 60, "Why? pushes down little"
     near = """
         const { effectsOf } = await import('benmo/why.js');
         const { nearness } = await import('benmo/lab.js');

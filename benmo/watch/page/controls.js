@@ -134,6 +134,7 @@ function timeText(clock, moment) {
 /** Where one may type a time, to see what had happened by then. */
 function timeChoice(clock, changed) {
   const choice = make("input", { type: "number", min: 0, step: "any", "aria-label": "Go to a time, in seconds" });
+  choice.addEventListener("keydown", (event) => event.key === "Enter" && choice.blur());
   choice.addEventListener("change", () => {
     if (choice.value !== "") clock.toTime(Number(choice.value));
     changed();

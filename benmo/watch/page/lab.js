@@ -89,7 +89,7 @@ export function labView(root, lab, clock, { visit, changed }) {
         {},
         "Predict: go to the beginning, turn ",
         make("b", {}, "Predict"),
-        " on, and play.",
+        " on, and play on past the first note.",
       ),
       make(
         "li",
