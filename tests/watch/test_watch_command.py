@@ -16,6 +16,7 @@ from benmo.errors import CannotStart
 from benmo.watch.open_page import HandsAnswer
 from benmo.watch.server import PageServer
 from tests.support.processes import BENMO, DEADLINE_S, end_process, environment, eventually
+from tests.support.real_cluster import free_ports
 from tests.watch.server_client import HEADER, PageClient, answer, asked, host_of
 
 
@@ -59,7 +60,13 @@ mv "$0.new" "$0.opened"
 
 def test_the_browser_gets_the_address_by_a_private_file(tmp_path: Path) -> None:
     """The command line of a process can be read by all users of the machine."""
-    made = CliRunner().invoke(initialize, ["--nodes=3", f"--state-dir={tmp_path / 'state'}"])
+    with free_ports(3) as port:
+        _the_browser_gets_the_address(tmp_path, port)
+
+
+def _the_browser_gets_the_address(tmp_path: Path, port: int) -> None:
+    options = ["--nodes=3", f"--port={port}", f"--state-dir={tmp_path / 'state'}"]
+    made = CliRunner().invoke(initialize, options)
     assert made.exit_code == 0, made.output
     browser = tmp_path / "browser"
     browser.write_text(BROWSER)
