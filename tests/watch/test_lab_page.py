@@ -116,6 +116,7 @@ def test_an_alarm_lab_opens_under_the_power_cut_lens_and_can_be_given_up(
         "aria-pressed", "true"
     )
     expect(page.locator(".disks .pencil.gone").first).to_be_visible()
+    expect(page.locator(".headline")).to_contain_text("An alarm: a rule is broken")
     expect(page.locator("#tab-safety")).to_be_hidden()
     page.get_by_role("button", name="Show me").click()
     expect(page.locator(".solution")).to_contain_text(shown(made.first.sentence))

@@ -119,7 +119,7 @@ const SENTENCES = {
   lost: (r) => `a message is lost on its way: ${r.why}`,
   world: (r) => r.text,
   did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
-  violation: (r) => `the checker of ${r.checker} found: ${withBallots(r.sentence)}`,
+  violation: (r) => `${r.checker === "alarm" ? "an alarm" : `the checker of ${r.checker} found`}: ${withBallots(r.sentence)}`,
   note: (r) => `note: ${r.text}`,
 };
 
