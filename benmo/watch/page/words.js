@@ -119,7 +119,10 @@ const SENTENCES = {
   lost: (r) => `a message is lost on its way: ${r.why}`,
   world: (r) => r.text,
   did: (r) => `somebody ${r.by === "page" ? "asked from a page" : "typed"}: ${r.line}`,
-  violation: (r) => `${r.checker === "alarm" ? "an alarm" : `the checker of ${r.checker} found`}: ${withBallots(r.sentence)}`,
+  violation: (r) => {
+    const who = r.checker === "alarm" ? "an alarm" : `the checker of ${r.checker} found`;
+    return `${who}: ${withBallots(r.sentence)}`;
+  },
   note: (r) => `note: ${r.text}`,
 };
 
