@@ -20,8 +20,9 @@ class Listen(ControlMessage, frozen=True, tag=True):
 class Taped(ControlMessage, frozen=True, tag=True):
     """Records, each a JSON object; perhaps none, which says that there were none.
 
-    Their times are those of the monotonic clock of the machine `boot`, which shows `now` as this
-    leaves; `wall` is the same moment in seconds since 1970.
+    Their times are those of the monotonic clock of the machine `boot`. It shows `now` as this
+    leaves, or showed it at a record that has yet to come, if there was too much for one answer;
+    `wall` is the same moment in seconds since 1970.
     """
 
     number: int

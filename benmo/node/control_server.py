@@ -140,6 +140,9 @@ class ControlServer(CommanderConnection):
             self._write(_not_done(number, error))
         except (StateError, OSError) as error:
             self._service.fail(error)
+        except Exception:
+            self.abort()  # or else who listens would wait for ever
+            raise
 
     async def _send_records(self, number: int, listener: TapeListener) -> None:
         """Send what is recorded; while the other end reads too slowly, records wait or are lost.
@@ -151,8 +154,10 @@ class ControlServer(CommanderConnection):
                 await self._service.view.until_settled()
                 self._service.tape.end_rest()
             if self.is_read:
-                now, wall = time.monotonic(), time.time()
-                self._write(Taped(number, tuple(listener.take()), BOOT_ID, now, wall))
+                lines, now = tuple(listener.take()), time.monotonic()
+                late_s = now - listener.taken_until(now)
+                wall = time.time() - late_s
+                self._write(Taped(number, lines, BOOT_ID, now - late_s, wall))
             await asyncio.sleep(_RECORDS_EVERY_S - time.time() % _RECORDS_EVERY_S)
 
     async def _run(self, request: RunLine) -> None:

@@ -35,6 +35,8 @@ _RECORDS_MAX = 8_192
 """The limit of records that wait for a listener to take them; further ones are lost."""
 RECORDS_PER_S = 500
 """The limit of records that a node makes in each second; what is beyond them is counted."""
+_TAKEN_BYTES_MAX = 1 << 20
+"""The bytes after which no further record is taken at a time: a frame holds far more."""
 _BLOCKS_BYTES_MAX = 256 << 10
 
 BOOT_ID = _boot_id()
@@ -62,11 +64,18 @@ class TapeListener:
             self._waiting.append(record)
 
     def take(self) -> list[bytes]:
-        """Take what waits, and what is known to be lost."""
+        """Take what waits, and what is known to be lost; not much more than a MiB at a time."""
         self._report_lost()
-        lines = [_encoder.encode(record) for record in self._waiting]
-        self._waiting.clear()
+        lines: list[bytes] = []
+        taken_bytes = 0
+        while self._waiting and taken_bytes < _TAKEN_BYTES_MAX:
+            lines.append(_encoder.encode(self._waiting.popleft()))
+            taken_bytes += len(lines[-1])
         return lines
+
+    def taken_until(self, now: float) -> float:
+        """The time up to which all records were taken: `now` unless some still wait."""
+        return self._waiting[0].time if self._waiting else now
 
     def close(self) -> None:
         """Listen no more."""

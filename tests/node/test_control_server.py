@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,7 @@ from benmo.control.requests import (
     decode_answer,
     encode,
 )
+from benmo.control.tape_requests import Listen, Taped
 from benmo.deadlines import Deadlines
 from benmo.errors import Reason
 from benmo.ledger.blocks import change_body
@@ -30,11 +31,17 @@ from benmo.node.control_server import ControlServer
 from benmo.node.decision_waits import DecisionWaits
 from benmo.node.service import Service
 from benmo.node.submissions import PendingPayment
+from benmo.node.tape_feed import TapeListener
 from benmo.paxos.membership import numbered_member
 from benmo.paxos.types import Change, ChangeKind
+from benmo.tape.world_records import NoteRecord
 
 WAIT_S = 180.0
 REMOVAL = Change(ChangeKind.REMOVE, 3, replaces=numbered_member(3))
+
+
+def do_nothing(_listener: TapeListener) -> None:
+    """Nobody needs to know who listens no more."""
 
 
 class StandIn:
@@ -55,6 +62,19 @@ class StandIn:
         self.done: list[Callable[[PendingPayment], object]] = []
         self.changes = ChangeRequests(lambda _event: self.happened.append("change"))
         self.happened: list[str] = []
+        self.tape = self
+        self.listener = TapeListener(do_nothing)
+        self.has_fault = False
+
+    async def until_settled(self) -> None:
+        pass
+
+    def listen(self, _heartbeats: bool) -> TapeListener:
+        return self.listener
+
+    def is_rest_over(self) -> bool:
+        assert not self.has_fault
+        return False
 
     def hurry(self) -> None:
         self.happened.append("hurry")
@@ -97,9 +117,13 @@ class Connection:
 
     def __init__(self) -> None:
         self.written: asyncio.Queue[bytes] = asyncio.Queue()
+        self.aborted = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         self.written.put_nowait(data[4:])
+
+    def abort(self) -> None:
+        self.aborted.set()
 
     def is_closing(self) -> bool:
         return False
@@ -176,3 +200,27 @@ def test_a_change_and_a_hurry_that_come_together_are_handled_in_that_order() -> 
         assert service.happened == ["change", "hurry"]
 
     asyncio.run(asyncio.wait_for(scenario(), WAIT_S))
+
+
+def test_records_that_waited_long_come_in_several_frames_that_say_up_to_when_they_are() -> None:
+    async def scenario() -> None:
+        service = StandIn(3)
+        for number in range(1, 1501):
+            record = NoteRecord(node=1, life=9, number=number, time=number / 1e3, text="x" * 2000)
+            service.listener.put(record)
+        server, connection = ControlServer(cast(Any, service), Right.COMMAND), Connection()
+        FrameReader.connection_made(server, cast(asyncio.Transport, connection))
+        server.on_frame(encode(Listen(1)))
+        taken = 0
+        while taken < 1500:
+            payload = await asyncio.wait_for(connection.written.get(), WAIT_S)
+            answer = decode_answer(payload)
+            assert isinstance(answer, Taped) and len(payload) < 1.1 * (1 << 20)
+            taken += len(answer.records)
+            until = (taken + 1) / 1e3  # the next record's time
+            assert answer.now == pytest.approx(until) if taken < 1500 else answer.now > until
+        service.has_fault = True
+        await asyncio.wait_for(connection.aborted.wait(), WAIT_S)
+        server.connection_lost(None)
+
+    asyncio.run(scenario())
