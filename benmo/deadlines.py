@@ -79,13 +79,19 @@ class Deadlines(Generic[T]):
         try:
             while self._ticks and self._ticks[0] <= now:
                 self._pass(self._ticks[0])
-                heappop(self._ticks)
         finally:
             self._set_timer()
 
     def _pass(self, tick: int) -> None:
-        """Call `late` with all that wait for a tick; that may discard others of them."""
+        """Call `late` with all that wait for the first tick; it may discard and add others.
+
+        The tick stays the first of the heap until all are called: `late` may raise.
+        """
         while items := self._waiting.get(tick):
             item = next(iter(items))
-            self.discard(item, tick)
+            del items[item]
             self._late(item)
+        if items is not None:
+            del self._waiting[tick]
+        if self._ticks[0] == tick:
+            heappop(self._ticks)

@@ -124,6 +124,29 @@ def test_a_limit_that_has_passed_is_late_at_once_even_where_another_is_being_cal
     run(test)
 
 
+def test_one_that_is_late_may_wait_anew_while_idle_ticks_are_thrown_away() -> None:
+    async def test(clock: _Clock) -> None:
+        said: list[str] = []
+
+        def late(item: str) -> None:
+            said.append(item)
+            if item == "first":
+                deadlines.add("again", 0.05)
+
+        deadlines = Deadlines(late)
+        deadlines.add("first", 0.02)
+        deadlines.add("second", 0.03)
+        kept = {str(n): deadlines.add(str(n), 1 + n / 50) for n in range(150)}
+        for item, tick in kept.items():
+            deadlines.discard(item, tick)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(said) < 3:
+                await asyncio.sleep(TICK_S)
+        assert said == ["first", "second", "again"] and len(deadlines) == 0
+
+    run(test)
+
+
 def test_an_error_keeps_nobody_else_waiting() -> None:
     async def test(clock: _Clock) -> None:
         seen: list[str] = []

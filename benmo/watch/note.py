@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copymode
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -34,11 +36,13 @@ def note(run: Path, after: int, text: str) -> None:
         if after > len(records):
             die(f"{run} has {len(records):,} records: there is no number {after:,}")
         records.insert(after, _note(records, after, text))
-        rewritten = run.with_name(f"new-{run.name}")
-        with TraceWriter(rewritten, header) as writer:
-            for record in records:
-                writer.write(record)
-        rewritten.replace(run)
+        with TemporaryDirectory(prefix=".note-", dir=run.parent) as directory:
+            rewritten = Path(directory) / run.name
+            with TraceWriter(rewritten, header) as writer:
+                for record in records:
+                    writer.write(record)
+            copymode(run, rewritten)
+            rewritten.replace(run)
     except ProtocolError as error:
         die(str(error))
     except (OSError, EOFError) as error:

@@ -46,12 +46,15 @@ def records_of(path: Path) -> list[AnyRecord]:
 @pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
 def test_notes_stand_behind_their_records_at_the_same_time(tmp_path: Path, name: str) -> None:
     trace = made(tmp_path / name)
+    trace.chmod(0o640)
+    (tmp_path / f"new-{name}").write_text("somebody's")
     assert run(trace, 3, "who is left?").output == f"{trace} has a note at number 4\n"
     assert run(trace, 1, "one is gone").exit_code == 0
     first = NoteRecord(node=0, life=6, number=1, time=0.5, text="one is gone")
     last = NoteRecord(node=0, life=5, number=1, time=1.5, text="who is left?")
     assert records_of(trace) == [killed(1), first, killed(2), killed(3), last]
-    assert list(tmp_path.iterdir()) == [trace]
+    assert trace.stat().st_mode & 0o777 == 0o640
+    assert sorted(tmp_path.iterdir()) == [tmp_path / f"new-{name}", trace]
 
 
 @pytest.mark.parametrize(
