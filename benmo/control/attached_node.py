@@ -40,6 +40,9 @@ class AttachedNode:
         self._node = node
         self._expects_end = False
         """Whether the user has asked for something that ends the connection."""
+        self._is_closed = False
+        self._giving = threading.Lock()
+        """Held by who gives the loop something to do, so that nothing is given after the end."""
         self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
@@ -100,16 +103,19 @@ class AttachedNode:
             if tells_end and not self._expects_end:
                 watcher(NodeLost(self._node), time.time())
 
-        self._loop.call_soon_threadsafe(self._connection.watch, watcher, lost)
+        self._soon(self._connection.watch, watcher, lost)
 
     def hurry(self) -> None:
         """Ask the node to campaign at once, if it has a reason to campaign."""
-        self._loop.call_soon_threadsafe(self._connection.tell, Hurry())
+        self._soon(self._connection.tell, Hurry())
 
     def close(self) -> None:
-        """Close the connection and end the thread; the node runs on."""
+        """Close the connection and end the thread; the node runs on.
+
+        For lines that other threads have under way, or begin later, the connection is lost.
+        """
         self._expects_end = True
-        self._loop.call_soon_threadsafe(self._connection.abort)
+        self._soon(self._connection.abort)
         self._end()
 
     async def _run(self, line: str, output_format: str) -> Rendered:
@@ -120,10 +126,26 @@ class AttachedNode:
         return Rendered(Status(answer.status), answer.output, answer.leaves)
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Let the loop run a coroutine; after the end, its node isn't reached."""
+        with self._giving:
+            if not self._is_closed:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        failed: Future[T] = Future()
+        failed.set_exception(NotReached(f"the connection to node {self._node} is closed"))
+        return failed
+
+    def _soon(self, work: Callable[..., object], *arguments: object) -> None:
+        """Let the loop do something soon, unless it has ended."""
+        with self._giving:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(work, *arguments)
 
     def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._giving:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._is_closed = True
         self._thread.join()
 
     def _run_loop(self) -> None:

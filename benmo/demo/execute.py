@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benmo.commands.answers import Rendered, Status, refusal
+import traceback
+from pathlib import Path
+
+from benmo.commands.answers import Answer, Rendered, Status, refusal
 from benmo.commands.arguments import Misused, split_line
 from benmo.commands.table import Command
 from benmo.control.connection import NodeGone
@@ -34,7 +37,10 @@ class DemoRunner:
         self._by = by
 
     def run(self, line: str, output_format: str) -> Rendered:
-        """Carry out a line and return the answer, which also says what is wrong with the line."""
+        """Carry out a line and return the answer, which also says what is wrong with the line.
+
+        An exception that nobody expects ends the line alone, and not the demo with its nodes.
+        """
         meaning = meaning_of(line)
         try:
             if meaning is not None and meaning.waits:
@@ -48,6 +54,8 @@ class DemoRunner:
             answer = gone(error)
         except Failure as error:
             answer = refusal(Status.REFUSED, str(error))
+        except Exception as error:  # noqa: BLE001 - see above
+            answer = _unexpected(error)
         return answer.rendered(output_format)
 
     def _carry_out(self, line: str, output_format: str) -> Rendered:
@@ -82,3 +90,10 @@ class DemoRunner:
         if target:
             where = int(target) if target.isdigit() else 0
         self._stage.log.did(line, where, self._by)
+
+
+def _unexpected(error: Exception) -> Answer:
+    """The answer after an exception that is a bug, in one line that says where."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return gone(Failure(f"{what} ({Path(where.filename).name}, line {where.lineno})"))

@@ -37,6 +37,7 @@ _AMBUSHED_AGAIN_S = 1.0
 
 REMEDIES = {"paused": "continue", "down": "restart", "lost": "replace"}
 """The command that brings a node back, by the node's state."""
+_SILENCES = {"paused": "is paused", "down": "is not running", "lost": "has lost its disk"}
 
 OnNotice = Callable[[NodeId, Notice, float], None]
 OnEnd = Callable[[NodeId, str], None]
@@ -122,11 +123,10 @@ class Fleet:
 
     def why_silent(self, node: NodeId) -> str:
         """Say why a node can't be commanded; empty if it can."""
-        if self.is_paused(node):
-            return f"node {node} is paused"
-        if self.state_of(node) == "lost":
-            return f"node {node} has lost its disk"
-        return "" if self.is_running(node) else f"node {node} is not running"
+        state = self.state_of(node)
+        if state in _SILENCES:
+            return f"node {node} {_SILENCES[state]}"
+        return "" if node in self._attached else f"node {node} is starting"
 
     def commander(self, node: NodeId) -> AttachedNode | None:
         """The connection to a node; None if the node doesn't run, or is paused."""
@@ -136,10 +136,20 @@ class Fleet:
 
     def run(self, node: NodeId, line: str, output_format: str) -> Rendered:
         """Have a node carry out a line. Raises `NodeGone`, and `Refused` if it can't be asked."""
-        why = self.why_silent(node)
-        if why:
-            raise Refused(f"{why}: {REMEDIES[self.state_of(node)]} {node}")
-        return self._attached[node].run(line, output_format)
+        return self._commanded(node).run(line, output_format)
+
+    def _commanded(self, node: NodeId) -> AttachedNode:
+        """The connection to a node that can be commanded. Raises `Refused`.
+
+        The node's state is asked for once, since the worker may change it meanwhile.
+        """
+        state = self.state_of(node)
+        if state in _SILENCES:
+            raise Refused(f"node {node} {_SILENCES[state]}: {REMEDIES[state]} {node}")
+        attached = self._attached.get(node)
+        if attached is None:
+            raise Refused(f"node {node} is starting")
+        return attached
 
     def value(self, node: NodeId, line: str) -> object:
         """A node's answer to a line, decoded from JSON. Raises `Refused` and `NodeGone`."""
@@ -167,9 +177,9 @@ class Fleet:
         return rendered
 
     def hurry(self, nodes: Iterable[NodeId]) -> None:
-        """Let these nodes campaign at once, if they have something to propose."""
+        """Let these nodes campaign at once, if they have something to propose. Raises `Refused`."""
         for node in nodes:
-            self._attached[node].hurry()
+            self._commanded(node).hurry()
             self.hurried[node] += 1
 
     def ambush(

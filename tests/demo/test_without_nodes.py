@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -207,6 +209,42 @@ def test_help_shows_both_tables_or_one_line(demo: DemoRunner) -> None:
     assert demo.run("help parti", "table").output.split("  ")[0].strip() == "partition 1 2 | 3 4 5"
     assert demo.run("help printQ", "tsv").output.startswith("printQueue\t")
     assert demo.run("help frobnicate", "table").status is Status.NOT_UNDERSTOOD
+
+
+def runs(fleet: Fleet, node: int, is_paused: bool = False) -> Any:
+    """Let a node's process run, which doesn't answer."""
+    process = SimpleNamespace(is_running=True, is_paused=is_paused, end_is_wanted=False)
+    fleet._processes[node] = cast(Any, process)
+    return process
+
+
+@pytest.mark.parametrize("line", ["3> wait", "3> printQueue", "ambush 3 4", "duel 3 4"])
+def test_a_node_that_another_thread_starts_is_said_to_be_starting(
+    demo: DemoRunner, line: str
+) -> None:
+    for node in (3, 4):
+        runs(demo._stage.fleet, node)
+    rendered = demo.run(line, "table")
+    assert rendered.status is Status.REFUSED
+    assert rendered.output.startswith("node 3 is starting")
+    answers = json.loads(demo.run("all wait", "json").output)["nodes"]
+    assert answers["3"]["reason"] == "node 3 is starting"
+
+
+@pytest.mark.parametrize("line", ["3> wait", "3> printQueue"])
+def test_an_unexpected_exception_ends_a_line_and_not_the_demo(
+    demo: DemoRunner, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    def run(*_: object) -> None:
+        raise KeyError("three\nlines")
+
+    monkeypatch.setattr(demo._stage.fleet, "run", run)
+    rendered = demo.run(line, "table")
+    assert (rendered.status, rendered.leaves) == (Status.UNKNOWN, False)
+    assert "outcome unknown: KeyError: 'three\\nlines' (test_without_nodes.py, line " in (
+        rendered.output
+    )
+    assert len(rendered.output.splitlines()) == 1
 
 
 def test_a_node_that_does_not_tell_its_state_counts_as_gone(
