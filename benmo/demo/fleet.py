@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
@@ -21,10 +20,10 @@ from benmo.demo.links import Links
 from benmo.demo.lost_disks import LostDisks
 from benmo.demo.node_threads import at_once
 from benmo.demo.run_log import NoLog, RunLog
+from benmo.demo.trap import Trap
 from benmo.errors import Failure, Refused
 from benmo.network.link import Link
 from benmo.notices import Notice
-from benmo.paxos.notices import ProposalAccepted
 from benmo.paxos.types import NodeId
 
 _START_S = 30.0
@@ -41,24 +40,6 @@ _SILENCES = {"paused": "is paused", "down": "is not running", "lost": "has lost 
 
 OnNotice = Callable[[NodeId, Notice, float], None]
 OnEnd = Callable[[NodeId, str], None]
-
-
-@dataclass(slots=True)
-class _Trap:
-    """Waits until `witness` has accepted a block that `leader` proposed, to kill `leader` then."""
-
-    leader: NodeProcess
-    witness: NodeId
-    is_sprung: threading.Event = field(default_factory=threading.Event)
-
-    def hear(self, node: NodeId, notice: Notice) -> bool:
-        """Kill the leader if this notice says that it is time; returns whether it did."""
-        is_accepted = isinstance(notice, ProposalAccepted) and notice.proposer == self.leader.node
-        is_due = is_accepted and node == self.witness and not self.is_sprung.is_set()
-        if is_due:
-            self.leader.kill()
-            self.is_sprung.set()
-        return is_due
 
 
 class Fleet:
@@ -87,9 +68,11 @@ class Fleet:
         self._state = StateDirectory(state.path.absolute())
         self._on_notice = on_notice
         self._on_end = on_end
-        self._traps: list[_Trap] = []
+        self._traps: list[Trap] = []
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
+        self._log_order = threading.Lock()
+        """Keeps the end of an ambushed process, in the log, before the start of the next."""
         self._log = log or NoLog()
         self.link_keeper = LinkKeeper(self.links, self, self._log)
 
@@ -190,9 +173,10 @@ class Fleet:
         `prepare` gives it something to propose if it has nothing, and says whether it did; it may
         raise. It is called again and again: another leader may have had the block decided before.
         The trap is set before, since the leader may be quick. It is killed in the thread that hears
-        of that, within milliseconds. False if that didn't happen within `within_s` seconds.
+        of that, within milliseconds. False if that didn't happen within `within_s` seconds. Raises
+        `Refused` if its process ended otherwise.
         """
-        trap = _Trap(self._processes[leader], witness)
+        trap = Trap(self._processes[leader], witness)
         self._traps.append(trap)
         until = time.monotonic() + within_s
         try:
@@ -201,6 +185,7 @@ class Fleet:
             while not trap.is_sprung.wait(_AMBUSHED_AGAIN_S):
                 if time.monotonic() > until:
                     return False
+                self._require_same(trap)
                 if prepare():
                     self.hurry([leader])
         except (Failure, Refused):
@@ -211,10 +196,16 @@ class Fleet:
         self._require_ended(trap.leader)
         return True
 
+    def _require_same(self, trap: Trap) -> None:
+        """Raises `Refused` if the process for which a trap was set ended without the trap."""
+        if not trap.leader.is_running and not trap.is_sprung.is_set():
+            raise Refused(f"node {trap.leader.node} was killed or restarted meanwhile")
+
     def _heard(self, node: NodeId, notice: Notice, at: float) -> None:
         for trap in tuple(self._traps):
-            if trap.hear(node, notice):
-                self._log.did_to(trap.leader.node, "killed")
+            with self._log_order:
+                if trap.hear(node, notice):
+                    self._log.did_to(trap.leader.node, "killed")
         self._on_notice(node, notice, at)
 
     # Processes.
@@ -226,7 +217,8 @@ class Fleet:
             cuts += [f"--sever-one-way={other}" for other in self.links.unheard_by(node)]
             self._processes[node] = NodeProcess(node, self._state.path, cuts, self._ended)
             self.link_keeper.starts_anew(node)
-            self._log.did_to(node, "started")
+            with self._log_order:
+                self._log.did_to(node, "started")
         failed = at_once(self._connect, nodes)
         if not self.links.is_whole:
             self.link_keeper.set_up(node for node in nodes if not failed[node])

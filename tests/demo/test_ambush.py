@@ -14,6 +14,8 @@ from benmo.admin.making import new_cluster
 from benmo.cluster import ClusterSettings, StateDirectory
 from benmo.demo import fleet as fleet_module
 from benmo.demo.fleet import Fleet
+from benmo.demo.run_log import NoLog
+from benmo.errors import Refused
 from benmo.paxos.notices import ProposalAccepted
 from benmo.paxos.types import Ballot, NodeId
 
@@ -24,6 +26,10 @@ class Process:
 
     node: NodeId
     kills: list[NodeId] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        return not self.kills
 
     def kill(self) -> None:
         self.kills.append(self.node)
@@ -57,3 +63,36 @@ def test_an_ambush_begins_anew_when_another_leader_has_had_the_block_decided(
     assert process.kills == [1]
     leaders.append(4)
     assert not fleet.ambush(1, 3, lambda: False, 0.0)
+
+
+class Log(NoLog):
+    """The events of processes."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def did_to(self, node: NodeId, event: str) -> None:
+        self.events.append(f"{node} {event}")
+
+
+def test_an_ambush_leaves_a_process_alone_that_was_started_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page may have the leader restarted while the prompt's ambush waits."""
+    monkeypatch.setattr(fleet_module, "_AMBUSHED_AGAIN_S", 0.01)
+    cluster = new_cluster(addresses(5, 9001), ClusterSettings())
+    log = Log()
+    fleet = Fleet(StateDirectory(tmp_path), cluster, lambda *_: None, lambda *_: None, log)
+    old, new = Process(1), Process(1)
+    fleet._processes[1] = cast(Any, old)
+
+    def hurry(_nodes: Iterable[NodeId]) -> None:
+        fleet.kill([1])
+        fleet._processes[1] = cast(Any, new)
+        fleet._heard(3, ProposalAccepted(1, Ballot(1, 1), 1, Ballot(1, 1)), 0.0)
+
+    monkeypatch.setattr(fleet, "hurry", hurry)
+    with pytest.raises(Refused, match="node 1 was killed or restarted meanwhile"):
+        fleet.ambush(1, 3, lambda: False, 60.0)
+    assert log.events == ["1 killed"]
+    assert (len(old.kills), new.kills) == (1, [])
