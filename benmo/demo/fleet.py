@@ -151,12 +151,16 @@ class Fleet:
         process = self._processes.get(node)
         if process is not None:
             process.end_is_wanted = True
-        rendered = self.run(node, line, output_format)
-        if rendered.leaves and process is not None:
+        is_crashed = False
+        try:
+            rendered = self.run(node, line, output_format)
+            is_crashed = rendered.leaves
+        finally:
+            if process is not None:
+                process.end_is_wanted = is_crashed
+        if is_crashed and process is not None:
             process.until_ended(_EXIT_S)
             self._log.did_to(node, "killed")
-        elif process is not None:
-            process.end_is_wanted = False
         return rendered
 
     def hurry(self, nodes: Iterable[NodeId]) -> None:

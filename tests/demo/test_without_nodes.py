@@ -247,6 +247,13 @@ def test_an_unexpected_exception_ends_a_line_and_not_the_demo(
     assert len(rendered.output.splitlines()) == 1
 
 
+def test_a_node_that_could_not_be_told_to_crash_is_not_expected_to_end(demo: DemoRunner) -> None:
+    """Else nobody would be told when it ends by itself."""
+    process = runs(demo._stage.fleet, 3, is_paused=True)
+    assert demo.run("3> crashNode", "table").output == "node 3 is paused: continue 3"
+    assert not process.end_is_wanted
+
+
 def test_a_node_that_does_not_tell_its_state_counts_as_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
