@@ -49,6 +49,8 @@ _EVENTS = {
 }
 _SILENT = {"killed": "is down", "ended": "is down", "lost its disk": "has lost its disk"}
 _FORMAT = "table"
+_LINE_UNITS_MAX = 4_000
+"""The limit of a line in a record, in UTF-16 code units, which pages count."""
 _CLOSE_S = 1.0
 
 
@@ -93,7 +95,7 @@ class DemoPage:
     # What the demo does, from any thread.
 
     def did(self, line: str, where: NodeId, by: str) -> None:
-        self._happened(DidRecord, line=line, where=where, by=by)
+        self._happened(DidRecord, line=_within_limit(line), where=where, by=by)
 
     def did_to(self, node: NodeId, event: str) -> None:
         is_first = node not in self._last
@@ -174,6 +176,14 @@ def _why_not(line: str) -> str:
     if meaning.name in ALLOWED:
         return ""
     return f"{meaning.name} is for the terminal in which the demo runs"
+
+
+def _within_limit(line: str) -> str:
+    """Cut a line that is longer than a page takes: a `…` then stands for the rest."""
+    units = line.encode("utf-16-le", "replace")
+    if len(units) <= 2 * _LINE_UNITS_MAX:
+        return line
+    return units[: 2 * (_LINE_UNITS_MAX - 1)].decode("utf-16-le", "ignore") + "…"
 
 
 def _word(status: Status) -> str:
