@@ -89,7 +89,7 @@ class OpenPage:
     def __init__(self, source: PageSource, connection: ServerConnection, may_act: bool) -> None:
         self._source = source
         self._connection = connection
-        self._may_act = may_act
+        self.may_act = may_act
         self._place = 0
         self._under_way = 0
         self._run = ""
@@ -147,7 +147,7 @@ class OpenPage:
             "end": source.kept.end,
             "is_on": is_same,
             "gone": source.kept.first,
-            "act": self._may_act,
+            "act": self.may_act,
             "silent": source.silent,
         }
 
@@ -178,27 +178,35 @@ class OpenPage:
             await self._send({"situation": situation})
 
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
+        """Read requests; no further one before a refusal is sent, so that no answers pile up."""
         while True:
             request = await self._receive(_request)
-            tasks.create_task(self._answer(request))
+            refusal = self._why_not(request.line)
+            if refusal or self._source.hands is None:
+                await self._answer(request, HandsAnswer("refused", refusal))
+            else:
+                self._under_way += 1
+                tasks.create_task(self._carry_out(request, self._source.hands))
 
-    async def _answer(self, request: HandsRequest) -> None:
-        self._under_way += 1
+    def _why_not(self, line: str) -> str:
+        """Say why a line isn't carried out; empty if it is."""
+        if self._source.hands is None or not self.may_act:
+            return "from this page, one may watch and not act"
+        if len(line) > LINE_CHARACTERS_MAX or not line.isprintable():
+            return "that is not a line"
+        if self._under_way >= UNDER_WAY_MAX:
+            return f"{UNDER_WAY_MAX} lines of this page are under way"
+        return ""
+
+    async def _carry_out(self, request: HandsRequest, hands: Hands) -> None:
+        """Carry out a line, which is under way until its answer is sent."""
         try:
-            answer = await self._act(request.line)
+            await self._answer(request, await asyncio.wrap_future(_in_thread(hands, request.line)))
         finally:
             self._under_way -= 1
-        await self._send({"id": request.id, "status": answer.status, "text": answer.text})
 
-    async def _act(self, line: str) -> HandsAnswer:
-        hands = self._source.hands
-        if hands is None or not self._may_act:
-            return HandsAnswer("refused", "from this page, one may watch and not act")
-        if len(line) > LINE_CHARACTERS_MAX or not line.isprintable():
-            return HandsAnswer("refused", "that is not a line")
-        if self._under_way > UNDER_WAY_MAX:
-            return HandsAnswer("refused", f"{UNDER_WAY_MAX} lines of this page are under way")
-        return await asyncio.wrap_future(_in_thread(hands, line))
+    async def _answer(self, request: HandsRequest, answer: HandsAnswer) -> None:
+        await self._send({"id": request.id, "status": answer.status, "text": answer.text})
 
     async def _receive(self, decoder: msgspec.json.Decoder[T]) -> T:
         message = await self._connection.recv()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benmo.errors import CannotStart
 from benmo.watch import open_page
-from benmo.watch.open_page import UNDER_WAY_MAX, HandsAnswer
+from benmo.watch.open_page import UNDER_WAY_MAX, HandsAnswer, OpenPage
 from benmo.watch.server import MESSAGE_BYTES_MAX, PAGES_MAX, PageServer
 from tests.support.processes import DEADLINE_S, eventually
 from tests.watch.server_client import (
@@ -262,6 +265,49 @@ def test_a_slow_reader_loses_records_and_is_told_which() -> None:
         assert numbers == sorted(set(numbers))
     finally:
         server.close()
+
+
+class FullConnection:
+    """The connection of a page that sends requests without end, and reads only the first answer."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.sent = 0
+
+    async def recv(self) -> str:
+        await asyncio.sleep(0)
+        if not self.sent:
+            return '{"run": "", "place": 0}'
+        self.requests += 1
+        return f'{{"id": {self.requests}, "line": "ls"}}'
+
+    async def send(self, _text: bytes, text: bool) -> None:
+        assert text
+        self.sent += 1
+        if self.sent > 1:
+            await asyncio.Future()
+
+
+@pytest.mark.parametrize(
+    ("may_act", "requests"), [(False, 1), (True, UNDER_WAY_MAX + 1)], ids=["watches", "acts"]
+)
+def test_of_a_page_that_reads_no_answers_no_further_request_is_read(
+    server: PageServer, may_act: bool, requests: int
+) -> None:
+    connection = FullConnection()
+
+    async def serve() -> None:
+        page = asyncio.create_task(OpenPage(server, cast(Any, connection), may_act).serve())
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        page.cancel()
+        with suppress(asyncio.CancelledError):
+            await page
+
+    # Playwright may hold the loop of this thread.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, serve()).result()
+    assert connection.requests == requests
 
 
 def test_a_reader_that_reads_nothing_is_dropped(
