@@ -66,7 +66,10 @@ if TYPE_CHECKING:
     from benmo.watch.opening import OpeningConnections
 
 PAGES_MAX = 8
-"""The limit of pages that are open at a time."""
+"""The limit of pages with the same right that are open at a time.
+
+So many who watch keep nobody out who may act.
+"""
 MESSAGE_BYTES_MAX = 64 << 10
 WRITE_BYTES_MAX = 1 << 20
 """The limit of what waits for a page to read it; further records wait in the history."""
@@ -279,11 +282,11 @@ class PageServer:
     async def _open(self, connection: ServerConnection) -> None:
         """Serve a page for as long as it is open."""
         self._opening.release(connection)
-        if len(self._pages) >= PAGES_MAX:
-            await connection.close(_TOO_MANY_PAGES, f"{PAGES_MAX} pages are open already")
-            return
         assert connection.request is not None
         may_act = self._gate.right(connection.request) is PageRight.ACT
+        if sum(page.may_act is may_act for page in self._pages) >= PAGES_MAX:
+            await connection.close(_TOO_MANY_PAGES, f"{PAGES_MAX} pages are open already")
+            return
         page = OpenPage(self, connection, may_act)
         self._pages.add(page)
         try:

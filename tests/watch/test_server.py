@@ -238,6 +238,8 @@ def test_the_ninth_page_is_told_that_there_are_eight(server: PageServer) -> None
             4008,
             "8 pages are open already",
         )
+        acting = pages.enter_context(PageClient(server, server.hands_address))
+        assert acting.get()["act"] is True
     eventually(lambda: server.pages_open == 0, "the pages are closed")
     with PageClient(server) as page:
         assert "header" in page.get()
