@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from benmo.child_node import NodeProcess
 from benmo.cluster import Cluster, StateDirectory
-from benmo.commands.answers import Rendered
+from benmo.commands.answers import Rendered, Status
 from benmo.commands.node_status import NodeSnapshot, NodeStatus, PeerStatus, status_in
 from benmo.control.attached_node import AttachedNode
 from benmo.control.connection import NodeGone
@@ -154,7 +154,7 @@ class Fleet:
         is_crashed = False
         try:
             rendered = self.run(node, line, output_format)
-            is_crashed = rendered.leaves
+            is_crashed = rendered.leaves and rendered.status is Status.DONE
         finally:
             if process is not None:
                 process.end_is_wanted = is_crashed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -247,10 +248,16 @@ def test_an_unexpected_exception_ends_a_line_and_not_the_demo(
     assert len(rendered.output.splitlines()) == 1
 
 
-def test_a_node_that_could_not_be_told_to_crash_is_not_expected_to_end(demo: DemoRunner) -> None:
+def test_a_node_that_could_not_be_told_to_crash_is_not_expected_to_end(
+    demo: DemoRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else nobody would be told when it ends by itself."""
     process = runs(demo._stage.fleet, 3, is_paused=True)
     assert demo.run("3> crashNode", "table").output == "node 3 is paused: continue 3"
+    assert not process.end_is_wanted
+    lost = replace(refusal(Status.REFUSED, "the connection is lost"), leaves=True)
+    monkeypatch.setattr(demo._stage.fleet, "run", lambda *_: lost.rendered("table"))
+    assert demo.run("3> crashNode", "table").output == "the connection is lost"
     assert not process.end_is_wanted
 
 
