@@ -113,10 +113,6 @@ class Recording:
         machine.engine.tape = recorder
         recorder.goes_on_with(machine.engine)
 
-    def unprompted(self, machine: Recorded) -> None:
-        """Note that nothing that is recorded leads to what a machine sends next."""
-        self._recorders[machine].unprompted()
-
     def sent(self, machine: Recorded, to: NodeId, message: Message, why_lost: str) -> str:
         """Record what becomes of a message that is sent; return its frame."""
         self._frames += 1

@@ -139,7 +139,10 @@ class DurableRecord(Record, frozen=True, tag="durable"):
 
 
 class DueRecord(Record, frozen=True, tag="due"):
-    """A time is up: the election delay, the round's limit, a silent peer's, an announcement's."""
+    """A time is up: the election delay, the round's limit, a silent peer's, an announcement's.
+
+    Of the times for heartbeats, only those are recorded of which more comes.
+    """
 
     what: tuple[str, ...]
 

@@ -13,9 +13,17 @@ from benmo.sim.recording import _LIVES_MAX, Recording
 from benmo.sim.run import run
 from benmo.sim.seeds import planted
 from benmo.sim.trace import Trace
-from benmo.tape.facts import AcceptedFacts, HeartbeatFacts, PromiseFacts
+from benmo.tape.facts import (
+    AcceptedFacts,
+    BlocksFacts,
+    ConfirmedFacts,
+    HeartbeatFacts,
+    NackFacts,
+    PromiseFacts,
+)
 from benmo.tape.records import (
     AcceptedRecord,
+    AnsweredRecord,
     AnyRecord,
     AppliedRecord,
     AskedRecord,
@@ -97,6 +105,28 @@ def test_every_chain_of_causes_ends_at_an_event(seed: int) -> None:
                 assert root.cause < root.number
                 root = records[root.cause - 1]
             assert is_first or isinstance(root, events), record
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_answer_s_cause_is_what_it_answers(seed: int) -> None:
+    answers = AcceptedFacts | BlocksFacts | ConfirmedFacts | NackFacts | PromiseFacts
+    compared = 0
+    for (node, _), records in lives_of(seed).items():
+        for record in records if node else ():
+            cause = records[record.cause - 1] if record.cause else None
+            match record:
+                case SentRecord(message=message) if isinstance(message, answers):
+                    assert isinstance(cause, ReceivedRecord) and cause.sender == record.to
+                case QueuedRecord():
+                    assert isinstance(cause, AskedRecord) and cause.what == "pay"
+                case AnsweredRecord(outcome="confirmed"):
+                    assert isinstance(cause, ReceivedRecord | AskedRecord)
+                case AnsweredRecord():
+                    assert isinstance(cause, AskedRecord) and cause.ticket == record.ticket
+                case _:
+                    continue
+            compared += 1
+    assert compared > 100
 
 
 def _is_from_a_peer(record: AnyRecord) -> TypeGuard[ReceivedRecord]:

@@ -167,9 +167,7 @@ class _ReplayedWay:
         A `Behind` may arrive without having left, since a node may ask at any time: it does now.
         """
         if envelope not in self._frames:
-            sender = self._actors[envelope.sender]
-            self.recording.unprompted(sender)
-            self._sent(sender, *envelope[1:])
+            self._sent(self._actors[envelope.sender], *envelope[1:])
         frames = self._frames[envelope]
         return frames.pop(0) if len(frames) > 1 else frames[0]
 
