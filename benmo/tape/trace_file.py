@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, cast
@@ -13,8 +14,8 @@ import msgspec
 from benmo.errors import ProtocolError
 from benmo.tape.records import VERSION, AnyRecord, Header
 
-LINE_BYTES_MAX = 16 << 10
-"""The longest line that is read."""
+LINE_BYTES_MAX = 32 << 10
+"""The longest line that is read: a state of 99 nodes and the longest memos fits."""
 
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(Header)
@@ -67,11 +68,12 @@ def decode_record(line: bytes) -> AnyRecord:
         raise ProtocolError(f"a malformed record: {error}") from error
 
 
-def read_trace(path: Path) -> tuple[Header, Iterator[AnyRecord]]:
+def read_trace(path: Path, bytes_max: float = inf) -> tuple[Header, Iterator[AnyRecord]]:
     """Read a trace: its header, and its records as they are taken.
 
     Raises `OSError`, and `ProtocolError` if it is no trace, or one of a later version; the same,
-    with the line's number, as a record is taken that is none.
+    with the line's number, as a record is taken that is none, or that goes beyond `bytes_max`
+    unpacked bytes. Memory is taken for one line only.
     """
     with _open(path, "rb") as file:
         try:
@@ -80,14 +82,17 @@ def read_trace(path: Path) -> tuple[Header, Iterator[AnyRecord]]:
             raise ProtocolError(f"{path} is no trace: {error}") from error
     if header.version > VERSION:
         raise ProtocolError(f"{path} is a trace of version {header.version}, later than this")
-    return header, _records(path)
+    return header, _records(path, bytes_max)
 
 
-def _records(path: Path) -> Iterator[AnyRecord]:
+def _records(path: Path, bytes_max: float) -> Iterator[AnyRecord]:
     with _open(path, "rb") as file:
-        file.readline(LINE_BYTES_MAX)
-        for number, line in enumerate(file, 2):
+        read_bytes = len(file.readline(LINE_BYTES_MAX))
+        for number, line in enumerate(iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), 2):
+            read_bytes += len(line)
             try:
+                if read_bytes > bytes_max:
+                    raise ProtocolError(f"the trace is longer than {bytes_max:,} bytes")
                 record = decode_record(line)
             except ProtocolError as error:
                 raise ProtocolError(f"{path}, line {number}: {error}") from error

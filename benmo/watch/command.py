@@ -32,15 +32,13 @@ def page(run: Path, output: Path | None) -> None:
     """
     output = output or run.with_name(run.name.removesuffix(".gz")).with_suffix(".html")
     try:
-        header, records = read_trace(run)
+        header, records = read_trace(run, _BYTES_MAX)
         count = sum(1 for _ in records)
         trace = (gzip.decompress if run.suffix == ".gz" else bytes)(run.read_bytes())
     except ProtocolError as error:
         die(str(error))
     except (OSError, EOFError) as error:
         die(f"{run} can't be read: {getattr(error, 'strerror', None) or error}")
-    if len(trace) > _BYTES_MAX:
-        die(f"{run} is too long for a page: it has more than {_BYTES_MAX >> 20} MiB")
     try:
         output.write_text(one_file(trace), encoding="utf-8")
     except OSError as error:

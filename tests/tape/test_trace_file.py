@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benmo.errors import ProtocolError
+from benmo.ledger.blocks import encode_block
+from benmo.ledger.transfers import Run
+from benmo.ledger.visible_text import MEMO_CHARACTERS_MAX
 from benmo.paxos.types import Ballot
-from benmo.tape.records import VERSION, AnyRecord, Header, PromisedRecord
+from benmo.tape.facts import HeldBlock
+from benmo.tape.facts_of import block_facts
+from benmo.tape.recorder import CHAIN_SHOWN
+from benmo.tape.records import VERSION, AnyRecord, Header, PromisedRecord, StateRecord
 from benmo.tape.trace_file import LINE_BYTES_MAX, TraceWriter, decode_record, read_trace
 from benmo.tape.world_records import NoteRecord
 
@@ -61,6 +69,47 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
     assert next(records) == RECORDS[0]
     with pytest.raises(ProtocolError, match="x, line 3: a malformed record"):
         next(records)
+
+
+def test_the_longest_state_is_read() -> None:
+    most, nodes, ballot = 2**53 // 99, range(1, 100), Ballot(10**6, 99)
+    run = Run(99, most, (98,) * 3, (most,) * 3, ("\N{GRINNING FACE}" * MEMO_CHARACTERS_MAX,) * 3)
+    facts = block_facts(encode_block(10**9, ballot, "0" * 64, 1.5, (run,)))
+    record = StateRecord(
+        node=99,
+        life=2**53 - 1,
+        number=10**9,
+        time=123456.123456,
+        role="acceptor",
+        ballot=ballot,
+        promised=ballot,
+        accepted=HeldBlock(ballot, facts),
+        height=10**9,
+        chain=(facts,) * CHAIN_SHOWN,
+        balances=dict.fromkeys(nodes, most),
+        queue=10**9,
+        links=dict.fromkeys(nodes, False),
+        leader=ballot,
+        members=tuple(nodes),
+        due_s=3.123456789,
+        member="a" * 32,
+    )
+    line = msgspec.json.encode(record)
+    assert len(line) > 20_000
+    assert decode_record(line) == record
+
+
+def test_a_line_without_an_end_takes_no_memory(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "x.gz", HEADER):
+        pass
+    with gzip.open(tmp_path / "x.gz", "ab", compresslevel=1) as file:
+        file.write(bytes(16 << 20))
+    _, records = read_trace(tmp_path / "x.gz")
+    tracemalloc.start()
+    with pytest.raises(ProtocolError, match="line 2: a record's line is too long"):
+        next(records)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from benmo.tape.records import VERSION, Header
 from benmo.tape.trace_file import TraceWriter
 from benmo.tape.world_records import NoteRecord
+from benmo.watch import command
 from benmo.watch.command import page
 from benmo.watch.one_file import one_file
 
@@ -71,6 +72,16 @@ def test_a_torn_gz_is_refused(tmp_path: Path) -> None:
     result = run(trace)
     assert result.exit_code == 1
     assert "can't be read" in result.stderr
+
+
+def test_a_trace_that_is_too_long_is_refused_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = made(tmp_path / "run.jsonl.gz")
+    monkeypatch.setattr(command, "_BYTES_MAX", 100)
+    monkeypatch.setattr(gzip, "decompress", None)
+    result = run(trace)
+    assert result.stderr == f"benmo: {trace}, line 2: the trace is longer than 100 bytes\n"
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
