@@ -1,16 +1,19 @@
-"""Brings the records of several nodes into one order: no message arrives before it is sent.
+"""Brings the records of several nodes into one order, that of their times.
 
-On one machine, all processes read the same monotonic clock, so the times are the order. Nodes of
-other machines come with another clock, whose difference is taken from the time of day that both
-machines show. A record that comes when later ones were emitted already has no place any more: a gap
-stands for it.
+On one machine, all processes read the same monotonic clock, so no message arrives before it is
+sent. Nodes of other machines come with another clock, whose difference is taken from the time of
+day that both machines show: by as much as these differ, a message may arrive before it is sent. A
+node's record that comes when later ones were emitted already has no place any more: a gap stands
+for it.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from itertools import groupby
 from math import inf
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -56,8 +59,8 @@ class Merger:
         self._add_done()
         shifted = [_shifted(record, begin) for record in records]
         late = [record for record in shifted if record.time < self._until]
-        if late:
-            self._add(_gap(late, self._until))
+        for _life, group in groupby(late, attrgetter("life")):
+            self._add(_gap(list(group), self._until))
         for record in shifted[len(late) :]:
             self._add(record)
         self._heard[node] = max(self._heard.get(node, -inf), now - begin)
@@ -72,7 +75,8 @@ class Merger:
     def done_here(self, record: AnyRecord, clock: float) -> None:
         """Take a record of what was done on the nodes' machine, whose clock showed this.
 
-        It waits until a node was heard: only then does the trace have a beginning.
+        It waits until a node was heard: only then does the trace have a beginning. One that comes
+        late has the time at which it comes.
         """
         self._done_early.append((record, clock))
         if self._begins:
@@ -81,14 +85,19 @@ class Merger:
 
     def passed(self, clock: float) -> None:
         """Wait no longer for what happened before the monotonic clock showed this."""
-        for begin in self._begins.values():
-            self.now = max(self.now, clock - begin + self._hold_s)
+        if self._begins:
+            self.now = max(self.now, clock - self._begin_here + self._hold_s)
         self._release()
 
+    @property
+    def _begin_here(self) -> float:
+        """The time that the clock of the nodes' machine showed at the beginning."""
+        return next(iter(self._begins.values()))
+
     def _add_done(self) -> None:
-        begin = next(iter(self._begins.values()))
         for record, clock in self._done_early:
-            self._add(replace(record, time=round(clock - begin, 6)))
+            time = round(clock - self._begin_here, 6)
+            self._add(replace(record, time=max(time, self._until)))
         self._done_early.clear()
 
     def lost(self, node: NodeId) -> None:
@@ -114,14 +123,14 @@ class Merger:
 
 
 def _gap(late: list[AnyRecord], time: float) -> GapRecord:
-    """A record that stands for those of one node that came too late."""
-    last = late[-1]
+    """A record that stands for those of one life of a node that came too late."""
+    first, last = late[0], late[-1]
     return GapRecord(
         node=last.node,
         life=last.life,
         number=last.number,
         time=time,
-        first=late[0].number,
+        first=first.first if isinstance(first, GapRecord) else first.number,
         last=last.number,
         why="they came too late to be put in order",
     )

@@ -113,6 +113,38 @@ def test_a_record_that_comes_too_late_is_a_gap_and_never_in_a_wrong_order() -> N
     assert (after.number, after.time) == (3, 0.4)
 
 
+def test_a_gap_that_comes_too_late_names_all_that_it_stood_for_in_each_life() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [note(1, 1, 10.0)], "boot", 10.0, 0.0)
+    merger.heard(1, [note(1, 2, 11.0)], "boot", 11.0, 0.0)
+    gap = GapRecord(node=2, life=1, number=900, time=10.1, first=2, last=900, why="read too late")
+    again = NoteRecord(node=2, life=5, number=1, time=10.2, text="")
+    merger.heard(2, [gap, note(2, 901, 10.15), again], "boot", 11.0, 0.0)
+    late = [each for each in emitted if isinstance(each, GapRecord)]
+    assert [(each.life, each.first, each.last) for each in late] == [(1, 2, 901), (5, 1, 1)]
+
+
+def test_what_was_done_and_comes_late_does_not_set_the_time_back() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "here", 10.0, 0.0)
+    merger.heard(1, [note(1, 1, 13.0)], "here", 13.0, 0.0)
+    merger.done_here(note(0, 1, 0.0), 12.5)
+    assert [each.time for each in emitted] == [3.0, 3.0]
+    merger.heard(2, [note(2, 1, 12.7)], "here", 13.0, 0.0)
+    assert isinstance(emitted[-1], GapRecord)
+
+
+def test_another_machine_s_clock_says_nothing_of_how_long_to_wait() -> None:
+    emitted: list[AnyRecord] = []
+    merger = Merger(emitted.append)
+    merger.heard(1, [], "here", 100.0, 0.0)
+    merger.heard(2, [], "there", 7.0, 0.0)
+    merger.passed(100.0)
+    assert merger.now == HOLD_S
+
+
 def test_time_does_not_begin_anew_where_nobody_is_heard_any_more() -> None:
     emitted: list[AnyRecord] = []
     merger = Merger(emitted.append)
