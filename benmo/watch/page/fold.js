@@ -5,6 +5,7 @@
  */
 
 import { fly, lose, torn } from "benmo/flights.js";
+import { hasJustEnded, isAfterGap, isNews } from "benmo/gaps.js";
 import { without } from "benmo/lists.js";
 import { met, voted, withoutVote } from "benmo/members.js";
 
@@ -45,6 +46,7 @@ function unborn(id, members) {
     members,
     promises: [],
     votes: [],
+    brokeOffAt: null,
   };
 }
 
@@ -233,13 +235,6 @@ function placed(state, node) {
   };
 }
 
-/** Whether records are missing between a node's last one and this one. */
-export function isAfterGap(node, record) {
-  if (record.k === "gap") return true;
-  if (record.k === "state") return false;
-  return record.l !== node.life || record.n !== node.n + 1;
-}
-
 function inNode(state, record, index) {
   const found = processOf(state, record);
   if (found === null) return state;
@@ -247,9 +242,10 @@ function inNode(state, record, index) {
   const isLost = isAfterGap(before, record);
   const place = { life: record.l, n: record.n, is: "up", known: before.known && !isLost };
   const change = IN_A_NODE[record.k];
-  const there = { ...before, ...place };
+  const waiting = before.life === record.l ? before.waiting : [];
+  const there = { ...before, ...place, waiting, brokeOffAt: null };
   const after = change === undefined ? there : change(there, record, index, before);
-  const gaps = state.gaps + (isLost && before.known ? 1 : 0);
+  const gaps = state.gaps + (isLost && isNews(before) ? 1 : 0);
   return placed({ ...voted(met(state, record), record), gaps }, after);
 }
 
@@ -311,7 +307,9 @@ function placeOf(state, { of, of_life: life }) {
 function became(state, record, change) {
   const where = placeOf(state, record);
   if (where === null || isOver(record, state[where])) return state;
-  const node = { ...state[where][record.of], ...change };
+  const was = state[where][record.of];
+  const node = { ...was, ...change };
+  if (record.event === "not reached" && was.known) node.brokeOffAt = record.t;
   return { ...state, [where]: { ...state[where], [record.of]: node } };
 }
 
@@ -321,9 +319,12 @@ function ended(state, record, index) {
   if (where === null) return state;
   const id = record.of;
   const [node, aside] = [state[where][id], state.aside[id]];
+  const isWhole = hasJustEnded(node, record);
+  const gaps = state.gaps + (node.brokeOffAt !== null && !isWhole ? 1 : 0);
   const change = {
     is: "down",
-    known: node.known || node.is === "silent",
+    known: node.known || isWhole,
+    brokeOffAt: null,
     role: "acceptor",
     pencil: node.ink,
     waiting: [],
@@ -332,10 +333,10 @@ function ended(state, record, index) {
     leader: ZERO,
   };
   const over = { ...node, ...change, promises: [], votes: [] };
-  if (where === "aside") return { ...state, aside: { ...state.aside, [id]: over } };
+  if (where === "aside") return { ...state, gaps, aside: { ...state.aside, [id]: over } };
   const isTurn = aside?.is === "up";
   const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
-  const after = { ...state, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };
+  const after = { ...state, gaps, nodes, aside: isTurn ? { ...state.aside, [id]: over } : state.aside };
   return torn(after, (message) => message.to === id, `node ${id} ended`, index);
 }
 

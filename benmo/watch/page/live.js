@@ -13,7 +13,29 @@ export function appendTo(trace, records, kept_max = KEPT_MAX) {
   for (const record of records) trace.append(checkRecord(record));
   if (trace.length <= kept_max) return { trace, first: 0 };
   const first = trace.length - Math.floor(kept_max / 2);
-  return { trace: new Trace(trace.header, trace.records.slice(first)), first };
+  const kept = new Trace(trace.header, trace.records.slice(first), earlierOf(trace, first));
+  return { trace: kept, first };
+}
+
+/** All that a trace has to know of the first records of another, which it goes on with. */
+function earlierOf(trace, first) {
+  const { checks, electorates } = trace;
+  return { first, checks, electorates, state: later(trace.state(first), first) };
+}
+
+/** The state for a trace that begins `first` records later: it points at none of those before. */
+function later(state, first) {
+  const kept = (list) =>
+    list.map((each) => ({ ...each, index: each.index - first })).filter((each) => each.index >= 0);
+  const moved = (nodes) =>
+    Object.fromEntries(
+      Object.entries(nodes).map(([id, node]) => [
+        id,
+        { ...node, waiting: node.waiting.map((fact) => ({ ...fact, index: fact.index - first })) },
+      ]),
+    );
+  const [nodes, aside] = [moved(state.nodes), moved(state.aside)];
+  return { ...state, count: 0, nodes, aside, note: null, flying: kept(state.flying), lost: [] };
 }
 
 /** Returns the gaps that stand for records which never came; `last` lists node, life, number. */

@@ -16,6 +16,13 @@ export function isAlone(node) {
   return isUp && wants && reachedBy(node) < quorumOf(node.members);
 }
 
+/** Whether the process of a record is of the member that votes for its node, if any does. */
+export function votesAs(state, { i, l }) {
+  const node = [state.nodes[i], state.aside[i]].find((each) => each?.life === l);
+  if (node === undefined) return false;
+  return membersBefore(state, node) <= 0 !== state.replaced.includes(i);
+}
+
 /** A node's name: its number, with a letter if its member is the second there, or the third: `3b`. */
 export function nameOf(state, node) {
   const before = membersBefore(state, node);

@@ -118,7 +118,9 @@ export function ruleOf(trace, index, cause) {
   const record = trace.records[index];
   switch (record.k) {
     case "noticed":
-      return OF_NOTICES[record.what]?.(trace, index, cause) ?? null;
+      return Object.hasOwn(OF_NOTICES, record.what)
+        ? OF_NOTICES[record.what](trace, index, cause)
+        : null;
     case "sent":
     case "dropped":
       return ofMessage(record.m);

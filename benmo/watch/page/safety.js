@@ -84,8 +84,10 @@ function scoreText({ trace, count, state }) {
   const gaps = state.gaps
     ? ` Records are missing in ${counted(state.gaps, "place", "places")}: what lies there is not known.`
     : "";
+  const ids = state.voters.ids.filter((id) => !state.nodes[id]?.known);
+  const unknown = ids.length ? ` Not known now: ${ids.map((id) => `node ${id}`).join(", ")}.` : "";
   const ended = counted(ends, "process that is known to have ended", "processes that are known to have ended");
-  return `So far ${ended}, and ${counted(lost, "lost message", "lost messages")}.${gaps}`;
+  return `So far ${ended}, and ${counted(lost, "lost message", "lost messages")}.${gaps}${unknown}`;
 }
 
 /** Makes the chips, one for each check. Returns what draws a moment. */

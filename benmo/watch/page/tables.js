@@ -90,14 +90,11 @@ function bind(row) {
   row.block ??= row.cells.get(row.from[0])?.report?.block ?? null;
 }
 
-/** The first moment at which a quorum's disks held this ballot's block, or -1. */
-function chosenAt(trace, row, count, quorum) {
-  const inked = [...row.cells.values()]
-    .filter((cell) => cell.accepted >= 0)
-    .map((cell) => trace.inkOf.get(cell.accepted) ?? Infinity)
-    .filter((index) => index < count)
-    .sort((a, b) => a - b);
-  return inked.length >= quorum ? inked[quorum - 1] : -1;
+/** Says of a row since when a quorum's disks hold its block, if they do. */
+function choose(row, won, count) {
+  if (won === undefined || won.wonAt >= count) return;
+  row.chosenAt = won.wonAt;
+  if (row.block?.h !== won.h) row.block = won.block;
 }
 
 /**
@@ -118,7 +115,7 @@ export function ballotTable(trace, slot, count) {
   const rows = [...table.rows.values()].sort((a, b) => (isHigher(a.ballot, b.ballot) ? 1 : -1));
   for (const row of rows) {
     bind(row);
-    row.chosenAt = chosenAt(trace, row, count, table.quorum);
+    choose(row, trace.checks.votes.wonIn(slot, row.ballot), count);
   }
   const chosen =
     rows.filter((row) => row.chosenAt >= 0).sort((a, b) => a.chosenAt - b.chosenAt)[0] ?? null;

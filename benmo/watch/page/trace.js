@@ -3,7 +3,7 @@
  * with their receipts, the records of a slot, the layers.
  */
 
-import { begin, isAfterGap, isHigher, isSame, processOf, step } from "benmo/fold.js";
+import { begin, isHigher, isSame, processOf, step } from "benmo/fold.js";
 import { isRoutine, Layers } from "benmo/layers.js";
 import { Checks } from "benmo/checks.js";
 import { addTo, countBelow } from "benmo/lists.js";
@@ -15,13 +15,14 @@ const BEGINNING_MAX = 60;
 const placeOf = (i, l, n) => `${i}.${l}.${n}`;
 
 export class Trace {
-  constructor(header, records = []) {
+  /** `earlier` tells of the records that were let go before these: see live.js. */
+  constructor(header, records = [], earlier = null) {
     this.header = header;
     this.records = [];
-    this.head = begin(header);
+    this.head = earlier?.state ?? begin(header);
     this.snapshots = [this.head];
     this.layers = new Layers();
-    this.checks = new Checks(header);
+    this.checks = new Checks(earlier);
     this.places = new Map();
     this.sends = new Map();
     this.sentOf = new Map();
@@ -46,7 +47,7 @@ export class Trace {
     this.notes = [];
     this.slots = [];
     /** By slot, who votes from that slot on, where it changes. */
-    this.electorates = new Map([[1, header.nodes]]);
+    this.electorates = new Map(earlier?.electorates ?? [[1, header.nodes]]);
     for (const record of records) this.append(record);
   }
 
@@ -71,9 +72,10 @@ export class Trace {
     if (after.lost !== before.lost)
       this.drops.push(...after.lost.filter((each) => !before.lost.includes(each)).map(() => index));
     if (record.i === 0 && hasEnded(before, after)) this.ends.push(index);
-    this.checks.add(record, index, before, after);
+    const cause = this.records[this.causeIn(record)];
+    this.checks.add(record, index, before, after, cause, (slot) => this.votersOf(slot));
     const isChoice = this.checks.choices.has(index);
-    if (isChoice || !isRoutine(record, this.records[this.causeIn(record)])) this.layers.tells(index);
+    if (isChoice || !isRoutine(record, cause)) this.layers.tells(index);
     if (record.k === "note") this.notes.push(index);
     if (isTurningPoint(record) || isChoice) this.turningPoints.push(index);
   }
@@ -98,7 +100,7 @@ export class Trace {
     const was = processOf(before, record);
     const node = processOf(after, record);
     if (was === null) return;
-    if (was !== undefined && was.known && isAfterGap(was, record)) this.gaps.push(index);
+    if (after.gaps > before.gaps) this.gaps.push(index);
     if (was?.known && !node.known) addTo(this.unknown, record.i, { begin: index, end: Infinity });
     else if (!was?.known && node.known && this.unknown.has(record.i))
       this.unknown.get(record.i).at(-1).end = index;
