@@ -15,6 +15,8 @@ import pytest
 
 from benmo.cluster import StateDirectory
 from benmo.control.attached_node import AttachedNode
+from benmo.tape.trace_file import read_trace
+from benmo.tape.world_records import DidRecord, ProcessEvent, ProcessRecord
 from tests.demo.running_demos import QUICK, Place, leave, place, terminal
 from tests.support.processes import eventually
 from tests.support.terminals import Terminal
@@ -200,6 +202,30 @@ def one_who_may_only_watch_gets_no_buttons(both: HandsOn, browser: Browser) -> N
     with opened(browser, both.watch_address) as live:
         expect(live.wire).to_contain_text("read-only")
         expect(live.page.locator("#hands, .link-button:visible")).to_have_count(0)
+        what_was_shown_can_be_saved(live, both.place.state.parent / "run.jsonl.gz")
+
+
+def what_was_shown_can_be_saved(live: LivePage, path: Path) -> None:
+    """The trace holds all that the page does, and the page opens it."""
+    page = live.page
+    killed = "return shown.trace.records.some((r) => r.k === 'process' && r.event === 'killed');"
+    eventually(lambda: ask(page, killed), "the page has the story")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+    with page.expect_download() as begun:
+        save = "document.getElementById('save').click(); return shown.trace.length;"
+        count = ask(page, save)
+    assert begun.value.suggested_filename == path.name
+    begun.value.save_as(path)
+    header, taken = read_trace(path)
+    records = list(taken)
+    assert (header.source, header.nodes, len(records)) == ("live", NODES, count)
+    assert any(isinstance(each, DidRecord) and each.line == "kill 4" for each in records)
+    events = [each.event for each in records if isinstance(each, ProcessRecord) and each.of == 4]
+    assert ProcessEvent.KILLED in events
+    page.get_by_label("A trace").set_input_files(path)
+    expect(page.locator("#about")).to_contain_text(path.name)
+    expect(page.locator("#page")).to_have_attribute("data-length", str(count))
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_hidden()
 
 
 def every_button_is_large_enough_for_a_finger(both: HandsOn) -> None:

@@ -8,7 +8,7 @@ import { Clock } from "benmo/clock.js";
 import { controlsView, listenToKeys } from "benmo/controls.js";
 import { disksView } from "benmo/disks.js";
 import { say, set } from "benmo/dom.js";
-import { embedded, takeFiles } from "benmo/file.js";
+import { embedded, saveTrace, takeFiles } from "benmo/file.js";
 import { step } from "benmo/fold.js";
 import { byId, describe, forNodes, framesOf, legend, listenToFrame } from "benmo/frame.js";
 import { listenToTabs, showPanels } from "benmo/frame.js";
@@ -216,6 +216,7 @@ function begin({ header, records }, name, { isLive = false, task = null } = {}) 
     clock.follow(trace);
   }
   clock.isLive = isLive;
+  byId("save").hidden = !isLive;
   acting.situation = null;
   if (!isLive) takeHandsAway();
   if (isLive && acting.view === null) clock.speed = "live";
@@ -333,6 +334,7 @@ listenToFrame(chosen, redraw);
 listenToTabs(chosen, show);
 addEventListener("hashchange", followAddress);
 byId("predict").addEventListener("click", toggleQuiz);
+byId("save").addEventListener("click", () => saveTrace(clock.trace));
 takeFiles(byId("file"), document.body, (name, read) => open(name, read));
 showPanels(chosen);
 await open("", embedded, embeddedLab);

@@ -55,11 +55,20 @@ export async function embedded() {
   return text === null ? null : readTrace(text);
 }
 
-/** Offers a text as a file to keep. */
-export function download(text, name, type) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+/** Offers a text, or a blob, as a file to keep. */
+export function download(content, name, type) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Offers a trace as a file to keep; packed, where the browser can. */
+export async function saveTrace({ header, records }) {
+  const lines = new Blob([header, ...records].map((each) => `${JSON.stringify(each)}\n`));
+  if (typeof CompressionStream === "undefined")
+    return download(lines, "run.jsonl", "application/jsonl");
+  const packed = new Response(lines.stream().pipeThrough(new CompressionStream("gzip")));
+  return download(await packed.blob(), "run.jsonl.gz", "application/gzip");
 }
 
 async function bytesOf(file) {
