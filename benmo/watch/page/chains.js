@@ -3,6 +3,7 @@
 import { keeper, make, say, set } from "benmo/dom.js";
 import { ballotText, ownerClass } from "benmo/marks.js";
 import { nameOf } from "benmo/members.js";
+import { balancesOnDisk } from "benmo/money.js";
 import { blockText } from "benmo/words.js";
 
 const BLOCK_PIXELS = 62;
@@ -65,6 +66,12 @@ function blocksOf(node, slots, isLens) {
   });
 }
 
+function moneyText(node, isLens) {
+  if (!node.known) return "not known";
+  const amount = (isLens ? balancesOnDisk(node) : node.balances)[node.id];
+  return `has ${amount ?? "?"}`;
+}
+
 /** Makes the lanes in `root`. Returns what draws a moment. */
 export function chainsView(root, ids) {
   const told = make("p", { role: "status" });
@@ -95,7 +102,7 @@ export function chainsView(root, ids) {
       const held = moment.isLens ? node.ink : node.pencil;
       lane.keep(blocksOf(node, slots, moment.isLens), (each) => String(each.slot));
       say(lane.name, nameOf(moment.state, node));
-      say(lane.money, node.known ? `has ${node.balances[node.id] ?? "?"}` : "not known");
+      say(lane.money, moneyText(node, moment.isLens));
       say(lane.queue, node.known ? `${held.isQueueExact ? "" : "≤ "}${held.queue} queued` : "");
       set(lane.row, { class: `lane ${node.is}` });
     }

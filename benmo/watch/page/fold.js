@@ -8,6 +8,7 @@ import { fly, lose, torn } from "benmo/flights.js";
 import { hasJustEnded, isAfterGap, isNews } from "benmo/gaps.js";
 import { without } from "benmo/lists.js";
 import { met, voted, withoutVote } from "benmo/members.js";
+import { moneyAfter, NO_MONEY, withMoneyOnDisk } from "benmo/money.js";
 
 export const ZERO = Object.freeze([0, 0]);
 const CHAIN_KEPT = 20;
@@ -40,7 +41,7 @@ function unborn(id, members) {
     pencil: EMPTY,
     ink: EMPTY,
     waiting: [],
-    balances: {},
+    ...NO_MONEY,
     links: {},
     timers: {},
     members,
@@ -147,7 +148,7 @@ function started(node, record, _index, before) {
     leader: record.leader,
     pencil: held,
     ink: held,
-    balances: record.balances,
+    ...moneyAfter({ ...before, ink: held }, record.height, record.balances),
     links: record.links,
     timers,
   };
@@ -200,7 +201,7 @@ const IN_A_NODE = {
   link: (node, record) => ({ ...node, links: { ...node.links, [record.peer]: record.is_up } }),
   applied: (node, record) => ({
     ...counted(node, record.queue),
-    balances: record.balances,
+    ...moneyAfter(node, record.s, record.balances),
     members: record.members.length ? record.members : node.members,
   }),
   gap: (node, record) => ({ ...node, n: record.last, known: false }),
@@ -308,7 +309,7 @@ function became(state, record, change) {
   const where = placeOf(state, record);
   if (where === null || isOver(record, state[where])) return state;
   const was = state[where][record.of];
-  const node = { ...was, ...change };
+  const node = withMoneyOnDisk({ ...was, ...change });
   if (record.event === "not reached" && was.known) node.brokeOffAt = record.t;
   return { ...state, [where]: { ...state[where], [record.of]: node } };
 }
@@ -332,7 +333,7 @@ function ended(state, record, index) {
     links: {},
     leader: ZERO,
   };
-  const over = { ...node, ...change, promises: [], votes: [] };
+  const over = withMoneyOnDisk({ ...node, ...change, promises: [], votes: [] });
   if (where === "aside") return { ...state, gaps, aside: { ...state.aside, [id]: over } };
   const isTurn = aside?.is === "up";
   const nodes = { ...state.nodes, [id]: isTurn ? aside : over };
