@@ -13,6 +13,9 @@ const { Trace } = await import('benmo/trace.js');
 const { appendTo } = await import('benmo/live.js');
 const { ballotTable } = await import('benmo/tables.js');
 const { checkHeader, checkRecord } = await import('benmo/records.js');
+const { questionsAt } = await import('benmo/questions.js');
+const { why } = await import('benmo/why.js');
+const { tell } = await import('benmo/words.js');
 const { ruleOf } = await import('benmo/rules.js');
 
 const ALL = [1, 2, 3, 4, 5];
@@ -41,6 +44,8 @@ const decides = (i, b, h) => {
   const got = rec('received', i, { from: 2, m: { k: 'Accepted', b, s: 1 } });
   return [got, rec('decided', i, { b, block: block(h), c: got.n })];
 };
+const tellsOf = (from) => rec('received', 2, { from, id: 'untold', m: { k: 'Promise', b: [7, 2],
+  height: 0, accepted: { b: [5, 1], block: block('aa') } } });
 const votes = (...ids) => ids.flatMap((id) => accepts(id, [5, 1], 'aa'));
 const killed = (id) => [happens(id, 'killed')];
 const unreached = (id) => [happens(id, 'not reached')];
@@ -100,6 +105,11 @@ const RUNS = {
   'a decision by a majority': () => [...all(), ...votes(1, 2, 3), ...decides(1, [5, 1], 'aa')],
   'a decision whose last vote was lost with its node': () =>
     [...all(), ...votes(1, 2), ...killed(3), ...decides(1, [5, 1], 'aa')],
+  'a vote that the next start shows': () => [...all(), ...votes(2, 3), ...unreached(1),
+    state(1, { promised: [5, 1], accepted: { b: [5, 1], block: block('aa') } }, 2)],
+  'a vote that a promise shows': () => [...all(), ...votes(2, 3), ...unreached(1), tellsOf(1)],
+  'a vote that a promise shows, of a lost disk': () =>
+    [...all(), ...votes(2, 3), ...unreached(1), happens(1, 'loses its disk'), tellsOf(1)],
 };
 
 const SIGNS = { holds: 'v', broken: 'x', 'not known': '?', 'nothing yet': '-' };
@@ -112,6 +122,20 @@ const fresh = (make) => {
   time = 0;
   return make();
 };
+const tellAll = (trace) => {
+  const at = trace.length - 1;
+  const { rows, chosen } = ballotTable(trace, 1, trace.length);
+  const row = rows.find((each) => each.key === '5.1');
+  const marks = cellsOf(row, (cell) => cell.accepted >= 0 || cell.held >= 0);
+  const questions = questionsAt(trace, at, trace.state(at), trace.state(at + 1));
+  const [, asked] = questions.find(([kind]) => kind === 'decided') ?? [];
+  return { marks, isChosen: row === chosen, slot: trace.slotOf.get(at), says: tell(trace, at),
+    why: why(trace, at).causes.map((each) => trace.records[each]).map(({ k, i }) => `${k} ${i}`),
+    answer: asked?.choices[asked.right[0]].text, because: asked?.because,
+    evidence: asked?.evidence.map((each) => trace.records[each].k) };
+};
+const cellsOf = (row, isIt) => [...row.cells.values()].filter(isIt).map((cell) => cell.node).sort();
+const told = {};
 const found = {};
 for (const [name, make] of Object.entries(RUNS)) {
   const records = fresh(make);
@@ -121,6 +145,7 @@ for (const [name, make] of Object.entries(RUNS)) {
   const won = rows.filter((row) => row.chosenAt >= 0).map((row) => row.block.h);
   const decided = [...trace.checks.choices.values()].map((choice) => choice.h);
   found[name] = `${signs(trace)} ${decided}/${won}`.replace(/ \/$/, '');
+  if (name.startsWith('a vote that')) told[name] = tellAll(trace);
 }
 
 const goesOn = (...breaks) => fresh(() => {
@@ -138,7 +163,18 @@ const rules = words.map((what) => {
   const records = fresh(() => [...all(), rec('noticed', 1, { what, fields: {}, text: '' })]);
   return ruleOf(new Trace(headerOf(ALL), records.map(checkRecord)), 5, undefined);
 });
-return [found, rules];
+const money = fresh(() => {
+  const after = (amount) => ({ balances: { ...balances, 1: amount }, queue: 0 });
+  const decide = (s) => rec('decided', 1, { b: [5, 1], block: block('aa', s) });
+  const [first, second] = [[95, 1], [90, 2]].map(([amount, s]) =>
+    [decide(s), rec('applied', 1, { s, ...after(amount) })]);
+  const trace = new Trace(headerOf(ALL), [...all(), ...first, durable(1), ...second,
+    happens(1, 'killed'), happens(1, 'loses its disk')].map(checkRecord));
+  const node = (count, id) => trace.state(count).nodes[id];
+  const count = 5 + 5;
+  return [0, 1, 2].map((more) => node(count + more, 1).balances[1]);
+});
+return [found, rules, told, money];
 """
 # Agreement, ballot, promise, disk, chosen, money; then what is said to be decided by its votes, and
 # what the ballot tables say.
@@ -157,7 +193,7 @@ FOUND = {
     "two majorities": "-vv-xv aa/aa,bb",
     "another block accepted above a majority": "-vv-xv aa/aa",
     "a lost disk": "-vv--v",
-    "a member added in the same step": "vvv--v ad/",
+    "a member added in the same step": "vvv--v ad/ad",
     "a vote forgotten at a restart": "-vx--v",
     "a vote kept at a restart": "-vv--v",
     "a promise that hides a vote": "-vvx-v",
@@ -167,6 +203,9 @@ FOUND = {
     "a decision by too few votes": "vvvx-v",
     "a decision by a majority": "vvvv-v aa/aa",
     "a decision whose last vote was lost with its node": "vvv--v",
+    "a vote that the next start shows": "?????? aa/aa",
+    "a vote that a promise shows": "-??--? aa/aa",
+    "a vote that a promise shows, of a lost disk": "-??--?",
     "long and right": "-vv--v",
     "long after a break": "-xv--v",
     "long after a gap": "??????",
@@ -176,6 +215,20 @@ FOUND = {
 def test_the_checks_know_what_is_broken_and_what_is_not_known(
     simulated: ShownRun, open_run: Opener
 ) -> None:
-    found, rules = ask(open_run(simulated), CASES)
+    found, rules, told, money = ask(open_run(simulated), CASES)
     assert found == FOUND
     assert rules == [None, None, None]
+    assert money == [90, 95, 100]
+    state, promise, lost = told.values()
+    for shown in (state, promise):
+        assert shown["marks"] == [1, 2, 3]
+        assert shown["isChosen"]
+        assert shown["slot"] == 1
+        assert shown["why"] == ["accepted 2", "accepted 3"]
+        assert shown["answer"] == "Yes, and no node knows it yet."
+        assert shown["because"].startswith("At most 3 of 5 disks")
+    assert "as node 1’s state shows" in state["says"]
+    assert state["evidence"] == ["accepted", "accepted", "state"]
+    assert "as node 1’s Promise shows" in promise["says"]
+    assert lost["marks"] == [2, 3]
+    assert not lost["isChosen"]

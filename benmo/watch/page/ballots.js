@@ -17,6 +17,10 @@ export function slotNow(moment) {
   return moment.trace.slots[0] ?? 1;
 }
 
+/** Whether a node is known to have accepted a row's block, and whether its disk holds that. */
+const isVote = (cell) => cell.accepted >= 0 || cell.held >= 0;
+const isHeld = (cell) => cell.held >= 0 && !cell.isLost;
+
 function cellParts(cell, ballot, inked) {
   const { node } = cell;
   const parts = [];
@@ -37,13 +41,13 @@ function cellParts(cell, ballot, inked) {
       ink: true,
       report: cell.report,
     });
-  if (cell.accepted >= 0)
+  if (isVote(cell))
     parts.push({
       node,
-      at: cell.accepted,
+      at: cell.accepted >= 0 ? cell.accepted : cell.held,
       text: "■",
-      says: `accepted in ${ballot}`,
-      ink: inked(cell.accepted),
+      says: `accepted in ${ballot}${cell.isLost ? ", on a disk that was lost" : ""}`,
+      ink: isHeld(cell),
       vote: true,
     });
   if (cell.nack >= 0)
@@ -137,7 +141,7 @@ function changeRow(element, row, table, trace, count) {
     keep(parts, (part) => part.text.slice(0, 3));
     set(box, {
       class:
-        cell?.accepted >= 0 && inked(cell.accepted)
+        cell !== undefined && isHeld(cell)
           ? row.chosenAt >= 0
             ? "voted won"
             : "voted"

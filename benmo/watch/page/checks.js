@@ -77,12 +77,15 @@ export class Checks {
     this.blind = earlier === null ? 0 : heightOf(earlier.state) + 1;
   }
 
-  /** Compares what a record says with what was before it; `voters` gives those of a slot. */
+  /**
+   * Compares what a record says with what was before it. `cause` is the record that it names as its
+   * cause, or that of a message's sending; undefined if there is none. `voters` gives a slot's.
+   */
   add(record, index, before, after, cause, voters) {
     if (record.k === "violation") this.alarms.push(index);
     if (after.gaps > before.gaps) this.gaps.push(index);
     if (isUnsure(after) !== this.turns.length % 2 > 0) this.turns.push(index);
-    if (record.event === "loses its disk") this.votes.wipe(record.of);
+    if (record.event === "loses its disk") this.votes.wipe(record.of, index);
     if (record.i === 0) return;
     const [node, then] = [processOf(before, record), processOf(after, record)];
     if (node === null) return;
@@ -92,7 +95,8 @@ export class Checks {
     if (record.k === "state") this.#started(record, index, node, after);
     if (record.k === "durable") this.#durable(record, index, node, after);
     if (record.k === "sent") this.#left(record, index, then);
-    if (["state", "durable", "applied"].includes(record.k)) this.#count(index, voters);
+    if (isUnsentReport(record, cause)) this.votes.report(after, record, index);
+    if (this.votes.changed.size) this.#count(index, voters);
   }
 
   /** Whether records are missing among the first `count`, or before them. */
@@ -133,7 +137,7 @@ export class Checks {
     this.#same("agreement", index, this.hashes, s, h);
     if (!["Accepted", "Decide"].includes(cause?.m?.k)) return;
     const ids = voters(s);
-    const given = this.votes.given(s, isZero(record.b) ? cause.m.b : record.b, h);
+    const given = this.votes.on(s, isZero(record.b) ? cause.m.b : record.b, h)?.given ?? new Map();
     const isShown = (id) => given.has(id) || isSeen(after.nodes[id]);
     const isWhole = after.gaps === 0 && !this.hadGap && s > this.blind && s <= this.top;
     if (!isWhole || !ids.every(isShown)) return;
@@ -143,7 +147,7 @@ export class Checks {
   /** A disk keeps promises and votes: what a node had durable before, its next start shows. */
   #started(record, index, node, after) {
     const { accepted, promised, chain, height } = record;
-    if (accepted !== null) this.votes.add(after, record, accepted);
+    if (accepted !== null) this.votes.add(after, record, index, accepted);
     if (chain.length) {
       const isSame = (block) => (this.hashes.get(block.s) ?? block.h) === block.h;
       this.#note("agreement", index, chain.every(isSame));
@@ -161,7 +165,7 @@ export class Checks {
   #durable(record, index, before, after) {
     for (const fact of before?.waiting ?? []) {
       if (fact.k !== "accepted" || fact.l !== record.l || fact.n > record.upto) continue;
-      this.votes.add(after, record, fact);
+      this.votes.add(after, record, index, fact);
     }
   }
 
@@ -240,6 +244,10 @@ const heightOf = ({ nodes }) => Math.max(...Object.values(nodes).map((node) => n
 
 /** Whether all that a node has done is known: of one that was killed, the last may be missing. */
 const isSeen = (node) => node !== undefined && node.known && node.is === "up";
+
+/** Whether a record shows a vote of another node whose own records don't tell of it. */
+const isUnsentReport = ({ k, i, from, m }, sent) =>
+  k === "received" && m.k === "Promise" && from !== i && m.accepted !== null && sent === undefined;
 
 /** Whether a voter's promises and votes are not known. */
 const isUnsure = ({ voters, nodes }) => voters.ids.some((id) => !nodes[id]?.known);

@@ -172,9 +172,8 @@ function whetherDecided(trace, slot, index, after, moment, wrong) {
   const isKnown =
     table.known.size > 0 || nodes.some((node) => node.known && node.pencil.height >= slot);
   const right = isKnown ? 2 : table.chosen === null ? 0 : 1;
-  const held = table.rows.map((row) => durable(trace, row, count));
-  const most = Math.max(0, ...held);
-  const votes = most ? votesOf(table.rows[held.indexOf(most)]) : [];
+  const most = Math.max(0, ...table.rows.map((row) => row.holders.length));
+  const votes = most ? votesOf(table.rows.find((row) => row.holders.length === most)) : [];
   const has = `At most ${most} of ${table.voters.length} disks hold a block for slot ${slot} in one ballot`;
   return {
     outcome: `${moment}${right}`,
@@ -187,13 +186,12 @@ function whetherDecided(trace, slot, index, after, moment, wrong) {
   };
 }
 
+/** By node, the record in which it accepted a row's block, or else that which shows it. */
 const votesOf = (row) =>
-  [...row.cells.values()].map((cell) => cell.accepted).filter((at) => at >= 0);
-
-const durable = (trace, row, count) =>
-  [...row.cells.values()].filter(
-    (cell) => cell.accepted >= 0 && (trace.inkOf.get(cell.accepted) ?? Infinity) < count,
-  ).length;
+  row.holders.map(([node, at]) => {
+    const { accepted } = row.cells.get(node);
+    return accepted >= 0 ? accepted : at;
+  });
 
 // All of them.
 

@@ -6,6 +6,7 @@
 import { isHigher, isSame, isZero, ZERO } from "benmo/fold.js";
 import { addTo } from "benmo/lists.js";
 import { quorumOf } from "benmo/members.js";
+import { holders } from "benmo/votes.js";
 
 const keyOf = (ballot) => ballot.join(".");
 
@@ -20,6 +21,7 @@ function rowOf(rows, ballot) {
       takenOver: null,
       reports: [],
       from: [],
+      holders: [],
       chosenAt: -1,
       at: -1,
     });
@@ -29,7 +31,16 @@ function rowOf(rows, ballot) {
 
 function cellOf(row, node) {
   if (!row.cells.has(node))
-    row.cells.set(node, { node, promised: -1, accepted: -1, nack: -1, report: null, reported: -1 });
+    row.cells.set(node, {
+      node,
+      promised: -1,
+      accepted: -1,
+      held: -1,
+      isLost: false,
+      nack: -1,
+      report: null,
+      reported: -1,
+    });
   return row.cells.get(node);
 }
 
@@ -90,16 +101,30 @@ function bind(row) {
   row.block ??= row.cells.get(row.from[0])?.report?.block ?? null;
 }
 
-/** Says of a row since when a quorum's disks hold its block, if they do. */
-function choose(row, won, count) {
-  if (won === undefined || won.wonAt >= count) return;
-  row.chosenAt = won.wonAt;
-  if (row.block?.h !== won.h) row.block = won.block;
+/** Says of a cell since when the node's disk is known to hold the vote, and whether it is lost again. */
+function hold(row, { given }, count) {
+  for (const [node, { at, until }] of given)
+    if (at < count) Object.assign(cellOf(row, node), { held: at, isLost: until < count });
+}
+
+/** Counts a vote in its row: which disks hold it, and since when a quorum's do, if they do. */
+function vote({ rows, voters }, each, count) {
+  const shown = [...each.given.values()].some(({ at }) => at < count);
+  if (!shown) return;
+  const row = rowOf(rows, each.b);
+  hold(row, each, count);
+  const found = holders(each, voters, count);
+  if (found.length > row.holders.length) row.holders = found;
+  row.block ??= each.block;
+  if (each.wonAt < 0 || each.wonAt >= count || row.chosenAt >= 0) return;
+  row.chosenAt = each.wonAt;
+  row.block = each.block;
 }
 
 /**
  * The table of a slot after `count` records: `rows` from the lowest ballot up, `known` the nodes that
- * know the decision with the record that told them, `chosen` the row that decided it, or null.
+ * know the decision with the record that told them, `chosen` the row that decided it, or null. A row's
+ * `holders` are the voters whose disks hold its block, each with the record that shows it.
  */
 export function ballotTable(trace, slot, count) {
   const voters = trace.votersOf(slot);
@@ -112,11 +137,9 @@ export function ballotTable(trace, slot, count) {
     quorum: quorumOf(voters),
   };
   for (const index of trace.ofSlot(slot, count)) take(table, trace.records[index], index);
+  for (const each of trace.checks.votes.ofSlot(slot)) vote(table, each, count);
   const rows = [...table.rows.values()].sort((a, b) => (isHigher(a.ballot, b.ballot) ? 1 : -1));
-  for (const row of rows) {
-    bind(row);
-    choose(row, trace.checks.votes.wonIn(slot, row.ballot), count);
-  }
+  for (const row of rows) bind(row);
   const chosen =
     rows.filter((row) => row.chosenAt >= 0).sort((a, b) => a.chosenAt - b.chosenAt)[0] ?? null;
   return { ...table, rows, chosen };

@@ -72,9 +72,10 @@ export class Trace {
     if (after.lost !== before.lost)
       this.drops.push(...after.lost.filter((each) => !before.lost.includes(each)).map(() => index));
     if (record.i === 0 && hasEnded(before, after)) this.ends.push(index);
-    const cause = this.records[this.causeIn(record)];
+    const cause = this.records[record.k === "received" ? sent : this.causeIn(record)];
     this.checks.add(record, index, before, after, cause, (slot) => this.votersOf(slot));
     const isChoice = this.checks.choices.has(index);
+    if (isChoice) this.#ofSlot(this.checks.choices.get(index).s, index);
     if (isChoice || !isRoutine(record, cause)) this.layers.tells(index);
     if (record.k === "note") this.notes.push(index);
     if (isTurningPoint(record) || isChoice) this.turningPoints.push(index);

@@ -11,31 +11,49 @@ export class Votes {
     this.bySlot = new Map();
     /** Those that are to be counted: they have a new vote. */
     this.changed = new Set();
+    /** The nodes that have lost a disk. */
+    this.wiped = new Set();
   }
 
-  /** Adds the durable vote of a record's process; `state` is that after the record. */
-  add(state, record, { b, block }) {
+  /** Adds the durable vote of the process of the record at `index`; `state` is that after it. */
+  add(state, record, index, { b, block }) {
+    this.#give(record.i, { at: index, until: Infinity, isVoter: votesAs(state, record) }, b, block);
+  }
+
+  /** Adds the vote that a received Promise tells of, if its sender can be no other than that voter. */
+  report(state, { from, m }, index) {
+    const isOne = (state.members[from] ?? []).length < 2 && !state.replaced.includes(from);
+    if (!isOne || this.wiped.has(from)) return;
+    this.#give(from, { at: index, until: Infinity, isVoter: true }, m.accepted.b, m.accepted.block);
+  }
+
+  #give(node, hold, b, block) {
     const { s, h } = block;
     const key = keyOf(s, b, h);
     if (!this.all.has(key)) {
-      const vote = { s, b, h, block, given: new Set(), held: new Set(), wonAt: -1 };
+      const vote = { s, b, h, block, given: new Map(), wonAt: -1 };
       this.all.set(key, vote);
       addTo(this.bySlot, s, vote);
     }
     const vote = this.all.get(key);
-    vote.given.add(record.i);
-    if (votesAs(state, record)) vote.held.add(record.i);
+    const before = vote.given.get(node);
+    const isNews = before === undefined || before.until < hold.at || hold.isVoter > before.isVoter;
+    if (isNews) vote.given.set(node, hold);
     if (vote.wonAt < 0) this.changed.add(vote);
   }
 
-  /** The nodes whose disks held, at one time or another, this block in this ballot. */
-  given(slot, ballot, hash) {
-    return this.all.get(keyOf(slot, ballot, hash))?.given ?? new Set();
+  /** The votes on this block in this ballot; undefined if there are none. */
+  on(slot, ballot, hash) {
+    return this.all.get(keyOf(slot, ballot, hash));
   }
 
-  /** Takes away the votes of a node whose disk is lost, but for those in what is won. */
-  wipe(id) {
-    for (const vote of this.all.values()) if (vote.wonAt < 0) vote.held.delete(id);
+  /** Ends with the record at `index` the votes of a node whose disk is lost, but in what is won. */
+  wipe(id, index) {
+    this.wiped.add(id);
+    for (const { given, wonAt } of this.all.values()) {
+      const hold = given.get(id);
+      if (wonAt < 0 && hold?.until === Infinity) given.set(id, { ...hold, until: index });
+    }
   }
 
   /** Yields what a majority holds from this record on, in slots up to `top`: their voters are known. */
@@ -44,15 +62,24 @@ export class Votes {
       if (vote.s > top) continue;
       this.changed.delete(vote);
       const ids = voters(vote.s);
-      if (ids.filter((id) => vote.held.has(id)).length < quorumOf(ids)) continue;
+      if (holders(vote, ids, index + 1).length < quorumOf(ids)) continue;
       vote.wonAt = index;
       yield vote;
     }
   }
 
-  /** The votes of a majority in this ballot of a slot, with the block; undefined if there are none. */
-  wonIn(slot, ballot) {
-    const isIt = (vote) => vote.wonAt >= 0 && String(vote.b) === String(ballot);
-    return (this.bySlot.get(slot) ?? []).find(isIt);
+  /** The votes on a slot, by ballot and block. */
+  ofSlot(slot) {
+    return this.bySlot.get(slot) ?? [];
   }
 }
+
+/**
+ * The voters whose disks hold a vote's block after `count` records, as `[node, index]`: the index is
+ * that of the record which shows it. Whatever counts votes counts these.
+ */
+export const holders = (vote, voters, count) =>
+  [...vote.given]
+    .filter(([node, { isVoter }]) => isVoter && voters.includes(node))
+    .filter(([, { at, until }]) => at < count && count <= until)
+    .map(([node, { at }]) => [node, at]);

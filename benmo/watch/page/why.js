@@ -6,6 +6,7 @@
 import { isHigher, isSame, isZero, ZERO } from "benmo/fold.js";
 import { isAlone } from "benmo/members.js";
 import { binding } from "benmo/tables.js";
+import { holders } from "benmo/votes.js";
 
 const CONE_MAX = 20_000;
 const BACK_MAX = 4_000;
@@ -100,13 +101,13 @@ function written(trace, index) {
 
 /** The votes by which a block is decided, as far as they are on disks. */
 function votes(trace, index) {
-  const { s, b } = trace.checks.choices.get(index);
-  return Object.keys(trace.head.nodes).flatMap((node) =>
-    (trace.promisesOf.get(`${node}:${b}`) ?? []).filter((at) => {
-      const record = trace.records[at];
-      return record.k === "accepted" && record.block.s === s && trace.inkOf.get(at) <= index;
-    }),
-  );
+  const { s, b, h } = trace.checks.choices.get(index);
+  const found = holders(trace.checks.votes.on(s, b, h), trace.votersOf(s), index + 1);
+  return found.map(([node, shown]) => {
+    const facts = trace.promisesOf.get(`${node}:${b}`) ?? [];
+    const isIt = ({ k, block }) => k === "accepted" && block.s === s && block.h === h;
+    return facts.find((at) => at <= shown && isIt(trace.records[at])) ?? shown;
+  });
 }
 
 /** What, beside the event itself, a record follows from. */
@@ -200,7 +201,8 @@ export function why(trace, index) {
   if (record.k === "sent" && !record.c && trace.header.source === "explored")
     return { causes: [], end: "In a search, a node may ask for blocks at any time." };
   const found = reasons(trace, index).filter((at) => at >= 0);
-  const isOwn = trace.checks.choices.has(index) || (found.length && !record.c && !record.id);
+  const isChoice = trace.checks.choices.has(index);
+  const isOwn = !record.id && (isChoice || (found.length && !record.c));
   const event = isOwn ? -1 : eventOf(trace, index);
   const causes = [...new Set([...found, event])].filter((at) => at >= 0 && at !== index);
   if (causes.length) return { causes, end: "" };

@@ -166,11 +166,18 @@ function moreText(trace, index) {
 /** Seconds since the trace began, to the millisecond. */
 export const secondsText = (t) => (Math.abs(t) < 0.0005 ? 0 : t).toFixed(3);
 
+/** Where a vote shows that no record of its node told of when it was cast. */
+function evidenceText({ k, i, from }) {
+  if (k === "state") return `, as node ${i}’s state shows`;
+  return k === "received" ? `, as node ${from}’s Promise shows` : "";
+}
+
 /** What happened at an index of a trace: also what no node knows, but all records together tell. */
 export function tell(trace, index) {
   const choice = trace.checks.choices.get(index);
   if (choice === undefined)
     return `${sentence(wasSent(trace, trace.records[index]))}${moreText(trace, index)}`;
   const block = `block ${choice.h.slice(0, 4)} in ballot ${ballotText(choice.b)}`;
-  return `slot ${choice.s} is decided: a majority’s disks hold ${block}. Nobody knows it yet.`;
+  const shown = evidenceText(trace.records[index]);
+  return `slot ${choice.s} is decided: a majority’s disks hold ${block}${shown}. Nobody knows it yet.`;
 }
