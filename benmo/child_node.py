@@ -108,7 +108,7 @@ class NodeProcess:
         self.is_paused = False
 
     def kill(self) -> None:
-        """Kill the process, as a power cut would, without waiting for its end."""
+        """Kill the process, without a warning and without waiting for its end."""
         self.end_is_wanted = True
         self._process.kill()
 

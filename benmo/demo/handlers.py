@@ -85,7 +85,7 @@ def run_at(stage: Stage, node: NodeId, line: str, output_format: str) -> Rendere
 def kill(stage: Stage, text: str) -> Answer:
     nodes = _some_that_run(stage, text)
     stage.fleet.kill(nodes)
-    return _done("killed", nodes, "killed: as after a power cut")
+    return _done("killed", nodes, "killed: memory is lost, the disk stays")
 
 
 def stop(stage: Stage, text: str) -> Answer:

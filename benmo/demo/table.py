@@ -75,7 +75,7 @@ DEMO_COMMANDS = (
     DemoCommand("ls", "", "the nodes, at a glance", actions.list_nodes),
     DemoCommand("use", "N", "what is typed without a number is for node N", actions.use, "nodes"),
     DemoCommand("all", "COMMAND", "every node answers, in one table", actions.ask_all, "commands"),
-    DemoCommand("kill", "N…|all", "kill nodes, as a power cut would", actions.kill, "running"),
+    DemoCommand("kill", "N…|all", "kill nodes: their disks stay", actions.kill, "running"),
     DemoCommand("stop", "N…|all", "pause nodes: up, but silent", actions.stop, "running"),
     DemoCommand("continue", "N…|all", "wake paused nodes", actions.resume, "paused"),
     DemoCommand(

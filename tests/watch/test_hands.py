@@ -130,7 +130,7 @@ def a_click_kills_the_real_process_and_another_starts_it_again(both: HandsOn) ->
     assert process in both.place.nodes()
     node.click()
     both.click("Kill: kill 4")
-    both.answered("kill 4", "node 4 is killed: as after a power cut")
+    both.answered("kill 4", "node 4 is killed: memory is lost, the disk stays")
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     expect(node).to_have_accessible_name(re.compile("^Node 4, down"))
