@@ -187,8 +187,8 @@ def _credentials(
     tls = state.credentials(node)
     if tls is None:
         raise StateError(
-            f"{state.path} holds no certificate to command node {node} with: "
-            f"neither {state.tls(node)} nor {state.client_tls} is there"
+            f"there is no certificate to reach node {node} with: "
+            f"neither {state.tls(node)} nor {state.client_tls} exists"
         )
     if tls == state.client_tls:
         require_client(tls, cluster)

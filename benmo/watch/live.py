@@ -55,7 +55,7 @@ def watch(port: int, host: str, is_opened: bool, state_dir: Path) -> None:
     collection = Collection(state, cluster.ids, server.put, say)
 
     async def work() -> None:
-        click.echo(f"{many(cluster.ids)}, live (Ctrl-C ends it): {server.address}")
+        click.echo(f"{many(cluster.ids)}, live (Ctrl-C ends it), in a browser:\n  {server.address}")
         if host != LOOPBACK:
             click.echo(f"Whoever has that address and reaches {host} can watch, {_UNENCRYPTED}.")
         await collection.run()

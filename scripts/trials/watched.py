@@ -123,7 +123,8 @@ def page_open(state: Path, has_browser: bool) -> Iterator[PageOpen]:
     watching = subprocess.Popen([*program, "--state-dir", str(state)], stdout=subprocess.PIPE)
     got, end = Got(), _spawning.Event()
     assert watching.stdout is not None
-    address = watching.stdout.readline().decode().split()[-1]
+    watching.stdout.readline()
+    address = watching.stdout.readline().decode().strip()
     work = show if has_browser else read
     reader = _spawning.Process(target=work, args=(address, got, end), daemon=True)
     reader.start()

@@ -58,7 +58,8 @@ def watched(browser: Browser, tmp_path: Path) -> Iterator[Watched]:
         )
         try:
             assert program.stdout is not None
-            address = program.stdout.readline().decode().split()[-1]
+            program.stdout.readline()
+            address = program.stdout.readline().decode().strip()
             with opened(browser, address) as live:
                 yield Watched(cluster, program, live)
         finally:

@@ -79,11 +79,12 @@ def _the_browser_gets_the_address(tmp_path: Path, port: int) -> None:
     )
     try:
         assert program.stdout is not None
-        lines = [program.stdout.readline().decode() for _ in range(5)]
-        address = lines[0].split()[-1]
-        assert lines[0].startswith("nodes 1, 2 and 3, live (Ctrl-C ends it): http://localhost:")
-        assert lines[1].startswith("Whoever has that address and reaches localhost can watch")
-        assert all("is not running at 127.0.0.1:" in line for line in lines[2:])
+        lines = [program.stdout.readline().decode() for _ in range(6)]
+        address = lines[1].strip()
+        assert lines[0] == "nodes 1, 2 and 3, live (Ctrl-C ends it), in a browser:\n"
+        assert lines[1].startswith("  http://localhost:")
+        assert lines[2].startswith("Whoever has that address and reaches localhost can watch")
+        assert all("is not running at 127.0.0.1:" in line for line in lines[3:])
         opened = Path(f"{browser}.opened")
         eventually(opened.exists, "the browser is opened")
         mode, page, arguments = opened.read_text().split("\n")

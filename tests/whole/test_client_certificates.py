@@ -299,4 +299,4 @@ def test_a_directory_with_a_certificate_that_is_of_no_use_says_so(
     shutil.rmtree(tls)
     told = run(*BENMO, *words)
     assert (told.status, told.out) == (1, "")
-    assert "holds no certificate to command node 2 with" in told.err
+    assert "there is no certificate to reach node 2 with" in told.err
