@@ -47,8 +47,11 @@ class HandsOn:
     def hands(self) -> Any:
         return self.live.page.get_by_role("region", name="Hands on")
 
+    def command(self, name: str) -> Any:
+        return self.hands.get_by_role("button", name=name, exact=True)
+
     def click(self, name: str) -> None:
-        self.hands.get_by_role("button", name=name, exact=True).click()
+        self.command(name).click()
 
     def type(self, line: str) -> Any:
         """Type a line in the page; returns what the page shows of it."""
@@ -129,7 +132,11 @@ def a_click_kills_the_real_process_and_another_starts_it_again(both: HandsOn) ->
     process = int(find(r"^ +4 +(\d+) ", told))
     assert process in both.place.nodes()
     node.click()
-    both.click("Kill: kill 4")
+    kill, restart = both.command("Kill: kill 4"), both.command("Restart: restart 4")
+    expect(kill).to_have_attribute("title", re.compile("memory is lost, the disk stays"))
+    expect(restart).to_have_count(0)
+    expect(both.command("Continue: continue 4")).to_have_count(0)
+    kill.click()
     both.answered("kill 4", "node 4 is killed: memory is lost, the disk stays")
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -137,8 +144,9 @@ def a_click_kills_the_real_process_and_another_starts_it_again(both: HandsOn) ->
     expect(both.live.page.locator(".score")).to_contain_text(
         "So far 1 process that is known to have ended, and"
     )
-    both.click("Restart: restart 4")
+    restart.click()
     both.answered("restart 4", "node 4 is up again")
+    expect(restart).to_have_count(0)
     expect(node).not_to_have_accessible_name(re.compile("down"))
     assert len(both.place.nodes()) == 5
     assert process not in both.place.nodes()
@@ -169,6 +177,8 @@ def a_cut_shows_where_the_message_stopped(both: HandsOn) -> None:
     page = both.live.page
     link = page.get_by_role("button", name=re.compile("^Link between 2 and 5, "))
     link.click()
+    who = "Node 2 wants to lead, and is killed as soon as node 5 has accepted its block."
+    expect(both.command("Ambush 2: ambush 2 5")).to_have_attribute("title", who)
     both.click("Cut 5 → 2: cut 5 2 --one-way")
     both.answered("cut 5 2 --one-way", "what node 5 sends to node 2 is cut")
     expect(link).to_have_accessible_name("Link between 2 and 5, cut from 5 to 2")

@@ -295,6 +295,7 @@ export function extend(records) {
   if (clock === null || !clock.isLive) return false;
   const { trace, first } = appendTo(clock.trace, records);
   if (first > 0) letGo(trace, first);
+  acting.view?.follow?.(trace.head);
   redraw();
   return true;
 }

@@ -16,14 +16,24 @@ const named = (some) =>
     ? `Node ${some[0]}`
     : `Nodes ${some.slice(0, -1).join(", ")} and ${some[some.length - 1]}`;
 
-/** The commands for nodes that are chosen: what a button says, and its line. */
-function nodeCommands(some) {
+/** The command for those of some nodes that are as wanted; none, if there are none. */
+const commandFor = (some, isWanted, label, command) => {
+  const wanted = some.filter(isWanted);
+  return wanted.length > 0 ? [[label, `${command} ${wanted.join(" ")}`]] : [];
+};
+
+/**
+ * The commands for nodes that are chosen: what a button says, its line, and more words, if any.
+ * `stateOf` says whether a node is `up`, `down`, or something else.
+ */
+function nodeCommands(some, stateOf) {
   const list = some.join(" ");
+  const mayBePaused = (node) => !["up", "down"].includes(stateOf(node));
   const commands = [
-    ["Kill", `kill ${list}`],
-    ["Pause", `stop ${list}`],
-    ["Continue", `continue ${list}`],
-    ["Restart", `restart ${list}`],
+    ["Kill", `kill ${list}`, "The process ends at once: memory is lost, the disk stays."],
+    ["Pause", `stop ${list}`, "The process stays, and does nothing until it is continued."],
+    ...commandFor(some, mayBePaused, "Continue", "continue"),
+    ...commandFor(some, (node) => stateOf(node) !== "up", "Restart", "restart"),
   ];
   if (some.length === 1) {
     commands.push(["Lose its disk", `lose ${list}`], ["Replace", `replace ${list}`]);
@@ -41,11 +51,17 @@ const linkCommands = ([a, b], delay_ms) => [
   ["Mend", `heal ${a} ${b}`],
 ];
 
+const ambush = (a, b) => [
+  `Ambush ${a}`,
+  `ambush ${a} ${b}`,
+  `Node ${a} wants to lead, and is killed as soon as node ${b} has accepted its block.`,
+];
+
 /** The commands that let two nodes meet. */
 const meetingCommands = ([a, b]) => [
-  ["Duel", `duel ${a} ${b}`],
-  [`Ambush ${a}`, `ambush ${a} ${b}`],
-  [`Ambush ${b}`, `ambush ${b} ${a}`],
+  ["Duel", `duel ${a} ${b}`, "Both want to lead at the same moment. Neither is killed."],
+  ambush(a, b),
+  ambush(b, a),
 ];
 
 /** The commands for all links: the one that parts the chosen nodes from the others, and its end. */
@@ -60,9 +76,9 @@ function partCommands(some, nodes) {
 }
 
 /** All commands for the nodes that are chosen, in groups: what they are about, and the commands. */
-function commandGroups(some, nodes, delay_ms) {
+function commandGroups(some, nodes, stateOf, delay_ms) {
   const groups = [];
-  if (some.length > 0) groups.push([named(some), nodeCommands(some)]);
+  if (some.length > 0) groups.push([named(some), nodeCommands(some, stateOf)]);
   if (some.length === 2) {
     groups.push(["Their link", linkCommands(some, delay_ms)]);
     groups.push(["Let them lead", meetingCommands(some)]);
@@ -70,19 +86,26 @@ function commandGroups(some, nodes, delay_ms) {
   return [...groups, ["All links", partCommands(some, nodes)]];
 }
 
-export const lineButton = (label, line, run) =>
+export const lineButton = (label, line, run, title = null) =>
   make(
     "button",
-    { type: "button", class: "command", "aria-label": `${label}: ${line}`, onclick: () => run(line) },
+    {
+      type: "button",
+      class: "command",
+      "aria-label": `${label}: ${line}`,
+      title,
+      onclick: () => run(line),
+    },
     make("span", {}, label),
     make("code", {}, line),
   );
 
 /** The buttons of a group; beside the one that slows a link, the choice of the delay. */
 function commandRow(name, commands, run, delay) {
-  const buttons = commands.flatMap(([label, line]) =>
-    label === SLOW ? [lineButton(label, line, run), delay] : [lineButton(label, line, run)],
-  );
+  const buttons = commands.flatMap(([label, line, title]) => {
+    const button = lineButton(label, line, run, title);
+    return label === SLOW ? [button, delay] : [button];
+  });
   return make(
     "div",
     { class: "hands-row", role: "group", "aria-label": name },
@@ -206,12 +229,23 @@ export function linesDone(put) {
   return [list, add];
 }
 
+/** Changes what an element holds; whoever has come to something in it by keys stays there. */
+function refill(holder, children) {
+  const within = holder.contains(document.activeElement) ? document.activeElement : null;
+  const label = within?.getAttribute("aria-label");
+  holder.replaceChildren(...children);
+  if (label) holder.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+}
+
 /**
  * Makes the buttons in `root`. `act` asks for a line, and resolves to its `status` and `text`.
- * Returns what chooses nodes from outside: `toggle(node)` and `choose(nodes)`.
+ * Returns what chooses nodes from outside, `toggle(node)` and `choose(nodes)`; and `follow(state)`,
+ * which takes how the nodes are now.
  */
 export function handsView(root, nodes, act) {
   const chosen = new Set();
+  let now = {};
+  const stateOf = (node) => now[node]?.is;
   const run = async (line) => add(line)(await act(line));
   const [field, put] = lineField(run, "A line of the demo", "ls");
   const [list, add] = linesDone(put);
@@ -220,8 +254,13 @@ export function handsView(root, nodes, act) {
   delay.value = "300";
   const show = () => {
     showChosen(chosen);
-    const groups = commandGroups(inOrder(chosen), nodes, delay.value);
-    commands.replaceChildren(...groups.map(([name, all]) => commandRow(name, all, run, delay)));
+    const groups = commandGroups(inOrder(chosen), nodes, stateOf, delay.value);
+    refill(commands, groups.map(([name, all]) => commandRow(name, all, run, delay)));
+  };
+  const follow = (state) => {
+    const before = now;
+    now = state.nodes;
+    if ([...chosen].some((node) => before[node]?.is !== stateOf(node))) show();
   };
   const toggle = (id) => {
     if (!chosen.delete(id)) chosen.add(id);
@@ -233,10 +272,7 @@ export function handsView(root, nodes, act) {
     show();
   };
   const [row, showChosen] = chooser(nodes, toggle, choose);
-  delay.addEventListener("change", () => {
-    show();
-    delay.focus();
-  });
+  delay.addEventListener("change", show);
   const hint = "Choose nodes here or in the ring: one, two for their link, or a side.";
   root.replaceChildren(
     make("h2", {}, "Hands on"),
@@ -248,5 +284,5 @@ export function handsView(root, nodes, act) {
     list,
   );
   show();
-  return { toggle, choose };
+  return { toggle, choose, follow };
 }
