@@ -16,6 +16,7 @@ const { checkHeader, checkRecord } = await import('benmo/records.js');
 const { questionsAt } = await import('benmo/questions.js');
 const { why } = await import('benmo/why.js');
 const { tell } = await import('benmo/words.js');
+const { headline } = await import('benmo/whyline.js');
 const { ruleOf } = await import('benmo/rules.js');
 
 const ALL = [1, 2, 3, 4, 5];
@@ -174,7 +175,21 @@ const money = fresh(() => {
   const count = 5 + 5;
   return [0, 1, 2].map((more) => node(count + more, 1).balances[1]);
 });
-return [found, rules, told, money];
+const folded = fresh(() => {
+  const due = (i) => {
+    time += 4;
+    return rec('due', i, { what: ['election delay'] });
+  };
+  const states = all();
+  const waits = [2, 5, 2, 5, 5].map(due);
+  const ends = [1, 2].map((i) => rec('decided', i, { b: [5, 1], block: block('aa') }));
+  const trace = new Trace(headerOf(ALL), [...states, ...waits, ...ends].map(checkRecord));
+  const { layers, turningPoints } = trace;
+  const [layer, count] = [layers.layerOf[5], 5 + waits.length];
+  const isOne = layers.countAt(layer) === count && layers.starts[layer] === 5;
+  return [isOne, tell(trace, headline({ trace, count, layer })), turningPoints];
+});
+return [found, rules, told, money, folded];
 """
 # Agreement, ballot, promise, disk, chosen, money; then what is said to be decided by its votes, and
 # what the ballot tables say.
@@ -215,9 +230,13 @@ FOUND = {
 def test_the_checks_know_what_is_broken_and_what_is_not_known(
     simulated: ShownRun, open_run: Opener
 ) -> None:
-    found, rules, told, money = ask(open_run(simulated), CASES)
+    found, rules, told, money, folded = ask(open_run(simulated), CASES)
     assert found == FOUND
     assert rules == [None, None, None]
+    *shown, said, points = folded
+    assert shown == [True]
+    assert said.endswith("It reaches 1 of 5 nodes: no majority, 3 times in 12 s")
+    assert points == [10]
     assert money == [90, 95, 100]
     state, promise, lost = told.values()
     for shown in (state, promise):

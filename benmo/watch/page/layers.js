@@ -28,23 +28,32 @@ export class Layers {
     this.busy = new Set();
     this.time = 0;
     this.telling = new Set();
+    /** Those in which nodes only wait anew for a majority: one stands for all that follow another. */
+    this.futile = new Set();
   }
 
   get length() {
     return this.starts.length;
   }
 
-  /** Adds the record at `index`; `sent` is the index of the message that it receives, or -1. */
-  add(record, index, sent) {
+  /**
+   * Adds the record at `index`; `sent` is the index of the message that it receives, or -1.
+   * `isFutile` says that its node's election delay was up, and that it only waits anew.
+   */
+  add(record, index, sent, isFutile) {
     const start = this.starts.at(-1) ?? -1;
     const idle = record.t - this.time;
     const isIdle = index > 0 && idle >= IDLE_S;
     const isSecond = isEvent(record) && this.busy.has(record.i);
-    if (start < 0 || isIdle || isSecond || (sent >= start && sent >= 0)) {
+    const isOn = this.futile.has(this.starts.length - 1) && isEvent(record);
+    const isNew = isIdle || isSecond || isOn || (sent >= start && sent >= 0);
+    if (start < 0 || (isNew && !(isFutile && this.futile.has(this.starts.length - 1)))) {
+      if (isFutile) this.futile.add(this.starts.length);
       if (isIdle) this.idleBefore.set(this.starts.length, idle);
       this.starts.push(index);
       this.busy = new Set();
     }
+    if (!isFutile) this.futile.delete(this.starts.length - 1);
     this.busy.add(record.i);
     this.time = record.t;
     this.layerOf.push(this.starts.length - 1);

@@ -65,7 +65,8 @@ export class Trace {
     if ((index + 1) % SNAPSHOT_EVERY === 0) this.snapshots.push(after);
     this.places.set(placeOf(record.i, record.l, record.n), index);
     const sent = this.#link(record, index);
-    this.layers.add(record, index, sent);
+    this.#fallsShort(record, index, before);
+    this.layers.add(record, index, sent, this.#isFutile(record, index));
     const { voters } = after;
     if (voters.ids !== before.voters.ids) this.electorates.set(voters.height + 1, voters.ids);
     if (record.i !== 0) this.#inNode(record, index, before, after);
@@ -78,7 +79,8 @@ export class Trace {
     if (isChoice) this.#ofSlot(this.checks.choices.get(index).s, index);
     if (isChoice || !isRoutine(record, cause)) this.layers.tells(index);
     if (record.k === "note") this.notes.push(index);
-    if (isTurningPoint(record) || isChoice) this.turningPoints.push(index);
+    const isNews = record.k !== "decided" || this.decidedAt.get(record.block.s) === index;
+    if ((isTurningPoint(record) && isNews) || isChoice) this.turningPoints.push(index);
   }
 
   #link(record, index) {
@@ -106,8 +108,6 @@ export class Trace {
     else if (!was?.known && node.known && this.unknown.has(record.i))
       this.unknown.get(record.i).at(-1).end = index;
     if (record.k === "state") this.#started(record, index);
-    if (record.what?.includes?.("election delay") && was?.known && reachedBy(was) < quorumOf(was.members))
-      this.short.set(index, { reached: reachedBy(was), nodes: was.members.length });
     if (record.k === "promised" || record.k === "accepted") {
       addTo(this.promisesOf, `${record.i}:${record.b}`, index);
     }
@@ -122,6 +122,27 @@ export class Trace {
     }
     const slot = slotIn(record, was);
     if (slot > 0) this.#ofSlot(slot, index);
+  }
+
+  #fallsShort(record, index, before) {
+    if (!record.what?.includes?.("election delay")) return;
+    const was = processOf(before, record);
+    if (was?.known && reachedBy(was) < quorumOf(was.members))
+      this.short.set(index, { reached: reachedBy(was), nodes: was.members.length });
+  }
+
+  /** Whether a node only waits for another election delay, as it reaches no majority. */
+  #isFutile(record, index) {
+    return this.short.has(index) || (record.k === "timer" && this.short.has(this.causeIn(record)));
+  }
+
+  /** How often a node waited in vain, in the layer of this record up to it, and since when. */
+  waits(index) {
+    const { i } = this.records[index];
+    const start = this.layers.starts[this.layers.layerOf[index]];
+    const own = [...this.short.keys()].filter((at) => at >= start && at <= index);
+    const times = own.filter((at) => this.records[at].i === i);
+    return { times: times.length, since: this.records[times[0]].t };
   }
 
   /** A start shows what the disk kept, also of what no `durable` came to tell of before the end. */

@@ -54,6 +54,8 @@ export function headline(moment) {
   const { trace, count } = moment;
   let best = -1;
   const isNote = trace.records[count - 1]?.k === "note";
+  if (count > 0 && trace.layers.futile.has(moment.layer))
+    return [...trace.short.keys()].findLast((at) => at < count);
   if (isNote || (count > 0 && count < trace.layers.countAt(moment.layer))) return count - 1;
   for (let index = trace.layers.starts[moment.layer] ?? 0; index < count; index += 1) {
     if (trace.checks.choices.has(index)) return index;

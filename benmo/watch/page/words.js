@@ -154,11 +154,18 @@ function wasSent(trace, record) {
   return sent === undefined ? record : { ...sent, k: "dropped", why: record.why };
 }
 
+function againText(trace, index) {
+  const { times, since } = trace.waits(index);
+  const span = Math.round(trace.records[index].t - since);
+  return times < 2 ? "" : `, ${times} times in ${span} s`;
+}
+
 /** What earlier records add: a node that reaches no majority, or that runs anew. */
 function moreText(trace, index) {
   const { k, i, l, n } = trace.records[index];
   const short = trace.short.get(index);
-  if (short) return `. It reaches ${short.reached} of ${short.nodes} nodes: no majority`;
+  if (short)
+    return `. It reaches ${short.reached} of ${short.nodes} nodes: no majority${againText(trace, index)}`;
   const isAnew = k === "state" && n === 1 && trace.hadLife(i, l);
   return isAnew ? ". It is another process than before" : "";
 }
