@@ -46,6 +46,7 @@ def records_of(path: Path) -> list[AnyRecord]:
 @pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
 def test_notes_stand_behind_their_records_at_the_same_time(tmp_path: Path, name: str) -> None:
     trace = made(tmp_path / name)
+    assert run(trace).output == "no notes\n"
     trace.chmod(0o640)
     (tmp_path / f"new-{name}").write_text("somebody's")
     assert run(trace, 3, "who is left?").output == f"{trace} has a note at number 4\n"
@@ -55,23 +56,34 @@ def test_notes_stand_behind_their_records_at_the_same_time(tmp_path: Path, name:
     assert records_of(trace) == [killed(1), first, killed(2), killed(3), last]
     assert trace.stat().st_mode & 0o777 == 0o640
     assert sorted(tmp_path.iterdir()) == [tmp_path / f"new-{name}", trace]
+    assert run(trace).output == "2: one is gone\n5: who is left?\n"
+    assert run(trace, 2, "--remove").output == f"{trace} has no note at number 2 any more\n"
+    assert records_of(trace) == [killed(1), killed(2), killed(3), last]
+    assert run(trace).output == "4: who is left?\n"
+    assert run(trace, 4, "\x1b[2Jgone").exit_code == 0
+    assert run(trace).output == "4: who is left?\n5: '\\x1b[2Jgone'\n"
 
 
 @pytest.mark.parametrize(
-    ("after", "text", "why"),
+    ("words", "why"),
     [
-        ("4", "words", "there is no number 4"),
-        ("0", "words", "0"),
-        ("1", " ", "a note has 1 to"),
-        ("1", "x" * (TEXT_CHARACTERS_MAX + 1), "a note has 1 to"),
+        (("4", "words"), "there is no number 4"),
+        (("0", "words"), "0"),
+        (("1", " "), "a note has 1 to"),
+        (("1", "x" * (TEXT_CHARACTERS_MAX + 1)), "a note has 1 to"),
+        (("1", "--remove"), "record 1 is no note"),
+        (("4", "--remove"), "there is no number 4"),
+        (("1",), "give RUN alone"),
+        (("--remove",), "give RUN alone"),
+        (("1", "words", "--remove"), "give RUN alone"),
     ],
 )
 def test_what_can_be_no_note_leaves_the_trace_as_it_is(
-    tmp_path: Path, after: str, text: str, why: str
+    tmp_path: Path, words: tuple[str, ...], why: str
 ) -> None:
     trace = made(tmp_path / "run.jsonl")
     before = trace.read_bytes()
-    result = run(trace, after, text)
+    result = run(trace, *words)
     assert result.exit_code != 0 and why in result.output
     assert trace.read_bytes() == before and list(tmp_path.iterdir()) == [trace]
 
