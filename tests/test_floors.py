@@ -39,17 +39,20 @@ MAY_IMPORT = {
     "control": MONEY | {"cluster", "network", "commands", "waiting", "deadlines"},
     "options": {"errors", "commands"},
     "child_node": {"paxos", "startup"},
+    "worker": {"child_node", "errors", "waiting"},
     "repl": CALLING | {"startup"},
     "client": CALLING,
     "admin": CALLING | {"storage", "quorum"},
     "watch": PROTOCOL | {"wording", "cluster", "control", "options", "tape"},
     "sim": MONEY | {"storage", "engine", "tape", "network", "commands", "options"},
     "node": CALLING | {"storage", "engine", "tape", "repl", "startup", "program", "quorum"},
-    "demo": CALLING | {"repl", "admin", "child_node", "storage", "quorum", "tape", "watch"},
+    "demo": CALLING
+    | {"repl", "admin", "child_node", "storage", "quorum", "tape", "watch"}
+    | {"worker"},
     "bench": CALLING | {"storage", "engine", "admin", "client", "child_node", "sim"},
     "play": MONEY
     | {"storage", "engine", "tape", "network", "sim", "commands", "options", "repl", "quorum"}
-    | {"watch"},
+    | {"watch", "worker"},
     "labs": {"options", "paxos", "tape", "sim", "watch"},
     "cli": {"startup", "program"},
 }

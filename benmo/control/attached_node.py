@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from benmo.cluster import StateDirectory
@@ -41,8 +42,8 @@ class AttachedNode:
         self._expects_end = False
         """Whether the user has asked for something that ends the connection."""
         self._is_closed = False
-        self._giving = threading.Lock()
-        """Held by who gives the loop something to do, so that nothing is given after the end."""
+        self._given: set[Future[Any]] = set()
+        """The outcomes of what the loop was given and hasn't done."""
         self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="attach", daemon=True)
         self._thread.start()
@@ -126,26 +127,36 @@ class AttachedNode:
         return Rendered(Status(answer.status), answer.output, answer.leaves)
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Let the loop run a coroutine; after the end, its node isn't reached."""
-        with self._giving:
-            if not self._is_closed:
-                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        coroutine.close()
-        failed: Future[T] = Future()
-        failed.set_exception(NotReached(f"the connection to node {self._node} is closed"))
-        return failed
+        """Let the loop run a coroutine; after the end, its node isn't reached.
+
+        A thread that gives the loop something just as it ends either finds it closed, or is told
+        by the loop's own thread: no lock is needed.
+        """
+        try:
+            outcome = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            outcome = Future()
+            outcome.set_exception(NotReached(f"the connection to node {self._node} is closed"))
+            return outcome
+        self._given.add(outcome)
+        outcome.add_done_callback(self._given.discard)
+        if self._is_closed:
+            self._lose(outcome)
+        return outcome
+
+    def _lose(self, outcome: Future[Any]) -> None:
+        """End the wait for what the loop was given and will not do any more, or not to its end."""
+        with suppress(InvalidStateError):
+            outcome.set_exception(NodeGone(f"the connection to node {self._node} is closed"))
 
     def _soon(self, work: Callable[..., object], *arguments: object) -> None:
         """Let the loop do something soon, unless it has ended."""
-        with self._giving:
-            if not self._is_closed:
-                self._loop.call_soon_threadsafe(work, *arguments)
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(work, *arguments)
 
     def _end(self) -> None:
-        with self._giving:
-            if not self._is_closed:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-            self._is_closed = True
+        self._soon(self._loop.stop)
         self._thread.join()
 
     def _run_loop(self) -> None:
@@ -153,6 +164,9 @@ class AttachedNode:
         for _ in range(3):  # an aborted connection takes a few passes of the loop to close
             self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
+        self._is_closed = True
+        for outcome in tuple(self._given):
+            self._lose(outcome)
 
 
 def _nothing_done(reason: str) -> Answer:

@@ -6,7 +6,7 @@ other program does.
 
 Begin with `session.py`. `prompt.py` (or a pipe) gives a line, `addresses.py` says which node the
 line is for, and `execute.py` has a node or the demo itself carry it out, one line after the other,
-in the thread of `worker.py`: `table.py` names the demo's own commands, `handlers.py`,
+in the thread of `benmo/worker.py`: `table.py` names the demo's own commands, `handlers.py`,
 `link_handlers.py` and `disk_handlers.py` carry them out. `fleet.py` holds the nodes' processes and
 a connection to each; `links.py` knows which links are cut or slowed, `link_keeper.py` has the nodes
 do that, and `lost_disks.py` knows which disks are lost. `page.py` serves the page, which shows what

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -71,8 +70,6 @@ class Fleet:
         self._traps: list[Trap] = []
         self._processes: dict[NodeId, NodeProcess] = {}
         self._attached: dict[NodeId, AttachedNode] = {}
-        self._log_order = threading.Lock()
-        """Keeps the end of an ambushed process, in the log, before the start of the next."""
         self._log = log or NoLog()
         self.link_keeper = LinkKeeper(self.links, self, self._log)
 
@@ -207,9 +204,8 @@ class Fleet:
 
     def _heard(self, node: NodeId, notice: Notice, at: float) -> None:
         for trap in tuple(self._traps):
-            with self._log_order:
-                if trap.hear(node, notice):
-                    self._log.did_to(trap.leader.node, "killed")
+            if trap.hear(node, notice) and self._processes.get(trap.leader.node) is trap.leader:
+                self._log.did_to(trap.leader.node, "killed")
         self._on_notice(node, notice, at)
 
     # Processes.
@@ -221,8 +217,7 @@ class Fleet:
             cuts += [f"--sever-one-way={other}" for other in self.links.unheard_by(node)]
             self._processes[node] = NodeProcess(node, self._state.path, cuts, self._ended)
             self.link_keeper.starts_anew(node)
-            with self._log_order:
-                self._log.did_to(node, "started")
+            self._log.did_to(node, "started")
         failed = at_once(self._connect, nodes)
         if not self.links.is_whole:
             self.link_keeper.set_up(node for node in nodes if not failed[node])

@@ -8,10 +8,10 @@ from benmo.demo.board import Board
 from benmo.demo.fleet import Fleet
 from benmo.demo.run_log import NoLog, RunLog
 from benmo.demo.tour.tour import Tour
-from benmo.demo.worker import Worker
 from benmo.paxos.types import Ballot, NodeId
 from benmo.repl.said_once import SaidOnce
 from benmo.watch.addresses import PageAddresses
+from benmo.worker import Worker
 
 
 @dataclass(slots=True)
@@ -36,4 +36,4 @@ class Stage:
     tour: Tour | None = None
     log: RunLog = field(default_factory=NoLog)
     page: PageAddresses | None = None
-    worker: Worker = field(default_factory=Worker)
+    worker: Worker = field(default_factory=lambda: Worker("the demo"))

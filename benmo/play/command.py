@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +89,7 @@ def play(
                     print_error(each)
                 status = run_lines(runner, commands or standard_input(), output_format, keep_going)
             if record is not None:
-                count = write_record(runner.branches, record)
+                count = stage.do(partial(write_record, runner.branches, record))
                 print_error(f"{count:,} records in {record}")
         except (Refused, CannotStart) as error:
             die(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benmo.commands.answers import Rendered
 from benmo.commands.table import match
 from benmo.errors import Refused
 from benmo.paxos.types import Tenure
@@ -18,6 +19,7 @@ from benmo.tape.records import VERSION, Header
 from benmo.watch.addresses import PageAddresses
 from benmo.watch.open_page import HandsAnswer
 from benmo.watch.server import PageServer
+from benmo.worker import Worker
 
 _NOTHING = Header("trace", VERSION, "played", (1, 2, 3), Tenure.BLOCK.value)
 """The header while there are no nodes: they are drawn, and nothing is known of them."""
@@ -44,12 +46,15 @@ class PlayPage:
     def serve(self) -> PageAddresses:
         """Serve the page; return its addresses. Raises `CannotStart` if it can't be served."""
         if not self._is_served:
+            self._stage.worker = self._stage.worker or Worker("the sandbox")
             self.server.start()
             self._is_served = True
-            with self._stage.lock:
-                self._stage.on_change = self._show
-                self._show()
+            self._stage.do(self._begin)
         return PageAddresses(self.server.address, self.server.hands_address)
+
+    def _begin(self) -> None:
+        self._stage.on_change = self._show
+        self._show()
 
     def close(self) -> None:
         if self._is_served:
@@ -76,11 +81,14 @@ class PlayPage:
             name = _allowed(line)
         except Refused as error:
             return HandsAnswer("refused", str(error))
-        with self._stage.lock:
-            rendered = self._runner.run(line, "table")
-            led_to = "" if name == "save" else rendered.output
-            self._echo(f"page> {line}\n{led_to}".rstrip())
+        rendered = self._stage.do(lambda: self._run(line, name))
         return HandsAnswer(rendered.status.name.lower().replace("_", " "), rendered.output)
+
+    def _run(self, line: str, name: str) -> Rendered:
+        rendered = self._runner.run(line, "table")
+        led_to = "" if name == "save" else rendered.output
+        self._echo(f"page> {line}\n{led_to}".rstrip())
+        return rendered
 
 
 def _situation(branches: Branches, stage: PlayStage) -> dict[str, object]:

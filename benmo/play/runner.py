@@ -85,15 +85,17 @@ class PlayRunner:
         """Carry out a line; the answer also says what is wrong with it."""
         columns = output_format.partition("/")[2]
         self._columns = int(columns) if columns.isdecimal() else None
-        with self.stage.lock:
-            try:
-                answer = self._carry_out(line)
-            except NotUnderstood as error:
-                answer = refusal(Status.NOT_UNDERSTOOD, str(error))
-            except Refused as error:
-                answer = refusal(Status.REFUSED, str(error))
-            self.stage.on_change()
-        return answer.rendered(output_format)
+        return self.stage.do(lambda: self._answered(line)).rendered(output_format)
+
+    def _answered(self, line: str) -> Answer:
+        try:
+            answer = self._carry_out(line)
+        except NotUnderstood as error:
+            answer = refusal(Status.NOT_UNDERSTOOD, str(error))
+        except Refused as error:
+            answer = refusal(Status.REFUSED, str(error))
+        self.stage.on_change()
+        return answer
 
     def new_hint(self) -> str:
         """Suggest what to type next; empty if that was said last.

@@ -1,4 +1,4 @@
-"""The demo's worker: any number of threads ask, and one thing is done at a time."""
+"""A worker: any number of threads ask, and one thing is done at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from benmo.demo.worker import Worker
 from benmo.errors import Refused
 from benmo.waiting import result_of
+from benmo.worker import Worker
 from tests.support.processes import DEADLINE_S, eventually
 
 ASKING, EACH = 8, 50
@@ -61,7 +61,7 @@ def press_ctrl_c() -> None:
 
 
 def test_what_several_threads_ask_for_is_done_one_after_the_other_in_one_thread() -> None:
-    worker = Worker()
+    worker = Worker("the demo")
     inside: list[int] = []
     seen: set[tuple[int, ...]] = set()
     threads: set[int] = set()
@@ -84,14 +84,14 @@ def test_what_several_threads_ask_for_is_done_one_after_the_other_in_one_thread(
 
 
 def test_the_caller_gets_what_the_work_returns_or_raises_and_the_worker_goes_on() -> None:
-    worker = Worker()
+    worker = Worker("the demo")
     with pytest.raises(ZeroDivisionError):
         worker.do(lambda: 1 // 0)
     assert worker.do(lambda: worker.do(lambda: 2)) == 2
 
 
 def test_an_interrupt_ends_the_work_that_its_caller_waits_for() -> None:
-    worker, endless = Worker(), Endless()
+    worker, endless = Worker("the demo"), Endless()
 
     def press_ctrl_c_once_it_has_begun() -> None:
         assert endless.has_begun.wait(DEADLINE_S)
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_the_work_that_its_caller_waits_for() -> None:
 
 
 def test_an_interrupt_also_ends_what_keeps_its_caller_waiting_and_nothing_after_that() -> None:
-    worker, endless, done = Worker(), Endless(), threading.Event()
+    worker, endless, done = Worker("the demo"), Endless(), threading.Event()
     others = in_thread(lambda: worker.do(endless))
     assert endless.has_begun.wait(DEADLINE_S)
 
@@ -123,7 +123,7 @@ def test_an_interrupt_also_ends_what_keeps_its_caller_waiting_and_nothing_after_
 
 
 def test_the_last_work_interrupts_what_is_under_way_and_nothing_comes_after_it() -> None:
-    worker, endless, done = Worker(), Endless(), threading.Event()
+    worker, endless, done = Worker("the demo"), Endless(), threading.Event()
     first = in_thread(lambda: worker.do(endless))
     assert endless.has_begun.wait(DEADLINE_S)
     second = in_thread(lambda: worker.do(lambda: "too late"))

@@ -1,4 +1,4 @@
-"""The demo's worker: the one thread that changes which nodes run and which links are whole."""
+"""A worker: the one thread that changes what a prompt and pages act on, in place of a lock."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ class _Work(Generic[T]):
 class Worker:
     """Does one piece of work after the other, for any number of threads, in a thread of its own.
 
-    That thread may start nodes, since it lives as long as this process.
+    That thread may start nodes, since it lives as long as this process. `name` says whose it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._given: SimpleQueue[_Work[Any]] = SimpleQueue()
+        self._name = name
         self._under_way: _Work[Any] | None = None
         self._last: _Work[Any] | None = None
-        self._thread = StarterThread(target=self._run, name="worker of the demo", daemon=True)
+        self._thread = StarterThread(target=self._run, name=f"worker of {name}", daemon=True)
         self._thread.start()
 
     def do(self, work: Callable[[], T]) -> T:
@@ -83,5 +84,5 @@ class Worker:
             if self._last in (None, given):
                 given.carry_out()
             else:
-                given.outcome.set_exception(Refused("the demo ends: nothing was done"))
+                given.outcome.set_exception(Refused(f"{self._name} ends: nothing was done"))
             self._under_way = None
