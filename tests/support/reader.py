@@ -68,7 +68,8 @@ class Reader:
         """Watch, until the page is served; Ctrl-C ends it."""
         with self.begun(line) as begun:
             assert begun.stdout is not None
-            address = begun.stdout.readline().split()[-1]
+            said = map(str.strip, iter(begun.stdout.readline, ""))
+            address = next(line for line in said if line.startswith("http"))
             with urlopen(address.partition("#")[0], timeout=DEADLINE_S) as page:
                 assert b"<title>" in page.read()
             os.killpg(begun.pid, signal.SIGINT)

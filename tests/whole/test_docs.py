@@ -83,7 +83,7 @@ WAYS: tuple[Way[Reader], ...] = (
     Way(r"benmo note run\.jsonl\.gz .*", Reader.prints_of_a_run, (FIRST_RECORDS,)),
     Way(r"benmo page duel\.jsonl\.gz", Reader.makes_played_page),
     Way(r"benmo play( \S+\.txt| --page)?", Reader.prompts_play),
-    Way(r"benmo play \S+\.txt --record \S+", Reader.prints),
+    Way(r'benmo play \S+\.txt -e "record \S+"', Reader.prints),
     Way(r"jq .*", Reader.reads_files),
     Way(r"python3 scripts/test\.py.*", Reader.runs_tests, (ONE_TEST,)),
     Way(r"benmo simulate --seeds \d+", Reader.prints, (FEW_SEEDS,)),
