@@ -47,6 +47,26 @@ def test_the_clock_plays_every_record_once_and_in_order(
     assert set(found["starts"][1:]) <= set(found["counts"])
 
 
+def test_while_more_happens_than_is_recorded_the_page_draws_once_a_second(
+    simulated: ShownRun, open_run: Opener
+) -> None:
+    script = """
+        const { clock, trace } = shown;
+        clock.seek(trace.length);
+        clock.isLive = true;
+        const found = [clock.patience];
+        const node = Object.values(trace.head.nodes).find((each) => each.known);
+        const { t } = trace.head;
+        const [first, last] = [node.n + 1, node.n + 9];
+        const place = { i: node.id, l: node.life, n: last, t, c: 0 };
+        trace.append({ k: "gap", ...place, first, last, why: "" });
+        found.push(clock.patience);
+        trace.append({ k: "note", i: 0, l: 1, n: 1, t: t + 3, c: 0, text: "calm again" });
+        return [...found, clock.patience];
+    """
+    assert ask(open_run(simulated), script) == [0, 1, 0]
+
+
 def test_the_state_is_what_the_records_say(simulated: ShownRun, open_run: Opener) -> None:
     """Each node's height, balance and promise, against a fold that is written here anew."""
     heights: dict[int, int] = {}

@@ -81,7 +81,7 @@ function momentNow() {
 
 function frame(now) {
   if (clock.isPlaying) {
-    clock.pass(Math.min(0.1, (now - shownAt) / 1000));
+    clock.pass(Math.min(0.1 + clock.patience, (now - shownAt) / 1000));
     if (!clock.isPlaying) writeAddress();
   }
   shownAt = now;
@@ -89,7 +89,7 @@ function frame(now) {
   const moment = momentNow();
   for (const view of views) view(moment);
   set(byId("page"), { "data-count": moment.count, "data-length": moment.trace.length });
-  if (clock.isPlaying && !clock.isWaiting) frames.next(clock.isHurrying);
+  if (clock.isPlaying && !clock.isWaiting) frames.next(clock.patience);
 }
 
 const frames = framesOf(frame);
@@ -296,7 +296,7 @@ export function extend(records) {
   const { trace, first } = appendTo(clock.trace, records);
   if (first > 0) letGo(trace, first);
   acting.view?.follow?.(trace.head);
-  redraw();
+  frames.next(clock.patience);
   return true;
 }
 

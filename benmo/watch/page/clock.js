@@ -5,6 +5,8 @@
 
 export const SPEEDS = { lecture: 0.7, live: 0.25, quick: 0.08 };
 const IDLE_SHOWN_S = 0.4;
+/** How long after a gap a running cluster is taken to do more than can be shown. */
+const OVERRUN_S = 2;
 /** How far behind a running cluster the clock is before it hurries, and says so. */
 export const BEHIND_SAID_S = 8;
 /** Where a message that was just sent is shown while time stands: not on top of its sender. */
@@ -49,6 +51,18 @@ export class Clock {
 
   get isHurrying() {
     return this.isPlaying && this.behind > BEHIND_SAID_S;
+  }
+
+  /** Whether so much happens just now that some of it isn't recorded: nobody can follow that. */
+  get isOverrun() {
+    const { gaps, head, records } = this.trace;
+    return this.isLive && gaps.length > 0 && head.t - records[gaps.at(-1)].t < OVERRUN_S;
+  }
+
+  /** How many seconds the page may wait before it draws anew, if nobody could follow anyway. */
+  get patience() {
+    if (this.isOverrun) return 1;
+    return this.isHurrying ? SPEEDS.quick : 0;
   }
 
   /** How long a layer is shown, with the idle time that follows it. */

@@ -6,7 +6,6 @@ import { ownerClass, SHAPES } from "benmo/marks.js";
 import { idsIn } from "benmo/members.js";
 
 export const byId = (id) => document.getElementById(id);
-const HURRIED_MS = 60;
 const WIDE = matchMedia("(min-width: 1400px)");
 
 /** Shows the panel that is chosen; all of them where there is room. */
@@ -42,14 +41,11 @@ export function forNodes(makeView) {
   };
 }
 
-/**
- * Lets `draw` draw frames: `next` asks for one. While nobody can follow them anyway, `isLater` leaves
- * the processor to others for the time in which a layer is shown.
- */
+/** Lets `draw` draw frames: `next` asks for one, which may wait for some seconds. */
 export function framesOf(draw) {
   let [isDue, later] = [false, 0];
-  function next(isLater = false) {
-    if (isLater) later ||= setTimeout(soon, HURRIED_MS);
+  function next(patience = 0) {
+    if (patience > 0) later ||= setTimeout(soon, 1000 * patience);
     else if (!isDue) {
       isDue = true;
       requestAnimationFrame(begin);
